@@ -1,0 +1,98 @@
+"""The one error tree of Steelyard.
+
+::
+
+    SteelyardError            a message with the values, a hint with the mend, an exit code
+    ├── UsageError            2  the call is wrong
+    │   └── SpecError         2  the cluster file is wrong; holds every mistake found
+    ├── DeployError           1  applying the program failed
+    │   ├── ResourceError     1  one resource could not be created, updated or deleted
+    │   └── StackLockedError  1  another run holds the stack's state
+    ├── LocalCloudError       1  the local cloud could not be started, reached or stopped
+    ├── GatewayError          1  a gateway refused or could not be reached
+    ├── NodeError             1  a node could not start or join its cluster
+    ├── TrainingError         1  a training job failed
+    └── UnhealthyError        3  the cluster stands but cannot take work
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class SteelyardError(Exception):
+    """Base of every error that Steelyard raises on purpose.
+
+    Args:
+        message: What went wrong, with the values that made it so.
+        hint: What to do about it; empty where there is nothing to say.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(SteelyardError):
+    """The call itself is wrong: an argument, a file that is not there."""
+
+    exit_code = 2
+
+
+class DeployError(SteelyardError):
+    """Applying the program to a stack failed."""
+
+
+class ResourceError(DeployError):
+    """One resource could not be created, read, updated or deleted.
+
+    Args:
+        message: What went wrong, with the values.
+        hint: What to do about it.
+        urn: The resource's URN, empty where it has none yet.
+        code: The cloud's own error code, empty where the cloud gave none.
+    """
+
+    def __init__(self, message: str, hint: str = "", *, urn: str = "", code: str = "") -> None:
+        super().__init__(message, hint)
+        self.urn = urn
+        self.code = code
+
+
+class StackLockedError(DeployError):
+    """Another run holds the lock of the stack's state."""
+
+
+class LocalCloudError(SteelyardError):
+    """The local cloud could not be started, reached or stopped."""
+
+
+class GatewayError(SteelyardError):
+    """A gateway answered with an error, or none could be reached.
+
+    Args:
+        message: What went wrong, with the values.
+        hint: What to do about it.
+        status: The HTTP status of the answer, 0 where there was none.
+    """
+
+    def __init__(self, message: str, hint: str = "", *, status: int = 0) -> None:
+        super().__init__(message, hint)
+        self.status = status
+
+
+class NodeError(SteelyardError):
+    """A node could not start or join its cluster."""
+
+
+class TrainingError(SteelyardError):
+    """A training job failed."""
+
+
+class UnhealthyError(SteelyardError):
+    """The cluster stands, but cannot take work."""
+
+    exit_code = 3

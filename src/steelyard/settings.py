@@ -1,0 +1,28 @@
+"""The environment variables that Steelyard reads, by name.
+
+Entry points call `os.environ.get(settings.X)` and pass the value on; nothing is read at import.
+"""
+
+HOME = "STEELYARD_HOME"
+"""Folder of the stacks' states and the local cloud's data; `~/.steelyard` where it is not set."""
+
+METADATA_URL = "STEELYARD_METADATA_URL"
+"""Base of the instance metadata service; Alibaba Cloud's own, `http://100.100.100.200`, where it is not set."""
+
+EVENTS_PATH = "STEELYARD_EVENTS_PATH"
+"""File to which a training process appends its events, one JSON object a line."""
+
+JOB_ID = "STEELYARD_JOB_ID"
+"""Id of the job that a training process belongs to."""
+
+NODE_ID = "STEELYARD_NODE_ID"
+"""Instance id of the node that a training process runs on."""
+
+BALANCE = "STEELYARD_BALANCE"
+"""How the global batch is shared out: `speed` (the default) or `equal`."""
+
+IMITATED_SPEED = "STEELYARD_IMITATED_SPEED"
+"""Relative speed that a training process imitates by waiting, above 0; not set on real accelerators."""
+
+BIND_ADDRESS = "STEELYARD_BIND_ADDRESS"
+"""IPv4 address that replaces the wildcard in every bind of a process under the bind shim."""
