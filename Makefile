@@ -1,0 +1,28 @@
+VENV ?= .venv
+PYTHON ?= python3
+BIN := $(VENV)/bin
+
+.PHONY: install demo test lint clean
+
+install: $(VENV)/installed  ## Install Steelyard and all it needs into a virtual environment.
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info[:2] in ((3, 11), (3, 12)) else "Steelyard needs Python 3.11 or 3.12, not " + sys.version.split()[0])'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+demo: install  ## Bring a cluster up on this machine, train on it, and take it down.
+	$(BIN)/steelyard demo
+
+test: install lint  ## Run the tests.
+	$(BIN)/pytest
+
+lint: install  ## Check style, types and the direction of imports.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+clean:  ## Remove the virtual environment and caches.
+	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,63 @@
+"""`steelyard cloud`: the local Alibaba Cloud on its own."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from steelyard.cli.console import OutputFormat, print_json, print_table, stderr
+from steelyard.cli.target import home
+from steelyard.errors import LocalCloudError
+from steelyard.localcloud import daemon
+
+
+def start_cloud(*, port: int = 0, output: OutputFormat = "text") -> None:
+    """Start the local cloud; one that runs already is left as it is.
+
+    **Example**: `steelyard cloud start --port 8443`
+
+    Args:
+        port: TCP port on 127.0.0.1; 0 takes a free one.
+        output: Form of what is printed on stdout.
+    """
+    info = daemon.start(home().cloud_dir, port=port)
+    _print_info(info, output)
+
+
+def stop_cloud(*, output: OutputFormat = "text") -> int:
+    """Stop the local cloud and everything it runs, and prove that nothing is left. Its state is kept.
+
+    **Example**: `steelyard cloud stop`
+
+    Args:
+        output: Form of what is printed on stdout.
+    """
+    report = daemon.stop(home().cloud_dir)
+    if output == "json":
+        print_json(asdict(report))
+    else:
+        left = ", ".join(map(str, report.left)) or "nothing"
+        stderr().print(f"stopped; {len(report.ended)} processes ended, left behind: {left}")
+    return LocalCloudError.exit_code if report.left else 0
+
+
+def status_cloud(*, output: OutputFormat = "text") -> int:
+    """Show where the local cloud answers. Exits with 1 where it does not run.
+
+    **Example**: `steelyard cloud status --output json`
+
+    Args:
+        output: Form of what is printed on stdout.
+    """
+    info = daemon.status(home().cloud_dir)
+    if info is None:
+        raise LocalCloudError("the local cloud does not run", hint="`steelyard cloud start` starts it")
+    _print_info(info, output)
+    return 0
+
+
+def _print_info(info: daemon.CloudInfo, output: OutputFormat) -> None:
+    if output == "json":
+        print_json(asdict(info))
+        return
+    rows = [(name, value) for name, value in asdict(info).items() if name != "access_key_secret"]
+    print_table("Local cloud", ("", ""), rows)

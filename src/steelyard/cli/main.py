@@ -1,0 +1,83 @@
+"""The `steelyard` command: finds the verb, runs it, and turns errors into one line and an exit code.
+
+Exit codes: 0 done, 1 failed, 2 the call or the cluster file is wrong, 3 the cluster is unhealthy, 130 ctrl-C.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import traceback
+from collections.abc import Sequence
+
+from cyclopts import App, CycloptsError
+from rich.markup import escape
+
+from steelyard import __version__
+from steelyard.cli.console import stderr
+from steelyard.errors import SteelyardError
+
+app = App(
+    name="steelyard",
+    version=__version__,
+    help="Load-balanced clusters for distributed AI training on Alibaba Cloud.",
+    help_format="markdown",
+    result_action="return_value",
+)
+jobs = App(name="jobs", help="List, show, follow and cancel training jobs.")
+cloud = App(name="cloud", help="Start, stop and inspect the local Alibaba Cloud.")
+
+for verb in ("up", "preview", "status", "down", "train", "demo"):
+    app.command(f"steelyard.cli.{verb}:{verb}", name=verb)
+for verb in ("list", "show", "logs", "cancel"):
+    jobs.command(
+        f"steelyard.cli.jobs:{verb}_jobs" if verb == "list" else f"steelyard.cli.jobs:{verb}_job", name=verb
+    )
+for verb in ("start", "stop", "status"):
+    cloud.command(f"steelyard.cli.cloud:{verb}_cloud", name=verb)
+app.command(jobs)
+app.command(cloud)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    is_debug = "--debug" in words[: words.index("--")] if "--" in words else "--debug" in words
+    if is_debug:
+        words.remove("--debug")
+    logging.basicConfig(
+        level=logging.DEBUG if is_debug else logging.ERROR, format="%(levelname)s %(name)s: %(message)s"
+    )
+    sys.exit(_run(words, is_debug=is_debug))
+
+
+def _run(words: list[str], *, is_debug: bool) -> int:
+    try:
+        result = app(words, exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        return _report(" ".join(str(error).split()), "see `steelyard --help`", exit_code=2)
+    except SteelyardError as error:
+        if is_debug:
+            traceback.print_exc()
+        return _report(error.message, error.hint, exit_code=error.exit_code)
+    except KeyboardInterrupt:
+        return _report(
+            "interrupted", "`steelyard status` tells what stands, `steelyard down` clears it", exit_code=130
+        )
+    except BrokenPipeError:
+        return 0
+    except Exception as error:  # noqa: BLE001 - the last resort of the command line
+        if is_debug:
+            traceback.print_exc()
+        return _report(
+            f"{type(error).__name__}: {error}", "run again with --debug for the traceback", exit_code=1
+        )
+    return result if isinstance(result, int) else 0
+
+
+def _report(message: str, hint: str, *, exit_code: int) -> int:
+    console = stderr()
+    console.print(f"[bold red]error:[/] {escape(message)}")
+    if hint:
+        console.print(f"[dim]hint:[/] {escape(hint)}")
+    return exit_code

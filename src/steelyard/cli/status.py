@@ -1,0 +1,62 @@
+"""`steelyard status`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from steelyard.cli.console import ClusterName, OutputFormat, print_json, print_table
+from steelyard.cli.target import cluster_named
+from steelyard.deploy.cluster import NodeStatus
+from steelyard.errors import UnhealthyError
+
+Rows = tuple[Sequence[str], Sequence[Sequence[object]]]
+
+
+def status(*, cluster: ClusterName = None, output: OutputFormat = "text") -> int:
+    """Show a cluster's nodes with their health as the load balancer sees it, and its outputs.
+
+    Exits with 3 where a node is not healthy.
+
+    **Examples**
+
+    `steelyard status`
+
+    `steelyard status --cluster demo --output json`
+
+    Args:
+        cluster: Name of the cluster.
+        output: Form of what is printed on stdout.
+    """
+    standing = cluster_named(cluster)
+    nodes = standing.nodes()
+    if output == "json":
+        print_json(
+            {
+                "cluster": standing.name,
+                "target": standing.spec.target,
+                "outputs": standing.outputs(),
+                "nodes": [node.as_dict() for node in nodes],
+            }
+        )
+    else:
+        print_table(f"{standing.name} on {standing.target_description}", *node_rows(nodes))
+        print_table("Outputs", ("name", "value"), list(standing.outputs().items()))
+    return 0 if nodes and all(node.is_healthy for node in nodes) else UnhealthyError.exit_code
+
+
+def node_rows(nodes: Sequence[NodeStatus]) -> Rows:
+    """Return the header and the rows of the table of nodes."""
+    header = ("node", "private address", "instance type", "zone", "state", "weight", "health")
+    rows = [
+        (
+            node.id,
+            node.private_ip,
+            node.instance_type,
+            node.zone_id,
+            node.state,
+            node.weight,
+            "[green]healthy[/]" if node.is_healthy else f"[red]{node.health}[/]",
+        )
+        for node in nodes
+    ]
+    return header, rows

@@ -1,0 +1,40 @@
+"""Which cluster a verb means: the one that is named, that of ./cluster.yaml, or the only one there is."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from steelyard.deploy.cluster import Cluster
+from steelyard.deploy.home import Home
+from steelyard.spec import ClusterSpec, load_spec
+
+DEFAULT_FILE = Path("cluster.yaml")
+
+SpecFile = Annotated[
+    Path | None,
+    Parameter(help="The cluster file; ./cluster.yaml where it is not given.", name=["--file", "-f"]),
+]
+
+
+def home() -> Home:
+    """Return the home that the environment names."""
+    return Home.from_environment(os.environ)
+
+
+def spec_from(file: Path | None) -> ClusterSpec:
+    """Load the cluster file that a verb was given."""
+    return load_spec(file or DEFAULT_FILE)
+
+
+def cluster_named(name: str | None) -> Cluster:
+    """Return the standing cluster that a verb means."""
+    place = home()
+    if name is None and DEFAULT_FILE.exists():
+        candidate = load_spec(DEFAULT_FILE).name
+        if candidate in place.clusters():
+            name = candidate
+    return Cluster.open(place, name or place.only_cluster())

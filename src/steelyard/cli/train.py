@@ -1,0 +1,95 @@
+"""`steelyard train`."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from cyclopts import Parameter
+from rich.markup import escape
+
+from steelyard.cli.console import ClusterName, OutputFormat, print_json, stderr
+from steelyard.cli.progress import TrainProgress
+from steelyard.cli.target import cluster_named
+from steelyard.errors import TrainingError, UsageError
+from steelyard.node.client import GatewayClient
+from steelyard.node.packing import pack_folder
+
+NUM_LAST_LINES = 20
+"""How many of its last lines a failed job shows."""
+
+
+def train(
+    script: Path,
+    /,
+    *args: Annotated[str, Parameter(allow_leading_hyphen=True)],
+    balance: Literal["speed", "equal"] = "speed",
+    num_nodes: int | None = None,
+    name: str | None = None,
+    detach: bool = False,
+    cluster: ClusterName = None,
+    output: OutputFormat = "text",
+) -> None:
+    """Train with a script on the cluster's nodes: pack its folder, submit it, and follow it to its end.
+
+    What stands after the script goes to the script; where an option of it has the name of one of these, put it after
+    `--`. Ctrl-C stops following, not the job.
+
+    **Examples**
+
+    `steelyard train examples/char_lm/train.py --steps 200`
+
+    `steelyard train --balance equal --num-nodes 2 train.py -- --name run-1`
+
+    Args:
+        script: The script; the folder that holds it goes along.
+        args: Arguments for the script.
+        balance: Share out the global batch by measured speed, or equally.
+        num_nodes: How many nodes to train on; all where it is not given.
+        name: Name of the job; the script's own where it is not given.
+        detach: Submit and return without following.
+        cluster: Name of the cluster.
+        output: Form of what is printed on stdout.
+    """
+    if not script.is_file():
+        raise UsageError(f"{script} is not a file", hint="give the path of a Python script")
+    request = {
+        "name": name or script.stem,
+        "script": script.name,
+        "args": list(args),
+        "package": base64.b64encode(pack_folder(script.resolve().parent)).decode("ascii"),
+        "num_nodes": num_nodes,
+        "balance": balance,
+    }
+    with cluster_named(cluster).gateway() as gateway:
+        record = gateway.submit(request)
+        stderr().print(f"job [bold]{record['id']}[/] taken by the gateway of {record['accepted_by']}")
+        if not detach:
+            record = _follow(gateway, record)
+    if output == "json":
+        print_json(record)
+
+
+def _follow(gateway: GatewayClient, record: Mapping[str, Any]) -> Mapping[str, Any]:
+    job_id = record["id"]
+    try:
+        with TrainProgress(record["name"]) as progress:
+            for event in gateway.follow(job_id):
+                progress(event)
+    except KeyboardInterrupt:
+        stderr().print(
+            f"\n{job_id} goes on: `steelyard jobs logs {job_id} --follow` or `steelyard jobs cancel {job_id}`"
+        )
+        raise
+    record = gateway.job(job_id)
+    if record["state"] != "succeeded":
+        lines = list(gateway.logs(job_id))[-NUM_LAST_LINES:]
+        stderr().print("\n".join(escape(line) for line in lines))
+        raise TrainingError(
+            f"{job_id} {record['state']}: {record.get('error') or 'exit code ' + str(record.get('exit_code'))}",
+            hint=f"`steelyard jobs logs {job_id}` prints the whole log",
+        )
+    stderr().print(f"{job_id} succeeded")
+    return record

@@ -1,0 +1,55 @@
+"""`steelyard up`."""
+
+from __future__ import annotations
+
+import time
+
+from steelyard.cli.console import OutputFormat, print_json, print_table
+from steelyard.cli.progress import DeployProgress
+from steelyard.cli.status import node_rows
+from steelyard.cli.target import SpecFile, home, spec_from
+from steelyard.deploy.cluster import Cluster
+
+
+def up(*, file: SpecFile = None, wait_s: float = 120.0, output: OutputFormat = "text") -> None:
+    """Bring the cluster of a cluster file up, or change a standing one to match it.
+
+    Run again, it changes nothing. After a failure it goes on where it stopped.
+
+    **Examples**
+
+    `steelyard up`
+
+    `steelyard up --file examples/cluster.yaml --output json`
+
+    Args:
+        file: The cluster file; ./cluster.yaml where it is not given.
+        wait_s: How long to wait for every node to become healthy, in seconds; 0 does not wait.
+        output: Form of what is printed on stdout.
+    """
+    started = time.monotonic()
+    cluster = Cluster(home(), spec_from(file))
+    with DeployProgress() as progress:
+        progress.say(f"[bold]{cluster.name}[/] on {cluster.target_description}")
+        result = cluster.up(progress)
+        if wait_s > 0:
+            progress.say("waiting for the nodes to become healthy")
+            cluster.wait_until_healthy(timeout_s=wait_s)
+    seconds = time.monotonic() - started
+    nodes = cluster.nodes()
+    if output == "json":
+        print_json(
+            {
+                "cluster": cluster.name,
+                "changes": dict(result.changes),
+                "outputs": cluster.outputs(),
+                "nodes": [node.as_dict() for node in nodes],
+                "seconds": round(seconds, 2),
+            }
+        )
+        return
+    changes = ", ".join(f"{count} {op}" for op, count in sorted(result.changes.items())) or "no resources"
+    print_table("Nodes", *node_rows(nodes))
+    print_table("Outputs", ("name", "value"), list(cluster.outputs().items()))
+    print_table("", (), [])
+    DeployProgress().say(f"up in {seconds:.1f} s: {changes}")

@@ -1,0 +1,54 @@
+"""Where one user's clusters live on this machine: a folder for each stack and one for the local cloud."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from steelyard import settings
+from steelyard.errors import UsageError
+
+SPEC_FILE = "spec.json"
+"""Name of the file that holds the cluster's spec as of its last `up`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Home:
+    """The folder that holds every stack's state and the local cloud's data."""
+
+    root: Path
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Home:
+        """Return the home that the environment names, `~/.steelyard` where it names none."""
+        named = environment.get(settings.HOME)
+        return cls(root=Path(named).expanduser() if named else Path.home() / ".steelyard")
+
+    @property
+    def cloud_dir(self) -> Path:
+        """Data folder of the local cloud."""
+        return self.root / "cloud"
+
+    def stack_dir(self, name: str) -> Path:
+        """Folder of one cluster's stack."""
+        return self.root / "stacks" / name
+
+    def clusters(self) -> list[str]:
+        """Return the names of the clusters that were brought up and not taken down."""
+        return sorted(path.parent.name for path in (self.root / "stacks").glob(f"*/{SPEC_FILE}"))
+
+    def only_cluster(self) -> str:
+        """Return the name of the one cluster there is.
+
+        Raises:
+            UsageError: There is none, or there are several.
+        """
+        names = self.clusters()
+        if not names:
+            raise UsageError(f"no cluster stands under {self.root}", hint="`steelyard up` brings one up")
+        if len(names) > 1:
+            raise UsageError(
+                f"{len(names)} clusters stand: {', '.join(names)}", hint="name one with --cluster"
+            )
+        return names[0]

@@ -1,0 +1,175 @@
+"""The gateway's client: what the CLI and the demo use to reach a cluster through its load balancer."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any
+
+import httpx
+
+from steelyard.errors import GatewayError
+
+FINAL_STATES = frozenset({"succeeded", "failed", "cancelled"})
+"""States that a job does not leave."""
+
+
+class GatewayClient:
+    """Calls the gateway's HTTP API.
+
+    Args:
+        url: Base URL, such as `http://10.64.0.10:8000`.
+        token: The cluster's bearer token.
+        timeout_s: Longest wait for a connection or for the next bytes of an answer, in seconds.
+        transport: Replaces the network, for tests.
+    """
+
+    def __init__(
+        self, url: str, token: str, *, timeout_s: float = 30.0, transport: httpx.BaseTransport | None = None
+    ) -> None:
+        self.url = url
+        self._http = httpx.Client(
+            base_url=url,
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=timeout_s,
+            transport=transport,
+            trust_env=False,
+        )
+
+    def __enter__(self) -> GatewayClient:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def health(self) -> Mapping[str, Any]:
+        """Return what `/healthz` of one healthy gateway says."""
+        return self._json("GET", "/healthz")
+
+    def nodes(self) -> Sequence[Mapping[str, Any]]:
+        """Return the cluster's nodes as Ray sees them."""
+        return self._list("/v1/nodes", "nodes")
+
+    def jobs(self) -> Sequence[Mapping[str, Any]]:
+        """Return every job's record, newest last."""
+        return self._list("/v1/jobs", "jobs")
+
+    def job(self, job_id: str) -> Mapping[str, Any]:
+        """Return one job's record."""
+        return self._json("GET", f"/v1/jobs/{job_id}")
+
+    def submit(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Submit a job.
+
+        Args:
+            request: Body of `POST /v1/jobs`: name, script, args, package, num_nodes, node_ids, balance, env.
+
+        Returns:
+            The new job's record, with the node that accepted it.
+        """
+        return self._json("POST", "/v1/jobs", body=request)
+
+    def cancel(self, job_id: str) -> Mapping[str, Any]:
+        """Cancel a job and return its record."""
+        return self._json("DELETE", f"/v1/jobs/{job_id}")
+
+    def logs(self, job_id: str, *, follow: bool = False) -> Iterator[str]:
+        """Yield the lines of a job's log, and with `follow` those to come until the job ends."""
+        yield from self._lines(f"/v1/jobs/{job_id}/logs", follow=follow)
+
+    def events(self, job_id: str, *, follow: bool = False) -> Iterator[Mapping[str, Any]]:
+        """Yield a job's training events, and with `follow` those to come until the job ends."""
+        for line in self._lines(f"/v1/jobs/{job_id}/events", follow=follow):
+            if line.strip():
+                yield json.loads(line)
+
+    def follow(self, job_id: str, *, patience_s: float = 60.0) -> Iterator[Mapping[str, Any]]:
+        """Yield a job's training events until it ends, whichever gateway has to serve them.
+
+        A load balancer cuts a stream that is quiet for long, and a node may die while it serves one: the stream is
+        then opened again through the load balancer, and what was already seen is passed over.
+
+        Args:
+            job_id: The job.
+            patience_s: How long no gateway may answer before this gives up, in seconds.
+
+        Raises:
+            GatewayError: No gateway answered for `patience_s`, or the job is unknown.
+        """
+        num_seen = 0
+        last_answer = time.monotonic()
+        while True:
+            try:
+                for index, event in enumerate(self.events(job_id, follow=True)):
+                    last_answer = time.monotonic()
+                    if index >= num_seen:
+                        num_seen += 1
+                        yield event
+                if self.job(job_id)["state"] in FINAL_STATES:
+                    return
+                last_answer = time.monotonic()
+            except GatewayError as error:
+                is_passing = error.status in (0, 502, 503, 504)
+                if not is_passing or time.monotonic() - last_answer > patience_s:
+                    raise
+            time.sleep(0.2)
+
+    def _list(self, path: str, key: str) -> Sequence[Mapping[str, Any]]:
+        items = self._json("GET", path)[key]
+        if not isinstance(items, list):
+            raise GatewayError(f"{self.url}{path} answered without a list of {key}")
+        return items
+
+    def _json(self, method: str, path: str, *, body: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
+        with self._mapped_errors():
+            response = self._http.request(method, path, json=body)
+            _raise_for_status(response)
+            answer: Mapping[str, Any] = response.json()
+            return answer
+
+    def _lines(self, path: str, *, follow: bool) -> Iterator[str]:
+        timeout = httpx.Timeout(self._http.timeout.connect, read=None if follow else self._http.timeout.read)
+        params = {"follow": "true" if follow else "false"}
+        with (
+            self._mapped_errors(),
+            self._http.stream("GET", path, params=params, timeout=timeout) as response,
+        ):
+            if response.is_error:
+                response.read()
+            _raise_for_status(response)
+            yield from response.iter_lines()
+
+    @contextmanager
+    def _mapped_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except httpx.TransportError as error:
+            raise GatewayError(
+                f"no gateway answers at {self.url}: {error}",
+                hint="see `steelyard status` for the nodes' health",
+            ) from error
+        except json.JSONDecodeError as error:
+            raise GatewayError(f"{self.url} did not answer with JSON: {error}") from error
+
+
+def _raise_for_status(response: httpx.Response) -> None:
+    if not response.is_error:
+        return
+    message, hint = response.text.strip()[:500], ""
+    try:
+        detail = response.json()["error"]
+        message, hint = detail["message"], detail.get("hint", "")
+    except (ValueError, KeyError, TypeError):
+        pass
+    if response.status_code == 503 and not hint:
+        hint = "no node is healthy: see `steelyard status`"
+    raise GatewayError(f"{response.status_code} {message}", hint, status=response.status_code)

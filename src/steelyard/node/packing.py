@@ -1,0 +1,58 @@
+"""Packing a script's folder for a job."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from steelyard.errors import UsageError
+
+MAX_PACKAGE_BYTES = 64 * 1024 * 1024
+"""Largest package that a gateway takes, compressed, in bytes."""
+
+_LEFT_OUT = frozenset(
+    {".git", ".hg", ".svn", ".venv", "venv", "__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache"}
+)
+
+
+def pack_folder(folder: Path) -> bytes:
+    """Return a gzipped tar archive of a folder, without version control, caches and virtual environments.
+
+    Args:
+        folder: The folder; paths in the archive are relative to it.
+
+    Raises:
+        UsageError: The archive is larger than a gateway takes.
+    """
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz", compresslevel=6) as archive:
+        archive.add(folder, arcname=".", filter=_keep)
+    package = buffer.getvalue()
+    if len(package) > MAX_PACKAGE_BYTES:
+        raise UsageError(
+            f"{folder} packs to {len(package) / 2**20:.1f} MiB; a gateway takes {MAX_PACKAGE_BYTES // 2**20} MiB",
+            hint="keep data and checkpoints out of the script's folder, and read them from a store",
+        )
+    return package
+
+
+def pack_files(files: Mapping[str, str]) -> bytes:
+    """Return a gzipped tar archive of texts by their names."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for name, text in files.items():
+            body = text.encode()
+            member = tarfile.TarInfo(name)
+            member.size = len(body)
+            archive.addfile(member, io.BytesIO(body))
+    return buffer.getvalue()
+
+
+def _keep(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
+    if Path(member.name).name in _LEFT_OUT:
+        return None
+    member.uid = member.gid = 0
+    member.uname = member.gname = ""
+    return member
