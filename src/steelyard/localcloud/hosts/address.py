@@ -1,0 +1,111 @@
+"""Addresses of the loopback network, claimed so that no two local clouds on a machine hand out the same."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import threading
+
+CLAIM_PORT = 61999  # Above Linux's default range of ephemeral ports, which ends at 60999.
+_FIRST_OFFSET = 10
+_SMALL_NETWORK = 64  # From this size on the first addresses are left free.
+_RESERVED_TOP = 3  # A VSwitch keeps its last three addresses for itself, as on the cloud.
+
+
+class AddressExhausted(Exception):
+    """No address of the network is free."""
+
+
+class AddressInUse(Exception):
+    """The wanted address is claimed, by this local cloud or by another."""
+
+
+def served_network(cidr: str) -> ipaddress.IPv4Network:
+    """Return the loopback network that stands for a VSwitch's block: a.b.c.d is served as 127.b.c.d.
+
+    Args:
+        cidr: The block in CIDR notation, of 8 or more prefix bits.
+
+    Raises:
+        ValueError: If the block is malformed or wider than the loopback network.
+    """
+    network = ipaddress.IPv4Network(cidr)
+    if network.prefixlen < 8:
+        raise ValueError(f"{cidr} is wider than the loopback network")
+    return ipaddress.IPv4Network((_on_loopback(network.network_address), network.prefixlen))
+
+
+def served_address(address: str) -> str:
+    """Return the loopback address that stands for an address; a loopback address stands for itself.
+
+    Raises:
+        ValueError: If the address is malformed.
+    """
+    return str(_on_loopback(ipaddress.IPv4Address(address)))
+
+
+def _on_loopback(address: ipaddress.IPv4Address) -> ipaddress.IPv4Address:
+    return ipaddress.IPv4Address((127 << 24) | (int(address) & 0xFFFFFF))
+
+
+class AddressBook:
+    """The addresses that this process holds: each by a socket bound on (address, `CLAIM_PORT`).
+
+    The kernel frees them when the process ends, however it ends.
+    """
+
+    def __init__(self) -> None:
+        self._claims: dict[str, socket.socket] = {}
+        self._lock = threading.Lock()
+
+    def claim(self, network: ipaddress.IPv4Network) -> str:
+        """Claim the lowest free address of a loopback network.
+
+        Raises:
+            AddressExhausted: If none is free.
+        """
+        first = _FIRST_OFFSET if network.num_addresses >= _SMALL_NETWORK else 1
+        for offset in range(first, network.num_addresses - _RESERVED_TOP):
+            address = str(network[offset])
+            if self._hold(address):
+                return address
+        raise AddressExhausted(f"no address of {network} is free")
+
+    def claim_exactly(self, address: str) -> None:
+        """Claim one address.
+
+        Raises:
+            AddressInUse: If it is claimed already.
+        """
+        if not self._hold(address):
+            raise AddressInUse(f"{address} is in use")
+
+    def release(self, address: str) -> None:
+        """Give an address back; one that is not held is fine."""
+        with self._lock:
+            claim = self._claims.pop(address, None)
+        if claim is not None:
+            claim.close()
+
+    def release_all(self) -> None:
+        """Give every address back."""
+        for address in self.held():
+            self.release(address)
+
+    def held(self) -> list[str]:
+        """Return the addresses that are held."""
+        with self._lock:
+            return list(self._claims)
+
+    def _hold(self, address: str) -> bool:
+        with self._lock:
+            if address in self._claims:
+                return False
+            claim = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+            try:
+                claim.bind((address, CLAIM_PORT))
+            except OSError:
+                claim.close()
+                return False
+            self._claims[address] = claim
+            return True

@@ -1,0 +1,184 @@
+"""A command under its own supervisor, as the local cloud sees it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import psutil
+
+from steelyard.errors import LocalCloudError
+
+_SUPERVISOR = Path(__file__).with_name("supervisor.py")
+_START_TIMEOUT_S = 40.0  # Above the time for which a supervisor waits for its predecessor.
+_END_TIMEOUT_S = 10.0
+
+logger = logging.getLogger(__name__)
+
+
+class SupervisedProcess:
+    """A command that runs under a supervisor and ends with this process, however this process ends.
+
+    Args:
+        command: Absolute path and arguments; empty for a machine that runs nothing.
+        name: Short name, for the log and the thread.
+        directory: Existing folder for the console and the lock.
+        working_directory: Where the command runs; `directory` where it is not given.
+        environment: All that the command's environment holds, besides `TMPDIR`, a private folder with a short path.
+        stays: Whether the tree lives on after the command has ended.
+        on_end: Called once, in a thread of its own, when the supervisor and every process below it are gone.
+    """
+
+    def __init__(
+        self,
+        command: list[str],
+        *,
+        name: str,
+        directory: Path,
+        working_directory: Path | None = None,
+        environment: Mapping[str, str],
+        stays: bool,
+        on_end: Callable[[], None] | None = None,
+    ) -> None:
+        self.name = name
+        self.console_path = directory / "console.log"
+        self.exit_code: int | None = None
+        self._lock_path = directory / "lock"
+        self._scratch_link = directory / "scratch"
+        self._working_directory = working_directory or directory
+        self._command = command
+        self._environment = environment
+        self._mode = "stay" if stays else "follow"
+        self._on_end = on_end
+        self._process: subprocess.Popen[bytes] | None = None
+        self._started = threading.Event()
+        self._ended = threading.Event()
+        self._refusal = ""
+
+    @property
+    def pid(self) -> int:
+        """Id of the supervisor; 0 before the start."""
+        return self._process.pid if self._process else 0
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the supervisor or a process below it may be alive."""
+        return self._process is not None and not self._ended.is_set()
+
+    @property
+    def scratch(self) -> Path:
+        """The private folder for temporary files and sockets, which lives as long as the tree.
+
+        Raises:
+            LocalCloudError: If the process was not started.
+        """
+        return Path(os.readlink(self._scratch_link))
+
+    def prepare(self) -> Path:
+        """Make the private folder before the start, for a command whose arguments name it.
+
+        Returns:
+            The folder. One that a supervisor left, because it was killed together with the cloud, is removed.
+        """
+        if self._scratch_link.is_symlink():
+            shutil.rmtree(self._scratch_link.readlink(), ignore_errors=True)
+            self._scratch_link.unlink()
+        scratch = Path(tempfile.mkdtemp(prefix="sy-"))
+        self._scratch_link.symlink_to(scratch)
+        return scratch
+
+    def start(self) -> None:
+        """Start the supervisor and wait until it has started the command.
+
+        Raises:
+            LocalCloudError: If the supervisor or, with `stays` unset, the command could not be started.
+        """
+        scratch = self.scratch if self._scratch_link.is_symlink() else self.prepare()
+        arguments = [self.console_path, self._lock_path, scratch, self._mode, *self._command]
+        with self.console_path.open("ab") as console:
+            self.console_path.chmod(0o600)
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", "-S", str(_SUPERVISOR), *map(str, arguments)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=console,
+                cwd=self._working_directory,
+                env={**self._environment, "TMPDIR": str(scratch)},
+                start_new_session=True,
+            )
+        threading.Thread(target=self._watch, name=f"watch-{self.name}", daemon=True).start()
+        if not self._started.wait(_START_TIMEOUT_S) or (self._refusal and self._mode == "follow"):
+            self.stop(0)
+            raise LocalCloudError(
+                f"{self.name} could not be started: {self._refusal or 'its supervisor ended'}",
+                hint=f"See {self.console_path}.",
+            )
+
+    def stop(self, grace_s: float) -> None:
+        """End the command and every process below it, and wait until they are gone.
+
+        Args:
+            grace_s: Seconds between SIGTERM and SIGKILL; 0 kills at once.
+
+        Raises:
+            LocalCloudError: If something is still alive long after the grace.
+        """
+        process = self._process
+        if process is None or process.stdin is None:
+            return
+        try:
+            process.stdin.write(f"{grace_s}\n".encode())
+            process.stdin.close()
+        except (BrokenPipeError, ValueError):
+            logger.debug("the supervisor of %s has ended or has its order already", self.name)
+        if self._ended.wait(grace_s + _END_TIMEOUT_S):
+            return
+        process.kill()  # Its init notices and ends the tree.
+        if not self._ended.wait(_END_TIMEOUT_S):
+            raise LocalCloudError(f"processes of {self.name} are still alive under supervisor {process.pid}")
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait until the whole tree is gone; False if it is still there after the timeout."""
+        return self._ended.wait(timeout_s)
+
+    def process_ids(self) -> list[int]:
+        """Return the ids of the supervisor and of every process below it."""
+        if not self.is_running:
+            return []
+        try:
+            supervisor = psutil.Process(self.pid)
+            return [self.pid, *(child.pid for child in supervisor.children(recursive=True))]
+        except psutil.NoSuchProcess:
+            return []
+
+    def _watch(self) -> None:
+        process = self._process
+        assert process is not None and process.stdout is not None and process.stdin is not None
+        for line in process.stdout:
+            word, _, rest = line.decode(errors="replace").strip().partition(" ")
+            if word == "exited":
+                self.exit_code = int(rest)
+            elif word == "refused":
+                self._refusal = rest
+            elif word == "console":
+                logger.warning("the console of %s loses output: %s", self.name, rest)
+            if word in ("started", "refused"):
+                self._started.set()
+        process.wait()
+        process.stdout.close()
+        if self._scratch_link.is_symlink():
+            shutil.rmtree(self._scratch_link.readlink(), ignore_errors=True)
+            self._scratch_link.unlink(missing_ok=True)
+        self._ended.set()
+        if not self._started.is_set():
+            self._refusal = self._refusal or "its supervisor ended"
+            self._started.set()
+        if self._on_end is not None:
+            self._on_end()
