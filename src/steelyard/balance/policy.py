@@ -1,0 +1,164 @@
+"""Who gets how many samples of the next step: the seam between measuring and training."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from steelyard.balance.estimator import CostEstimator, Measurement
+from steelyard.balance.split import Shares, finish_s, split_by_cost, split_equally
+
+
+class Policy(Protocol):
+    """Turns measurements into shares.
+
+    Every worker feeds its own copy with the same measurements; the plan of rank 0 is the one that all
+    follow.
+    """
+
+    @property
+    def name(self) -> str:
+        """How the policy is called on the command line and in events."""
+        ...
+
+    @property
+    def is_equal(self) -> bool:
+        """Whether the shares never differ by more than one sample."""
+        ...
+
+    def observe(self, measurements: Sequence[Measurement]) -> None:
+        """Take in what every worker measured in one step, in rank order."""
+        ...
+
+    def plan(self, global_batch: int, current: Shares) -> Shares:
+        """Choose the shares of coming steps.
+
+        Args:
+            global_batch: Samples of one step.
+            current: The shares in force.
+
+        Returns:
+            Shares that sum to `global_batch`; `current` itself where a change would not pay.
+        """
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what the policy has learned, as plain JSON values."""
+        ...
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state_dict` returned."""
+        ...
+
+
+class EqualPolicy:
+    """The split of plain data parallelism: the same number of samples for every worker."""
+
+    name = "equal"
+    is_equal = True
+
+    def observe(self, measurements: Sequence[Measurement]) -> None:
+        """Ignore the measurements."""
+
+    def plan(self, global_batch: int, current: Shares) -> Shares:
+        """Return the equal split of `global_batch` over as many workers as `current` has."""
+        return split_equally(global_batch, len(current))
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return an empty state: there is nothing to learn."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Accept any state: there is nothing to go on from."""
+
+
+class SpeedPolicy:
+    """Shares by measured speed, so that all workers end a step together.
+
+    Args:
+        minimum: Samples that each worker keeps at least, so that its speed stays measured. It falls
+            with the equal split where the global batch is too small.
+        maximums: Samples that each worker can take at most, in rank order; unlimited where None.
+        hysteresis: Relative gain in the predicted step time below which the shares stay as they are.
+    """
+
+    name = "speed"
+    is_equal = False
+
+    def __init__(
+        self,
+        *,
+        minimum: int = 1,
+        maximums: Sequence[int] | None = None,
+        hysteresis: float = 0.03,
+    ) -> None:
+        self._minimum = minimum
+        self._maximums = maximums
+        self._hysteresis = hysteresis
+        self._estimators: list[CostEstimator] = []
+
+    @property
+    def costs_s(self) -> tuple[float | None, ...]:
+        """Estimated seconds per sample of each worker, None where nothing was measured yet."""
+        return tuple(estimator.cost_s for estimator in self._estimators)
+
+    def observe(self, measurements: Sequence[Measurement]) -> None:
+        """Update each worker's estimate; a different number of workers starts afresh."""
+        if len(measurements) != len(self._estimators):
+            self._estimators = [CostEstimator() for _ in measurements]
+        for estimator, measurement in zip(self._estimators, measurements, strict=True):
+            if (cost_s := measurement.cost_s) is not None:
+                estimator.update(cost_s)
+
+    def plan(self, global_batch: int, current: Shares) -> Shares:
+        """Return the best integer shares, or `current` where the predicted gain is within the hysteresis.
+
+        A worker without a measurement is taken for as fast as the median of the others. Shares that
+        break a bound are never kept.
+        """
+        costs_s = self._costs_or_median(len(current))
+        best = split_by_cost(global_batch, costs_s, minimum=self._minimum, maximums=self._maximums)
+        if not self._allows(current, global_batch):
+            return best
+        pays = finish_s(best, costs_s) < finish_s(current, costs_s) * (1.0 - self._hysteresis)
+        return best if pays else current
+
+    def _costs_or_median(self, num_workers: int) -> list[float]:
+        known = [cost for cost in self.costs_s if cost is not None]
+        if not known or len(self._estimators) != num_workers:
+            return [1.0] * num_workers  # nothing is known: any equal costs give the equal split
+        typical_s = statistics.median(known)
+        return [typical_s if cost is None else cost for cost in self.costs_s]
+
+    def _allows(self, shares: Shares, global_batch: int) -> bool:
+        minimum = min(self._minimum, global_batch // len(shares))
+        highs = self._maximums if self._maximums is not None else [global_batch] * len(shares)
+        in_bounds = all(
+            min(minimum, high) <= share <= high for share, high in zip(shares, highs, strict=True)
+        )
+        return in_bounds and sum(shares) == global_batch
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the estimates: ``{"costs_s": [...]}``."""
+        return {"costs_s": list(self.costs_s)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from saved estimates; measurements of another number of workers replace them."""
+        self._estimators = [CostEstimator(cost_s=cost) for cost in state.get("costs_s", [])]
+
+
+def policy_by_name(name: str) -> Policy:
+    """Return the policy that the command line calls `name`.
+
+    Args:
+        name: ``speed`` or ``equal``.
+
+    Raises:
+        ValueError: If there is no such policy.
+    """
+    if name == SpeedPolicy.name:
+        return SpeedPolicy()
+    if name == EqualPolicy.name:
+        return EqualPolicy()
+    raise ValueError(f"no balance policy is called {name!r}; choose {SpeedPolicy.name} or {EqualPolicy.name}")

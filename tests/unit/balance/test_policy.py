@@ -1,0 +1,128 @@
+"""The policies: equal stays equal, speed follows the speeds and does not dither."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from steelyard.balance import (
+    EqualPolicy,
+    Measurement,
+    Policy,
+    Shares,
+    SpeedPolicy,
+    finish_s,
+    policy_by_name,
+    split_equally,
+)
+
+
+def measure(shares: Shares, costs_s: list[float]) -> list[Measurement]:
+    return [
+        Measurement(num_samples=share, compute_s=share * cost)
+        for share, cost in zip(shares, costs_s, strict=True)
+    ]
+
+
+def run(policy: Policy, global_batch: int, steps: list[list[float]]) -> list[Shares]:
+    shares = split_equally(global_batch, len(steps[0]))
+    plans = []
+    for costs_s in steps:
+        policy.observe(measure(shares, costs_s))
+        shares = policy.plan(global_batch, shares)
+        plans.append(shares)
+    return plans
+
+
+def test_equal_policy_shares_equally_whatever_it_measures() -> None:
+    assert run(EqualPolicy(), 48, [[0.006, 0.006, 0.018]] * 5)[-1] == (16, 16, 16)
+
+
+def test_speed_policy_gives_the_slow_node_a_third() -> None:
+    assert run(SpeedPolicy(), 48, [[0.006, 0.006, 0.018]] * 2)[-1] == (21, 21, 6)
+
+
+def test_without_a_measurement_the_split_stays_equal() -> None:
+    assert SpeedPolicy().plan(48, (16, 16, 16)) == (16, 16, 16)
+    assert SpeedPolicy().plan(50, (16, 16, 16)) == (17, 17, 16)
+
+
+def test_a_worker_not_yet_measured_counts_as_the_median() -> None:
+    policy = SpeedPolicy()
+    policy.observe(
+        [
+            Measurement(num_samples=4, compute_s=0.4),
+            Measurement(num_samples=0, compute_s=0.0),
+            Measurement(num_samples=4, compute_s=0.4),
+        ]
+    )
+    assert policy.plan(12, (12, 0, 0)) == (4, 4, 4)
+
+
+def test_equal_workers_keep_the_equal_split_through_noise() -> None:
+    dice = random.Random(3)
+    steps = [[0.006 * dice.gauss(1.0, 0.03) for _ in range(4)] for _ in range(300)]
+    assert set(run(SpeedPolicy(), 64, steps)) == {(16, 16, 16, 16)}
+
+
+def test_unequal_workers_see_few_changes_of_plan() -> None:
+    dice = random.Random(5)
+    steps = [[cost * dice.gauss(1.0, 0.03) for cost in (0.006, 0.006, 0.018)] for _ in range(300)]
+    plans = run(SpeedPolicy(), 48, steps)
+    assert sum(before != after for before, after in itertools.pairwise(plans)) <= 5
+
+
+def test_a_node_that_slows_down_is_relieved_within_five_steps() -> None:
+    steps = [[0.01, 0.01]] * 20 + [[0.01, 0.03]] * 5
+    plans = run(SpeedPolicy(), 128, steps)
+    assert plans[19] == (64, 64)
+    assert plans[-1] == (96, 32)
+
+
+def test_a_gain_within_the_hysteresis_changes_nothing() -> None:
+    policy = SpeedPolicy(hysteresis=0.03)
+    policy.observe(measure((100, 100), [0.01, 0.0102]))
+    assert policy.plan(200, (100, 100)) == (100, 100)
+
+
+def test_every_worker_keeps_a_sample_so_that_it_stays_measured() -> None:
+    assert run(SpeedPolicy(), 16, [[0.001, 10.0]] * 3)[-1] == (15, 1)
+
+
+def test_a_maximum_holds_a_fast_worker_back() -> None:
+    policy = SpeedPolicy(maximums=[10, 100])
+    assert run(policy, 32, [[0.001, 0.1]] * 3)[-1] == (10, 22)
+
+
+@given(st.lists(st.floats(1e-3, 1.0), min_size=1, max_size=6), st.integers(1, 300))
+def test_a_plan_is_never_predicted_slower_than_the_equal_split(costs_s: list[float], batch: int) -> None:
+    shares = run(SpeedPolicy(), batch, [costs_s] * 3)[-1]
+    equal = split_equally(batch, len(costs_s))
+    assert sum(shares) == batch
+    assert finish_s(shares, costs_s) <= finish_s(equal, costs_s) * (1 + 1e-9)
+
+
+def test_what_was_learned_survives_json() -> None:
+    policy, resumed = SpeedPolicy(), SpeedPolicy()
+    policy.observe(measure((16, 16, 16), [0.006, 0.006, 0.018]))
+    resumed.load_state_dict(json.loads(json.dumps(policy.state_dict())))
+    assert resumed.costs_s == policy.costs_s
+    assert resumed.plan(48, (16, 16, 16)) == (21, 21, 6)
+
+
+def test_what_another_number_of_workers_taught_is_not_applied() -> None:
+    policy = SpeedPolicy()
+    policy.observe(measure((16, 16, 16), [0.006, 0.006, 0.018]))
+    assert policy.plan(48, (24, 24)) == (24, 24)
+
+
+def test_policies_are_found_by_the_command_lines_names() -> None:
+    assert isinstance(policy_by_name("speed"), SpeedPolicy)
+    assert isinstance(policy_by_name("equal"), EqualPolicy)
+    with pytest.raises(ValueError, match="choose speed or equal"):
+        policy_by_name("fair")
