@@ -1,13 +1,13 @@
 """What Alibaba Cloud offers: regions, their zones, and ECS instance types.
 
-The data was gathered in 2026-11. Sizes come from Alibaba Cloud's help pages "GPU-accelerated compute-optimized
-instance families" and "General-purpose, compute-optimized and memory-optimized instance families"; zones from the
-page "Regions and zones" and the Terraform provider's region list. The cloud adds zones and types all the time, so an
-unlisted type is a mistake on the local cloud alone (see `steelyard.spec.check`).
+Gathered in 2026-11. GPU sizes are those of Alibaba Cloud's help page "GPU-accelerated compute-optimized
+instance families". The other families follow their fixed ratio of memory to vCPUs. Regions and zones are
+those that public configurations name; the cloud adds zones and types all the time, so a type that is not
+listed is a mistake on the local cloud alone.
 
-`imitated_speed` is used on the local cloud alone, where no accelerator exists: it is the ratio of an accelerator's
-published dense FP16 peak to that of an A10 (125 TFLOPS), but for the T4, which is set to a third of an A10. It is no
-measurement, and every figure that comes from it is shown as imitated.
+`imitated_speed` serves the local cloud alone, where no accelerator exists: the ratio of an accelerator's
+published dense FP16 peak to an A10's 125 TFLOPS, but for the T4, which is set to a third of an A10. It is
+no measurement, and every figure that rests on it is shown as imitated.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class InstanceType:
         memory_gib: Memory in GiB.
         gpu: Model of its GPUs; empty where it has none.
         num_gpus: Number of its GPUs.
-        imitated_speed: Speed of one of its accelerators relative to an A10, imitated on the local cloud; above 0.
+        imitated_speed: Speed of one of its accelerators relative to an A10, above 0; for the local cloud.
     """
 
     name: str
@@ -91,8 +91,8 @@ _GPU_SPEEDS: Mapping[str, float] = {
     "Blackwell 72 GB": 2.13,
 }
 
-# GPU model -> rows of (name, vCPUs, memory in GiB, number of GPUs). The help page names no model for gn7, gn7e, gn8v
-# and the ninth generation: their rows carry the memory that it gives.
+# GPU model -> rows of (name, vCPUs, memory in GiB, number of GPUs). The help page names no model for gn8v and
+# for the ninth generation: these carry the memory that it gives.
 _GPU_TYPES: Mapping[str, tuple[tuple[str, int, int, int], ...]] = {
     "NVIDIA T4": (
         ("gn6i-c4g1.xlarge", 4, 15, 1),

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+from typing import Any
+
+from steelyard.spec.catalogue import REGIONS
+
+
+@dataclass(frozen=True, kw_only=True)
+class DraftGroup:
+    """A node group of a draft."""
+
+    index: int
+    name: str | None
+    count: int | None
+    instance_type: str | None
+
+
+class Draft:
+    """A spec of which some values may be wrong: these are None, or left out of their list.
+
+    Entries of lists carry their index in the spec.
+
+    Args:
+        raw: The spec's values as YAML or JSON gives them, with every key there.
+    """
+
+    def __init__(self, raw: Mapping[str, Any]) -> None:
+        network, balancer, access = (_part(raw, key) for key in ("network", "load_balancer", "access"))
+        zones, vswitches = _list(raw, "zones"), _list(network, "vswitch_cidrs")
+        self.target = raw.get("target")
+        region = raw.get("region")
+        self.region = region if isinstance(region, str) and region in REGIONS else None
+        self.has_zone_list = isinstance(raw.get("zones"), list | tuple)
+        self.num_zones = len(zones)
+        self.zones = [(i, zone) for i, zone in enumerate(zones) if isinstance(zone, str)]
+        self.network = _range(network.get("cidr"))
+        self.num_vswitches = len(vswitches)
+        self.vswitches = [(i, read) for i, text in enumerate(vswitches) if (read := _range(text))]
+        self.groups = [_group(i, value) for i, value in enumerate(_list(raw, "node_groups"))]
+        self.has_group_list = isinstance(raw.get("node_groups"), list | tuple)
+        self.listener_ports = [
+            (i, _whole(_mapping(one).get("port"))) for i, one in enumerate(_list(balancer, "listeners"))
+        ]
+        self.has_listener_list = isinstance(balancer.get("listeners"), list | tuple)
+        self.admin_ranges = [
+            (i, read) for i, text in enumerate(_list(access, "admin_cidrs")) if (read := _range(text))
+        ]
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _part(raw: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    return _mapping(raw.get(key))
+
+
+def _list(raw: Mapping[str, Any], key: str) -> list[Any]:
+    value = raw.get(key)
+    return list(value) if isinstance(value, list | tuple) else []
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _whole(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _range(value: Any) -> IPv4Network | None:
+    try:
+        return IPv4Network(value) if isinstance(value, str) and "/" in value else None
+    except ValueError:
+        return None
+
+
+def _group(index: int, value: Any) -> DraftGroup:
+    raw = _mapping(value)
+    count = _whole(raw.get("count"))
+    return DraftGroup(
+        index=index,
+        name=_text(raw.get("name")),
+        count=count if count and count > 0 else None,
+        instance_type=_text(raw.get("instance_type")),
+    )
