@@ -1,0 +1,136 @@
+"""The local cloud's process: `python -m steelyard.localcloud --data DIR [--port N]`.
+
+It prints one line of JSON, a `CloudInfo`, once it answers, and runs until SIGTERM or SIGINT. `daemon.start` is the
+usual way to run it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import logging
+import os
+import signal
+import socket
+import sys
+import time
+from pathlib import Path
+
+import uvicorn
+
+from steelyard.localcloud.cloud import Cloud
+from steelyard.localcloud.daemon import LOCK_NAME, CloudInfo, write_info
+from steelyard.localcloud.identity import load_identity
+from steelyard.localcloud.metadata import InstanceDirectory, MetadataService
+from steelyard.localcloud.server import App
+from steelyard.localcloud.services import SERVICES
+from steelyard.localcloud.store import Store
+
+DEFAULT_REGION = "cn-hangzhou"
+GRACE_S = 3
+
+
+def main() -> int:
+    """Run the local cloud until it is told to end."""
+    parser = argparse.ArgumentParser(
+        prog="python -m steelyard.localcloud", description="Run a local Alibaba Cloud."
+    )
+    parser.add_argument("--data", type=Path, required=True, help="folder of the cloud's state")
+    parser.add_argument(
+        "--port", type=int, default=0, help="port on 127.0.0.1; 0 for the last one or any free one"
+    )
+    parser.add_argument("--region", default=DEFAULT_REGION, help="region of a new cloud")
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    data_dir = arguments.data.resolve()
+    data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    lock = (data_dir / LOCK_NAME).open("a")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        sys.stderr.write(f"another local cloud runs on {data_dir}\n")
+        return 1
+    _serve(data_dir, arguments.port, arguments.region)
+    return 0
+
+
+def _serve(data_dir: Path, port: int, region_id: str) -> None:
+    store = Store(data_dir / "state.sqlite")
+    identity = load_identity(store, region_id)
+    listener = _bind(store, port)
+    endpoint = f"127.0.0.1:{listener.getsockname()[1]}"
+    cloud = Cloud(
+        data_dir=data_dir,
+        store=store,
+        identity=identity,
+        endpoint=endpoint,
+        clock=time.time,
+        services=SERVICES,
+    )
+    ecs = cloud.services.get("ecs")
+    directory = ecs if isinstance(ecs, InstanceDirectory) else None
+    app = App(cloud, MetadataService(directory, identity.access_key_secret, time.time))
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app,
+            lifespan="off",
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            timeout_graceful_shutdown=GRACE_S,
+        )
+    )
+    # uvicorn raises the signal that ended it once more, for whoever had a handler before it.
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    signal.signal(signal.SIGINT, lambda *_: None)
+    # Connections wait in the listener's queue until the server runs, so what starts here may already call.
+    cloud.start()
+    info = CloudInfo(
+        endpoint=endpoint,
+        access_key_id=identity.access_key_id,
+        access_key_secret=identity.access_key_secret,
+        region_id=identity.region_id,
+        account_id=identity.account_id,
+        pid=os.getpid(),
+        data_dir=str(data_dir),
+        started_at=time.time(),
+    )
+    write_info(info)
+    _announce(info)
+    try:
+        server.run(sockets=[listener])
+    finally:
+        app.close()
+        cloud.stop()
+
+
+def _bind(store: Store, port: int) -> socket.socket:
+    """Bind the port asked for; where none is, the last one, so that addresses in answers stay good, or any."""
+    last = store.get("endpoint", "port") or {}
+    wanted = [port] if port else [int(str(last.get("port", 0))), 0]
+    for candidate in wanted:
+        # asyncio turns Nagle's algorithm off only where the socket names its protocol; with it a call takes 44 ms.
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("127.0.0.1", candidate))
+        except OSError:
+            listener.close()
+            if candidate == wanted[-1]:
+                raise
+            continue
+        listener.listen(128)
+        store.put("endpoint", "port", {"port": listener.getsockname()[1]})
+        return listener
+    raise AssertionError("unreachable")
+
+
+def _announce(info: CloudInfo) -> None:
+    sys.stdout.write(info.to_json() + "\n")
+    sys.stdout.flush()
+    # Whoever reads the line closes its end; later output goes where errors go.
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

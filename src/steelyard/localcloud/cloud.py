@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+import logging
+import secrets
+import string
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from steelyard.localcloud.idempotence import ClientTokens
+from steelyard.localcloud.identity import Identity
+from steelyard.localcloud.service import ActionSpec, ApiError, Request, Service
+from steelyard.localcloud.store import Store
+from steelyard.localcloud.wire.answer import shape_answer
+from steelyard.localcloud.wire.error import action_not_found
+from steelyard.localcloud.wire.message import WireAnswer, WireRequest
+from steelyard.localcloud.wire.parameter import parse_parameters
+from steelyard.localcloud.wire.schema import VERSION_ALIASES, ActionShape, Schema, load_schema
+from steelyard.localcloud.wire.signature import AccessKey, Verifier
+from steelyard.spec.catalogue import REGIONS
+
+_log = logging.getLogger(__name__)
+
+_ID_LETTERS = string.ascii_lowercase + string.digits
+_ID_LENGTH = 20
+
+
+class Cloud:
+    """The local cloud: its state, its services, and the path from a signed request to an answer.
+
+    Args:
+        data_dir: Folder of everything that the cloud keeps.
+        store: Its state.
+        identity: Its account, access key and region.
+        endpoint: Host and port that it answers on.
+        clock: Gives the Unix time.
+        services: The products to offer.
+        schema: Shapes of requests and answers; the shipped one where it is None.
+    """
+
+    def __init__(
+        self,
+        *,
+        data_dir: Path,
+        store: Store,
+        identity: Identity,
+        endpoint: str,
+        clock: Callable[[], float],
+        services: Sequence[type[Service]],
+        schema: Schema | None = None,
+    ) -> None:
+        self.data_dir = data_dir
+        self.store = store
+        self.identity = identity
+        self.endpoint = endpoint
+        self.clock = clock
+        self.schema = schema or load_schema()
+        self.services: dict[str, Service] = {service.code: service(self) for service in services}
+        self._verifier = Verifier(self, clock)
+        self._tokens = ClientTokens(store)
+        self._handlers = self._collect_handlers()
+        self._after_commit: list[Callable[[], None]] = []
+
+    def _collect_handlers(self) -> dict[tuple[str, str], tuple[Service, ActionSpec, str]]:
+        handlers = {}
+        for service in self.services.values():
+            for name, (spec, method) in type(service).handlers().items():
+                if self.schema.action(service.version, name) is None:
+                    raise LookupError(f"{service.code} {service.version} has no action {name}")
+                handlers[service.version, name] = (service, spec, method)
+        return handlers
+
+    def start(self) -> None:
+        """Let every service take up what was running."""
+        for service in self.services.values():
+            service.start()
+
+    def stop(self) -> None:
+        """Let every service end what is running, last one first, then close the store."""
+        for service in reversed(self.services.values()):
+            service.stop()
+        self.store.close()
+
+    def new_id(self, prefix: str) -> str:
+        """Give a fresh resource id, e.g. `vpc-` and 20 letters and digits."""
+        return f"{prefix}-{''.join(secrets.choice(_ID_LETTERS) for _ in range(_ID_LENGTH))}"
+
+    def metadata_url(self, instance_id: str) -> str:
+        """Give the base of an instance's metadata service, as `http://100.100.100.200` is on the real cloud."""
+        return f"http://{self.endpoint}/metadata/{instance_id}"
+
+    def access_key(self, access_key_id: str) -> AccessKey | None:
+        """Give the cloud's own key or a temporary one."""
+        if access_key_id == self.identity.access_key_id:
+            return self.identity.root_key()
+        body = self.store.get("temporary_key", access_key_id)
+        return AccessKey(**body) if body else None  # type: ignore[arg-type]
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Hold the cloud's lock and make all writes one; threads of services use it for each change of state.
+
+        Calls given to `after_commit` inside of it run once the outermost transaction is kept and the lock is free.
+        """
+        calls: list[Callable[[], None]] = []
+        with self.store.transaction():
+            is_outermost = not self.store.is_nested
+            if is_outermost:
+                self._after_commit = calls
+            yield
+        if is_outermost:
+            for call in calls:
+                call()
+
+    def after_commit(self, call: Callable[[], None]) -> None:
+        """Run a call when the transaction that is open is kept; never where it is undone."""
+        self._after_commit.append(call)
+
+    def answer(self, wire: WireRequest) -> WireAnswer:
+        """Answer one signed request; every fault becomes an error answer."""
+        request_id = str(uuid.uuid4()).upper()
+        try:
+            body = self._carry_out(wire, request_id)
+        except ApiError as err:
+            return self._error(wire, request_id, err)
+        except Exception as err:  # noqa: BLE001 - a handler's bug must answer 500 and leave the cloud standing
+            _log.exception("%s %s failed", wire.version, wire.action)
+            text = f"The request processing has failed due to some unknown error: {type(err).__name__}: {err}"
+            return self._error(wire, request_id, ApiError("InternalError", text, 500))
+        return WireAnswer(status=200, body={"RequestId": request_id, **body})
+
+    def _error(self, wire: WireRequest, request_id: str, err: ApiError) -> WireAnswer:
+        body = {
+            "RequestId": request_id,
+            "HostId": wire.headers.get("host", self.endpoint),
+            "Code": err.code,
+            "Message": err.message,
+            "Recommend": "",
+        }
+        return WireAnswer(status=err.status, body=body)
+
+    def _carry_out(self, wire: WireRequest, request_id: str) -> dict[str, object]:
+        version = VERSION_ALIASES.get(wire.version, wire.version)
+        caller = self._verifier.verify(wire)
+        shape = self.schema.action(version, wire.action)
+        handler = self._handlers.get((version, wire.action))
+        if shape is None or handler is None:
+            raise action_not_found(wire.version, wire.action)
+        service, spec, method = handler
+        params = self._parse(shape, spec, wire)
+        request = Request(
+            action=wire.action,
+            params=params,
+            region_id=self._region_id(wire.parameters),
+            dry_run=bool(params.get("DryRun", False)),
+            request_id=request_id,
+            caller=caller,
+        )
+        body = self._run(request, getattr(service, method))
+        return shape_answer(self.schema, shape.answer, body)
+
+    def _parse(self, shape: ActionShape, spec: ActionSpec, wire: WireRequest) -> dict[str, object]:
+        if shape.request is None:
+            return {}
+        return parse_parameters(self.schema, shape.request, wire.parameters, spec.optional)
+
+    def _region_id(self, parameters: Mapping[str, str]) -> str:
+        region_id = parameters.get("RegionId") or self.identity.region_id
+        if region_id not in REGIONS:
+            raise ApiError(
+                "InvalidRegionId.NotFound", f"The specified RegionId does not exist: {region_id!r}.", 404
+            )
+        return region_id
+
+    def _run(self, request: Request, handler: Callable[[Request], dict[str, object]]) -> dict[str, object]:
+        with self.transaction():
+            answer = self._tokens.recall(request)
+            if answer is None:
+                answer = handler(request)
+                request.stop_if_dry_run()
+                self._tokens.keep(request, answer)
+            return answer

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import hashlib
+import json
+
+from steelyard.localcloud.service import ApiError, Request
+from steelyard.localcloud.store import Store
+
+_KIND = "client_token"
+_MAX_TOKENS = 1000
+
+
+class ClientTokens:
+    """Answers a repeated call, one with the same `ClientToken`, with the first one's answer.
+
+    The last 1000 tokens are kept. It is used inside of the call's transaction, so a token is kept if its change is.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def recall(self, request: Request) -> dict[str, object] | None:
+        """Give the answer of the first call, or None where this is the first.
+
+        Raises:
+            ApiError: `IdempotentParameterMismatch`: the first call asked for something else.
+        """
+        entry = self._store.get(_KIND, _entry_id(request)) if request.text("ClientToken") else None
+        if entry is None:
+            return None
+        if entry["fingerprint"] != _fingerprint(request):
+            raise ApiError(
+                "IdempotentParameterMismatch",
+                "The request uses the same client token as a previous, but non-identical request.",
+            )
+        answer = entry["answer"]
+        assert isinstance(answer, dict)
+        return answer
+
+    def keep(self, request: Request, answer: dict[str, object]) -> None:
+        """Keep a first call's answer; nothing where it has no token."""
+        if request.text("ClientToken"):
+            entry: dict[str, object] = {"fingerprint": _fingerprint(request), "answer": answer}
+            self._store.put(_KIND, _entry_id(request), entry)
+            self._store.trim(_KIND, _MAX_TOKENS)
+
+
+def _entry_id(request: Request) -> str:
+    return f"{request.action}/{request.text('ClientToken')}"
+
+
+def _fingerprint(request: Request) -> str:
+    text = json.dumps([request.region_id, request.params], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()

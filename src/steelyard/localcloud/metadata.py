@@ -1,0 +1,145 @@
+"""The instance metadata service, `http://100.100.100.200` on the real cloud.
+
+Here it is served on the cloud's own port under `/metadata/<instance id>`, and an instance finds that address in its
+environment. It has the same paths, the same token flow, and one addition: `steelyard/imitated-speed`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from steelyard.localcloud.wire.message import WireRequest
+from steelyard.spec.catalogue import INSTANCE_TYPES
+
+TOKEN_HEADER = "x-aliyun-ecs-metadata-token"
+TTL_HEADER = "x-aliyun-ecs-metadata-token-ttl-seconds"
+MAX_TTL_S = 21600
+
+
+@dataclass(frozen=True, kw_only=True)
+class InstanceMetadata:
+    """What the metadata service tells an instance of itself.
+
+    Attributes:
+        http_tokens: `required` where a token has to come along with each request, else `optional`.
+        is_http_enabled: Whether the service answers this instance at all.
+        user_data: The instance's user data, decoded.
+    """
+
+    instance_id: str
+    private_ipv4: str
+    region_id: str
+    zone_id: str
+    instance_type: str
+    hostname: str
+    vpc_id: str
+    vswitch_id: str
+    image_id: str = ""
+    owner_account_id: str = ""
+    user_data: str = ""
+    http_tokens: str = "optional"
+    is_http_enabled: bool = True
+
+
+@runtime_checkable
+class InstanceDirectory(Protocol):
+    """Who knows the instances: the ECS service."""
+
+    def instance_metadata(self, instance_id: str) -> InstanceMetadata | None:
+        """Give an instance's metadata, or None where there is no such instance."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetadataReply:
+    """A status and a plain text."""
+
+    status: int
+    text: str
+
+
+_FORBIDDEN = MetadataReply(status=403, text="403 - Forbidden")
+_NOT_FOUND = MetadataReply(status=404, text="404 - Not Found")
+
+
+class MetadataService:
+    """Answers what instances ask of themselves.
+
+    Args:
+        directory: Who knows the instances; None where the cloud offers none.
+        key: Secret that tokens are made with; they stay good over a restart with the same key.
+        clock: Gives the Unix time.
+    """
+
+    def __init__(self, directory: InstanceDirectory | None, key: str, clock: Callable[[], float]) -> None:
+        self._directory = directory
+        self._key = key.encode()
+        self._clock = clock
+
+    def answer(self, request: WireRequest, path: str) -> MetadataReply:
+        """Answer one request.
+
+        Args:
+            request: The request.
+            path: `<instance id>/latest/...`.
+        """
+        instance_id, _, item = path.partition("/")
+        instance = self._directory.instance_metadata(instance_id) if self._directory else None
+        if instance is None or not instance.is_http_enabled:
+            return _NOT_FOUND
+        if item == "latest/api/token":
+            return self._issue_token(request, instance_id)
+        if request.method != "GET":
+            return MetadataReply(status=405, text="405 - Method Not Allowed")
+        token = request.headers.get(TOKEN_HEADER)
+        if token is None and instance.http_tokens == "required":
+            return _FORBIDDEN
+        if token is not None and not self._is_valid(token, instance_id):
+            return _FORBIDDEN
+        text = _items(instance).get(item.rstrip("/"))
+        return _NOT_FOUND if text is None else MetadataReply(status=200, text=text)
+
+    def _issue_token(self, request: WireRequest, instance_id: str) -> MetadataReply:
+        if request.method != "PUT":
+            return MetadataReply(status=405, text="405 - Method Not Allowed")
+        ttl = request.headers.get(TTL_HEADER, "")
+        if not ttl.isascii() or not ttl.isdigit() or not 1 <= int(ttl) <= MAX_TTL_S:
+            return MetadataReply(status=400, text="400 - Bad Request")
+        expires_at = int(self._clock()) + int(ttl)
+        return MetadataReply(status=200, text=f"{expires_at}-{self._sign(instance_id, expires_at)}")
+
+    def _sign(self, instance_id: str, expires_at: int) -> str:
+        return hmac.new(self._key, f"{instance_id}/{expires_at}".encode(), hashlib.sha256).hexdigest()
+
+    def _is_valid(self, token: str, instance_id: str) -> bool:
+        expires_at, _, signature = token.partition("-")
+        if not expires_at.isascii() or not expires_at.isdigit():
+            return False
+        wanted = self._sign(instance_id, int(expires_at))
+        return hmac.compare_digest(wanted.encode(), signature.encode()) and self._clock() <= int(expires_at)
+
+
+def _items(instance: InstanceMetadata) -> dict[str, str]:
+    base = "latest/meta-data/"
+    items = {
+        "instance-id": instance.instance_id,
+        "private-ipv4": instance.private_ipv4,
+        "region-id": instance.region_id,
+        "zone-id": instance.zone_id,
+        "hostname": instance.hostname,
+        "vpc-id": instance.vpc_id,
+        "vswitch-id": instance.vswitch_id,
+        "image-id": instance.image_id,
+        "owner-account-id": instance.owner_account_id,
+        "instance/instance-type": instance.instance_type,
+    }
+    instance_type = INSTANCE_TYPES.get(instance.instance_type)
+    if instance_type is not None:
+        items["steelyard/imitated-speed"] = str(instance_type.imitated_speed)
+    named = {base + name: text for name, text in items.items()}
+    named["latest/user-data"] = instance.user_data
+    named["latest/meta-data"] = "\n".join(sorted({name.split("/")[0] for name in items}))
+    return named

@@ -1,0 +1,58 @@
+"""Lists in pages, both of the API's styles: `PageNumber`/`PageSize` and `NextToken`/`MaxResults`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+from steelyard.localcloud.service import ApiError, Request
+from steelyard.localcloud.wire.error import invalid_parameter
+
+T = TypeVar("T")
+
+
+def number_page(
+    request: Request, items: Sequence[T], max_size: int = 50
+) -> tuple[Sequence[T], dict[str, object]]:
+    """Cut out the page that `PageNumber` and `PageSize` (10 by default) ask for.
+
+    Returns:
+        The page's items, and the answer's `TotalCount`, `PageNumber` and `PageSize`.
+
+    Raises:
+        ApiError: `InvalidParameter` for a page number below 1 or a size outside of 1 to `max_size`.
+    """
+    number, size = request.number("PageNumber", 1), request.number("PageSize", 10)
+    if number < 1:
+        raise invalid_parameter("PageNumber", number, "at least 1")
+    if not 1 <= size <= max_size:
+        raise invalid_parameter("PageSize", size, f"from 1 to {max_size}")
+    head: dict[str, object] = {"TotalCount": len(items), "PageNumber": number, "PageSize": size}
+    return items[(number - 1) * size : number * size], head
+
+
+def token_page(
+    request: Request, items: Sequence[T], *, size_name: str = "MaxResults", default: int = 50
+) -> tuple[Sequence[T], str]:
+    """Cut out the page that `NextToken` asks for.
+
+    Args:
+        request: The call.
+        items: All items, in an order that does not change between calls.
+        size_name: The parameter that holds the page's size.
+        default: Size where the call gives none.
+
+    Returns:
+        The page's items, and the token of the next page; empty on the last one.
+
+    Raises:
+        ApiError: `InvalidParameter` for a token that no page gave.
+    """
+    token = request.text("NextToken") or "0"
+    if not token.isascii() or not token.isdigit():
+        raise ApiError("InvalidParameter", f'The specified parameter "NextToken" is not valid: {token!r}.')
+    start, size = int(token), request.number(size_name, default)
+    if size < 1:
+        raise invalid_parameter(size_name, size, "at least 1")
+    end = start + size
+    return items[start:end], str(end) if end < len(items) else ""

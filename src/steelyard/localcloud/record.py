@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, ClassVar, Generic, Self, TypeVar
+
+from steelyard.localcloud.store import Store
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """Base of what a service keeps: a frozen dataclass that goes to the store as JSON.
+
+    Its fields are plain values, dicts of them, and tuples, which come back from the store as tuples.
+
+    Attributes:
+        id: The resource's id.
+        created_at: Unix time of its making.
+        tags: Values by key.
+    """
+
+    kind: ClassVar[str]
+
+    id: str
+    created_at: float
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    def to_body(self) -> dict[str, object]:
+        """Give the record as the store keeps it."""
+        return asdict(self)
+
+    @classmethod
+    def from_body(cls, body: Mapping[str, Any]) -> Self:
+        """Give the record that a body was made from."""
+        values: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in body.items()
+        }
+        return cls(**values)
+
+
+R = TypeVar("R", bound=Record)
+
+
+class Records(Generic[R]):
+    """The records of one type in the store.
+
+    Args:
+        store: The cloud's state.
+        record_type: The type, whose `kind` names it in the store.
+    """
+
+    def __init__(self, store: Store, record_type: type[R]) -> None:
+        self._store = store
+        self._type = record_type
+
+    def get(self, record_id: str) -> R | None:
+        """Give a record, or None where there is none of this id."""
+        body = self._store.get(self._type.kind, record_id)
+        return None if body is None else self._type.from_body(body)
+
+    def list(self) -> list[R]:
+        """Give all records, oldest first."""
+        return [self._type.from_body(body) for body in self._store.list(self._type.kind)]
+
+    def put(self, record: R) -> None:
+        """Keep a record in place of the one of this id, if any."""
+        self._store.put(self._type.kind, record.id, record.to_body())
+
+    def delete(self, record_id: str) -> None:
+        """Remove a record."""
+        self._store.delete(self._type.kind, record_id)

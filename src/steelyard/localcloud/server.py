@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from steelyard.localcloud.cloud import Cloud
+from steelyard.localcloud.metadata import MetadataService
+from steelyard.localcloud.wire.message import WireRequest
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+_METADATA_PREFIX = "/metadata/"
+# RunInstances takes 16 KiB of user data before its base64 and percent encodings; nothing else comes near.
+_MAX_BODY_BYTES = 4 << 20
+
+
+class App:
+    """The local cloud as an ASGI application: the API at `/`, the instances' metadata under `/metadata/`.
+
+    Calls run in a few threads and not on the event loop: they are quick but for the cloud's lock, which a service's own
+    thread may hold, and a loop that waits for it could not even accept a connection.
+
+    Args:
+        cloud: What answers the API's calls.
+        metadata: What answers instances.
+    """
+
+    def __init__(self, cloud: Cloud, metadata: MetadataService) -> None:
+        self._cloud = cloud
+        self._metadata = metadata
+        self._threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="call")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one HTTP request."""
+        if scope["type"] != "http":
+            return
+        body = await _read_body(receive)
+        if body is None:
+            await _send(send, 413, "text/plain", b"")
+            return
+        request = WireRequest(
+            method=scope["method"],
+            path=scope["path"],
+            query_string=scope["query_string"].decode("latin-1"),
+            headers=_read_headers(scope),
+            body=body,
+        )
+        status, content_type, content = await asyncio.get_running_loop().run_in_executor(
+            self._threads, self._answer, request
+        )
+        await _send(send, status, content_type, content)
+
+    def _answer(self, request: WireRequest) -> tuple[int, str, bytes]:
+        if request.path.startswith(_METADATA_PREFIX):
+            reply = self._metadata.answer(request, request.path.removeprefix(_METADATA_PREFIX))
+            return reply.status, "text/plain", reply.text.encode()
+        answer = self._cloud.answer(request)
+        content = json.dumps(answer.body, ensure_ascii=False, separators=(",", ":")).encode()
+        return answer.status, "application/json;charset=utf-8", content
+
+    def close(self) -> None:
+        """End the threads, once the calls in them are answered."""
+        self._threads.shutdown()
+
+
+async def _read_body(receive: Receive) -> bytes | None:
+    parts: list[bytes] = []
+    num_bytes = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return b"".join(parts)
+        num_bytes += len(message.get("body", b""))
+        if num_bytes > _MAX_BODY_BYTES:
+            return None
+        parts.append(message.get("body", b""))
+        if not message.get("more_body"):
+            return b"".join(parts)
+
+
+def _read_headers(scope: Scope) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in scope["headers"]:
+        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]},{value}" if name in headers else value
+    return headers
+
+
+async def _send(send: Send, status: int, content_type: str, content: bytes) -> None:
+    headers = [
+        (b"content-type", content_type.encode()),
+        (b"content-length", str(len(content)).encode()),
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": content})

@@ -1,0 +1,148 @@
+"""What a product of the cloud is made of: a `Service` with its `@action`s.
+
+A product lives in `services/<code>/`: `actions.py` holds one subclass of `Service`, `models.py` its records,
+`errors.py` its error codes and texts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, TypeVar
+
+from steelyard.localcloud.wire.error import ApiError
+from steelyard.localcloud.wire.signature import AccessKey
+
+if TYPE_CHECKING:
+    from steelyard.localcloud.cloud import Cloud
+
+__all__ = ["ActionSpec", "ApiError", "Request", "Service", "action", "dry_run_passed"]
+
+
+def dry_run_passed() -> ApiError:
+    """Tell that a request with `DryRun` would have been carried out."""
+    return ApiError("DryRunOperation", "Request validation has been passed with DryRun flag set.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """One call, checked and parsed.
+
+    Attributes:
+        action: Name of the action.
+        params: Parameters by wire name, typed and nested by the schema; what was not sent is absent.
+        region_id: The call's `RegionId`, else the cloud's own region; it exists.
+        dry_run: Whether nothing may be changed.
+        request_id: Id that the answer carries.
+        caller: Who signed the call.
+    """
+
+    action: str
+    params: Mapping[str, object]
+    region_id: str
+    dry_run: bool
+    request_id: str
+    caller: AccessKey
+
+    def stop_if_dry_run(self) -> None:
+        """End a dry run here, once all checks are done.
+
+        What a handler writes to the store in a dry run is undone in any case; a handler that changes anything else
+        (starts a process, claims an address) calls this first.
+
+        Raises:
+            ApiError: `DryRunOperation`, if this is a dry run.
+        """
+        if self.dry_run:
+            raise dry_run_passed()
+
+    def text(self, name: str, default: str = "") -> str:
+        """Give a text parameter."""
+        return str(self.params.get(name, default))
+
+    def number(self, name: str, default: int) -> int:
+        """Give an integer parameter."""
+        value = self.params.get(name, default)
+        assert isinstance(value, int)
+        return value
+
+    def flag(self, name: str, default: bool = False) -> bool:
+        """Give a boolean parameter."""
+        return bool(self.params.get(name, default))
+
+    def texts(self, name: str) -> list[str]:
+        """Give a list of texts; a parameter that the schema calls text is split at its commas."""
+        value = self.params.get(name) or []
+        if isinstance(value, str):
+            return [part.strip() for part in value.split(",") if part.strip()]
+        assert isinstance(value, list)
+        return [str(item) for item in value]
+
+    def records(self, name: str) -> list[dict[str, object]]:
+        """Give a list of nested parameters, e.g. `Tag`."""
+        value = self.params.get(name) or []
+        assert isinstance(value, list)
+        return value
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActionSpec:
+    """How a method serves an action.
+
+    Attributes:
+        name: The action.
+        optional: Parameters that the schema calls required although the real API takes the call without them.
+    """
+
+    name: str
+    optional: frozenset[str]
+
+
+Handler = TypeVar("Handler", bound=Callable[..., "dict[str, object]"])
+
+_SPEC = "__action_spec__"
+
+
+def action(name: str, *, optional: Collection[str] = ()) -> Callable[[Handler], Handler]:
+    """Mark a method of a `Service` as the server of an action.
+
+    The method takes a `Request` and returns the answer's body by wire names (without `RequestId`); it may hold more
+    than the action's answer has, and is cut to it. It runs under the cloud's one lock in a transaction, so it has to be
+    quick: what takes long goes to a thread of the service, started by `Cloud.after_commit`.
+    """
+
+    def mark(handler: Handler) -> Handler:
+        setattr(handler, _SPEC, ActionSpec(name=name, optional=frozenset(optional)))
+        return handler
+
+    return mark
+
+
+class Service:
+    """Base of a product.
+
+    Args:
+        cloud: The cloud that it is a part of.
+    """
+
+    code: ClassVar[str]
+    version: ClassVar[str]
+
+    def __init__(self, cloud: Cloud) -> None:
+        self.cloud = cloud
+
+    @classmethod
+    def handlers(cls) -> dict[str, tuple[ActionSpec, str]]:
+        """Give the name of the serving method by action."""
+        found: dict[str, tuple[ActionSpec, str]] = {}
+        for attribute in dir(cls):
+            spec = getattr(getattr(cls, attribute), _SPEC, None)
+            if isinstance(spec, ActionSpec):
+                found[spec.name] = (spec, attribute)
+        return found
+
+    def start(self) -> None:
+        """Take up what was running when the cloud was stopped; the cloud already answers calls."""
+
+    def stop(self) -> None:
+        """End every process and thread of the service; the cloud answers no more calls."""

@@ -1,0 +1,8 @@
+"""The products that the local cloud offers."""
+
+from __future__ import annotations
+
+from steelyard.localcloud.service import Service
+from steelyard.localcloud.services.vpc.actions import VpcService
+
+SERVICES: tuple[type[Service], ...] = (VpcService,)

@@ -1,0 +1,1 @@
+"""Virtual private clouds and their VSwitches."""

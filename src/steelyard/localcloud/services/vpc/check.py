@@ -1,0 +1,75 @@
+"""Checks of VPC and VSwitch parameters, by the rules of the API's parameter descriptions."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network
+
+from steelyard.localcloud.services.vpc import errors
+from steelyard.localcloud.wire.error import ApiError
+
+VPC_PREFIXES = range(8, 29)
+VSWITCH_PREFIXES = range(16, 30)
+_FORBIDDEN = tuple(
+    IPv4Network(cidr) for cidr in ("100.64.0.0/10", "224.0.0.0/4", "127.0.0.0/8", "169.254.0.0/16")
+)
+
+
+def read_cidr(text: str, prefixes: range) -> IPv4Network:
+    """Parse an address range.
+
+    Args:
+        text: E.g. `10.0.0.0/16`; host bits are not allowed.
+        prefixes: Allowed lengths of the mask.
+
+    Raises:
+        ApiError: `InvalidCidrBlock.Malformed`.
+    """
+    address, slash, length = text.partition("/")
+    if not slash or not length.isascii() or not length.isdigit():
+        raise errors.malformed_cidr()
+    try:
+        network = IPv4Network((address, int(length)))
+    except ValueError:
+        raise errors.malformed_cidr() from None
+    if network.prefixlen not in prefixes or any(network.overlaps(forbidden) for forbidden in _FORBIDDEN):
+        raise errors.malformed_cidr()
+    return network
+
+
+def check_name(kind: str, name: str) -> None:
+    """Check a name: at most 128 characters, not an address of the web.
+
+    Raises:
+        ApiError: `InvalidVpcName.Malformed` or `InvalidVSwitchName.Malformed`.
+    """
+    if len(name) > 128 or name.startswith(("http://", "https://")):
+        raise errors.malformed_name(kind)
+
+
+def check_description(kind: str, description: str) -> None:
+    """Check a description: at most 256 characters, not an address of the web.
+
+    Raises:
+        ApiError: `InvalidVpcDiscription.Malformed` or `InvalidVSwitchDiscription.Malformed`.
+    """
+    if len(description) > 256 or description.startswith(("http://", "https://")):
+        raise errors.malformed_description(kind)
+
+
+def read_user_cidrs(text: str) -> tuple[str, ...]:
+    """Parse `UserCidr`: up to three ranges, comma text.
+
+    Raises:
+        ApiError: `InvalidUserCidr.Quota`, `InvalidUserCidr.Malformed` or `InvalidParameter`.
+    """
+    cidrs = tuple(part.strip() for part in text.split(",") if part.strip())
+    if len(cidrs) > 3:
+        raise ApiError("InvalidUserCidr.Quota", "Specified UserCidr number is greater than 3.")
+    for cidr in cidrs:
+        try:
+            network = IPv4Network(cidr)
+        except ValueError:
+            raise ApiError("InvalidParameter", "Specified UserCidr invalid format.") from None
+        if network.overlaps(_FORBIDDEN[0]):
+            raise ApiError("InvalidUserCidr.Malformed", "Specified UserCidr overlapping in of 100.64.0.0/10.")
+    return cidrs

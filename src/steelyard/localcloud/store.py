@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS resource (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind TEXT NOT NULL,
+    id TEXT NOT NULL,
+    body TEXT NOT NULL,
+    UNIQUE (kind, id)
+)
+"""
+
+
+class Store:
+    """The local cloud's state: JSON bodies by kind and id, in one SQLite file.
+
+    The one lock of the local cloud is here: a transaction holds it from its first to its last line, in whatever thread,
+    and reads outside of a transaction take it, too, so nobody sees half of a change. The write-ahead log is not synced
+    to the disk at each commit: what was committed outlives the process, whichever way it ends, but not a power cut,
+    which would end the instances as well.
+
+    Args:
+        path: The file; it is made where it is not there.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._lock = threading.RLock()
+        self._depth = 0
+        # Transactions are opened and closed by hand, so that they can be nested.
+        self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        self._connection.execute("PRAGMA journal_mode=WAL")
+        self._connection.execute("PRAGMA synchronous=NORMAL")
+        self._connection.execute(_TABLES)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Make all writes inside of it one: all are kept, or on an exception none.
+
+        It holds the cloud's lock. Inside of another transaction it is a part of that one.
+        """
+        with self._lock:
+            if self._depth == 0:
+                self._connection.execute("BEGIN IMMEDIATE")
+            self._depth += 1
+            try:
+                yield
+            except BaseException:
+                self._depth -= 1
+                if self._depth == 0:
+                    self._connection.execute("ROLLBACK")
+                raise
+            self._depth -= 1
+            if self._depth == 0:
+                self._connection.execute("COMMIT")
+
+    @property
+    def is_nested(self) -> bool:
+        """Whether this thread is inside of a transaction that is inside of another."""
+        return self._depth > 1
+
+    def put(self, kind: str, id: str, body: dict[str, object]) -> None:  # noqa: A002
+        """Write a body in place of the one that was there, if any; its place in the order stays."""
+        text = json.dumps(body, separators=(",", ":"))
+        with self._lock:
+            self._connection.execute(
+                "INSERT INTO resource (kind, id, body) VALUES (?, ?, ?) "
+                "ON CONFLICT (kind, id) DO UPDATE SET body = excluded.body",
+                (kind, id, text),
+            )
+
+    def get(self, kind: str, id: str) -> dict[str, object] | None:  # noqa: A002
+        """Give a body, or None where there is none of this id."""
+        with self._lock:
+            row = self._connection.execute(
+                "SELECT body FROM resource WHERE kind = ? AND id = ?", (kind, id)
+            ).fetchone()
+        return json.loads(row[0]) if row else None
+
+    def list(self, kind: str) -> list[dict[str, object]]:
+        """Give all bodies of a kind, in the order of their making."""
+        with self._lock:
+            rows = self._connection.execute(
+                "SELECT body FROM resource WHERE kind = ? ORDER BY sequence", (kind,)
+            ).fetchall()
+        return [json.loads(body) for (body,) in rows]
+
+    def delete(self, kind: str, id: str) -> bool:  # noqa: A002
+        """Remove a body; tell whether it was there."""
+        with self._lock:
+            cursor = self._connection.execute("DELETE FROM resource WHERE kind = ? AND id = ?", (kind, id))
+            return cursor.rowcount > 0
+
+    def trim(self, kind: str, max_bodies: int) -> None:
+        """Remove the oldest bodies of a kind, so that at most `max_bodies` stay."""
+        with self._lock:
+            self._connection.execute(
+                "DELETE FROM resource WHERE kind = ? AND sequence <= "
+                "(SELECT sequence FROM resource WHERE kind = ? ORDER BY sequence DESC LIMIT 1 OFFSET ?)",
+                (kind, kind, max_bodies),
+            )
+
+    def close(self) -> None:
+        """Close the file; nothing else may be called afterwards."""
+        with self._lock:
+            self._connection.close()

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from steelyard.localcloud.wire.schema import Schema, TypeSpec
+
+_SCALARS: Mapping[str, tuple[type, ...]] = {
+    "str": (str,),
+    "int": (int,),
+    "float": (int, float),
+    "bool": (bool,),
+}
+
+
+def shape_answer(schema: Schema, shape: str, body: Mapping[str, object]) -> dict[str, object]:
+    """Cut an answer to its shape: known fields only, each of its type; None means "absent".
+
+    A handler may give more than one action's fields (an instance's whole record); the shape picks. Python's SDK does
+    not check types, Go's does, so a wrong one is refused here.
+
+    Raises:
+        TypeError: A value is not of the field's type: a bug of the handler.
+    """
+    fields = schema.fields(shape)
+    return {
+        name: _fit(schema, field.type_spec, body[name], f"{shape}.{name}")
+        for name, field in fields.items()
+        if body.get(name) is not None
+    }
+
+
+def _fit(schema: Schema, spec: TypeSpec, value: object, path: str) -> object:
+    if isinstance(spec, list) and isinstance(value, list | tuple):
+        return [_fit(schema, spec[0], item, path) for item in value]
+    if isinstance(spec, dict) and isinstance(value, Mapping):
+        return {key: _fit(schema, spec["*"], item, path) for key, item in value.items()}
+    if isinstance(spec, str):
+        if spec == "any":
+            return value
+        if schema.is_shape(spec):
+            if isinstance(value, Mapping):
+                return shape_answer(schema, spec, value)
+        elif isinstance(value, _SCALARS[spec]) and (spec == "bool" or not isinstance(value, bool)):
+            return float(value) if spec == "float" else value  # type: ignore[arg-type]
+    raise TypeError(f"answer field {path}: {value!r} is not of type {spec}")

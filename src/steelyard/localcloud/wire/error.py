@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+
+class ApiError(Exception):
+    """An error that the local cloud answers with, in the provider's own words.
+
+    It is no `SteelyardError`: it travels to the client as an HTTP answer and never leaves the local cloud as an
+    exception.
+
+    Args:
+        code: The provider's error code, e.g. `InvalidVpcId.NotFound`; never empty.
+        message: The provider's text, with the values that made it so where it has room for them.
+        status: HTTP status, 400-599.
+    """
+
+    def __init__(self, code: str, message: str, status: int = 400) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+        self.status = status
+
+
+def missing_parameter(name: str) -> ApiError:
+    """Tell that a required parameter was not sent."""
+    return ApiError(
+        "MissingParameter",
+        f'The input parameter "{name}" that is mandatory for processing this request is not supplied.',
+    )
+
+
+def invalid_parameter(name: str, value: object, want: str) -> ApiError:
+    """Tell that a parameter's value is not what the action takes."""
+    return ApiError(
+        "InvalidParameter", f'The specified parameter "{name}" is not valid: {value!r} is not {want}.'
+    )
+
+
+def action_not_found(version: str, action: str) -> ApiError:
+    """Tell that nobody serves an action; the code is the gateway's own."""
+    return ApiError(
+        "InvalidAction.NotFound",
+        f"Specified api is not found, please check your url and method. Version {version!r}, action {action!r}.",
+        404,
+    )
