@@ -4,7 +4,8 @@
 
     SteelyardError            a message with the values, a hint with the mend, an exit code
     ├── UsageError            2  the call is wrong
-    │   └── SpecError         2  the cluster file is wrong; holds every mistake found
+    │   ├── SpecError         2  the cluster file is wrong; holds every mistake found
+    │   └── NotExactError     2  a model whose gradient the balance could not keep exact
     ├── DeployError           1  applying the program failed
     │   ├── ResourceError     1  one resource could not be created, updated or deleted
     │   └── StackLockedError  1  another run holds the stack's state
@@ -96,3 +97,7 @@ class UnhealthyError(SteelyardError):
     """The cluster stands, but cannot take work."""
 
     exit_code = 3
+
+
+class NotExactError(UsageError):
+    """The model is built in a way with which the gradient could not stay that of the global batch."""

@@ -26,3 +26,15 @@ IMITATED_SPEED = "STEELYARD_IMITATED_SPEED"
 
 BIND_ADDRESS = "STEELYARD_BIND_ADDRESS"
 """IPv4 address that replaces the wildcard in every bind of a process under the bind shim."""
+
+IMITATED_SAMPLE_MS = "STEELYARD_IMITATED_SAMPLE_MS"
+"""Milliseconds that a node of relative speed 1 takes for a sample while its accelerator is imitated."""
+
+RANK = "RANK"
+"""torchrun's number of this worker, from 0."""
+
+WORLD_SIZE = "WORLD_SIZE"
+"""torchrun's number of workers."""
+
+LOCAL_RANK = "LOCAL_RANK"
+"""torchrun's number of this worker on its node, from 0."""
