@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_alicloud import ecs
+
+from steelyard.components.tag import cluster_tags
+from steelyard.spec.rule import LOAD_BALANCER_NETWORK
+
+_SSH_PORT = 22
+
+
+@dataclass(frozen=True, kw_only=True)
+class FirewallArgs:
+    """What a `Firewall` is made from.
+
+    Attributes:
+        cluster: The cluster's name.
+        vpc_id: VPC of the nodes.
+        gateway_port: Port of the gateway on each node.
+        admin_cidrs: Ranges that may reach SSH and the gateways; none is the safe choice.
+    """
+
+    cluster: str
+    vpc_id: pulumi.Input[str]
+    gateway_port: int
+    admin_cidrs: Sequence[str] = ()
+
+
+class Firewall(pulumi.ComponentResource):
+    """A security group that lets in its own members, the load balancer, and administrators where any are named.
+
+    Attributes:
+        security_group_id: Id of the security group.
+    """
+
+    security_group_id: pulumi.Output[str]
+
+    def __init__(self, name: str, args: FirewallArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("steelyard:index:Firewall", name, None, opts)
+        self._name = name
+        group = ecs.SecurityGroup(
+            f"{name}-group",
+            security_group_name=f"{args.cluster}-nodes",
+            description=f"Nodes of the Steelyard cluster {args.cluster}",
+            vpc_id=args.vpc_id,
+            tags=cluster_tags(args.cluster),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.security_group_id = group.id
+        self._let_in_members()
+        gateway = f"{args.gateway_port}/{args.gateway_port}"
+        self._let_in("gateway", "The load balancer to the gateways", gateway, str(LOAD_BALANCER_NETWORK))
+        for cidr in args.admin_cidrs:
+            suffix = cidr.replace("/", "-")
+            ssh = f"{_SSH_PORT}/{_SSH_PORT}"
+            self._let_in(f"admin-ssh-{suffix}", "An administrator to SSH", ssh, cidr)
+            self._let_in(f"admin-gateway-{suffix}", "An administrator to the gateways", gateway, cidr)
+        self.register_outputs({"security_group_id": self.security_group_id})
+
+    def _let_in_members(self) -> None:
+        ecs.SecurityGroupRule(
+            f"{self._name}-members",
+            description="All traffic between the nodes",
+            security_group_id=self.security_group_id,
+            source_security_group_id=self.security_group_id,
+            type="ingress",
+            ip_protocol="all",
+            port_range="-1/-1",
+            nic_type="intranet",
+            policy="accept",
+            priority=1,
+            opts=self._rule_options(),
+        )
+
+    def _let_in(self, suffix: str, description: str, port_range: str, cidr: str) -> None:
+        ecs.SecurityGroupRule(
+            f"{self._name}-{suffix}",
+            description=description,
+            security_group_id=self.security_group_id,
+            cidr_ip=cidr,
+            type="ingress",
+            ip_protocol="tcp",
+            port_range=port_range,
+            # Without it the provider asks for rules of the NIC type `<nil>` later on.
+            nic_type="intranet",
+            policy="accept",
+            priority=1,
+            opts=self._rule_options(),
+        )
+
+    def _rule_options(self) -> pulumi.ResourceOptions:
+        # A rule has no id but its own words: the new one must not be taken away as the old one.
+        return pulumi.ResourceOptions(parent=self, delete_before_replace=True)

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_alicloud import ram
+
+from steelyard.components.tag import cluster_tags
+
+_TRUST = {
+    "Version": "1",
+    "Statement": [
+        {"Action": "sts:AssumeRole", "Effect": "Allow", "Principal": {"Service": ["ecs.aliyuncs.com"]}},
+    ],
+}
+
+# A node may see how the load balancer in front of it judges it, and nothing else.
+_ACTIONS = [
+    "slb:DescribeLoadBalancerAttribute",
+    "slb:DescribeVServerGroupAttribute",
+    "slb:DescribeHealthStatus",
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeRoleArgs:
+    """What a `NodeRole` is made from.
+
+    Attributes:
+        cluster: The cluster's name.
+        region: The cluster's region; roles are global, and two regions may hold clusters of one name.
+        account_id: Account that owns the load balancer.
+        load_balancer_id: The load balancer that the nodes may look at.
+    """
+
+    cluster: str
+    region: str
+    account_id: pulumi.Input[str]
+    load_balancer_id: pulumi.Input[str]
+
+
+class NodeRole(pulumi.ComponentResource):
+    """The RAM role that the nodes act under, with the least rights.
+
+    Attributes:
+        role_name: Name of the role, known once its policy is attached.
+    """
+
+    role_name: pulumi.Output[str]
+
+    def __init__(self, name: str, args: NodeRoleArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("steelyard:index:NodeRole", name, None, opts)
+        title = f"{args.cluster}-{args.region}-node"
+        # Both names are given, and are unique in the account: the old one has to go first.
+        options = pulumi.ResourceOptions(parent=self, delete_before_replace=True)
+        role = ram.Role(
+            f"{name}-role",
+            role_name=title,
+            description=f"Nodes of the Steelyard cluster {args.cluster}",
+            assume_role_policy_document=json.dumps(_TRUST, sort_keys=True),
+            tags=cluster_tags(args.cluster),
+            opts=options,
+        )
+        policy = ram.Policy(
+            f"{name}-policy",
+            policy_name=title,
+            description=f"What nodes of the Steelyard cluster {args.cluster} may do",
+            policy_document=_policy_document(args),
+            tags=cluster_tags(args.cluster),
+            opts=options,
+        )
+        attachment = ram.RolePolicyAttachment(
+            f"{name}-attachment",
+            role_name=role.role_name,
+            policy_name=policy.policy_name,
+            policy_type="Custom",
+            opts=options,
+        )
+        self.role_name = attachment.role_name
+        self.register_outputs({"role_name": self.role_name})
+
+
+def _policy_document(args: NodeRoleArgs) -> pulumi.Output[str]:
+    resource = pulumi.Output.format(
+        "acs:slb:{0}:{1}:loadbalancer/{2}", args.region, args.account_id, args.load_balancer_id
+    )
+    return resource.apply(
+        lambda arn: json.dumps(
+            {"Version": "1", "Statement": [{"Action": _ACTIONS, "Effect": "Allow", "Resource": [arn]}]},
+            sort_keys=True,
+        )
+    )

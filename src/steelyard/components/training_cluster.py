@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_alicloud as alicloud
+
+from steelyard.components.firewall import Firewall, FirewallArgs
+from steelyard.components.image import find_image
+from steelyard.components.load_balancer import LoadBalancer, LoadBalancerArgs
+from steelyard.components.network import Network, NetworkArgs
+from steelyard.components.node_group import NodeGroup, NodeGroupArgs
+from steelyard.components.node_role import NodeRole, NodeRoleArgs
+from steelyard.components.user_data import PackageSource
+from steelyard.spec import ClusterSpec, NodeGroupSpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingClusterArgs:
+    """What a `TrainingCluster` is made from.
+
+    Attributes:
+        spec: What is wanted.
+        token: The gateways' bearer token; kept as a secret.
+    """
+
+    spec: ClusterSpec
+    token: pulumi.Input[str]
+
+
+class TrainingCluster(pulumi.ComponentResource):
+    """A load-balanced cluster for distributed training: network, firewall, load balancer, role and nodes.
+
+    Attributes:
+        network: The VPC and its VSwitches.
+        firewall: The nodes' security group.
+        load_balancer: What stands in front of the nodes' gateways.
+        node_role: The nodes' RAM role; None where the spec asks for none.
+        node_groups: The nodes; the first node of the first group is Ray's head.
+        gateway_url: URL of the gateways, through the first listener.
+        token: The bearer token, a secret.
+    """
+
+    network: Network
+    firewall: Firewall
+    load_balancer: LoadBalancer
+    node_role: NodeRole | None
+    node_groups: list[NodeGroup]
+    gateway_url: pulumi.Output[str]
+    token: pulumi.Output[str]
+
+    def __init__(
+        self, name: str, args: TrainingClusterArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("steelyard:index:TrainingCluster", name, None, opts)
+        spec = args.spec
+        self._name, self._spec = name, spec
+        self.token = pulumi.Output.secret(args.token)
+        self.network = self._create_network()
+        self.firewall = self._create_firewall()
+        self.load_balancer = self._create_load_balancer()
+        self.node_role = self._create_node_role() if spec.node_role.enabled else None
+        self.node_groups = []
+        for group in spec.node_groups:
+            self.node_groups.append(self._create_node_group(group))
+        port = spec.load_balancer.listeners[0].port
+        self.gateway_url = pulumi.Output.concat("http://", self.load_balancer.address, ":", str(port))
+        self.register_outputs({"gateway_url": self.gateway_url})
+
+    @property
+    def node_ids(self) -> list[pulumi.Output[str]]:
+        """Instance ids of all nodes, group by group; the head is the first."""
+        return [node_id for group in self.node_groups for node_id in group.node_ids]
+
+    @property
+    def node_private_ips(self) -> list[pulumi.Output[str]]:
+        """Private IPv4 addresses of all nodes, in the order of `node_ids`."""
+        return [address for group in self.node_groups for address in group.private_ips]
+
+    def _create_network(self) -> Network:
+        spec = self._spec
+        return Network(
+            f"{self._name}-network",
+            NetworkArgs(
+                cluster=spec.name,
+                cidr=spec.network.cidr,
+                zones=spec.zones,
+                vswitch_cidrs=spec.vswitch_cidrs,
+            ),
+            pulumi.ResourceOptions(parent=self),
+        )
+
+    def _create_firewall(self) -> Firewall:
+        return Firewall(
+            f"{self._name}-firewall",
+            FirewallArgs(
+                cluster=self._spec.name,
+                vpc_id=self.network.vpc_id,
+                gateway_port=self._spec.gateway_port,
+                admin_cidrs=self._spec.access.admin_cidrs,
+            ),
+            pulumi.ResourceOptions(parent=self),
+        )
+
+    def _create_load_balancer(self) -> LoadBalancer:
+        wanted = self._spec.load_balancer
+        return LoadBalancer(
+            f"{self._name}-balancer",
+            LoadBalancerArgs(
+                cluster=self._spec.name,
+                vswitch_id=self.network.vswitch_ids[0],
+                zones=self._spec.zones,
+                listeners=wanted.listeners,
+                health_check=wanted.health_check,
+                address_type=wanted.address_type,
+                scheduler=wanted.scheduler,
+            ),
+            pulumi.ResourceOptions(parent=self),
+        )
+
+    def _create_node_role(self) -> NodeRole:
+        account = alicloud.get_caller_identity(opts=pulumi.InvokeOptions(parent=self))
+        return NodeRole(
+            f"{self._name}-role",
+            NodeRoleArgs(
+                cluster=self._spec.name,
+                region=self._spec.region,
+                account_id=account.account_id,
+                load_balancer_id=self.load_balancer.load_balancer_id,
+            ),
+            pulumi.ResourceOptions(parent=self),
+        )
+
+    def _create_node_group(self, group: NodeGroupSpec) -> NodeGroup:
+        package = self._spec.node_package
+        return NodeGroup(
+            f"{self._name}-{group.name}",
+            NodeGroupArgs(
+                cluster=self._spec.name,
+                group=group.name,
+                count=group.count,
+                instance_type=group.instance_type,
+                image_id=find_image(group.image, group.instance_type, self),
+                disk=group.disk,
+                weight=group.weight,
+                vswitch_ids=self.network.vswitch_ids,
+                security_group_id=self.firewall.security_group_id,
+                server_group_id=self.load_balancer.server_group_id,
+                gateway_port=self._spec.gateway_port,
+                token=self.token,
+                head_address=self.node_groups[0].private_ips[0] if self.node_groups else None,
+                role_name=self.node_role.role_name if self.node_role else None,
+                source=PackageSource(version=package.version, index_url=package.index_url),
+            ),
+            # A node installs itself and joins the others while it boots: the way there must be open.
+            pulumi.ResourceOptions(parent=self, depends_on=[self.firewall]),
+        )
