@@ -9,8 +9,8 @@ from typing import Any
 
 from steelyard.cli.console import print_json, stderr
 from steelyard.cli.progress import DeployProgress, TrainProgress
+from steelyard.cluster import Home
 from steelyard.demo import Demo
-from steelyard.deploy.home import Home
 from steelyard.errors import UsageError
 
 DEFAULT_SCRIPT = Path("examples/char_lm/train.py")

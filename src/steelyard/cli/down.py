@@ -24,6 +24,6 @@ def down(*, cluster: ClusterName = None, output: OutputFormat = "text") -> None:
     with DeployProgress() as progress:
         result = standing.down(progress)
     if output == "json":
-        print_json({"cluster": standing.name, "changes": dict(result.changes)})
+        print_json({"cluster": standing.name, "changes": result.num_by_op})
         return
-    stderr().print(f"{standing.name} is down: {result.changes.get('delete', 0)} resources deleted")
+    stderr().print(f"{standing.name} is down: {result.num_by_op.get('delete', 0)} resources deleted")

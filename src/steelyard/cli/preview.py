@@ -5,7 +5,7 @@ from __future__ import annotations
 from steelyard.cli.console import OutputFormat, print_json, stderr
 from steelyard.cli.progress import DeployProgress
 from steelyard.cli.target import SpecFile, home, spec_from
-from steelyard.deploy.cluster import Cluster
+from steelyard.cluster import Cluster
 
 
 def preview(*, file: SpecFile = None, output: OutputFormat = "text") -> None:
@@ -29,9 +29,9 @@ def preview(*, file: SpecFile = None, output: OutputFormat = "text") -> None:
             {"op": step.op, "type": step.type, "name": step.name, "urn": step.urn, "diff": list(step.diff)}
             for step in result.steps
         ]
-        print_json({"cluster": cluster.name, "changes": dict(result.changes), "steps": steps})
+        print_json({"cluster": cluster.name, "changes": result.num_by_op, "steps": steps})
         return
     changes = ", ".join(
-        f"{count} to {op}" if op != "same" else f"{count} unchanged" for op, count in result.changes.items()
+        f"{count} to {op}" if op != "same" else f"{count} unchanged" for op, count in result.num_by_op.items()
     )
     stderr().print(f"{cluster.name}: {changes or 'nothing to do'}")

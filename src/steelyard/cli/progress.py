@@ -146,8 +146,8 @@ class TrainProgress:
             for node in event["nodes"]
         )
         self._console.print(
-            f"  {escape(self._title)} step {event['step']}/{event.get('total_steps') or '?'}  loss {event['loss']:.3f}  "
-            f"{event['samples_per_s']:.0f} samples/s  [{nodes}]{_imitated(event)}",
+            f"  {escape(self._title)} step {event['step']}/{event.get('total_steps') or '?'}  "
+            f"loss {event['loss']:.3f}  {event['samples_per_s']:.0f} samples/s  [{nodes}]{_imitated(event)}",
             markup=False,
         )
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from steelyard.cli.console import ClusterName, OutputFormat, print_json, print_table
 from steelyard.cli.target import cluster_named
-from steelyard.deploy.cluster import NodeStatus
+from steelyard.cluster import NodeStatus
 from steelyard.errors import UnhealthyError
 
 Rows = tuple[Sequence[str], Sequence[Sequence[object]]]

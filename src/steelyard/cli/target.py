@@ -8,8 +8,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from steelyard.deploy.cluster import Cluster
-from steelyard.deploy.home import Home
+from steelyard.cluster import Cluster, Home
 from steelyard.spec import ClusterSpec, load_spec
 
 DEFAULT_FILE = Path("cluster.yaml")

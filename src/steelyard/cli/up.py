@@ -8,7 +8,7 @@ from steelyard.cli.console import OutputFormat, print_json, print_table
 from steelyard.cli.progress import DeployProgress
 from steelyard.cli.status import node_rows
 from steelyard.cli.target import SpecFile, home, spec_from
-from steelyard.deploy.cluster import Cluster
+from steelyard.cluster import Cluster
 
 
 def up(*, file: SpecFile = None, wait_s: float = 120.0, output: OutputFormat = "text") -> None:
@@ -41,14 +41,14 @@ def up(*, file: SpecFile = None, wait_s: float = 120.0, output: OutputFormat = "
         print_json(
             {
                 "cluster": cluster.name,
-                "changes": dict(result.changes),
+                "changes": result.num_by_op,
                 "outputs": cluster.outputs(),
                 "nodes": [node.as_dict() for node in nodes],
                 "seconds": round(seconds, 2),
             }
         )
         return
-    changes = ", ".join(f"{count} {op}" for op, count in sorted(result.changes.items())) or "no resources"
+    changes = ", ".join(f"{count} {op}" for op, count in sorted(result.num_by_op.items())) or "no resources"
     print_table("Nodes", *node_rows(nodes))
     print_table("Outputs", ("name", "value"), list(cluster.outputs().items()))
     print_table("", (), [])

@@ -10,10 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from steelyard.cluster import Cluster, Home
 from steelyard.demo.measure import Training
 from steelyard.deploy import Step
-from steelyard.deploy.cluster import Cluster
-from steelyard.deploy.home import Home
 from steelyard.errors import TrainingError
 from steelyard.node.client import FINAL_STATES, GatewayClient
 from steelyard.node.packing import pack_files, pack_folder

@@ -31,6 +31,7 @@ class GatewayClient:
         self, url: str, token: str, *, timeout_s: float = 30.0, transport: httpx.BaseTransport | None = None
     ) -> None:
         self.url = url
+        self.token = token
         self._http = httpx.Client(
             base_url=url,
             headers={"Authorization": f"Bearer {token}"},

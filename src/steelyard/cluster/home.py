@@ -9,8 +9,8 @@ from pathlib import Path
 from steelyard import settings
 from steelyard.errors import UsageError
 
-SPEC_FILE = "spec.json"
-"""Name of the file that holds the cluster's spec as of its last `up`."""
+RECORD_FILE = "cluster.json"
+"""Name of the file that remembers a cluster from one command to the next."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,9 +34,13 @@ class Home:
         """Folder of one cluster's stack."""
         return self.root / "stacks" / name
 
+    def record_path(self, name: str) -> Path:
+        """File that remembers one cluster from one command to the next."""
+        return self.stack_dir(name) / RECORD_FILE
+
     def clusters(self) -> list[str]:
         """Return the names of the clusters that were brought up and not taken down."""
-        return sorted(path.parent.name for path in (self.root / "stacks").glob(f"*/{SPEC_FILE}"))
+        return sorted(path.parent.name for path in (self.root / "stacks").glob(f"*/{RECORD_FILE}"))
 
     def only_cluster(self) -> str:
         """Return the name of the one cluster there is.

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from command_line import CommandLine, wait_for
+
+pytestmark = pytest.mark.timeout(400)
+
+
+def gateway_process(private_ip: str) -> psutil.Process:
+    """Return the process that serves the gateway of a node."""
+    for connection in psutil.net_connections(kind="tcp"):
+        is_gateway = connection.status == psutil.CONN_LISTEN and connection.laddr == (private_ip, 8000)
+        if is_gateway and connection.pid:
+            return psutil.Process(connection.pid)
+    raise AssertionError(f"nothing listens on {private_ip}:8000")
+
+
+def changed(steps: list[dict[str, Any]]) -> set[tuple[str, str]]:
+    return {(step["op"], step["type"].rsplit(":", 1)[-1]) for step in steps if step["op"] != "same"}
+
+
+def test_a_cluster_grows_loses_a_node_shrinks_and_ends_without_a_trace(steelyard: CommandLine) -> None:
+    steelyard.write_spec(workers=1)
+    first = steelyard.json("up")
+    assert first["changes"]["create"] > 10
+
+    steelyard.write_spec(workers=2)
+    added = changed(steelyard.json("preview")["steps"])
+    assert added == {
+        ("create", "Instance"),
+        ("create", "ServerGroupServerAttachment"),
+        ("create", "RamRoleAttachment"),
+    }
+    grown = steelyard.json("up")
+    assert grown["changes"]["create"] == 3
+    assert set(grown["changes"]) == {"create", "same"}
+    head, worker = (node["id"] for node in grown["nodes"])
+    assert head == first["nodes"][0]["id"]
+
+    os.kill(gateway_process(grown["nodes"][1]["private_ip"]).pid, signal.SIGKILL)
+    killed_at = time.monotonic()
+    wait_for(lambda: not health(steelyard)[worker], timeout_s=15, what="the killed node is out of rotation")
+    window_s = time.monotonic() - killed_at
+    assert window_s < 10, "unhealthy_threshold 2, interval 1 s, timeout 1 s, and the command's own start"
+    assert health(steelyard)[head]
+
+    steelyard.write_spec(workers=1)
+    shrunk = steelyard.json("up")
+    assert shrunk["changes"]["delete"] == 3
+    assert [node["id"] for node in shrunk["nodes"]] == [head]
+
+    steelyard("down")
+    left = [process for process in psutil.process_iter(["cmdline"]) if names(process, steelyard.folder)]
+    assert left == []
+
+
+def test_what_interrupts_an_up_is_told_by_status_and_cleared_by_down(steelyard: CommandLine) -> None:
+    steelyard.write_spec(workers=1)
+    steelyard("preview")
+    assert not (steelyard.folder / "home" / "stacks" / "e2e" / "cluster.json").exists()
+    steelyard("status", expect=2)
+
+
+def health(steelyard: CommandLine) -> dict[str, bool]:
+    """Return the nodes' health; `status` exits with 3 where one is unhealthy, so the exit code follows it."""
+    done = subprocess.run(
+        [sys.executable, "-m", "steelyard.cli", "status", "--output", "json"],
+        cwd=steelyard.folder,
+        env={**os.environ, "STEELYARD_HOME": str(steelyard.folder / "home")},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    nodes = {node["id"]: node["is_healthy"] for node in json.loads(done.stdout.splitlines()[-1])["nodes"]}
+    assert done.returncode == (0 if all(nodes.values()) else 3)
+    return nodes
+
+
+def names(process: psutil.Process, folder: Path) -> bool:
+    return any(str(folder) in word for word in process.info["cmdline"] or [])

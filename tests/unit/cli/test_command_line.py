@@ -1,0 +1,87 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+VERBS = [
+    ["up"],
+    ["preview"],
+    ["status"],
+    ["down"],
+    ["train"],
+    ["jobs", "list"],
+    ["jobs", "show"],
+    ["jobs", "logs"],
+    ["jobs", "cancel"],
+    ["cloud", "start"],
+    ["cloud", "stop"],
+    ["cloud", "status"],
+    ["demo"],
+]
+
+
+def run(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "steelyard.cli", *arguments],
+        cwd=home,
+        env={"STEELYARD_HOME": str(home / "home"), "PATH": "/usr/bin:/bin", "COLUMNS": "100"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=" ".join)
+def test_every_verb_explains_itself_with_an_example(tmp_path: Path, verb: list[str]) -> None:
+    done = run(tmp_path, *verb, "--help")
+
+    assert done.returncode == 0, done.stderr
+    assert f"steelyard {' '.join(verb)}" in done.stdout.split("Example", 1)[1]
+
+
+@pytest.mark.parametrize(
+    "arguments", [["upp"], ["up", "--colour"], ["jobs", "show"], ["train"]], ids=" ".join
+)
+def test_a_wrong_call_exits_with_2_and_says_what_is_wrong(tmp_path: Path, arguments: list[str]) -> None:
+    done = run(tmp_path, *arguments)
+
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    assert "Traceback" not in done.stderr
+
+
+def test_a_verb_that_needs_a_cluster_says_that_none_stands(tmp_path: Path) -> None:
+    done = run(tmp_path, "status")
+
+    assert done.returncode == 2
+    assert "no cluster stands" in done.stderr
+    assert "hint: `steelyard up` brings one up" in done.stderr
+
+
+def test_every_mistake_of_a_cluster_file_is_told_at_once_and_nothing_is_created(tmp_path: Path) -> None:
+    (tmp_path / "cluster.yaml").write_text(
+        "name: demo\nregion: cn-hangzhu\nnode_groups:\n"
+        "  - name: a\n    count: 0\n    wieght: 5\nnetwork:\n  cidr: 10.0.0.0/30\n"
+    )
+
+    done = run(tmp_path, "up")
+
+    assert done.returncode == 2
+    for expected in (
+        "cluster.yaml:2",
+        "cn-hangzhou",
+        "cluster.yaml:5",
+        "cluster.yaml:6",
+        "weight",
+        "cluster.yaml:8",
+    ):
+        assert expected in done.stderr
+    assert not (tmp_path / "home").exists()
+
+
+def test_a_script_that_is_not_there_is_named(tmp_path: Path) -> None:
+    done = run(tmp_path, "train", "missing.py")
+
+    assert done.returncode == 2
+    assert "missing.py is not a file" in done.stderr

@@ -1,0 +1,45 @@
+import io
+import os
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from steelyard.errors import UsageError
+from steelyard.node.packing import MAX_PACKAGE_BYTES, pack_files, pack_folder
+
+
+def names(package: bytes) -> set[str]:
+    with tarfile.open(fileobj=io.BytesIO(package)) as archive:
+        return set(archive.getnames())
+
+
+def test_a_folder_is_packed_without_caches_and_version_control(tmp_path: Path) -> None:
+    for name in ("train.py", "model/net.py", ".git/config", "model/__pycache__/net.pyc", ".venv/bin/python"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("x")
+
+    assert names(pack_folder(tmp_path)) == {".", "./train.py", "./model", "./model/net.py"}
+
+
+def test_the_owner_of_the_files_stays_at_home(tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text("x")
+
+    with tarfile.open(fileobj=io.BytesIO(pack_folder(tmp_path))) as archive:
+        assert {(member.uid, member.uname) for member in archive} == {(0, "")}
+
+
+def test_a_folder_too_large_for_a_gateway_is_refused_with_its_size(tmp_path: Path) -> None:
+    (tmp_path / "weights.bin").write_bytes(os.urandom(MAX_PACKAGE_BYTES + 1024))
+
+    with pytest.raises(UsageError, match=r"packs to 64\.\d MiB; a gateway takes 64 MiB"):
+        pack_folder(tmp_path)
+
+
+def test_texts_are_packed_by_name() -> None:
+    package = pack_files({"hello.py": "print('hello')"})
+
+    with tarfile.open(fileobj=io.BytesIO(package)) as archive:
+        member = archive.extractfile("hello.py")
+        assert member is not None
+        assert member.read() == b"print('hello')"
