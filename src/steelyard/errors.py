@@ -55,12 +55,25 @@ class ResourceError(DeployError):
         hint: What to do about it.
         urn: The resource's URN, empty where it has none yet.
         code: The cloud's own error code, empty where the cloud gave none.
+        request_id: The cloud's id of the request that failed, empty where the cloud gave none.
+        status: The HTTP status of the cloud's answer, 0 where there was none.
     """
 
-    def __init__(self, message: str, hint: str = "", *, urn: str = "", code: str = "") -> None:
+    def __init__(
+        self,
+        message: str,
+        hint: str = "",
+        *,
+        urn: str = "",
+        code: str = "",
+        request_id: str = "",
+        status: int = 0,
+    ) -> None:
         super().__init__(message, hint)
         self.urn = urn
         self.code = code
+        self.request_id = request_id
+        self.status = status
 
 
 class StackLockedError(DeployError):
