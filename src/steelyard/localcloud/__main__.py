@@ -15,6 +15,7 @@ import socket
 import sys
 import time
 from pathlib import Path
+from types import FrameType
 
 import uvicorn
 
@@ -24,6 +25,7 @@ from steelyard.localcloud.identity import load_identity
 from steelyard.localcloud.metadata import InstanceDirectory, MetadataService
 from steelyard.localcloud.server import App
 from steelyard.localcloud.services import SERVICES
+from steelyard.localcloud.services.sts.actions import StsService
 from steelyard.localcloud.store import Store
 
 DEFAULT_REGION = "cn-hangzhou"
@@ -43,7 +45,9 @@ def main() -> int:
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     data_dir = arguments.data.resolve()
-    data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    os.umask(0o077)
+    data_dir.mkdir(parents=True, exist_ok=True)
+    os.chdir(data_dir)
     lock = (data_dir / LOCK_NAME).open("a")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -67,41 +71,62 @@ def _serve(data_dir: Path, port: int, region_id: str) -> None:
         clock=time.time,
         services=SERVICES,
     )
-    ecs = cloud.services.get("ecs")
-    directory = ecs if isinstance(ecs, InstanceDirectory) else None
-    app = App(cloud, MetadataService(directory, identity.access_key_secret, time.time))
-    server = uvicorn.Server(
-        uvicorn.Config(
-            app,
-            lifespan="off",
-            access_log=False,
-            log_config=None,
-            server_header=False,
-            timeout_graceful_shutdown=GRACE_S,
-        )
-    )
-    # uvicorn raises the signal that ended it once more, for whoever had a handler before it.
-    signal.signal(signal.SIGTERM, lambda *_: None)
-    signal.signal(signal.SIGINT, lambda *_: None)
-    # Connections wait in the listener's queue until the server runs, so what starts here may already call.
-    cloud.start()
-    info = CloudInfo(
-        endpoint=endpoint,
-        access_key_id=identity.access_key_id,
-        access_key_secret=identity.access_key_secret,
-        region_id=identity.region_id,
-        account_id=identity.account_id,
-        pid=os.getpid(),
-        data_dir=str(data_dir),
-        started_at=time.time(),
-    )
-    write_info(info)
-    _announce(info)
+    app = App(cloud, _metadata_service(cloud))
+    server = _make_server(app)
     try:
+        # Connections wait in the listener's queue until the server runs, so what starts here may already call.
+        cloud.start()
+        info = _describe(cloud)
+        write_info(info)
+        _announce(info)
         server.run(sockets=[listener])
     finally:
         app.close()
         cloud.stop()
+
+
+def _make_server(app: App) -> uvicorn.Server:
+    config = uvicorn.Config(
+        app,
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_S,
+    )
+    server = uvicorn.Server(config)
+
+    def end(signal_number: int, frame: FrameType | None) -> None:
+        # It may come before the server runs, and uvicorn raises it once more after the server has ended.
+        server.should_exit = True
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
+    return server
+
+
+def _describe(cloud: Cloud) -> CloudInfo:
+    return CloudInfo(
+        endpoint=cloud.endpoint,
+        access_key_id=cloud.identity.access_key_id,
+        access_key_secret=cloud.identity.access_key_secret,
+        region_id=cloud.identity.region_id,
+        account_id=cloud.identity.account_id,
+        pid=os.getpid(),
+        data_dir=str(cloud.data_dir),
+        started_at=cloud.clock(),
+    )
+
+
+def _metadata_service(cloud: Cloud) -> MetadataService:
+    ecs, sts = cloud.services.get("ecs"), cloud.services["sts"]
+    assert isinstance(sts, StsService)
+    return MetadataService(
+        directory=ecs if isinstance(ecs, InstanceDirectory) else None,
+        issuer=sts,
+        key=cloud.identity.access_key_secret,
+        clock=cloud.clock,
+    )
 
 
 def _bind(store: Store, port: int) -> socket.socket:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from steelyard.localcloud.idempotence import ClientTokens
-from steelyard.localcloud.identity import Identity
+from steelyard.localcloud.identity import TEMPORARY_KEY_KIND, Identity
 from steelyard.localcloud.service import ActionSpec, ApiError, Request, Service
 from steelyard.localcloud.store import Store
 from steelyard.localcloud.wire.answer import shape_answer
@@ -94,7 +94,7 @@ class Cloud:
         """Give the cloud's own key or a temporary one."""
         if access_key_id == self.identity.access_key_id:
             return self.identity.root_key()
-        body = self.store.get("temporary_key", access_key_id)
+        body = self.store.get(TEMPORARY_KEY_KIND, access_key_id)
         return AccessKey(**body) if body else None  # type: ignore[arg-type]
 
     @contextmanager

@@ -9,6 +9,8 @@ from steelyard.localcloud.wire.signature import AccessKey
 
 _LETTERS = string.ascii_letters + string.digits
 _KIND, _ID = "identity", "root"
+TEMPORARY_KEY_KIND = "temporary_key"
+"""Kind of the store that holds temporary keys, by access key id."""
 
 
 @dataclass(frozen=True, kw_only=True)

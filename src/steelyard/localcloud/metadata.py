@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from steelyard.localcloud.text import utc_text
 from steelyard.localcloud.wire.message import WireRequest
 from steelyard.spec.catalogue import INSTANCE_TYPES
 
 TOKEN_HEADER = "x-aliyun-ecs-metadata-token"
 TTL_HEADER = "x-aliyun-ecs-metadata-token-ttl-seconds"
 MAX_TTL_S = 21600
+CREDENTIAL_S = 6 * 3600.0
+_CREDENTIALS = "latest/meta-data/ram/security-credentials/"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +32,7 @@ class InstanceMetadata:
         http_tokens: `required` where a token has to come along with each request, else `optional`.
         is_http_enabled: Whether the service answers this instance at all.
         user_data: The instance's user data, decoded.
+        ram_role_name: Role that the instance may act in; empty where it has none.
     """
 
     instance_id: str
@@ -41,6 +46,7 @@ class InstanceMetadata:
     image_id: str = ""
     owner_account_id: str = ""
     user_data: str = ""
+    ram_role_name: str = ""
     http_tokens: str = "optional"
     is_http_enabled: bool = True
 
@@ -51,6 +57,13 @@ class InstanceDirectory(Protocol):
 
     def instance_metadata(self, instance_id: str) -> InstanceMetadata | None:
         """Give an instance's metadata, or None where there is no such instance."""
+
+
+class CredentialIssuer(Protocol):
+    """Who gives temporary keys: the STS service."""
+
+    def instance_credentials(self, role_name: str, instance_id: str) -> dict[str, object] | None:
+        """Give an instance a temporary key of its role, or None where the role does not let it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,14 +83,24 @@ class MetadataService:
 
     Args:
         directory: Who knows the instances; None where the cloud offers none.
+        issuer: Who gives temporary keys.
         key: Secret that tokens are made with; they stay good over a restart with the same key.
         clock: Gives the Unix time.
     """
 
-    def __init__(self, directory: InstanceDirectory | None, key: str, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        *,
+        directory: InstanceDirectory | None,
+        issuer: CredentialIssuer,
+        key: str,
+        clock: Callable[[], float],
+    ) -> None:
         self._directory = directory
+        self._issuer = issuer
         self._key = key.encode()
         self._clock = clock
+        self._credentials: dict[tuple[str, str], tuple[float, str]] = {}
 
     def answer(self, request: WireRequest, path: str) -> MetadataReply:
         """Answer one request.
@@ -99,8 +122,24 @@ class MetadataService:
             return _FORBIDDEN
         if token is not None and not self._is_valid(token, instance_id):
             return _FORBIDDEN
-        text = _items(instance).get(item.rstrip("/"))
+        if item == _CREDENTIALS + instance.ram_role_name and instance.ram_role_name:
+            text = self._role_credentials(instance)
+        else:
+            text = _items(instance).get(item.rstrip("/"))
         return _NOT_FOUND if text is None else MetadataReply(status=200, text=text)
+
+    def _role_credentials(self, instance: InstanceMetadata) -> str | None:
+        """Give the key that the instance was given last, or a new one once half of its time is over."""
+        entry = (instance.instance_id, instance.ram_role_name)
+        renew_at, text = self._credentials.get(entry, (0.0, ""))
+        if self._clock() < renew_at:
+            return text
+        credentials = self._issuer.instance_credentials(instance.ram_role_name, instance.instance_id)
+        if credentials is None:
+            return None
+        text = json.dumps({**credentials, "LastUpdated": utc_text(self._clock()), "Code": "Success"})
+        self._credentials[entry] = (self._clock() + CREDENTIAL_S / 2, text)
+        return text
 
     def _issue_token(self, request: WireRequest, instance_id: str) -> MetadataReply:
         if request.method != "PUT":
@@ -136,6 +175,8 @@ def _items(instance: InstanceMetadata) -> dict[str, str]:
         "owner-account-id": instance.owner_account_id,
         "instance/instance-type": instance.instance_type,
     }
+    if instance.ram_role_name:
+        items["ram/security-credentials"] = instance.ram_role_name
     instance_type = INSTANCE_TYPES.get(instance.instance_type)
     if instance_type is not None:
         items["steelyard/imitated-speed"] = str(instance_type.imitated_speed)

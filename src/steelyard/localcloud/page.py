@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeVar
 
-from steelyard.localcloud.service import ApiError, Request
+from steelyard.localcloud.service import Request
 from steelyard.localcloud.wire.error import invalid_parameter
 
 T = TypeVar("T")
@@ -32,13 +32,19 @@ def number_page(
 
 
 def token_page(
-    request: Request, items: Sequence[T], *, size_name: str = "MaxResults", default: int = 50
+    request: Request,
+    items: Sequence[T],
+    *,
+    token_name: str = "NextToken",
+    size_name: str = "MaxResults",
+    default: int = 50,
 ) -> tuple[Sequence[T], str]:
-    """Cut out the page that `NextToken` asks for.
+    """Cut out the page that a token asks for.
 
     Args:
         request: The call.
         items: All items, in an order that does not change between calls.
+        token_name: The parameter that holds the token of the page.
         size_name: The parameter that holds the page's size.
         default: Size where the call gives none.
 
@@ -46,11 +52,11 @@ def token_page(
         The page's items, and the token of the next page; empty on the last one.
 
     Raises:
-        ApiError: `InvalidParameter` for a token that no page gave.
+        ApiError: `InvalidParameter` for a token that no page gave or a size below 1.
     """
-    token = request.text("NextToken") or "0"
+    token = request.text(token_name) or "0"
     if not token.isascii() or not token.isdigit():
-        raise ApiError("InvalidParameter", f'The specified parameter "NextToken" is not valid: {token!r}.')
+        raise invalid_parameter(token_name, token, "a token of an earlier page")
     start, size = int(token), request.number(size_name, default)
     if size < 1:
         raise invalid_parameter(size_name, size, "at least 1")

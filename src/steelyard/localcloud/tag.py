@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
+from steelyard.localcloud.page import token_page
+from steelyard.localcloud.record import R, Records
 from steelyard.localcloud.service import ApiError, Request
 from steelyard.localcloud.wire.error import missing_parameter
 
@@ -26,9 +29,7 @@ def read_tags(request: Request, name: str = "Tag") -> dict[str, str]:
         check_tag(key, value)
         tags[key] = value
     if len(tags) > MAX_TAGS:
-        raise ApiError(
-            "NumberExceed.Tags", f"The maximum number of tags is exceeded: {len(tags)} > {MAX_TAGS}."
-        )
+        raise _too_many(len(tags))
     return tags
 
 
@@ -58,3 +59,83 @@ def has_tags(tags: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
 def tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
     """Give tags as answers hold them: `Key` and `Value`."""
     return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+def set_tags(
+    request: Request, records: Records[R], *, ids_name: str, not_found: Callable[[str], ApiError]
+) -> None:
+    """Carry out TagResources.
+
+    Args:
+        request: The call, with `Tag`.
+        records: What may be tagged.
+        ids_name: The parameter that lists the ids.
+        not_found: Makes the error for an id that is not there.
+
+    Raises:
+        ApiError: For an unknown id, a malformed tag or too many of them.
+    """
+    tags = read_tags(request)
+    if not tags:
+        raise missing_parameter("Tag.1.Key")
+    for record in _named_records(request, records, ids_name, not_found):
+        merged = {**record.tags, **tags}
+        if len(merged) > MAX_TAGS:
+            raise _too_many(len(merged))
+        records.put(replace(record, tags=merged))
+
+
+def unset_tags(
+    request: Request,
+    records: Records[R],
+    *,
+    ids_name: str,
+    keys_name: str,
+    not_found: Callable[[str], ApiError],
+) -> None:
+    """Carry out UntagResources: remove the keys that the call names, or with `All` and no keys every one.
+
+    Raises:
+        ApiError: For an unknown id.
+    """
+    keys, are_all = request.texts(keys_name), request.flag("All")
+    for record in _named_records(request, records, ids_name, not_found):
+        kept = {key: value for key, value in record.tags.items() if key not in keys and (keys or not are_all)}
+        records.put(replace(record, tags=kept))
+
+
+def list_tags(
+    request: Request, records: Records[R], *, ids_name: str, size_name: str = "MaxResults"
+) -> tuple[list[tuple[R, str, str]], str]:
+    """Carry out ListTagResources, filtered by ids and tags.
+
+    Returns:
+        One page of (record, key, value), and the token of the next page.
+    """
+    ids, wanted = request.texts(ids_name), read_tags(request)
+    entries = [
+        (record, key, value)
+        for record in records.list()
+        if (not ids or record.id in ids) and has_tags(record.tags, wanted)
+        for key, value in record.tags.items()
+    ]
+    page, token = token_page(request, entries, size_name=size_name)
+    return list(page), token
+
+
+def _named_records(
+    request: Request, records: Records[R], ids_name: str, not_found: Callable[[str], ApiError]
+) -> list[R]:
+    found = []
+    for record_id in request.texts(ids_name):
+        record = records.get(record_id)
+        if record is None:
+            raise not_found(record_id)
+        found.append(record)
+    if not found:
+        raise missing_parameter(ids_name)
+    return found
+
+
+def _too_many(num_tags: int) -> ApiError:
+    return ApiError("NumberExceed.Tags", f"The maximum number of tags is exceeded: {num_tags} > {MAX_TAGS}.")

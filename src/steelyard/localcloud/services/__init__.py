@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from steelyard.localcloud.service import Service
+from steelyard.localcloud.services.ram.actions import RamService
+from steelyard.localcloud.services.sts.actions import StsService
 from steelyard.localcloud.services.vpc.actions import VpcService
 
-SERVICES: tuple[type[Service], ...] = (VpcService,)
+SERVICES: tuple[type[Service], ...] = (VpcService, RamService, StsService)

@@ -1,20 +1,15 @@
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 from typing import ClassVar
 
 from steelyard.localcloud.record import Record
 from steelyard.localcloud.tag import tag_list
+from steelyard.localcloud.text import utc_text
 
 # The real cloud takes a second or two; a waiter meets the state here, too, and a caller that does not wait fails.
 PENDING_S = 0.05
-
-
-def utc_text(unix_time: float) -> str:
-    """Write a time as the VPC API does, e.g. `2026-11-24T14:00:00Z`."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(unix_time))
 
 
 def status_at(created_at: float, now: float) -> str:

@@ -1,0 +1,132 @@
+"""Checks of names and policy documents, by the rules of the RAM API's parameter descriptions."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from steelyard.localcloud.service import Request
+from steelyard.localcloud.services.ram import errors
+from steelyard.localcloud.wire.error import missing_parameter
+
+_NAMES = {
+    "RoleName": (re.compile(r"[A-Za-z0-9.@\-]+"), 64),
+    "PolicyName": (re.compile(r"[A-Za-z0-9\-]+"), 128),
+}
+MAX_TRUST_BYTES = 2048
+MAX_POLICY_BYTES = 6144
+MAX_DESCRIPTION = 1024
+SESSION_DURATIONS_S = range(3600, 43201)
+
+
+def read_name(request: Request, parameter: str) -> str:
+    """Give `RoleName` or `PolicyName`.
+
+    Raises:
+        ApiError: `MissingParameter`, `InvalidParameter.*.InvalidChars` or `InvalidParameter.*.Length`.
+    """
+    pattern, max_length = _NAMES[parameter]
+    name = request.text(parameter)
+    if not name:
+        raise missing_parameter(parameter)
+    if len(name) > max_length:
+        raise errors.too_long(parameter)
+    if not pattern.fullmatch(name):
+        raise errors.invalid_chars(parameter)
+    return name
+
+
+def read_description(request: Request, parameter: str, default: str = "") -> str:
+    """Give a description.
+
+    Raises:
+        ApiError: `InvalidParameter.*.Length`.
+    """
+    description = request.text(parameter, default)
+    if len(description) > MAX_DESCRIPTION:
+        raise errors.too_long(parameter)
+    return description
+
+
+def read_session_duration(request: Request, parameter: str, default: int) -> int:
+    """Give a role's longest session, in seconds.
+
+    Raises:
+        ApiError: `InvalidParameter.MaxSessionDuration`.
+    """
+    duration_s = request.number(parameter, default)
+    if duration_s not in SESSION_DURATIONS_S:
+        raise errors.invalid_value(parameter)
+    return duration_s
+
+
+def read_trust_policy(request: Request, parameter: str) -> str:
+    """Give the document that says who may take a role.
+
+    Raises:
+        ApiError: `MissingParameter`, `MalformedPolicyDocument` or `InvalidParameter.*.Length`.
+    """
+    text = _read_text(request, parameter, MAX_TRUST_BYTES)
+    for statement in parse_statements(text):
+        if not isinstance(statement.get("Principal"), dict) or not statement["Principal"]:
+            raise errors.malformed_document("The trust policy has a statement without Principal.")
+        if "sts:AssumeRole" not in as_list(statement["Action"]):
+            raise errors.malformed_document(
+                "The trust policy has a statement without the action sts:AssumeRole."
+            )
+    return text
+
+
+def read_policy(request: Request, parameter: str) -> str:
+    """Give the document that says what may be done.
+
+    Raises:
+        ApiError: `MissingParameter`, `MalformedPolicyDocument` or `InvalidParameter.*.Length`.
+    """
+    text = _read_text(request, parameter, MAX_POLICY_BYTES)
+    for statement in parse_statements(text):
+        if not as_list(statement.get("Resource")):
+            raise errors.malformed_document("The policy has a statement without Resource.")
+    return text
+
+
+def _read_text(request: Request, parameter: str, max_bytes: int) -> str:
+    text = request.text(parameter)
+    if not text:
+        raise missing_parameter(parameter)
+    if len(text.encode()) > max_bytes:
+        raise errors.too_long(parameter)
+    return text
+
+
+def parse_statements(text: str) -> list[dict[str, Any]]:
+    """Give a document's statements; each has an `Effect` and an `Action`.
+
+    Raises:
+        ApiError: `MalformedPolicyDocument`.
+    """
+    try:
+        document = json.loads(text)
+    except ValueError as err:
+        raise errors.malformed_document(f"The policy is not valid JSON: {err}.") from None
+    if not isinstance(document, dict) or document.get("Version") != "1":
+        raise errors.malformed_document('The policy is not a JSON object with "Version": "1".')
+    statements = document.get("Statement")
+    if not isinstance(statements, list) or not statements:
+        raise errors.malformed_document("The policy has no Statement.")
+    for statement in statements:
+        if not isinstance(statement, dict) or statement.get("Effect") not in ("Allow", "Deny"):
+            raise errors.malformed_document(
+                'The policy has a statement whose Effect is not "Allow" or "Deny".'
+            )
+        if not as_list(statement.get("Action")):
+            raise errors.malformed_document("The policy has a statement without Action.")
+    return statements
+
+
+def as_list(value: object) -> list[object]:
+    """Give a document's value as a list; one alone may stand without brackets."""
+    if value is None or value == "":
+        return []
+    return value if isinstance(value, list) else [value]

@@ -1,0 +1,1 @@
+"""Who calls, and temporary keys of roles."""

@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+from steelyard.localcloud.page import number_page
+from steelyard.localcloud.service import Request, action
+from steelyard.localcloud.services.vpc import check, errors
+from steelyard.localcloud.services.vpc.models import Vpc
+from steelyard.localcloud.services.vpc.state import VpcState
+from steelyard.localcloud.tag import has_tags, read_tags
+from steelyard.localcloud.text import utc_text
+
+DEFAULT_CIDR = "172.16.0.0/12"
+MAX_VPCS = 10
+
+
+class VpcActions(VpcState):
+    """VPCs and the system route tables of their routers."""
+
+    @action("CreateVpc")
+    def create_vpc(self, request: Request) -> dict[str, object]:
+        """Create a VPC with its router."""
+        network = check.read_cidr(request.text("CidrBlock") or DEFAULT_CIDR, check.VPC_PREFIXES)
+        check.check_name("Vpc", request.text("VpcName"))
+        check.check_description("Vpc", request.text("Description"))
+        if len(self.vpcs_of(request.region_id)) >= MAX_VPCS:
+            raise errors.quota_exceeded("Vpc")
+        vpc = Vpc(
+            id=self.cloud.new_id("vpc"),
+            created_at=self.cloud.clock(),
+            tags=read_tags(request),
+            region_id=request.region_id,
+            cidr_block=str(network),
+            name=request.text("VpcName"),
+            description=request.text("Description"),
+            router_id=self.cloud.new_id("vrt"),
+            route_table_id=self.cloud.new_id("vtb"),
+            user_cidrs=check.read_user_cidrs(request.text("UserCidr")),
+            has_dns_hostnames=request.flag("EnableDnsHostname"),
+            resource_group_id=request.text("ResourceGroupId"),
+        )
+        self.vpcs.put(vpc)
+        return {
+            "VpcId": vpc.id,
+            "VRouterId": vpc.router_id,
+            "RouteTableId": vpc.route_table_id,
+            "ResourceGroupId": vpc.resource_group_id,
+        }
+
+    @action("DescribeVpcs")
+    def describe_vpcs(self, request: Request) -> dict[str, object]:
+        """List VPCs by ids, name, resource group and tags."""
+        ids, name, tags = request.texts("VpcId"), request.text("VpcName"), read_tags(request)
+        group = request.text("ResourceGroupId")
+        found = [
+            vpc
+            for vpc in self.vpcs_of(request.region_id)
+            if (not ids or vpc.id in ids)
+            and name in ("", vpc.name)
+            and group in ("", vpc.resource_group_id)
+            and not request.flag("IsDefault")
+            and has_tags(vpc.tags, tags)
+        ]
+        page, head = number_page(request, found)
+        return {**head, "Vpcs": {"Vpc": [self._vpc_answer(vpc) for vpc in page]}}
+
+    @action("DescribeVpcAttribute")
+    def describe_vpc_attribute(self, request: Request) -> dict[str, object]:
+        """Give one VPC."""
+        return self._vpc_answer(self.vpc(request))
+
+    @action("ModifyVpcAttribute", optional=("RegionId",))
+    def modify_vpc_attribute(self, request: Request) -> dict[str, object]:
+        """Change a VPC's name, description, DNS host names or, while it is empty, its range."""
+        vpc = self.available_vpc(request)
+        check.check_name("Vpc", request.text("VpcName"))
+        check.check_description("Vpc", request.text("Description"))
+        cidr = request.text("CidrBlock", vpc.cidr_block)
+        network = check.read_cidr(cidr, check.VPC_PREFIXES)
+        if any(not vswitch.network.subnet_of(network) for vswitch in self.vswitches_of(vpc.id)):
+            raise errors.cidr_outside_vpc()
+        self.vpcs.put(
+            replace(
+                vpc,
+                name=request.text("VpcName", vpc.name),
+                description=request.text("Description", vpc.description),
+                has_dns_hostnames=request.flag("EnableDnsHostname", vpc.has_dns_hostnames),
+                cidr_block=str(network),
+            )
+        )
+        return {}
+
+    @action("DeleteVpc", optional=("RegionId",))
+    def delete_vpc(self, request: Request) -> dict[str, object]:
+        """Delete a VPC in which nothing stands any more."""
+        vpc = self.vpc(request)
+        if self.vswitches_of(vpc.id):
+            raise errors.dependency_violation("VSwitch")
+        for user in self.network_users():
+            tenant = user.in_vpc(vpc.id)
+            if tenant:
+                raise errors.dependency_violation(tenant)
+        self.vpcs.delete(vpc.id)
+        return {}
+
+    @action("DescribeRouteTableList")
+    def describe_route_table_list(self, request: Request) -> dict[str, object]:
+        """List the system route tables: each VPC's router has one."""
+        table_id, router_id = request.text("RouteTableId"), request.text("RouterId")
+        found = [
+            vpc
+            for vpc in self.vpcs_of(request.region_id)
+            if request.text("VpcId") in ("", vpc.id)
+            and table_id in ("", vpc.route_table_id)
+            and router_id in ("", vpc.router_id)
+            and request.text("RouteTableName") == ""
+            and request.text("RouteTableType") in ("", "System")
+        ]
+        page, head = number_page(request, found)
+        tables = [self._route_table_answer(vpc) for vpc in page]
+        return {**head, "RouterTableList": {"RouterTableListType": tables}}
+
+    def _vpc_answer(self, vpc: Vpc) -> dict[str, object]:
+        return vpc.to_answer(
+            now=self.cloud.clock(),
+            owner_id=int(self.cloud.identity.account_id),
+            vswitch_ids=[vswitch.id for vswitch in self.vswitches_of(vpc.id)],
+        )
+
+    def _route_table_answer(self, vpc: Vpc) -> dict[str, object]:
+        return {
+            "RouteTableId": vpc.route_table_id,
+            "RouteTableName": "",
+            "RouteTableType": "System",
+            "RouterId": vpc.router_id,
+            "RouterType": "VRouter",
+            "VpcId": vpc.id,
+            "Status": "Available",
+            "AssociateType": "VSwitch",
+            "RoutePropagationEnable": True,
+            "CreationTime": utc_text(vpc.created_at),
+            "OwnerId": int(self.cloud.identity.account_id),
+            "ResourceGroupId": vpc.resource_group_id,
+            "VSwitchIds": {"VSwitchId": [vswitch.id for vswitch in self.vswitches_of(vpc.id)]},
+            "Tags": {"Tag": []},
+        }
