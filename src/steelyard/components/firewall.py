@@ -34,9 +34,11 @@ class Firewall(pulumi.ComponentResource):
 
     Attributes:
         security_group_id: Id of the security group.
+        rules: Its rules; what needs the way open depends on them.
     """
 
     security_group_id: pulumi.Output[str]
+    rules: list[pulumi.Resource]
 
     def __init__(self, name: str, args: FirewallArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("steelyard:index:Firewall", name, None, opts)
@@ -50,7 +52,7 @@ class Firewall(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
         self.security_group_id = group.id
-        self._let_in_members()
+        self.rules = [self._let_in_members()]
         gateway = f"{args.gateway_port}/{args.gateway_port}"
         self._let_in("gateway", "The load balancer to the gateways", gateway, str(LOAD_BALANCER_NETWORK))
         for cidr in args.admin_cidrs:
@@ -60,8 +62,8 @@ class Firewall(pulumi.ComponentResource):
             self._let_in(f"admin-gateway-{suffix}", "An administrator to the gateways", gateway, cidr)
         self.register_outputs({"security_group_id": self.security_group_id})
 
-    def _let_in_members(self) -> None:
-        ecs.SecurityGroupRule(
+    def _let_in_members(self) -> ecs.SecurityGroupRule:
+        return ecs.SecurityGroupRule(
             f"{self._name}-members",
             description="All traffic between the nodes",
             security_group_id=self.security_group_id,
@@ -76,7 +78,7 @@ class Firewall(pulumi.ComponentResource):
         )
 
     def _let_in(self, suffix: str, description: str, port_range: str, cidr: str) -> None:
-        ecs.SecurityGroupRule(
+        rule = ecs.SecurityGroupRule(
             f"{self._name}-{suffix}",
             description=description,
             security_group_id=self.security_group_id,
@@ -90,6 +92,7 @@ class Firewall(pulumi.ComponentResource):
             priority=1,
             opts=self._rule_options(),
         )
+        self.rules.append(rule)
 
     def _rule_options(self) -> pulumi.ResourceOptions:
         # A rule has no id but its own words: the new one must not be taken away as the old one.

@@ -31,6 +31,7 @@ class NodeGroupArgs:
         head_address: Private address of Ray's head; None where this group's first node is the head.
         role_name: RAM role that the nodes act under; None for no role.
         source: Where a fresh node takes Steelyard from.
+        boot_after: What must stand before a node boots, such as the firewall's rules.
     """
 
     cluster: str
@@ -48,6 +49,7 @@ class NodeGroupArgs:
     head_address: pulumi.Input[str] | None = None
     role_name: pulumi.Input[str] | None = None
     source: PackageSource = field(default_factory=PackageSource)
+    boot_after: Sequence[pulumi.Resource] = ()
 
 
 class NodeGroup(pulumi.ComponentResource):
@@ -105,7 +107,11 @@ class NodeGroup(pulumi.ComponentResource):
                 source=args.source,
             ),
             tags=node_tags(args.cluster, args.group, role),
-            opts=pulumi.ResourceOptions(parent=self, additional_secret_outputs=["user_data"]),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                depends_on=list(args.boot_after),
+                additional_secret_outputs=["user_data"],
+            ),
         )
 
     def _attach(self, name: str, args: NodeGroupArgs, i: int, instance: ecs.Instance) -> None:

@@ -151,7 +151,8 @@ class TrainingCluster(pulumi.ComponentResource):
                 head_address=self.node_groups[0].private_ips[0] if self.node_groups else None,
                 role_name=self.node_role.role_name if self.node_role else None,
                 source=PackageSource(version=package.version, index_url=package.index_url),
+                # A node joins the others while it boots: the way there must be open.
+                boot_after=self.firewall.rules,
             ),
-            # A node installs itself and joins the others while it boots: the way there must be open.
-            pulumi.ResourceOptions(parent=self, depends_on=[self.firewall]),
+            pulumi.ResourceOptions(parent=self),
         )

@@ -72,7 +72,7 @@ class NodeGroupSpec(Part):
     instance_type: Text = "ecs.gn7i-c8g1.2xlarge"
     image: Annotated[
         Text,
-        rule.matching(r"[a-z0-9][a-z0-9_.-]{1,126}", "an image's id or family", "ubuntu_24_04"),
+        rule.matching(r"[A-Za-z0-9][A-Za-z0-9_.-]{1,127}", "an image's id or family", "ubuntu_24_04"),
     ] = "ubuntu_24_04"
     disk: DiskSpec = DiskSpec()
     weight: Annotated[WholeNumber, rule.within(0, 100)] = 100
