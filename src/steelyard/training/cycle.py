@@ -1,0 +1,223 @@
+"""One training step from its data to the optimizer: measured, weighed, exchanged."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+
+from steelyard.balance import Policy, Shares
+from steelyard.errors import TrainingError
+from steelyard.training.exchange import StepReport
+from steelyard.training.imitation import ImitatedAccelerator
+from steelyard.training.plan import SharePlan
+from steelyard.training.window import Cursor, Window
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepOutcome:
+    """What all workers together know of a step that is done.
+
+    Attributes:
+        window: The samples of the step.
+        reports: What each worker reported, in rank order.
+        seconds: Length of the step on this worker: from its turn in the loop, its waiting for the exchange
+            before it and for the others included, to the end of the optimizer's step.
+        ended_at_s: Wall clock at the end, in seconds since 1970.
+    """
+
+    window: Window
+    reports: list[StepReport]
+    seconds: float
+    ended_at_s: float
+
+    @property
+    def loss(self) -> float:
+        """Mean loss over the global batch; NaN where the script did not give it."""
+        parts = zip(self.window.shares, self.reports, strict=True)
+        return sum(share * report.loss for share, report in parts if share) / self.window.num_samples
+
+
+class ReportExchange(Protocol):
+    """Brings every worker's report and the plan of rank 0 to all; see `exchange.Exchange`."""
+
+    def send(self, report: StepReport, proposal: Shares) -> None:
+        """Start the exchange of a step."""
+        ...
+
+    def receive(self) -> tuple[list[StepReport], Shares]:
+        """Wait for the exchange that was sent."""
+        ...
+
+
+@dataclass(kw_only=True)
+class _Step:
+    """What is known of the step under way."""
+
+    window: Window
+    turned_s: float
+    began_s: float
+    loss: torch.Tensor | None = None
+    compute_s: float | None = None
+    is_pace_held: bool = True
+    is_sent: bool = False
+    seconds: float = 0.0
+    ended_at_s: float = 0.0
+
+
+class StepCycle:
+    """Follows each step through the loop and agrees with the other workers on the shares to come.
+
+    A step: ``before_step`` (the previous exchange is read, the shares may change), ``begin_step`` (the data
+    is there), the backward pass, ``end_compute`` (the local work is done, nothing was waited for yet),
+    ``before_update`` (gradients are summed; the exchange starts), the optimizer's step, ``after_update``.
+
+    Args:
+        rank: This worker.
+        policy: Chooses shares; the choice of rank 0 counts.
+        plan: The shares agreed on.
+        exchange: Reaches the other workers.
+        cursor: Where training stands.
+        accelerator: Paces the steps; None on a real accelerator.
+        on_done: Is told of every step that all workers have made.
+        clock: Monotonic clock in seconds.
+        wall_clock: Seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        *,
+        rank: int,
+        policy: Policy,
+        plan: SharePlan,
+        exchange: ReportExchange,
+        cursor: Cursor,
+        accelerator: ImitatedAccelerator | None = None,
+        on_done: Callable[[StepOutcome], None] = lambda outcome: None,
+        clock: Callable[[], float] = time.perf_counter,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._rank = rank
+        self._policy = policy
+        self._exchange = exchange
+        self._accelerator = accelerator
+        self._on_done = on_done
+        self._clock = clock
+        self._wall_clock = wall_clock
+        self._step: _Step | None = None
+        self._turned_s = 0.0
+        self._is_warm = False
+        self._unsynced: Shares | None = None
+        self._proposal = plan.newest
+        self.plan = plan
+        self.cursor = cursor
+
+    @property
+    def weight(self) -> float:
+        """Weight of this worker's gradient in the step under way."""
+        return self._step.window.weight(self._rank) if self._step else 1.0
+
+    def before_step(self) -> None:
+        """Finish the step before; the shares of the next may change in here."""
+        self._turned_s = self._clock()
+        self.settle()
+
+    def begin_step(self, window: Window, behind: Cursor, began_s: float) -> None:
+        """Begin a step whose data are loaded.
+
+        Args:
+            window: The samples of all workers.
+            behind: The cursor behind the window.
+            began_s: Time of the clock at which this worker began to load its data.
+
+        Raises:
+            TrainingError: If gradients of a window with other shares wait to be summed with this one's.
+        """
+        if self._unsynced not in (None, window.shares):
+            raise TrainingError(
+                f"gradients accumulated under no_sync over windows of unequal shares {self._unsynced} and"
+                f" {window.shares}: one weight cannot be right for both",
+                "accumulate over micro-batches of one window, or skip the short last window",
+            )
+        self._step = _Step(window=window, turned_s=self._turned_s, began_s=began_s)
+        self.cursor = behind
+
+    def note_unsynced(self) -> None:
+        """Take note of a forward pass under ``no_sync``: its gradient will wait for a later backward pass."""
+        if self._step is not None:
+            self._unsynced = self._step.window.shares
+
+    def add_loss(self, loss: torch.Tensor) -> None:
+        """Add a part of the local mean loss to the step's report."""
+        step = self._step
+        if step is not None and not step.is_sent:
+            step.loss = loss.detach() if step.loss is None else step.loss + loss.detach()
+
+    def end_compute(self) -> None:
+        """Take note that this worker's own work is done; holds the step while an accelerator is imitated."""
+        self._unsynced = None
+        step = self._step
+        if step is None or step.is_sent:
+            return
+        if self._accelerator is not None:
+            step.is_pace_held = self._accelerator.hold(step.began_s, self._num_computed(step))
+        step.compute_s = self._clock() - step.began_s
+
+    def before_update(self) -> None:
+        """Start the exchange of the step; further updates in the same step change nothing."""
+        step = self._step
+        if step is None or step.is_sent:
+            return
+        report = StepReport(
+            step=step.window.step,
+            start=step.window.start,
+            num_samples=0 if step.compute_s is None else self._num_computed(step),
+            compute_s=step.compute_s or 0.0,
+            loss=float("nan") if step.loss is None else float(step.loss),
+            is_pace_held=step.is_pace_held,
+        )
+        self._exchange.send(report, self._proposal)
+        step.is_sent = True
+
+    def after_update(self) -> None:
+        """Take note that the optimizer's step is done."""
+        step = self._step
+        if step is not None and step.is_sent:
+            step.seconds = self._clock() - step.turned_s
+            step.ended_at_s = self._wall_clock()
+
+    def settle(self) -> None:
+        """Read the exchange of the step that is done, if it was not read yet, and choose shares to come."""
+        step = self._step
+        if step is None or not step.is_sent:
+            return
+        self._step = None
+        reports, agreed = self._exchange.receive()
+        self.plan.adopt(agreed, agreed_in=step.window.step)
+        # The first step also pays for what is allocated and chosen once, so it tells nothing of speed.
+        if self._is_warm:
+            self._policy.observe([report.measurement for report in reports])
+        self._is_warm = True
+        if self._rank == 0:
+            self._proposal = self._policy.plan(sum(agreed), agreed)
+        self._on_done(
+            StepOutcome(window=step.window, reports=reports, seconds=step.seconds, ended_at_s=step.ended_at_s)
+        )
+
+    def restore(self, cursor: Cursor, plan: SharePlan) -> None:
+        """Go on from a saved place.
+
+        Args:
+            cursor: Where training stands.
+            plan: The shares to begin with.
+        """
+        self.settle()
+        self._step, self._unsynced = None, None
+        plan.lag = self.plan.lag
+        self.cursor, self.plan, self._proposal = cursor, plan, plan.newest
+
+    def _num_computed(self, step: _Step) -> int:
+        return max(step.window.shares[self._rank], 1)  # a zero share still computes the dummy sample

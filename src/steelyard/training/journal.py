@@ -1,0 +1,78 @@
+"""Step events: what all workers know of a step, written down by rank 0."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from steelyard.training.cycle import StepOutcome
+from steelyard.training.event import EventLog
+
+logger = logging.getLogger(__name__)
+
+
+class StepJournal:
+    """Writes one ``step`` event per step, and one ``warning`` where an imitated pace was not held.
+
+    Args:
+        events: Where to write; a log without a file on every rank but 0.
+        node_ids: Node of each worker, in rank order.
+        policy_name: How the global batch is shared out.
+        is_imitated: Whether any worker's accelerator is imitated.
+    """
+
+    def __init__(
+        self, events: EventLog, *, node_ids: Sequence[str], policy_name: str, is_imitated: bool
+    ) -> None:
+        self._events = events
+        self._node_ids = node_ids
+        self._policy_name = policy_name
+        self._is_imitated = is_imitated
+        self._has_warned = False
+        self.total_steps: int | None = None
+        """Steps that the training will make, where it is known."""
+
+    def record(self, outcome: StepOutcome) -> None:
+        """Write a step down.
+
+        ``samples_per_s`` of the step counts all that the loop waits for, and nothing that the script does
+        between steps; that of a node counts its own work alone, so it is what the node could reach.
+        """
+        is_pace_held = all(report.is_pace_held for report in outcome.reports)
+        if not is_pace_held and not self._has_warned:
+            self._warn_of_pace(outcome)
+        members = zip(self._node_ids, outcome.window.shares, outcome.reports, strict=True)
+        nodes = [
+            {
+                "rank": rank,
+                "node_id": node_id,
+                "share": share,
+                "samples_per_s": report.num_samples / report.compute_s if report.compute_s else 0.0,
+                "compute_s": report.compute_s,
+            }
+            for rank, (node_id, share, report) in enumerate(members)
+        ]
+        self._events.write(
+            "step",
+            at_s=outcome.ended_at_s,
+            step=outcome.window.step + 1,
+            total_steps=self.total_steps,
+            loss=outcome.loss,
+            global_batch=outcome.window.num_samples,
+            samples_per_s=outcome.window.num_samples / outcome.seconds,
+            balance=self._policy_name,
+            is_imitated=self._is_imitated,
+            is_pace_held=is_pace_held,
+            nodes=nodes,
+        )
+
+    def _warn_of_pace(self, outcome: StepOutcome) -> None:
+        self._has_warned = True
+        members = zip(self._node_ids, outcome.reports, strict=True)
+        late = [node_id for node_id, report in members if not report.is_pace_held]
+        message = (
+            f"the imitated accelerator of {', '.join(late)} did not hold its pace in step"
+            f" {outcome.window.step + 1}: the real computing took longer than the imitated"
+        )
+        logger.warning(message)
+        self._events.write("warning", step=outcome.window.step + 1, name="pace_not_held", message=message)
