@@ -47,7 +47,7 @@ def findings_across(raw: Mapping[str, Any]) -> list[Finding]:
 
 def _empty_list_findings(draft: Draft) -> Iterator[Finding]:
     hint = "give one, or remove the key to take the default"
-    if draft.has_zone_list and not draft.num_zones:
+    if draft.region and draft.has_zone_list and not draft.num_zones:
         yield Finding(path=("zones",), message="there is no zone", hint=hint)
     if draft.has_group_list and not draft.groups:
         yield Finding(path=("node_groups",), message="there is no node group", hint=hint)

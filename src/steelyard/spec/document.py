@@ -67,15 +67,20 @@ def read_document(text: str) -> Document:
         if node is not None:
             document.value = _Reader(loader, document).read(node, (), ())
     except yaml.MarkedYAMLError as err:
-        mark = err.problem_mark or err.context_mark
-        place = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        raise DocumentError(place, _syntax_finding(err)) from err
+        raise DocumentError(_syntax_place(err), _syntax_finding(err)) from err
     except yaml.reader.ReaderError as err:
         before = text[: err.position]
         place = (before.count("\n") + 1, err.position - (before.rfind("\n") + 1) + 1)
         hint = "remove the character; a cluster file is plain UTF-8 text"
         raise DocumentError(place, Finding(path=(), message=f"YAML: {err.reason}", hint=hint)) from err
     return document
+
+
+def _syntax_place(err: yaml.MarkedYAMLError) -> Place:
+    # What is opened and never closed is wrong where it opens: the fault shows at the end of the file alone.
+    is_open = (err.context or "").startswith(("while parsing a flow", "while scanning a quoted"))
+    mark = (err.context_mark if is_open else None) or err.problem_mark or err.context_mark
+    return (mark.line + 1, mark.column + 1) if mark else (1, 1)
 
 
 def _syntax_finding(err: yaml.MarkedYAMLError) -> Finding:

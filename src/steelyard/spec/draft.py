@@ -6,6 +6,7 @@ from ipaddress import IPv4Network
 from typing import Any
 
 from steelyard.spec.catalogue import REGIONS
+from steelyard.spec.subnet import VPC_PREFIXES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +37,8 @@ class Draft:
         self.has_zone_list = isinstance(raw.get("zones"), list | tuple)
         self.num_zones = len(zones)
         self.zones = [(i, zone) for i, zone in enumerate(zones) if isinstance(zone, str)]
-        self.network = _range(network.get("cidr"))
+        cidr = _range(network.get("cidr"))
+        self.network = cidr if cidr and VPC_PREFIXES[0] <= cidr.prefixlen <= VPC_PREFIXES[1] else None
         self.num_vswitches = len(vswitches)
         self.vswitches = [(i, read) for i, text in enumerate(vswitches) if (read := _range(text))]
         self.groups = [_group(i, value) for i, value in enumerate(_list(raw, "node_groups"))]

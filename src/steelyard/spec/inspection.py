@@ -27,7 +27,11 @@ def inspect(raw: Any) -> tuple[ClusterSpec | None, list[Finding]]:
     try:
         spec = ClusterSpec.model_validate(raw, context=check.SEPARATELY)
     except ValidationError as err:
-        findings += [_finding(details) for details in err.errors(include_url=False)]
+        # A default that rests upon a wrong value is no mistake of its own.
+        details = (
+            one for one in err.errors(include_url=False) if one["type"] != "default_factory_not_called"
+        )
+        findings += [_finding(one) for one in details]
     if isinstance(raw, Mapping):
         findings += check.findings_across(_filled(raw, ClusterSpec))
     return (None, findings) if findings else (spec, findings)

@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from steelyard.errors import UsageError
+from steelyard.spec import ClusterSpec, NodeGroupSpec, SpecError, load_spec
+
+
+@pytest.fixture
+def write(tmp_path: Path):
+    def to_file(text: str | bytes) -> Path:
+        path = tmp_path / "cluster.yaml"
+        path.write_bytes(text.encode() if isinstance(text, str) else text)
+        return path
+
+    return to_file
+
+
+def test_a_file_that_holds_a_name_alone_is_valid(write) -> None:
+    spec = load_spec(write("name: demo\n"))
+    assert spec == ClusterSpec(name="demo")
+    assert spec.model_dump(mode="json") == {
+        "name": "demo",
+        "target": "local",
+        "region": "cn-hangzhou",
+        "zones": ["cn-hangzhou-h", "cn-hangzhou-i"],
+        "network": {"cidr": "10.64.0.0/16", "vswitch_cidrs": []},
+        "node_groups": [
+            {
+                "name": "workers",
+                "count": 2,
+                "instance_type": "ecs.gn7i-c8g1.2xlarge",
+                "image": "ubuntu_24_04",
+                "disk": {"category": "cloud_essd", "size_gib": 100},
+                "weight": 100,
+            }
+        ],
+        "load_balancer": {
+            "kind": "classic",
+            "address_type": "intranet",
+            "scheduler": "wrr",
+            "listeners": [{"port": 8000, "protocol": "http"}],
+            "health_check": {
+                "path": "/healthz",
+                "interval_s": 2,
+                "timeout_s": 5,
+                "healthy_threshold": 3,
+                "unhealthy_threshold": 3,
+            },
+        },
+        "gateway_port": 8000,
+        "access": {"admin_cidrs": []},
+        "node_role": {"enabled": True},
+        "node_package": {"version": None, "index_url": None},
+    }
+
+
+def test_all_settings_are_read(write) -> None:
+    text = """
+name: big
+target: alicloud
+region: cn-beijing
+zones: [cn-beijing-l, cn-beijing-k, cn-beijing-i]
+network: {cidr: 172.16.0.0/12}
+node_groups:
+  - {name: fast, count: 4, instance_type: ecs.gn99x-c8g1.2xlarge, image: aliyun_3, weight: 90}
+  - {name: slow, disk: {size_gib: 40}, weight: 0}
+load_balancer: {address_type: internet, scheduler: rr, listeners: [{port: 80}, {port: 8080}]}
+access: {admin_cidrs: [203.0.113.0/24]}
+"""
+    spec = load_spec(write(text))
+    assert spec.num_nodes == 6
+    assert spec.zones == ("cn-beijing-l", "cn-beijing-k", "cn-beijing-i")
+    assert spec.vswitch_cidrs == ("172.16.0.0/16", "172.17.0.0/16", "172.18.0.0/16")
+    assert [group.disk.size_gib for group in spec.node_groups] == [100, 40]
+    assert [listener.port for listener in spec.load_balancer.listeners] == [80, 8080]
+
+
+def test_the_zones_follow_the_region(write) -> None:
+    assert load_spec(write("name: demo\nregion: eu-west-1\n")).zones == ("eu-west-1a", "eu-west-1b")
+    assert load_spec(write("name: demo\nregion: me-east-1\n")).zones == ("me-east-1a",)
+
+
+def test_own_ranges_of_vswitches_are_taken_as_they_are(write) -> None:
+    text = "name: demo\nnetwork: {cidr: 10.0.0.0/16, vswitch_cidrs: [10.0.8.0/24, 10.0.9.0/24]}\n"
+    assert load_spec(write(text)).vswitch_cidrs == ("10.0.8.0/24", "10.0.9.0/24")
+
+
+def test_a_byte_order_mark_and_windows_lines_do_no_harm(write) -> None:
+    assert load_spec(write(b"\xef\xbb\xbfname: demo\r\ngateway_port: 9000\r\n")).gateway_port == 9000
+
+
+def test_aliases_are_read(write) -> None:
+    text = (
+        "name: demo\nnode_groups:\n- {name: fast, disk: &disk {size_gib: 50}}\n- {name: slow, disk: *disk}\n"
+    )
+    assert load_spec(write(text)).node_groups[1].disk.size_gib == 50
+
+
+def test_a_spec_is_frozen() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        ClusterSpec(name="demo").name = "other"  # type: ignore[misc]
+
+
+def test_a_spec_made_in_python_is_checked_as_a_whole() -> None:
+    with pytest.raises(ValidationError, match="is not a zone of cn-hangzhou"):
+        ClusterSpec(name="demo", zones=("cn-beijing-a",))
+    with pytest.raises(ValidationError, match="stands twice"):
+        ClusterSpec(name="demo", node_groups=(NodeGroupSpec(name="aa"), NodeGroupSpec(name="aa")))
+
+
+def test_a_file_that_is_not_there_is_said_with_the_mend(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="there is no cluster file") as caught:
+        load_spec(tmp_path / "absent.yaml")
+    assert "`name: demo` is enough" in caught.value.hint
+    assert not isinstance(caught.value, SpecError)
+
+
+def test_a_folder_is_no_cluster_file(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot be read"):
+        load_spec(tmp_path)
