@@ -8,6 +8,7 @@ from steelyard.localcloud.services.vpc import check, errors
 from steelyard.localcloud.services.vpc.models import VSwitch
 from steelyard.localcloud.services.vpc.state import VpcState
 from steelyard.localcloud.tag import has_tags, read_tags
+from steelyard.localcloud.wire.error import missing_parameter
 from steelyard.spec.catalogue import REGIONS
 
 MAX_VSWITCHES = 150
@@ -19,6 +20,8 @@ class VSwitchActions(VpcState):
     @action("CreateVSwitch", optional=("RegionId",))
     def create_vswitch(self, request: Request) -> dict[str, object]:
         """Create a VSwitch in a zone of its VPC's region."""
+        if not request.text("CidrBlock"):
+            raise missing_parameter("CidrBlock")
         vpc = self.available_vpc(request)
         zone_id = request.text("ZoneId")
         if zone_id not in REGIONS[vpc.region_id]:

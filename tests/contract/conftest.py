@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from alibabacloud_ram20150501.client import Client as RamClient
+from alibabacloud_sts20150401.client import Client as StsClient
+from alibabacloud_vpc20160428 import models as vpc_models
+from alibabacloud_vpc20160428.client import Client as VpcClient
+from contract_sdk import sdk_config, wait_for
+
+from steelyard.localcloud import daemon
+from steelyard.localcloud.daemon import CloudInfo
+
+
+@pytest.fixture(scope="session")
+def local_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CloudInfo]:
+    """A real local cloud for the whole run; tests make their own resources in it and clear them away."""
+    data_dir: Path = tmp_path_factory.mktemp("cloud")
+    info = daemon.start(data_dir)
+    yield info
+    assert daemon.stop(data_dir).left == ()
+    daemon.purge(data_dir)
+
+
+@pytest.fixture
+def vpc_client(local_cloud: CloudInfo) -> VpcClient:
+    return VpcClient(sdk_config(local_cloud))
+
+
+@pytest.fixture
+def ram_client(local_cloud: CloudInfo) -> RamClient:
+    return RamClient(sdk_config(local_cloud))
+
+
+@pytest.fixture
+def sts_client(local_cloud: CloudInfo) -> StsClient:
+    return StsClient(sdk_config(local_cloud))
+
+
+@pytest.fixture
+def make_vpc(local_cloud: CloudInfo, vpc_client: VpcClient) -> Iterator[Callable[..., str]]:
+    """Create VPCs, wait until they can be worked on, and delete them and their VSwitches afterwards."""
+    made: list[tuple[str, str]] = []
+
+    def make(
+        cidr_block: str = "10.0.0.0/8", region_id: str = local_cloud.region_id, **settings: object
+    ) -> str:
+        request = vpc_models.CreateVpcRequest(region_id=region_id, cidr_block=cidr_block, **settings)
+        vpc_id = vpc_client.create_vpc(request).body.vpc_id
+        made.append((region_id, vpc_id))
+        wanted = vpc_models.DescribeVpcAttributeRequest(region_id=region_id, vpc_id=vpc_id)
+        wait_for(
+            lambda: vpc_client.describe_vpc_attribute(wanted).body.status,
+            lambda status: status == "Available",
+        )
+        return vpc_id
+
+    yield make
+    for region_id, vpc_id in made:
+        _delete_vpc(vpc_client, region_id, vpc_id)
+
+
+def _delete_vpc(client: VpcClient, region_id: str, vpc_id: str) -> None:
+    vpcs = client.describe_vpcs(
+        vpc_models.DescribeVpcsRequest(region_id=region_id, vpc_id=vpc_id)
+    ).body.vpcs.vpc
+    for vpc in vpcs:
+        for vswitch_id in vpc.v_switch_ids.v_switch_id:
+            client.delete_vswitch(vpc_models.DeleteVSwitchRequest(v_switch_id=vswitch_id))
+        client.delete_vpc(vpc_models.DeleteVpcRequest(vpc_id=vpc_id))
+
+
+@pytest.fixture
+def make_vswitch(vpc_client: VpcClient) -> Callable[..., str]:
+    """Create VSwitches and wait until they can be worked on; their VPC's fixture deletes them."""
+
+    def make(vpc_id: str, cidr_block: str, zone_id: str = "cn-hangzhou-h", **settings: object) -> str:
+        request = vpc_models.CreateVSwitchRequest(
+            region_id="cn-hangzhou", vpc_id=vpc_id, cidr_block=cidr_block, zone_id=zone_id, **settings
+        )
+        vswitch_id = vpc_client.create_vswitch(request).body.v_switch_id
+        wanted = vpc_models.DescribeVSwitchAttributesRequest(v_switch_id=vswitch_id)
+        wait_for(
+            lambda: vpc_client.describe_vswitch_attributes(wanted).body.status,
+            lambda status: status == "Available",
+        )
+        return vswitch_id
+
+    return make

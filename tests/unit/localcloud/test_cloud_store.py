@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from steelyard.localcloud.store import Store
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    store = Store(tmp_path / "state.sqlite")
+    yield store
+    store.close()
+
+
+class Broken(Exception):
+    """What ends a transaction early."""
+
+
+def put_and_break(store: Store, bodies: dict[str, dict[str, object]]) -> None:
+    with store.transaction():
+        for key, body in bodies.items():
+            store.put("vpc", key, body)
+        raise Broken
+
+
+def test_what_was_put_is_given_back(store):
+    body = {"name": "é", "ports": [1, 2], "nested": {"a": None, "b": True, "c": 0.5}}
+    store.put("vpc", "vpc-1", body)
+    assert store.get("vpc", "vpc-1") == body
+    assert store.get("vpc", "vpc-2") is None
+    assert store.get("vswitch", "vpc-1") is None
+
+
+def test_bodies_are_listed_in_the_order_of_their_making(store):
+    for name in ("c", "a", "b"):
+        store.put("vpc", name, {"id": name})
+    store.put("vpc", "c", {"id": "c", "is_changed": True})
+    assert [body["id"] for body in store.list("vpc")] == ["c", "a", "b"]
+
+
+def test_a_body_that_was_deleted_is_gone(store):
+    store.put("vpc", "vpc-1", {})
+    assert store.delete("vpc", "vpc-1") is True
+    assert store.delete("vpc", "vpc-1") is False
+    assert store.list("vpc") == []
+
+
+def test_state_outlives_the_store(tmp_path):
+    path = tmp_path / "state.sqlite"
+    first = Store(path)
+    first.put("vpc", "vpc-1", {"id": "vpc-1"})
+    first.close()
+    second = Store(path)
+    assert second.list("vpc") == [{"id": "vpc-1"}]
+    second.close()
+
+
+def test_a_transaction_that_fails_changes_nothing(store):
+    store.put("vpc", "vpc-1", {"n": 1})
+    with pytest.raises(Broken):
+        put_and_break(store, {"vpc-1": {"n": 2}, "vpc-2": {}})
+    assert store.list("vpc") == [{"n": 1}]
+
+
+def test_a_transaction_inside_of_another_is_a_part_of_it(store):
+    def put_inside_and_break() -> None:
+        with store.transaction():
+            assert not store.is_nested
+            with store.transaction():
+                assert store.is_nested
+                store.put("vpc", "vpc-1", {})
+            raise Broken
+
+    with pytest.raises(Broken):
+        put_inside_and_break()
+    assert store.list("vpc") == []
+
+
+def test_nobody_sees_half_of_a_transaction(store):
+    seen: list[int] = []
+    is_inside, reader_started = threading.Event(), threading.Event()
+
+    def read() -> None:
+        is_inside.wait(5)
+        reader_started.set()
+        seen.append(len(store.list("vpc")))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    with store.transaction():
+        store.put("vpc", "vpc-1", {})
+        is_inside.set()
+        assert reader_started.wait(5)
+        store.put("vpc", "vpc-2", {})
+    reader.join(5)
+    assert seen == [2]
+
+
+def test_only_the_newest_bodies_stay(store):
+    for i in range(5):
+        store.put("token", f"t{i}", {"i": i})
+    store.put("vpc", "vpc-1", {})
+    store.trim("token", 2)
+    assert store.list("token") == [{"i": 3}, {"i": 4}]
+    store.trim("token", 2)
+    assert len(store.list("token")) == 2
+    assert len(store.list("vpc")) == 1
+
+
+class StoreLikeDict(RuleBasedStateMachine):
+    """Whatever is done to a store, it holds what a dict would."""
+
+    keys = st.sampled_from(["a", "b", "c"])
+    bodies = st.dictionaries(st.text(max_size=3), st.integers() | st.text(max_size=3), max_size=2)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.store = Store(Path(":memory:"))
+        self.model: dict[str, dict[str, object]] = {}
+
+    @rule(key=keys, body=bodies)
+    def put(self, key, body):
+        self.store.put("vpc", key, body)
+        self.model[key] = body
+
+    @rule(key=keys)
+    def delete(self, key):
+        assert self.store.delete("vpc", key) == (self.model.pop(key, None) is not None)
+
+    @rule(key=keys, body=bodies)
+    def fail(self, key, body):
+        with pytest.raises(Broken):
+            put_and_break(self.store, {key: body})
+
+    @invariant()
+    def holds_the_same(self):
+        assert self.store.list("vpc") == list(self.model.values())
+        assert {key: self.store.get("vpc", key) for key in self.model} == self.model
+
+    def teardown(self):
+        self.store.close()
+
+
+TestStoreLikeDict = StoreLikeDict.TestCase
+TestStoreLikeDict.settings = settings(max_examples=15, stateful_step_count=20, deadline=None)
+
+
+@given(st.integers(0, 8), st.integers(0, 8))
+@settings(max_examples=20, deadline=None)
+def test_trim_keeps_at_most_what_it_says(num_bodies, max_bodies):
+    store = Store(Path(":memory:"))
+    for i in range(num_bodies):
+        store.put("token", str(i), {})
+    store.trim("token", max_bodies)
+    assert len(store.list("token")) == min(num_bodies, max_bodies)
+    store.close()
