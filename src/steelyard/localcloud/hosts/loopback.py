@@ -66,7 +66,6 @@ class LoopbackHost:
         root = directory / "root"
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
         process = SupervisedProcess(
-            self._command(directory, machine.user_data),
             name=machine.instance_id,
             directory=directory,
             working_directory=root,
@@ -82,7 +81,7 @@ class LoopbackHost:
         )
         with self._lock:
             self._machines[machine.instance_id] = process
-        process.start()
+        process.start(self._command(directory, machine.user_data))
 
     def shut_down(self, instance_id: str, grace_s: float) -> None:
         """End every process of an instance; see `Host.shut_down`."""

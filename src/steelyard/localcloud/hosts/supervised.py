@@ -10,6 +10,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -27,7 +28,6 @@ class SupervisedProcess:
     """A command that runs under a supervisor and ends with this process, however this process ends.
 
     Args:
-        command: Absolute path and arguments; empty for a machine that runs nothing.
         name: Short name, for the log and the thread.
         directory: Existing folder for the console and the lock.
         working_directory: Where the command runs; `directory` where it is not given.
@@ -38,7 +38,6 @@ class SupervisedProcess:
 
     def __init__(
         self,
-        command: list[str],
         *,
         name: str,
         directory: Path,
@@ -53,7 +52,6 @@ class SupervisedProcess:
         self._lock_path = directory / "lock"
         self._scratch_link = directory / "scratch"
         self._working_directory = working_directory or directory
-        self._command = command
         self._environment = environment
         self._mode = "stay" if stays else "follow"
         self._on_end = on_end
@@ -94,14 +92,17 @@ class SupervisedProcess:
         self._scratch_link.symlink_to(scratch)
         return scratch
 
-    def start(self) -> None:
+    def start(self, command: list[str]) -> None:
         """Start the supervisor and wait until it has started the command.
+
+        Args:
+            command: Absolute path and arguments; empty for a machine that runs nothing.
 
         Raises:
             LocalCloudError: If the supervisor or, with `stays` unset, the command could not be started.
         """
         scratch = self.scratch if self._scratch_link.is_symlink() else self.prepare()
-        arguments = [self.console_path, self._lock_path, scratch, self._mode, *self._command]
+        arguments = [self.console_path, self._lock_path, scratch, self._mode, *command]
         with self.console_path.open("ab") as console:
             self.console_path.chmod(0o600)
             self._process = subprocess.Popen(
@@ -113,7 +114,9 @@ class SupervisedProcess:
                 env={**self._environment, "TMPDIR": str(scratch)},
                 start_new_session=True,
             )
-        threading.Thread(target=self._watch, name=f"watch-{self.name}", daemon=True).start()
+        threading.Thread(
+            target=self._watch, args=(self._process,), name=f"watch-{self.name}", daemon=True
+        ).start()
         if not self._started.wait(_START_TIMEOUT_S) or (self._refusal and self._mode == "follow"):
             self.stop(0)
             raise LocalCloudError(
@@ -158,21 +161,15 @@ class SupervisedProcess:
         except psutil.NoSuchProcess:
             return []
 
-    def _watch(self) -> None:
-        process = self._process
-        assert process is not None and process.stdout is not None and process.stdin is not None
-        for line in process.stdout:
-            word, _, rest = line.decode(errors="replace").strip().partition(" ")
-            if word == "exited":
-                self.exit_code = int(rest)
-            elif word == "refused":
-                self._refusal = rest
-            elif word == "console":
-                logger.warning("the console of %s loses output: %s", self.name, rest)
-            if word in ("started", "refused"):
-                self._started.set()
+    def _watch(self, process: subprocess.Popen[bytes]) -> None:
+        assert process.stdout is not None
+        assert process.stdin is not None
+        with process.stdout:
+            for line in process.stdout:
+                self._hear(line.decode(errors="replace").strip())
         process.wait()
-        process.stdout.close()
+        with suppress(BrokenPipeError):
+            process.stdin.close()
         if self._scratch_link.is_symlink():
             shutil.rmtree(self._scratch_link.readlink(), ignore_errors=True)
             self._scratch_link.unlink(missing_ok=True)
@@ -182,3 +179,14 @@ class SupervisedProcess:
             self._started.set()
         if self._on_end is not None:
             self._on_end()
+
+    def _hear(self, line: str) -> None:
+        word, _, rest = line.partition(" ")
+        if word == "exited":
+            self.exit_code = int(rest)
+        elif word == "refused":
+            self._refusal = rest
+        elif word == "console":
+            logger.warning("the console of %s loses output: %s", self.name, rest)
+        if word in ("started", "refused"):
+            self._started.set()

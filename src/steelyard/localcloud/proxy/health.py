@@ -1,0 +1,116 @@
+"""The state of HAProxy's servers: as it answers it, and as it takes it over from a file."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from steelyard.localcloud.proxy.config import Listener, ProxyConfig
+
+# Columns of `show servers state`, version 1 (HAProxy management guide, chapter 9.3).
+_STATE_FIELDS = (
+    "be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight "
+    "srv_time_since_last_change srv_check_status srv_check_result srv_check_health srv_check_state "
+    "srv_agent_state bk_f_forced_id srv_f_forced_id srv_fqdn srv_port srvrecord srv_use_ssl srv_check_port "
+    "srv_check_addr srv_agent_addr srv_agent_port"
+)
+_BACKEND, _SERVER, _ADMIN_STATE, _WEIGHT = 1, 3, 6, 7
+_UNCHECKED = ("", "INI", "UNK")
+
+
+class Health(Enum):
+    """What a load balancer knows of a server; the values are the SLB API's words."""
+
+    NORMAL = "normal"
+    ABNORMAL = "abnormal"
+    UNAVAILABLE = "unavailable"
+    """No check has been completed yet, or there is none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerStatus:
+    """One server as HAProxy sees it.
+
+    Attributes:
+        health: Whether it takes traffic.
+        weight: The weight in effect.
+        reason: HAProxy's word on the last check, e.g. `L4CON`.
+        num_sessions: Sessions that it has served since HAProxy's last reload.
+    """
+
+    health: Health
+    weight: int
+    reason: str
+    num_sessions: int
+
+
+def parse_statistics(text: str) -> dict[tuple[str, str], ServerStatus]:
+    """Read the answer to `show stat`.
+
+    Returns:
+        Status by listener's and server's name; the listeners' own rows are left out.
+    """
+    found: dict[tuple[str, str], ServerStatus] = {}
+    for row in csv.DictReader(text.removeprefix("# ").splitlines()):
+        if row["svname"] in ("FRONTEND", "BACKEND"):
+            continue
+        reason = (row["check_status"] or "").removeprefix("* ")
+        found[row["pxname"], row["svname"]] = ServerStatus(
+            health=_health(row["status"], reason),
+            weight=int(row["weight"] or 0),
+            reason=reason,
+            num_sessions=int(row["stot"] or 0),
+        )
+    return found
+
+
+def _health(status: str, reason: str) -> Health:
+    if status.startswith("no check") or reason in _UNCHECKED:
+        return Health.UNAVAILABLE
+    if status.startswith(("UP", "DRAIN", "NOLB")):
+        return Health.NORMAL
+    return Health.ABNORMAL
+
+
+def server_rows(text: str) -> dict[tuple[str, str], list[str]]:
+    """Read the answer to `show servers state`.
+
+    Returns:
+        The columns of each server's row, by listener's and server's name.
+    """
+    rows = [line.split() for line in text.splitlines()[1:] if line and not line.startswith("#")]
+    return {(row[_BACKEND], row[_SERVER]): row for row in rows}
+
+
+def render_state(config: ProxyConfig, rows: Mapping[tuple[str, str], list[str]]) -> str:
+    """Write the file from which HAProxy takes its servers' state when it starts or reloads.
+
+    A server that a row is known of keeps its health. Any other starts unhealthy, and so does one that comes back from
+    maintenance: without this file HAProxy would send traffic to it until its first check failed. Weights are the
+    configuration's: HAProxy would prefer an older one from here.
+
+    Args:
+        config: What will be loaded.
+        rows: The state before, by `server_rows`.
+    """
+    lines = ["1", f"# {_STATE_FIELDS}"]
+    for listener in config.listeners:
+        if listener.check is None:
+            continue
+        for number, server in enumerate(listener.servers, 1):
+            row = rows.get((listener.name, server.name))
+            if row is None or row[_ADMIN_STATE] != "0":
+                row = _fresh_row(listener, number)
+            weight = str(server.weight)
+            lines.append(" ".join([*row[:_WEIGHT], weight, weight, *row[_WEIGHT + 2 :]]))
+    return "\n".join(lines) + "\n"
+
+
+def _fresh_row(listener: Listener, number: int) -> list[str]:
+    server = listener.servers[number - 1]
+    # Stopped, not in maintenance, weights, age, check status "initializing", no result yet, check enabled.
+    state = ["0", "0", "0", "0", "0", "1", "0", "0", "6", "0"]
+    tail = ["0", "0", "-", str(server.port), "-", "0", "0", "-", "-", "0"]
+    return ["1", listener.name, str(number), server.name, server.address, *state, *tail]

@@ -1,0 +1,130 @@
+"""One HAProxy: master and worker under a supervisor, and the master's command socket."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from steelyard.errors import LocalCloudError
+from steelyard.localcloud.hosts.supervised import SupervisedProcess
+from steelyard.localcloud.proxy.binary import find_haproxy
+
+_START_TIMEOUT_S = 10.0
+_COMMAND_TIMEOUT_S = 10.0
+_POLL_S = 0.005
+_RECEIVE_BYTES = 1 << 16
+
+
+class HaproxyProcess:
+    """HAProxy in master-worker mode; the master outlives each reload.
+
+    Args:
+        name: The load balancer's id.
+        directory: Folder that holds the configuration, the console and the lock.
+        config_path: The configuration file, written before the start and before each reload.
+        on_end: Called once, in a thread of its own, when HAProxy and its supervisor are gone.
+    """
+
+    def __init__(self, name: str, directory: Path, config_path: Path, on_end: Callable[[], None]) -> None:
+        self._config_path = config_path
+        self._directory = directory
+        self._name = name
+        self._on_end = on_end
+        self._supervised: SupervisedProcess | None = None
+        self._socket_path = Path()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a process of it may be alive."""
+        return self._supervised is not None and self._supervised.is_running
+
+    def start(self) -> None:
+        """Start HAProxy and wait until its worker serves.
+
+        Raises:
+            LocalCloudError: If it does not come up; the message holds its own words.
+        """
+        binary = find_haproxy()
+        supervised = SupervisedProcess(
+            name=self._name, directory=self._directory, environment={}, stays=False, on_end=self._on_end
+        )
+        # The socket lives in the supervisor's private folder: a Unix socket's path has to be short.
+        self._socket_path = supervised.prepare() / "master.sock"
+        arguments = ["-W", "-db", "-f", str(self._config_path), "-S", str(self._socket_path)]
+        supervised.start([str(binary), *arguments])
+        self._supervised = supervised
+        deadline = time.monotonic() + _START_TIMEOUT_S
+        while not self._serves():
+            if not supervised.is_running or time.monotonic() > deadline:
+                self.stop()
+                raise LocalCloudError(
+                    f"the load balancer {self._name} did not start: {self._last_words()}",
+                    hint=f"See {supervised.console_path}.",
+                )
+            time.sleep(_POLL_S)
+
+    def reload(self) -> None:
+        """Take the configuration file over without losing a connection, and wait until the new worker serves.
+
+        The old worker serves its connections to their end.
+
+        Raises:
+            LocalCloudError: If the configuration is refused; the old one stays in force.
+        """
+        answer = self._exchange("reload")
+        if not answer.startswith("Success=1"):
+            raise LocalCloudError(f"the load balancer {self._name} refused its configuration: {answer}")
+
+    def command(self, text: str) -> str:
+        """Carry out one command of HAProxy's runtime interface on the current worker.
+
+        Returns:
+            The answer, without blank lines at its ends.
+
+        Raises:
+            LocalCloudError: If HAProxy does not answer.
+        """
+        return self._exchange(f"@1 {text}")
+
+    def stop(self) -> None:
+        """End HAProxy with all of its connections, and wait until it is gone."""
+        if self._supervised is not None:
+            self._supervised.stop(0)
+
+    def process_ids(self) -> list[int]:
+        """Return the ids of the supervisor, the master and the workers."""
+        return self._supervised.process_ids() if self._supervised is not None else []
+
+    def _serves(self) -> bool:
+        # While the master forks its first worker it refuses, resets or ends what it has just accepted.
+        try:
+            return "Uptime_sec" in self._send("@1 show info")
+        except OSError:
+            return False
+
+    def _exchange(self, text: str) -> str:
+        try:
+            return self._send(text)
+        except OSError as err:
+            raise LocalCloudError(f"the load balancer {self._name} does not answer {text!r}: {err}") from err
+
+    def _send(self, text: str) -> str:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(_COMMAND_TIMEOUT_S)
+            connection.connect(str(self._socket_path))
+            connection.sendall(text.encode() + b"\n")
+            # Without the end of the input the master waits for more commands.
+            connection.shutdown(socket.SHUT_WR)
+            parts: list[bytes] = []
+            while part := connection.recv(_RECEIVE_BYTES):
+                parts.append(part)
+        return b"".join(parts).decode(errors="replace").strip()
+
+    def _last_words(self) -> str:
+        if self._supervised is None:
+            return ""
+        lines = self._supervised.console_path.read_text(errors="replace").splitlines()
+        alerts = [line for line in lines if "ALERT" in line]
+        return " ".join((alerts or lines)[-3:])

@@ -1,0 +1,86 @@
+"""Change of a running HAProxy's servers without a reload."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from steelyard.localcloud.proxy.config import Listener, ProxyConfig, Server, server_arguments
+
+# Columns of `show servers state`.
+_ADDRESS, _ADMIN_STATE, _WEIGHT, _PORT = 4, 6, 7, 18
+_FORCED_MAINTENANCE = 0x01
+
+
+class RuntimeRefusal(Exception):
+    """HAProxy refused a command; a reload does what it would have done."""
+
+
+class ServerReconciler:
+    """Brings the servers of a running HAProxy to those of a configuration.
+
+    Args:
+        command: Carries out one command and gives its answer.
+    """
+
+    def __init__(self, command: Callable[[str], str]) -> None:
+        self._command = command
+
+    def reconcile(self, config: ProxyConfig, rows: Mapping[tuple[str, str], list[str]]) -> None:
+        """Add, remove and weigh servers; listeners are left as they are.
+
+        Args:
+            config: What shall be; its listeners are those of the running HAProxy.
+            rows: What is, by `server_rows`.
+
+        Raises:
+            RuntimeRefusal: If HAProxy refuses a command.
+        """
+        for listener in config.listeners:
+            known = {server: row for (name, server), row in rows.items() if name == listener.name}
+            for server in listener.servers:
+                row = known.pop(server.name, None)
+                if row is None:
+                    self._add(listener, server)
+                else:
+                    self._update(listener, server, row)
+            for name in known:
+                self._remove(f"{listener.name}/{name}")
+
+    def _add(self, listener: Listener, server: Server) -> None:
+        path = f"{listener.name}/{server.name}"
+        idle = Server(name=server.name, address=server.address, port=server.port, weight=0)
+        answer = self._command(f"add server {path} {server_arguments(listener, idle)}")
+        if "registered" not in answer:
+            raise RuntimeRefusal(answer)
+        self._open(listener, path, server.weight)
+
+    def _update(self, listener: Listener, server: Server, row: list[str]) -> None:
+        path = f"{listener.name}/{server.name}"
+        if (row[_ADDRESS], row[_PORT]) != (server.address, str(server.port)):
+            raise RuntimeRefusal(f"{path} has moved to {server.address}:{server.port}")
+        if int(row[_ADMIN_STATE]) & _FORCED_MAINTENANCE:
+            # It was removed while it still had connections, and comes back.
+            self._do(f"set server {path} weight 0")
+            self._open(listener, path, server.weight)
+        elif int(row[_WEIGHT]) != server.weight:
+            self._do(f"set server {path} weight {server.weight}")
+
+    def _open(self, listener: Listener, path: str, weight: int) -> None:
+        # Leaving maintenance counts as healthy, so the weight comes last: until the health check has found the
+        # server healthy, it must not get a request.
+        if listener.check is not None:
+            self._do(f"enable health {path}")
+        self._do(f"enable server {path}")
+        if listener.check is not None:
+            self._do(f"set server {path} health down")
+        self._do(f"set server {path} weight {weight}")
+
+    def _remove(self, path: str) -> None:
+        self._do(f"set server {path} state maint")
+        # Refused while connections are open; then it stays in maintenance, and the next change tries again.
+        self._command(f"del server {path}")
+
+    def _do(self, text: str) -> None:
+        answer = self._command(text)
+        if answer:
+            raise RuntimeRefusal(f"{text}: {answer}")

@@ -1,0 +1,256 @@
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from http.client import HTTPConnection
+from ipaddress import IPv4Network
+from pathlib import Path
+
+import psutil
+import pytest
+from traffic import Traffic, ask, wait_until
+
+from steelyard.errors import LocalCloudError
+from steelyard.localcloud.hosts.address import AddressBook
+from steelyard.localcloud.proxy.balancer import ProxyBalancer
+from steelyard.localcloud.proxy.config import CookieStickiness, HealthCheck, Listener, ProxyConfig, Server
+from steelyard.localcloud.proxy.health import Health
+
+PORT = 8000
+CHECK = HealthCheck(protocol="http", interval_s=1, timeout_s=1, healthy_threshold=2, unhealthy_threshold=2)
+WINDOW_S = 1 * 2 + 1 * 2 + 1  # interval and timeout for each failure, and a second for this machine
+
+
+@pytest.fixture
+def addresses():
+    """Hand out addresses of this test's own."""
+    book = AddressBook()
+    yield lambda: book.claim(IPv4Network("127.91.0.0/20"))
+    book.release_all()
+
+
+@pytest.fixture
+def make_server(addresses):
+    """Run servers that answer with their names; a name comes with its process."""
+    running = []
+
+    def make(name: str, weight: int = 100, delay_s: float = 0.0) -> tuple[Server, subprocess.Popen]:
+        address = addresses()
+        script = Path(__file__).with_name("named_server.py")
+        process = subprocess.Popen([sys.executable, "-S", script, address, "8080", name, str(delay_s)])
+        running.append(process)
+        wait_until(lambda: is_open(address, 8080))
+        return Server(name=name, address=address, port=8080, weight=weight), process
+
+    yield make
+    for process in running:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture
+def balancer(tmp_path):
+    balancer = ProxyBalancer("lb-test", tmp_path / "lb-test")
+    yield balancer
+    family = [psutil.Process(pid) for pid in balancer.process_ids()]
+    balancer.discard()
+    assert not any(process.is_running() for process in family)
+    assert not (tmp_path / "lb-test").exists()
+
+
+def is_open(address: str, port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex((address, port)) == 0
+
+
+def config_of(address: str, *servers: Server, **changes) -> ProxyConfig:
+    listener = Listener(name="http-8000", protocol="http", port=PORT, servers=servers, check=CHECK)
+    return ProxyConfig(address=address, listeners=(replace(listener, **changes),))
+
+
+def healthy(balancer: ProxyBalancer) -> set[str]:
+    return {server for (_, server), s in balancer.statuses().items() if s.health is Health.NORMAL}
+
+
+def test_requests_follow_the_weights(balancer, addresses, make_server):
+    address = addresses()
+    servers = [make_server("a", 100)[0], make_server("b", 50)[0], make_server("c", 0)[0]]
+    balancer.apply(config_of(address, *servers))
+    wait_until(lambda: healthy(balancer), lambda names: names == {"a", "b", "c"})
+
+    traffic = ask(address, PORT, 3000)
+
+    assert traffic.errors == []
+    counts = traffic.names()
+    assert counts["a"] / 3000 == pytest.approx(2 / 3, abs=0.01)
+    assert counts["b"] / 3000 == pytest.approx(1 / 3, abs=0.01)
+    assert counts["c"] == 0
+
+
+def test_connections_follow_the_weights_in_tcp(balancer, addresses, make_server):
+    address = addresses()
+    servers = [make_server("a", 100)[0], make_server("b", 50)[0]]
+    check = replace(CHECK, protocol="tcp")
+    balancer.apply(config_of(address, *servers, protocol="tcp", check=check))
+    wait_until(lambda: healthy(balancer), lambda names: names == {"a", "b"})
+
+    counts = sum((ask(address, PORT, 1, 1).names() for _ in range(300)), start=Traffic(address, PORT).names())
+
+    assert counts["a"] / 300 == pytest.approx(2 / 3, abs=0.01)
+
+
+def test_a_server_gets_nothing_before_its_checks_have_passed(balancer, addresses, make_server):
+    address = addresses()
+    absent = Server(name="absent", address=addresses(), port=8080, weight=100)
+    present, _ = make_server("present")
+    balancer.apply(config_of(address, absent, present))
+
+    assert {s.health for s in balancer.statuses().values()} <= {Health.UNAVAILABLE, Health.ABNORMAL}
+    wait_until(lambda: healthy(balancer), lambda names: names == {"present"})
+    traffic = ask(address, PORT, 100)
+
+    assert traffic.errors == []
+    assert traffic.names() == {"present": 100}
+    assert balancer.statuses()["http-8000", "absent"].health is Health.ABNORMAL
+
+
+def test_a_killed_server_is_noticed_within_the_health_checks_window_and_no_request_is_lost(
+    balancer, addresses, make_server
+):
+    address = addresses()
+    (a, killed), (b, _) = make_server("a"), make_server("b")
+    balancer.apply(config_of(address, a, b))
+    wait_until(lambda: healthy(balancer), lambda names: names == {"a", "b"})
+
+    with Traffic(address, PORT).flowing() as traffic:
+        wait_until(lambda: traffic.names()["a"] > 20)
+        killed.kill()
+        began = time.monotonic()
+        wait_until(lambda: healthy(balancer), lambda names: names == {"b"}, deadline_s=WINDOW_S)
+        noticed_s = time.monotonic() - began
+
+    assert noticed_s < WINDOW_S
+    assert traffic.errors == []
+
+
+def test_weights_servers_and_listeners_change_without_a_lost_request(balancer, addresses, make_server):
+    address = addresses()
+    servers = {name: make_server(name, delay_s=0.002)[0] for name in "abc"}
+    config = config_of(address, servers["a"], servers["b"])
+    balancer.apply(config)
+    wait_until(lambda: healthy(balancer), lambda names: names == {"a", "b"})
+    workers = balancer.process_ids()
+
+    with Traffic(address, PORT).flowing() as traffic:
+        balancer.apply(config_of(address, servers["a"], replace(servers["b"], weight=0)))
+        drained_at = time.monotonic() + 0.1
+        wait_until(lambda: traffic.names(drained_at)["a"] > 100)
+        assert traffic.names(drained_at)["b"] == 0
+
+        balancer.apply(config_of(address, servers["a"], servers["b"], servers["c"]))
+        wait_until(lambda: traffic.names()["c"] > 20)
+        balancer.apply(config_of(address, servers["b"], servers["c"]))
+        removed_at = time.monotonic() + 0.1
+        wait_until(lambda: traffic.names(removed_at)["b"] > 100)
+        assert traffic.names(removed_at)["a"] == 0
+        assert balancer.process_ids() == workers, "servers and weights change without a reload"
+
+        second = replace(config.listeners[0], name="http-8001", port=8001)
+        for _ in range(3):
+            balancer.apply(ProxyConfig(address=address, listeners=(*config.listeners, second)))
+            balancer.apply(config)
+        reloaded_at = time.monotonic()
+        wait_until(lambda: traffic.names(reloaded_at)["a"] > 20)
+
+    assert traffic.errors == []
+    assert ask(address, PORT, 1).errors == []
+
+
+def test_health_is_kept_over_a_reload(balancer, addresses, make_server):
+    address = addresses()
+    servers = [make_server("a")[0], Server(name="dead", address=addresses(), port=8080, weight=100)]
+    config = config_of(address, *servers)
+    balancer.apply(config)
+    wait_until(lambda: balancer.statuses()["http-8000", "a"].health is Health.NORMAL)
+    wait_until(lambda: balancer.statuses()["http-8000", "dead"].health is Health.ABNORMAL)
+
+    second = replace(config.listeners[0], name="http-8001", port=8001)
+    balancer.apply(ProxyConfig(address=address, listeners=(*config.listeners, second)))
+
+    assert balancer.statuses()["http-8000", "a"].health is Health.NORMAL
+    assert balancer.statuses()["http-8000", "dead"].health is Health.ABNORMAL
+
+
+def test_an_older_weight_does_not_come_back_with_a_reload(balancer, addresses, make_server):
+    address = addresses()
+    server, _ = make_server("a", 100)
+    config = config_of(address, server)
+    balancer.apply(config)
+    balancer.apply(config_of(address, replace(server, weight=50)))
+    second = replace(config.listeners[0], name="http-8001", port=8001)
+    balancer.apply(ProxyConfig(address=address, listeners=(*config.listeners, second)))
+
+    weights = {status.weight for status in balancer.statuses().values()}
+
+    assert weights == {100}
+
+
+def test_clients_stay_with_their_server_by_cookie(balancer, addresses, make_server):
+    address = addresses()
+    servers = [make_server(name)[0] for name in "ab"]
+    cookie = CookieStickiness(name="SERVERID", is_inserted=True, max_life_s=60)
+    balancer.apply(config_of(address, *servers, cookie=cookie))
+    wait_until(lambda: healthy(balancer), lambda names: names == {"a", "b"})
+    connection = HTTPConnection(address, PORT, timeout=5)
+    connection.request("GET", "/")
+    answer = connection.getresponse()
+    first = answer.read()
+    header = {"Cookie": answer.headers["Set-Cookie"].split(";")[0]}
+
+    answers = set()
+    for _ in range(10):
+        connection.request("GET", "/", headers=header)
+        answers.add(connection.getresponse().read())
+    connection.close()
+
+    assert answers == {first}
+
+
+def test_a_taken_port_is_told(balancer, addresses):
+    address = addresses()
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind((address, PORT))
+        taken.listen()
+        with pytest.raises(LocalCloudError, match=r"lb-test did not start.*cannot bind"):
+            balancer.apply(config_of(address))
+    assert balancer.process_ids() == []
+
+
+def test_without_listeners_nothing_runs(balancer, addresses):
+    address = addresses()
+    balancer.apply(config_of(address))
+    assert balancer.process_ids()
+
+    balancer.apply(ProxyConfig(address=address))
+
+    assert balancer.process_ids() == []
+    assert not is_open(address, PORT)
+
+
+def test_a_killed_haproxy_is_started_again(balancer, addresses, make_server, monkeypatch):
+    monkeypatch.setattr("steelyard.localcloud.proxy.balancer._MIN_LIFE_S", 0.0)
+    address = addresses()
+    balancer.apply(config_of(address, make_server("a")[0]))
+    family = balancer.process_ids()
+
+    os.kill(family[-1], signal.SIGKILL)
+
+    wait_until(lambda: set(balancer.process_ids()).isdisjoint(family) and balancer.process_ids())
+    wait_until(lambda: healthy(balancer), lambda names: names == {"a"})
+    assert not any(psutil.pid_exists(pid) for pid in family)

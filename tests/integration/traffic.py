@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import http.client
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def wait_until(read: Callable[[], T], is_done: Callable[[T], object] = bool, deadline_s: float = 20.0) -> T:
+    """Poll until what is read is as it should be."""
+    deadline = time.monotonic() + deadline_s
+    while not is_done(value := read()):
+        assert time.monotonic() < deadline, f"still {value!r} after {deadline_s} s"
+        time.sleep(0.02)
+    return value
+
+
+class Traffic:
+    """Clients that ask again and again who serves them, each on a connection that it keeps."""
+
+    def __init__(self, address: str, port: int) -> None:
+        self.answers: list[tuple[float, str]] = []
+        self.errors: list[str] = []
+        self._where = address, port
+        self._is_over = threading.Event()
+
+    def names(self, since: float = 0.0) -> Counter[str]:
+        """Count the answers by server, those after a monotonic time."""
+        return Counter(name for moment, name in list(self.answers) if moment >= since)
+
+    def run(self, num_requests: int | None = None) -> None:
+        connection = http.client.HTTPConnection(*self._where, timeout=10)
+        while not self._is_over.is_set() and num_requests != 0:
+            try:
+                connection.request("GET", "/")
+                answer = connection.getresponse()
+                text = answer.read().decode()
+            except (OSError, http.client.HTTPException) as err:
+                self.errors.append(repr(err))
+                connection.close()
+            else:
+                if answer.status == 200:
+                    self.answers.append((time.monotonic(), text.split(" ")[0]))
+                else:
+                    self.errors.append(f"{answer.status} {text}")
+            if num_requests is not None:
+                num_requests -= 1
+        connection.close()
+
+    @contextmanager
+    def flowing(self, num_clients: int = 4) -> Iterator[Traffic]:
+        """Let the clients run until the end of the block."""
+        clients = [threading.Thread(target=self.run) for _ in range(num_clients)]
+        for client in clients:
+            client.start()
+        try:
+            yield self
+        finally:
+            self._is_over.set()
+            for client in clients:
+                client.join()
+
+
+def ask(address: str, port: int, num_requests: int, num_clients: int = 4) -> Traffic:
+    """Send a number of requests and wait for all answers."""
+    traffic = Traffic(address, port)
+    clients = [
+        threading.Thread(target=traffic.run, args=(num_requests // num_clients,)) for _ in range(num_clients)
+    ]
+    for client in clients:
+        client.start()
+    for client in clients:
+        client.join()
+    return traffic
