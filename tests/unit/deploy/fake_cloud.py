@@ -67,6 +67,9 @@ class FakeCloud:
             return Rules(replace_keys=frozenset({"region"}))
         return RULES.get(type_token, Rules())
 
+    def check(self, type_token: str, inputs: Mapping[str, Any]) -> None:
+        """Take any input."""
+
     def create(self, type_token: str, name: str, inputs: Mapping[str, Any], operation: Operation) -> Created:
         with self._lock:
             self.num_at_once += 1

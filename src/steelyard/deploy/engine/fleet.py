@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from steelyard.deploy.engine import diff, urn, values
 from steelyard.deploy.engine.journal import Journal
 from steelyard.deploy.engine.provider import Provider, Rules
+from steelyard.deploy.engine.values import Properties
 from steelyard.deploy.record import Record
 from steelyard.errors import DeployError
 
@@ -44,7 +45,7 @@ class Fleet:
         """Whether any resource of this run has asked for the default provider."""
         return bool(self._default)
 
-    def check(self, type_token: str) -> Rules:
+    def rules(self, type_token: str) -> Rules:
         """Return the rules of a type, a provider's own included.
 
         Raises:
@@ -52,6 +53,14 @@ class Fleet:
         """
         self.check_package(type_token)
         return self._base.rules(type_token)
+
+    def check(self, type_token: str, inputs: Properties) -> None:
+        """Look at a resource's inputs before anything is done.
+
+        Raises:
+            DeployError: If the type cannot be given such inputs.
+        """
+        self._base.check(type_token, values.plain(inputs))
 
     def check_package(self, token: str) -> None:
         """Refuse a type or a function of a package that is not the provider's.

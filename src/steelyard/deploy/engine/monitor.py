@@ -135,7 +135,7 @@ class Monitor:
         if request.id == values.UNKNOWN:
             return resource_pb2.ExistsResourceResponse(unknown=True)
         with self._run.call():
-            self._providers.check(request.type)
+            self._providers.rules(request.type)
             provider = self._providers.find(request.provider or self._providers.default())
             operation = Operation(urn="", is_cancelled=self._run.is_cancelled)
             found = provider.read(request.type, request.id, operation)

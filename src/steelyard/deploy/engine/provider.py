@@ -92,6 +92,14 @@ class Provider(Protocol):
         """
         ...
 
+    def check(self, type_token: str, inputs: Values) -> None:
+        """Look at a resource's inputs, which may hold unknowns, before anything is done.
+
+        Raises:
+            DeployError: If the type cannot be given such inputs.
+        """
+        ...
+
     def create(self, type_token: str, name: str, inputs: Values, operation: Operation) -> Created:
         """Make a resource and wait until it is ready."""
         ...

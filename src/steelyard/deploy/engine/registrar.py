@@ -89,7 +89,8 @@ class Registrar:
             old = None
         if not goal.is_custom:
             return self._component(goal, name, old)
-        rules = self._providers.check(goal.type)
+        rules = self._providers.rules(goal.type)
+        self._providers.check(goal.type, goal.inputs)
         if not goal.provider and not urn.is_provider(goal.type):
             goal = replace(goal, provider=self._providers.default())
         plan = self._plan(goal, name, old, rules, is_gone=is_gone)
@@ -108,7 +109,7 @@ class Registrar:
         old, _ = self._claim(goal, name)
         if resource_id == values.UNKNOWN:
             return Registered(urn=name, outputs={})
-        rules = self._providers.check(goal.type)
+        rules = self._providers.rules(goal.type)
         reference = goal.provider or self._providers.default()
         operation = Operation(urn=name, is_cancelled=self._run.is_cancelled)
         with self._run.reporter.step("read", name):
@@ -302,7 +303,7 @@ class Registrar:
         else:
             with self._lock:
                 state = self._run.journal.state
-                found = cascade.dependents(old, state.resources.values(), self._providers.check)
+                found = cascade.dependents(old, state.resources.values(), self._providers.rules)
                 doomed = [record for record in found if record.urn not in self._claimed] + [old]
                 self._gone_early.update((record.urn, record) for record in doomed if record is not old)
         refuse_protected(doomed)

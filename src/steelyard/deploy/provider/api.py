@@ -1,0 +1,168 @@
+"""Calls of Alibaba Cloud's API: products, retries, waiting, pages."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from steelyard.deploy.engine.provider import Operation
+from steelyard.deploy.provider.wait import wait_until
+from steelyard.errors import ResourceError
+
+if TYPE_CHECKING:
+    from steelyard.deploy.provider.sender import Sender
+
+
+@dataclass(frozen=True, kw_only=True)
+class Product:
+    """One product of the cloud: its code and the version of its API."""
+
+    code: str
+    version: str
+    is_regional: bool = True
+
+
+VPC: Final = Product(code="vpc", version="2016-04-28")
+ECS: Final = Product(code="ecs", version="2014-05-26")
+SLB: Final = Product(code="slb", version="2014-05-15")
+RAM: Final = Product(code="ram", version="2015-05-01", is_regional=False)
+STS: Final = Product(code="sts", version="2015-04-01", is_regional=False)
+
+Answer = Mapping[str, Any]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Connection:
+    """Where the cloud is and who asks.
+
+    Attributes:
+        endpoint: `host:port` that answers for every product.
+        protocol: `http` or `https`.
+        poll_s: Seconds between two looks of a waiter.
+        timeout_s: Seconds after which a waiter gives up, where the program sets no timeout of its own.
+    """
+
+    endpoint: str
+    protocol: str
+    access_key_id: str
+    access_key_secret: str
+    region_id: str
+    poll_s: float
+    timeout_s: float
+
+
+class Api:
+    """Sends the calls of one operation on one resource.
+
+    Args:
+        sender: Sends them.
+        connection: Where it is connected to.
+        operation: The operation at hand: its URN goes into errors, its end into waiters.
+    """
+
+    def __init__(self, sender: Sender, connection: Connection, operation: Operation) -> None:
+        self._sender = sender
+        self._connection = connection
+        self.operation = operation
+
+    @property
+    def region_id(self) -> str:
+        """The region that calls go to."""
+        return self._connection.region_id
+
+    def call(
+        self,
+        product: Product,
+        action: str,
+        params: Mapping[str, Any],
+        *,
+        retry_on: Collection[str] = (),
+    ) -> Answer:
+        """Call an action and return its answer.
+
+        Args:
+            product: The product that has it.
+            action: Its name.
+            params: Its parameters by wire name; lists and maps are sent as `Name.1.Key`, None is left out.
+            retry_on: Beginnings of error codes that pass by themselves, such as a dependency that is about to go.
+                Throttling is always waited out.
+
+        Raises:
+            ResourceError: With the cloud's code and request id, if it refuses.
+        """
+        region = {"RegionId": self.region_id} if product.is_regional else {}
+        passing = ("Throttling", "ServiceUnavailable", *retry_on)
+        refusal: list[ResourceError] = []
+
+        def attempt() -> Answer | None:
+            try:
+                return self._sender.send(product, action, {**region, **params}, self.operation.urn)
+            except ResourceError as err:
+                if not err.code.startswith(passing):
+                    raise
+                refusal[:] = [err]
+                return None
+
+        return self.wait(attempt, what=action, why=lambda: refusal[-1] if refusal else None)
+
+    def wait(
+        self,
+        look: Callable[[], T | None],
+        *,
+        what: str,
+        why: Callable[[], ResourceError | None] | None = None,
+    ) -> T:
+        """Look again and again until there is something to see; see `wait_until`."""
+        limit_s = self.operation.timeout_s or self._connection.timeout_s
+        return wait_until(
+            look,
+            what=what,
+            operation=self.operation,
+            limit_s=limit_s,
+            poll_s=self._connection.poll_s,
+            why=why,
+        )
+
+
+class ApiPool:
+    """Hands out `Api` objects over one client, which keeps its connections.
+
+    Args:
+        connection: Where the cloud is and who asks.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self._sender: Sender | None = None
+        self._lock = threading.Lock()
+
+    def api(self, operation: Operation) -> Api:
+        """Return what sends the calls of one operation."""
+        with self._lock:
+            if self._sender is None:
+                from steelyard.deploy.provider.sender import Sender
+
+                self._sender = Sender(self.connection)
+        return Api(self._sender, self.connection, operation)
+
+
+def pages(api: Api, product: Product, action: str, params: Mapping[str, Any]) -> Iterator[Answer]:
+    """Call a listing action page by page (`PageNumber`, `PageSize`, `TotalCount`)."""
+    number, seen = 1, 0
+    while True:
+        answer = api.call(product, action, {**params, "PageNumber": number, "PageSize": 50})
+        yield answer
+        seen += int(answer.get("PageSize") or 50)
+        number += 1
+        if seen >= int(answer.get("TotalCount") or 0):
+            return
+
+
+def is_not_found(error: ResourceError) -> bool:
+    """Whether the cloud says that a thing is not there (rules of the vendor's provider, `errors.go`)."""
+    words = ("NotFound", "Notfound", "EntityNotExist", "ResourceNotFound", "NotExist")
+    return error.status == 404 or any(word in error.code for word in words)

@@ -1,0 +1,174 @@
+"""The functions (data sources) of the provider."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from steelyard.deploy.engine.provider import Values
+from steelyard.deploy.provider.api import ECS, STS, Api, pages
+from steelyard.deploy.provider.resource_type import shown
+from steelyard.errors import ResourceError
+
+Row = Mapping[str, Any]
+
+
+def get_zones(api: Api, args: Values) -> Values:
+    """`getZones`: DescribeZones, narrowed down to what the zones offer."""
+    answer = api.call(ECS, "DescribeZones", {"Verbose": True})
+    offers = {
+        "availableInstanceType": ("AvailableInstanceTypes", "InstanceTypes"),
+        "availableResourceCreation": ("AvailableResourceCreation", "ResourceTypes"),
+        "availableDiskCategory": ("AvailableDiskCategories", "DiskCategories"),
+    }
+
+    def offers_all(zone: Row) -> bool:
+        wanted = ((args[name], *keys) for name, keys in offers.items() if args.get(name))
+        return all(value in ((zone.get(outer) or {}).get(inner) or []) for value, outer, inner in wanted)
+
+    zones = sorted((zone for zone in answer["Zones"]["Zone"] if offers_all(zone)), key=lambda z: z["ZoneId"])
+    return {
+        **args,
+        "id": ",".join(zone["ZoneId"] for zone in zones),
+        "ids": [zone["ZoneId"] for zone in zones],
+        "zones": [_zone(zone) for zone in zones],
+    }
+
+
+def get_regions(api: Api, args: Values) -> Values:
+    """`getRegions`: DescribeRegions."""
+    rows = api.call(ECS, "DescribeRegions", {})["Regions"]["Region"]
+    name = args.get("name") or (api.region_id if args.get("current") else None)
+    regions = [row for row in rows if name in (None, row["RegionId"])]
+    if name and not regions:
+        raise ResourceError(
+            f"there is no region {name!r}", f"use one of {', '.join(r['RegionId'] for r in rows)}"
+        )
+    ids = [row["RegionId"] for row in regions]
+    return {
+        **args,
+        "id": ",".join(ids),
+        "ids": ids,
+        "regions": [
+            {"id": row["RegionId"], "regionId": row["RegionId"], "localName": row.get("LocalName") or ""}
+            for row in regions
+        ],
+    }
+
+
+def get_caller_identity(api: Api, args: Values) -> Values:
+    """`getCallerIdentity`: STS GetCallerIdentity."""
+    answer = api.call(STS, "GetCallerIdentity", {})
+    return {
+        "id": answer["AccountId"],
+        **shown(answer, {"accountId": "AccountId", "arn": "Arn", "identityType": "IdentityType"}),
+    }
+
+
+def get_images(api: Api, args: Values) -> Values:
+    """`getImages`: DescribeImages, narrowed down by name and newest first where that is asked for."""
+    names = {
+        "owners": "ImageOwnerAlias",
+        "imageFamily": "ImageFamily",
+        "architecture": "Architecture",
+        "instanceType": "InstanceType",
+        "imageId": "ImageId",
+        "imageName": "ImageName",
+        "osType": "OSType",
+        "status": "Status",
+    }
+    params = {wire_name: args[name] for name, wire_name in names.items() if args.get(name)}
+    found: list[Row] = [
+        row for page in pages(api, ECS, "DescribeImages", params) for row in page["Images"]["Image"]
+    ]
+    pattern = args.get("nameRegex")
+    rows = [row for row in found if not pattern or re.search(pattern, row.get("ImageName") or row["ImageId"])]
+    if args.get("mostRecent"):
+        rows = sorted(rows, key=lambda row: str(row.get("CreationTime") or ""), reverse=True)[:1]
+    ids = [row["ImageId"] for row in rows]
+    return {**args, "id": ",".join(ids), "ids": ids, "images": [_image(row) for row in rows]}
+
+
+def get_instance_types(api: Api, args: Values) -> Values:
+    """`getInstanceTypes`: DescribeInstanceTypes, and DescribeZones for where they are offered."""
+    family, name = args.get("instanceTypeFamily"), args.get("instanceType")
+    params = {
+        "InstanceTypeFamilies": [family] if family else None,
+        "InstanceTypes": [name] if name else None,
+    }
+    rows = api.call(ECS, "DescribeInstanceTypes", params)["InstanceTypes"]["InstanceType"]
+    zones = get_zones(api, {})["zones"]
+    wanted = {"CpuCoreCount": "cpuCoreCount", "GPUAmount": "gpuAmount", "GPUSpec": "gpuSpec"}
+
+    def fits(row: Row) -> bool:
+        same = all(not args.get(arg) or row.get(key) == args[arg] for key, arg in wanted.items())
+        memory = args.get("memorySize")
+        return same and (not memory or float(row.get("MemorySize") or 0) == float(memory))
+
+    types = [_instance_type(row, zones) for row in rows if fits(row)]
+    zone = args.get("availabilityZone")
+    types = [found for found in types if not zone or zone in found["availabilityZones"]]
+    ids = [found["id"] for found in types]
+    return {**args, "id": ",".join(ids), "ids": ids, "instanceTypes": types}
+
+
+FUNCTIONS: Mapping[str, Callable[[Api, Values], Values]] = {
+    "alicloud:index/getZones:getZones": get_zones,
+    "alicloud:index/getRegions:getRegions": get_regions,
+    "alicloud:index/getCallerIdentity:getCallerIdentity": get_caller_identity,
+    "alicloud:ecs/getImages:getImages": get_images,
+    "alicloud:ecs/getInstanceTypes:getInstanceTypes": get_instance_types,
+}
+
+
+def _zone(row: Row) -> dict[str, Any]:
+    def inner(outer: str, name: str) -> list[str]:
+        return list((row.get(outer) or {}).get(name) or [])
+
+    return {
+        "id": row["ZoneId"],
+        "localName": row.get("LocalName") or "",
+        "availableInstanceTypes": inner("AvailableInstanceTypes", "InstanceTypes"),
+        "availableResourceCreations": inner("AvailableResourceCreation", "ResourceTypes"),
+        "availableDiskCategories": inner("AvailableDiskCategories", "DiskCategories"),
+        "multiZoneIds": [],
+        "slbSlaveZoneIds": [],
+    }
+
+
+def _image(row: Row) -> dict[str, Any]:
+    names = {
+        "architecture": "Architecture",
+        "creationTime": "CreationTime",
+        "description": "Description",
+        "imageOwnerAlias": "ImageOwnerAlias",
+        "imageVersion": "ImageVersion",
+        "osName": "OSName",
+        "osNameEn": "OSNameEn",
+        "osType": "OSType",
+        "platform": "Platform",
+        "productCode": "ProductCode",
+        "progress": "Progress",
+        "size": "Size",
+        "status": "Status",
+        "state": "Status",
+        "usage": "Usage",
+    }
+    name = row.get("ImageName") or row["ImageId"]
+    return {"id": row["ImageId"], "imageId": row["ImageId"], "name": name, **shown(row, names)}
+
+
+def _instance_type(row: Row, zones: list[dict[str, Any]]) -> dict[str, Any]:
+    name = row["InstanceTypeId"]
+    return {
+        "id": name,
+        "family": row.get("InstanceTypeFamily") or "",
+        "cpuCoreCount": row.get("CpuCoreCount") or 0,
+        "memorySize": row.get("MemorySize") or 0,
+        "eniAmount": row.get("EniQuantity") or 0,
+        "gpus": [{"amount": str(row.get("GPUAmount") or 0), "category": row.get("GPUSpec") or ""}],
+        "availabilityZones": [zone["id"] for zone in zones if name in zone["availableInstanceTypes"]],
+        "burstableInstances": [],
+        "localStorages": [],
+    }
