@@ -132,4 +132,12 @@ class TestProjectFile:
         for key in config.keys() & ClusterSpec.model_fields.keys() - {"name"}:
             assert config[key]["default"] == getattr(spec, key)
         assert config["token"]["secret"] is True
-        assert config["alicloud:region"]["value"] == spec.region
+        assert config["alicloud:region"] == spec.region
+
+    def test_it_declares_settings_as_pulumi_allows(self, text: str) -> None:
+        config = yaml.safe_load(text)["config"]
+        assert config.pop("alicloud:region") == "cn-hangzhou"  # of another namespace a value alone is allowed
+        for key, declared in config.items():
+            assert ":" not in key
+            assert declared.keys() <= {"type", "items", "description", "secret", "default"}
+            assert declared["type"] in ("string", "integer", "boolean", "array")
