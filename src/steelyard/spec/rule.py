@@ -167,13 +167,7 @@ def _private_range(prefixes: tuple[int, int], what: str) -> Callable[[str], str]
     return check
 
 
-vpc_range = AfterValidator(_private_range(VPC_PREFIXES, "VPC"))
-vswitch_range = AfterValidator(_private_range(VSWITCH_PREFIXES, "VSwitch"))
-
-
-@AfterValidator
-def admin_range(value: str) -> str:
-    """Accept the range of an administrator's network, and no range that opens the cluster to the world."""
+def _admin_range(value: str) -> str:
     network = _network_from(value)
     if network.prefixlen < WIDEST_ADMIN_PREFIX:
         hint = "give the range that you connect from, such as `203.0.113.7/32`"
@@ -182,3 +176,13 @@ def admin_range(value: str) -> str:
         reason = f"`{value}` overlaps {LOAD_BALANCER_NETWORK}, which the cloud keeps to itself"
         raise refusal(reason, "give the range that you connect from")
     return value
+
+
+vpc_range = AfterValidator(_private_range(VPC_PREFIXES, "VPC"))
+"""Accept the private range of a VPC."""
+
+vswitch_range = AfterValidator(_private_range(VSWITCH_PREFIXES, "VSwitch"))
+"""Accept the private range of a VSwitch."""
+
+admin_range = AfterValidator(_admin_range)
+"""Accept the range of an administrator's network, and no range that opens the cluster to the world."""

@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 from pydantic import ValidationError
 
 from steelyard.errors import UsageError
@@ -56,6 +57,12 @@ def test_a_file_that_holds_a_name_alone_is_valid(write) -> None:
         "node_role": {"enabled": True},
         "node_package": {"version": None, "index_url": None},
     }
+
+
+def test_the_example_shows_every_setting_at_its_default() -> None:
+    path = Path(__file__).parents[3] / "examples" / "cluster.yaml"
+    assert load_spec(path) == ClusterSpec(name="demo")
+    assert yaml.safe_load(path.read_text()) == ClusterSpec(name="demo").model_dump(mode="json")
 
 
 def test_all_settings_are_read(write) -> None:
@@ -122,3 +129,8 @@ def test_a_file_that_is_not_there_is_said_with_the_mend(tmp_path: Path) -> None:
 def test_a_folder_is_no_cluster_file(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot be read"):
         load_spec(tmp_path)
+
+
+def test_optional_text_may_be_left_out_in_words(write) -> None:
+    spec = load_spec(write("name: demo\nnode_package: {version: 1.2.3, index_url: null}\n"))
+    assert (spec.node_package.version, spec.node_package.index_url) == ("1.2.3", None)
