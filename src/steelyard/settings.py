@@ -24,6 +24,9 @@ BALANCE = "STEELYARD_BALANCE"
 IMITATED_SPEED = "STEELYARD_IMITATED_SPEED"
 """Relative speed that a training process imitates by waiting, above 0; not set on real accelerators."""
 
+WORK_DIR = "STEELYARD_WORK_DIR"
+"""Folder in which a node's agent unpacks the jobs that run there; set by the node itself."""
+
 BIND_ADDRESS = "STEELYARD_BIND_ADDRESS"
 """IPv4 address that replaces the wildcard in every bind of a process under the bind shim."""
 

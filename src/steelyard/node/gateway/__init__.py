@@ -1,0 +1,1 @@
+"""The HTTP API that every node serves: a job can be given to any of them."""

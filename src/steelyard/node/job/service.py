@@ -1,0 +1,331 @@
+"""The life of jobs: taken, started when their nodes are free, watched to their end; it runs in one Ray actor."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import json
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from steelyard.errors import GatewayError, SteelyardError
+from steelyard.node.job.log import BoundedLog
+from steelyard.node.job.queue import JobQueue, JobStart
+from steelyard.node.job.record import ClusterNode, JobRecord, JobState, iso_time
+from steelyard.node.job.store import JobStore
+from steelyard.training.launcher import Outcome, Sink
+
+logger = logging.getLogger(__name__)
+
+_LOOK_PAUSE_S = 2.0
+_PATIENCE_S = 120.0
+_END_TIMEOUT_S = 15.0
+_MAX_READ_BYTES = 256 * 1024
+_MAX_READ_WAIT_S = 30.0
+_NUM_KEPT_JOBS = 500
+
+
+class RunningGroup(Protocol):
+    """The workers of one job while they run."""
+
+    async def run(self) -> Outcome:
+        """Start them and wait for their end."""
+
+    def stop(self) -> None:
+        """Ask them to end."""
+
+
+class Cluster(Protocol):
+    """The nodes, and what can be run on them."""
+
+    async def nodes(self) -> Sequence[ClusterNode]:
+        """Return the nodes, in the order of ranks."""
+
+    def prepare(self, node: ClusterNode) -> None:
+        """Have a node ready to start workers without delay."""
+
+    def group(
+        self, record: JobRecord, nodes: Sequence[ClusterNode], package: bytes, sink: Sink
+    ) -> RunningGroup:
+        """Return a job's workers, not yet started."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _JobSink:
+    """Takes one job's output."""
+
+    service: JobService
+    job_id: str
+
+    def write_lines(self, rank: int, lines: Sequence[str]) -> None:
+        self.service.take_lines(self.job_id, [f"[rank {rank}] {line}" for line in lines])
+
+    def write_events(self, events: Sequence[Mapping[str, Any]]) -> None:
+        self.service.take_events(self.job_id, events)
+
+
+class JobService:
+    """Holds the queue, keeps it on disk, and runs what it plans.
+
+    Every change is on disk before it is answered. Jobs that ran when the service last ended are failed: their workers
+    ended with it.
+
+    Args:
+        store: Where jobs are kept.
+        cluster: The nodes.
+        clock: Gives the time, in UTC.
+    """
+
+    def __init__(self, store: JobStore, cluster: Cluster, clock: Callable[[], datetime]) -> None:
+        self._store = store
+        self._cluster = cluster
+        self._clock = clock
+        self._queue = JobQueue(store.load())
+        self._groups: dict[str, RunningGroup] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._stop_reasons: dict[str, tuple[JobState, str | None]] = {}
+        self._draining: set[str] = set()
+        self._prepared: set[str] = set()
+        self._unsatisfied_since: dict[str, datetime] = {}
+        self._changes: dict[str, asyncio.Event] = {}
+        self._wake = asyncio.Event()
+        for record in self._queue.records():
+            if record.state is JobState.RUNNING:
+                error = "the job queue was restarted while the job ran, which ended its workers"
+                self._finish(record.id, JobState.FAILED, error=error)
+
+    async def run(self) -> None:
+        """Start jobs as their nodes become free, for ever."""
+        while True:
+            self._wake.clear()
+            try:
+                await self._start_planned()
+            except Exception:
+                logger.exception("the queue could not be planned")
+            is_waiting = any(record.state is JobState.QUEUED for record in self._queue.records())
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), _LOOK_PAUSE_S if is_waiting else None)
+
+    async def call(self, method: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Answer a gateway: `{"result": ...}`, or `{"error": {"message", "hint", "status"}}`."""
+        operations: Mapping[str, Callable[..., Awaitable[Any]]] = {
+            "ping": self.ping,
+            "submit": self.submit,
+            "jobs": self.jobs,
+            "job": self.job,
+            "cancel": self.cancel,
+            "nodes": self.nodes,
+            "read_log": self.read_log,
+            "read_events": self.read_events,
+            "drain": self.drain,
+        }
+        try:
+            return {"result": await operations[method](**arguments)}
+        except SteelyardError as error:
+            status = getattr(error, "status", 0) or 422
+            return {"error": {"message": error.message, "hint": error.hint, "status": status}}
+
+    async def ping(self, node_id: str) -> None:
+        """Show that the service answers a node's gateway, and have that node ready for jobs."""
+        if node_id in self._prepared:
+            return
+        for node in await self._nodes():
+            if node.node_id == node_id and node.is_alive:
+                self._prepared.add(node_id)
+                self._cluster.prepare(node)
+                self._wake.set()
+
+    async def submit(self, job: Mapping[str, Any], package: str) -> dict[str, Any]:
+        """Take a job; the same id again gives the job that is there.
+
+        Args:
+            job: Its record's fields.
+            package: Its package, in base64.
+        """
+        record = JobRecord.from_state({**job, "state": "queued", "created_at": iso_time(self._clock())})
+        if any(known.id == record.id for known in self._queue.records()):
+            return self._queue.record(record.id).to_json()
+        nodes = await self._nodes()
+        self._store.save_package(record.id, base64.b64decode(package))
+        try:
+            record = self._queue.submit(record, nodes)
+        except GatewayError:
+            self._store.delete(record.id)
+            raise
+        self._store.save(record)
+        self._drop_oldest()
+        self._wake.set()
+        return record.to_json()
+
+    async def jobs(self) -> list[dict[str, Any]]:
+        """Return all jobs' records, oldest first."""
+        return [record.to_json() for record in self._queue.records()]
+
+    async def job(self, job_id: str) -> dict[str, Any]:
+        """Return a job's record."""
+        return self._queue.record(job_id).to_json()
+
+    async def nodes(self) -> list[dict[str, Any]]:
+        """Return the cluster's nodes."""
+        return [node.to_json() for node in await self._nodes()]
+
+    async def cancel(self, job_id: str) -> dict[str, Any]:
+        """Cancel a job and return its record, once its workers have ended; one that has ended stays as it is."""
+        record = self._queue.record(job_id)
+        if record.state is JobState.QUEUED:
+            self._finish(job_id, JobState.CANCELLED)
+        elif record.state is JobState.RUNNING:
+            self._stop(job_id, JobState.CANCELLED, None)
+            await self._wait_for_end([job_id])
+        return self._queue.record(job_id).to_json()
+
+    async def drain(self, node_id: str) -> None:
+        """Start nothing more on a node that is about to stop, and end the jobs that run on it."""
+        self._draining |= {
+            node.ray_node_id for node in await self._cluster.nodes() if node.node_id == node_id
+        }
+        self._prepared.discard(node_id)
+        job_ids = [record.id for record in self._queue.running_on(node_id)]
+        for job_id in job_ids:
+            self._stop(job_id, JobState.FAILED, f"node {node_id} was stopped while the job ran on it")
+        await self._wait_for_end(job_ids)
+
+    async def read_log(self, job_id: str, offset: int, max_wait_s: float) -> dict[str, Any]:
+        """Return a piece of a job's log: `{"text", "offset", "is_end"}`."""
+        return await self._read(job_id, self._store.log, offset, max_wait_s)
+
+    async def read_events(self, job_id: str, offset: int, max_wait_s: float) -> dict[str, Any]:
+        """Return a piece of a job's events: `{"text", "offset", "is_end"}`."""
+        return await self._read(job_id, self._store.events, offset, max_wait_s)
+
+    def take_lines(self, job_id: str, lines: Sequence[str]) -> None:
+        """Add lines to a job's log."""
+        self._store.log(job_id).append(lines)
+        self._notify(job_id)
+
+    def take_events(self, job_id: str, events: Sequence[Mapping[str, Any]]) -> None:
+        """Add events to a job's."""
+        self._store.events(job_id).append([json.dumps(event) for event in events])
+        steps = [event for event in events if event.get("kind") == "step"]
+        if steps and self._queue.record(job_id).state is JobState.RUNNING:
+            self._queue.note_event(job_id, steps[-1])
+        self._notify(job_id)
+
+    async def _start_planned(self) -> None:
+        if all(record.state is not JobState.QUEUED for record in self._queue.records()):
+            return
+        nodes = await self._nodes()
+        for start in self._queue.plan(nodes):
+            self._start(start)
+        self._fail_unsatisfied(nodes)
+
+    def _start(self, start: JobStart) -> None:
+        record = self._queue.start(start, self._clock())
+        self._store.save(record)
+        package = self._store.package(record.id)
+        sink = _JobSink(service=self, job_id=record.id)
+        group = self._groups[record.id] = self._cluster.group(record, start.nodes, package, sink)
+        task = asyncio.create_task(self._watch(record.id, group))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _watch(self, job_id: str, group: RunningGroup) -> None:
+        try:
+            outcome = await group.run()
+        except Exception as error:
+            logger.exception("the workers of %s could not be run", job_id)
+            outcome = Outcome(exit_codes=(), exit_code=None, error=f"the workers could not be run: {error}")
+        state = JobState.SUCCEEDED if outcome.error is None and outcome.exit_code == 0 else JobState.FAILED
+        error_text = outcome.error
+        if job_id in self._stop_reasons:
+            state, error_text = self._stop_reasons.pop(job_id)
+        del self._groups[job_id]
+        self._finish(
+            job_id, state, exit_codes=outcome.exit_codes, exit_code=outcome.exit_code, error=error_text
+        )
+
+    def _finish(
+        self,
+        job_id: str,
+        state: JobState,
+        *,
+        exit_codes: Sequence[int | None] = (),
+        exit_code: int | None = None,
+        error: str | None = None,
+    ) -> None:
+        record = self._queue.finish(
+            job_id, state, self._clock(), exit_codes=exit_codes, exit_code=exit_code, error=error
+        )
+        self._store.save(record)
+        self._store.drop_package(job_id)
+        self._unsatisfied_since.pop(job_id, None)
+        self._notify(job_id)
+        self._wake.set()
+
+    def _fail_unsatisfied(self, nodes: Sequence[ClusterNode]) -> None:
+        now = self._clock()
+        reasons = self._queue.unsatisfied(nodes)
+        since = self._unsatisfied_since
+        self._unsatisfied_since = {job_id: since.get(job_id, now) for job_id in reasons}
+        for job_id, reason in reasons.items():
+            waited_s = (now - self._unsatisfied_since[job_id]).total_seconds()
+            if waited_s > _PATIENCE_S:
+                self._finish(
+                    job_id, JobState.FAILED, error=f"waited {waited_s:.0f} s for its nodes: {reason}"
+                )
+
+    def _stop(self, job_id: str, state: JobState, error: str | None) -> None:
+        self._stop_reasons.setdefault(job_id, (state, error))
+        self._groups[job_id].stop()
+
+    async def _wait_for_end(self, job_ids: Sequence[str]) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_END_TIMEOUT_S):
+                for job_id in job_ids:
+                    while not self._queue.record(job_id).state.is_final:
+                        await self._change(job_id)
+
+    async def _read(
+        self, job_id: str, open_log: Callable[[str], BoundedLog], offset: int, max_wait_s: float
+    ) -> dict[str, Any]:
+        record = self._queue.record(job_id)
+        log = open_log(job_id)
+        if offset >= log.end and not record.state.is_final and max_wait_s > 0:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._change(job_id), min(max_wait_s, _MAX_READ_WAIT_S))
+        body, offset = log.read(offset, _MAX_READ_BYTES)
+        is_end = offset >= log.end and self._queue.record(job_id).state.is_final
+        return {"text": body.decode("utf-8", "replace"), "offset": offset, "is_end": is_end}
+
+    async def _nodes(self) -> Sequence[ClusterNode]:
+        nodes = await self._cluster.nodes()
+        return [node if node.ray_node_id not in self._draining else _without_life(node) for node in nodes]
+
+    async def _change(self, job_id: str) -> None:
+        await self._changes.setdefault(job_id, asyncio.Event()).wait()
+
+    def _notify(self, job_id: str) -> None:
+        change = self._changes.pop(job_id, None)
+        if change is not None:
+            change.set()
+
+    def _drop_oldest(self) -> None:
+        ended = [record for record in self._queue.records() if record.state.is_final]
+        for record in ended[: max(0, len(ended) - _NUM_KEPT_JOBS)]:
+            self._queue.forget(record.id)
+            self._store.delete(record.id)
+
+
+def _without_life(node: ClusterNode) -> ClusterNode:
+    return ClusterNode(
+        node_id=node.node_id,
+        private_ip=node.private_ip,
+        instance_type=node.instance_type,
+        ray_node_id=node.ray_node_id,
+        is_alive=False,
+        imitated_speed=node.imitated_speed,
+    )

@@ -1,0 +1,282 @@
+"""`steelyard-node`: makes an instance a node of a cluster, until it is told to stop."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from steelyard import settings
+from steelyard.errors import GatewayError, NodeError, SteelyardError
+from steelyard.node.health import Health, HealthStatus
+from steelyard.node.identity import ALIBABA_METADATA_URL, Identity, MetadataClient, wait_for_identity
+from steelyard.node.process_tree import become_subreaper, descendants, end, end_descendants, with_variable
+from steelyard.node.ray_bridge import BridgeConfig
+from steelyard.node.ray_cluster import (
+    IMITATED_SPEED_LABEL,
+    INSTANCE_TYPE_LABEL,
+    NODE_ID_LABEL,
+    RayConfig,
+    ray_environment,
+    ray_token,
+)
+from steelyard.node.ray_process import RayProcess, bridge_environment
+from steelyard.node.shim import compile_shim
+
+if TYPE_CHECKING:
+    import uvicorn
+
+logger = logging.getLogger(__name__)
+
+_HEAD_DRAIN_TIMEOUT_S = 6.0
+_WORKER_DRAIN_TIMEOUT_S = 1.5
+_WORKER_GRACE_S = 3.0
+_STREAMS_GRACE_S = 1
+_BACKLOG = 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeConfig:
+    """What a node is started with.
+
+    Attributes:
+        cluster: The cluster's name.
+        role: `head` or `worker`.
+        head_address: The head's private address; None on the head.
+        gateway_port: Port of the gateway on the private address.
+        token_file: File that holds the cluster's bearer token.
+        data_dir: Where the node keeps what has to outlive it.
+        metadata_url: Base of the instance metadata service.
+        started_at: When the process was started, by the monotonic clock, in seconds.
+    """
+
+    cluster: str
+    role: str
+    head_address: str | None
+    gateway_port: int
+    token_file: Path
+    data_dir: Path
+    metadata_url: str
+    started_at: float
+
+
+def parse_arguments(arguments: Sequence[str], environment: Mapping[str, str]) -> NodeConfig:
+    """Read the command line.
+
+    Args:
+        arguments: Without the program's name.
+        environment: The environment variables.
+    """
+    parser = argparse.ArgumentParser(prog="steelyard-node", description=__doc__)
+    parser.add_argument("--cluster", required=True, help="name of the cluster")
+    parser.add_argument(
+        "--role", required=True, choices=("head", "worker"), help="the head holds the job queue"
+    )
+    parser.add_argument("--head-address", help="private address of the head; for a worker")
+    parser.add_argument("--gateway-port", type=int, default=8000, help="port of the gateway (default: 8000)")
+    parser.add_argument("--token-file", type=Path, required=True, help="file that holds the bearer token")
+    parser.add_argument("--data-dir", type=Path, help="where jobs are kept (default: ~/.steelyard/node)")
+    options = parser.parse_args(arguments)
+    if (options.role == "worker") != bool(options.head_address):
+        parser.error("--head-address is given for a worker, and only for one")
+    home = Path(environment.get(settings.HOME) or Path.home() / ".steelyard")
+    return NodeConfig(
+        cluster=options.cluster,
+        role=options.role,
+        head_address=options.head_address,
+        gateway_port=options.gateway_port,
+        token_file=options.token_file,
+        data_dir=(options.data_dir or home / "node" / options.cluster).absolute(),
+        metadata_url=environment.get(settings.METADATA_URL) or ALIBABA_METADATA_URL,
+        started_at=time.monotonic(),
+    )
+
+
+def read_token(path: Path) -> str:
+    """Return the bearer token that a file holds.
+
+    Raises:
+        NodeError: There is none.
+    """
+    try:
+        token = path.read_text().strip()
+    except OSError as error:
+        raise NodeError(f"the token file {path} cannot be read: {error.strerror}") from error
+    if not token:
+        raise NodeError(f"the token file {path} is empty")
+    return token
+
+
+class Node:
+    """A node: its gateway, and Ray below it.
+
+    Args:
+        config: What it is started with.
+        environment: The environment variables, for what it starts.
+    """
+
+    def __init__(self, config: NodeConfig, environment: Mapping[str, str]) -> None:
+        self._config = config
+        self._environment = environment
+        self._health = Health(on_change=self._on_health)
+        self._identity: Identity | None = None
+        self._is_shimmed = False
+
+    async def run(self) -> None:
+        """Run until SIGTERM or SIGINT; what was started is ended then.
+
+        Raises:
+            NodeError: The node cannot start.
+        """
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        token = read_token(self._config.token_file)
+        client = MetadataClient(self._config.metadata_url)
+        identity = self._identity = await asyncio.to_thread(wait_for_identity, client)
+        listener = _listen(identity.private_ip, self._config.gateway_port)
+        temp_dir = Path(tempfile.mkdtemp(prefix="sy-"))
+        try:
+            with listener:
+                ray_process = self._create_ray_process(identity, token, temp_dir)
+                ray_process.launch()
+                server = self._create_server(identity, ray_process, token)
+                await self._serve(server, listener, ray_process, stop)
+        finally:
+            left = await asyncio.to_thread(end_descendants, grace_s=0.5)
+            if left:
+                logger.error("still alive: %s", ", ".join(str(process.pid) for process in left))
+            shutil.rmtree(temp_dir, ignore_errors=True)
+
+    async def _serve(
+        self, server: uvicorn.Server, listener: socket.socket, ray_process: RayProcess, stop: asyncio.Event
+    ) -> None:
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        keeping = asyncio.create_task(ray_process.run())
+        stopping = asyncio.create_task(stop.wait())
+        done, _ = await asyncio.wait({serving, keeping, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        self._health.drain()
+        if stopping in done:
+            await self._drain(ray_process)
+        keeping.cancel()
+        server.should_exit = True
+        await ray_process.stop()
+        await asyncio.gather(serving, return_exceptions=True)
+        for task in done - {stopping}:
+            task.result()
+
+    async def _drain(self, ray_process: RayProcess) -> None:
+        """Have the queue end this node's jobs, and end their workers here even where it does not answer."""
+        assert self._identity is not None
+        # The head waits for the records of its jobs' ends; a worker's are written by the head while it goes on.
+        timeout_s = _HEAD_DRAIN_TIMEOUT_S if self._config.role == "head" else _WORKER_DRAIN_TIMEOUT_S
+        try:
+            await ray_process.call("drain", timeout_s=timeout_s, node_id=self._identity.node_id)
+        except GatewayError as error:
+            logger.info("jobs on this node are ended without the job queue: %s", error.message)
+        workers = with_variable(descendants(), settings.JOB_ID)
+        await asyncio.to_thread(end, workers, grace_s=_WORKER_GRACE_S)
+
+    def _create_ray_process(self, identity: Identity, token: str, temp_dir: Path) -> RayProcess:
+        config = self._config
+        token_file = temp_dir / "token"
+        token_file.touch(mode=0o600)
+        token_file.write_text(ray_token(token))
+        config.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        shim = compile_shim(config.data_dir / "shim")
+        self._is_shimmed = shim is not None
+        variables = ray_environment(token_file=token_file, shim=shim, address=identity.private_ip)
+        variables[settings.WORK_DIR] = str(config.data_dir / "work")
+        ray = RayConfig(
+            role=config.role,
+            address=identity.private_ip,
+            head_address=config.head_address or identity.private_ip,
+            temp_dir=str(temp_dir / "ray"),
+            labels=_labels(identity),
+            shares_machine=identity.shares_machine,
+        )
+        bridge = BridgeConfig(
+            node_id=identity.node_id,
+            ray=ray,
+            data_dir=str(config.data_dir / "jobs"),
+        )
+        return RayProcess(bridge, bridge_environment(self._environment, variables), self._health)
+
+    def _create_server(self, identity: Identity, ray_process: RayProcess, token: str) -> uvicorn.Server:
+        # Imported here, so that Ray's process starts before this one loads the web framework.
+        from steelyard.node.gateway.app import create_app
+        from steelyard.node.gateway.context import Gateway
+        from steelyard.node.gateway.counters import create_counters
+        from steelyard.node.gateway.server import create_server
+
+        gateway = Gateway(
+            identity=identity,
+            role=self._config.role,
+            health=self._health,
+            queue=ray_process,
+            counters=create_counters(),
+            is_shimmed=self._is_shimmed,
+        )
+        return create_server(create_app(gateway, token), grace_s=_STREAMS_GRACE_S)
+
+    def _on_health(self, status: HealthStatus) -> None:
+        if not status.is_healthy or self._identity is None:
+            return
+        where = (
+            "to the private address alone" if self._is_shimmed else "to every interface: no C compiler here"
+        )
+        logger.info(
+            "node %s is ready after %.1f s: %s of %s, gateway http://%s:%d, Ray is bound %s",
+            self._identity.node_id,
+            time.monotonic() - self._config.started_at,
+            self._config.role,
+            self._config.cluster,
+            self._identity.private_ip,
+            self._config.gateway_port,
+            where,
+        )
+
+
+def _labels(identity: Identity) -> dict[str, str]:
+    labels = {NODE_ID_LABEL: identity.node_id, INSTANCE_TYPE_LABEL: identity.instance_type}
+    if identity.imitated_speed is not None:
+        labels[IMITATED_SPEED_LABEL] = repr(identity.imitated_speed)
+    return labels
+
+
+def _listen(address: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((address, port), backlog=_BACKLOG)
+    except OSError as error:
+        raise NodeError(
+            f"the gateway cannot listen on {address}:{port}: {error.strerror}",
+            hint="is another steelyard-node running on this instance?",
+        ) from error
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a node; the exit code is 0 where it was told to stop."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    config = parse_arguments(sys.argv[1:] if arguments is None else arguments, os.environ)
+    become_subreaper()
+    try:
+        asyncio.run(Node(config, os.environ).run())
+    except SteelyardError as error:
+        logger.error("%s%s", error.message, f" ({error.hint})" if error.hint else "")
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from steelyard.node.job.service import JobService
+from steelyard.node.job.store import JobStore
+from steelyard.node.packing import pack_files
+
+PACKAGE = base64.b64encode(pack_files({"a.py": "pass"})).decode()
+
+
+def fields(index: int, **changes: Any) -> dict[str, Any]:
+    return {"id": f"job-{index:012x}", "name": "j", "script": "a.py", "accepted_by": "i-0", **changes}
+
+
+async def state_of(service: JobService, index: int) -> str:
+    return (await service.job(fields(index)["id"]))["state"]
+
+
+def test_what_was_acknowledged_is_there_after_a_restart(bench: Callable[..., Any], tmp_path: Path) -> None:
+    async def story() -> None:
+        async with bench() as it:
+            for index in range(3):
+                await it.service.submit(fields(index), PACKAGE)
+            await it.group(fields(0)["id"])
+
+            again = JobService(JobStore(tmp_path / "jobs"), it.cluster, lambda: datetime.now(UTC))
+            assert [await state_of(again, index) for index in range(3)] == ["failed", "queued", "queued"]
+            error = (await again.job(fields(0)["id"]))["error"]
+            assert error == "the job queue was restarted while the job ran, which ended its workers"
+
+    asyncio.run(story())
+
+
+def test_a_submission_that_is_repeated_is_taken_once(bench: Callable[..., Any]) -> None:
+    async def story() -> None:
+        async with bench() as it:
+            await it.service.submit(fields(1), PACKAGE)
+            await it.service.submit(fields(1), PACKAGE)
+            assert len(await it.service.jobs()) == 1
+
+    asyncio.run(story())
+
+
+def test_a_drained_node_gets_no_more_jobs_and_its_running_one_fails_with_the_reason(
+    bench: Callable[..., Any],
+) -> None:
+    async def story() -> None:
+        async with bench(num_nodes=2) as it:
+            await it.service.submit(fields(1), PACKAGE)
+            await it.group(fields(1)["id"])
+            await it.service.drain("i-1")
+            job = await it.service.job(fields(1)["id"])
+            assert (job["state"], job["error"]) == ("failed", "node i-1 was stopped while the job ran on it")
+
+            await it.service.submit(fields(2), PACKAGE)
+            group = await it.group(fields(2)["id"])
+            assert [node.node_id for node in group.nodes] == ["i-0"]
+            assert [node["is_alive"] for node in await it.service.nodes()] == [True, False]
+
+    asyncio.run(story())
+
+
+def test_a_queued_job_is_cancelled_before_it_starts(bench: Callable[..., Any]) -> None:
+    async def story() -> None:
+        async with bench() as it:
+            await it.service.submit(fields(1), PACKAGE)
+            first = await it.group(fields(1)["id"])
+            await it.service.submit(fields(2), PACKAGE)
+            assert (await it.service.cancel(fields(2)["id"]))["state"] == "cancelled"
+            first.succeed()
+            await it.service.submit(fields(3), PACKAGE)
+            await it.group(fields(3)["id"])
+            assert fields(2)["id"] not in it.cluster.groups
+
+    asyncio.run(story())
+
+
+def test_a_job_whose_nodes_stay_away_fails_after_a_while(bench: Callable[..., Any]) -> None:
+    async def story() -> None:
+        async with bench(num_nodes=2) as it:
+            await it.service.submit(fields(1, num_nodes=2), PACKAGE)
+            running = await it.group(fields(1)["id"])
+            await it.service.submit(fields(2, num_nodes=2), PACKAGE)
+            it.cluster.listed.pop()
+            running.succeed()
+            await it.wait_for(lambda: bool(it.service._unsatisfied_since))
+            it.clock.advance(121)
+            it.service._wake.set()
+            await it.wait_for(lambda: not it.service._unsatisfied_since)
+            job = await it.service.job(fields(2)["id"])
+            assert (job["state"], job["error"]) == (
+                "failed",
+                "waited 121 s for its nodes: 2 nodes are asked for, 1 are alive",
+            )
+
+    asyncio.run(story())
+
+
+def test_a_node_is_made_ready_the_first_time_its_gateway_calls(bench: Callable[..., Any]) -> None:
+    async def story() -> None:
+        async with bench(num_nodes=2) as it:
+            for node_id in ("i-0", "i-1", "i-0", "i-unknown"):
+                await it.service.ping(node_id)
+            assert it.cluster.prepared == ["i-0", "i-1"]
+
+    asyncio.run(story())
+
+
+def test_the_folders_of_jobs_are_for_their_owner_alone(bench: Callable[..., Any], tmp_path: Path) -> None:
+    async def story() -> None:
+        async with bench() as it:
+            await it.service.submit(fields(1), PACKAGE)
+            group = await it.group(fields(1)["id"])
+            group.sink.write_lines(0, ["hello"])
+            for path in (tmp_path / "jobs").rglob("*"):
+                assert path.stat().st_mode & 0o077 == 0, path
+            group.succeed()
+
+    asyncio.run(story())

@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from steelyard.errors import NodeError
+from steelyard.node.main import parse_arguments, read_token
+
+HEAD = ["--cluster", "c", "--role", "head", "--token-file", "t"]
+
+
+def test_a_node_finds_its_folders_and_its_metadata_service_from_the_environment() -> None:
+    config = parse_arguments(HEAD, {"STEELYARD_HOME": "/h", "STEELYARD_METADATA_URL": "http://127.0.0.1:1/m"})
+    assert config.data_dir == Path("/h/node/c")
+    assert config.metadata_url == "http://127.0.0.1:1/m"
+    assert parse_arguments(HEAD, {}).metadata_url == "http://100.100.100.200"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [[*HEAD, "--head-address", "10.0.0.1"], ["--cluster", "c", "--role", "worker", "--token-file", "t"]],
+    ids=["a head with a head", "a worker without one"],
+)
+def test_a_worker_and_only_a_worker_is_told_its_head(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        parse_arguments(arguments, {})
+    assert caught.value.code == 2
+    assert "--head-address" in capsys.readouterr().err
+
+
+def test_a_token_file_holds_a_token(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("secret\n")
+    assert read_token(tmp_path / "token") == "secret"
+    (tmp_path / "token").write_text(" \n")
+    with pytest.raises(NodeError, match="is empty"):
+        read_token(tmp_path / "token")
+    with pytest.raises(NodeError, match="cannot be read"):
+        read_token(tmp_path / "none")
