@@ -1,9 +1,9 @@
 """What Alibaba Cloud offers: regions, their zones, and ECS instance types.
 
 Gathered in 2026-11. GPU sizes are those of Alibaba Cloud's help page "GPU-accelerated compute-optimized
-instance families". The other families follow their fixed ratio of memory to vCPUs. Regions and zones are
-those that public configurations name; the cloud adds zones and types all the time, so a type that is not
-listed is a mistake on the local cloud alone.
+instance families". The other families follow their fixed ratio of memory to vCPUs. Regions and zones were
+written down from knowledge of the cloud, not copied from a page of it, and it adds zones and types all the
+time: a zone or a type that is not listed is a mistake on the local cloud alone.
 
 `imitated_speed` serves the local cloud alone, where no accelerator exists: the ratio of an accelerator's
 published dense FP16 peak to an A10's 125 TFLOPS, but for the T4, which is set to a third of an A10. It is

@@ -62,10 +62,17 @@ def _zone_findings(draft: Draft) -> Iterator[Finding]:
             message = f"`{zone}` stands twice; it is zones[{seen[zone]}] already"
             yield Finding(path=("zones", i), message=message, hint="name each zone once")
         seen.setdefault(zone, i)
-        if draft.region and zone not in REGIONS[draft.region]:
+        if draft.region and not _is_zone(zone, draft.region, is_listed_only=draft.target != "alicloud"):
             choices = REGIONS[draft.region]
             hint = f"the nearest is `{nearest(zone, choices)}`; there are {listed(choices)}"
             yield Finding(path=("zones", i), message=f"`{zone}` is not a zone of {draft.region}", hint=hint)
+
+
+def _is_zone(zone: str, region: str, *, is_listed_only: bool) -> bool:
+    """Tell whether a region has a zone; the cloud may have opened one that the catalogue does not list yet."""
+    if zone in REGIONS[region]:
+        return True
+    return not is_listed_only and re.fullmatch(rf"{region}-?[a-z]", zone) is not None
 
 
 def _instance_type_findings(draft: Draft) -> Iterator[Finding]:

@@ -134,3 +134,13 @@ def test_a_folder_is_no_cluster_file(tmp_path: Path) -> None:
 def test_optional_text_may_be_left_out_in_words(write) -> None:
     spec = load_spec(write("name: demo\nnode_package: {version: 1.2.3, index_url: null}\n"))
     assert (spec.node_package.version, spec.node_package.index_url) == ("1.2.3", None)
+
+
+def test_a_zone_that_is_not_listed_may_exist_on_alibaba_cloud(write) -> None:
+    text = "name: demo\nregion: cn-hangzhou\nzones: [cn-hangzhou-z, cn-hangzhou-i]\n"
+
+    assert load_spec(write(text + "target: alicloud\n")).zones == ("cn-hangzhou-z", "cn-hangzhou-i")
+    with pytest.raises(SpecError, match="`cn-hangzhou-z` is not a zone of cn-hangzhou"):
+        load_spec(write(text))
+    with pytest.raises(SpecError, match="`cn-beijing-a` is not a zone of cn-hangzhou"):
+        load_spec(write(text.replace("-z", "-h").replace("hangzhou-h", "beijing-a") + "target: alicloud\n"))
