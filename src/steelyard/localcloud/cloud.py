@@ -157,8 +157,7 @@ class Cloud:
             request_id=request_id,
             caller=caller,
         )
-        body = self._run(request, getattr(service, method))
-        return shape_answer(self.schema, shape.answer, body)
+        return self._run(request, getattr(service, method), shape.answer)
 
     def _parse(self, shape: ActionShape, spec: ActionSpec, wire: WireRequest) -> dict[str, object]:
         if shape.request is None:
@@ -173,11 +172,13 @@ class Cloud:
             )
         return region_id
 
-    def _run(self, request: Request, handler: Callable[[Request], dict[str, object]]) -> dict[str, object]:
+    def _run(
+        self, request: Request, handler: Callable[[Request], dict[str, object]], answer_shape: str
+    ) -> dict[str, object]:
         with self.transaction():
             answer = self._tokens.recall(request)
             if answer is None:
-                answer = handler(request)
+                answer = shape_answer(self.schema, answer_shape, handler(request))
                 request.stop_if_dry_run()
                 self._tokens.keep(request, answer)
             return answer

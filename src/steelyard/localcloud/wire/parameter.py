@@ -10,17 +10,22 @@ import json
 import math
 import re
 from collections.abc import Collection, Mapping
-from typing import TypeAlias
 
 from steelyard.localcloud.wire.error import invalid_parameter, missing_parameter
 from steelyard.localcloud.wire.schema import Schema, TypeSpec
 
-# A parameter's own text, or what stands behind its dots. Both at once is a client's mistake; the text wins.
-Tree: TypeAlias = "dict[str, Tree | str]"
-
-_TEXT = ""
-_INTEGER = re.compile(r"[+-]?[0-9]+")
+_INTEGER = re.compile(r"[+-]?[0-9]{1,19}")
 _BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
+
+
+class _Node:
+    """A parameter's own text, and what stands behind its dots; both at once is a client's mistake: the text wins."""
+
+    __slots__ = ("branches", "text")
+
+    def __init__(self) -> None:
+        self.text: str | None = None
+        self.branches: dict[str, _Node] = {}
 
 
 def parse_parameters(
@@ -45,56 +50,57 @@ def parse_parameters(
     return _parse_shape(schema, shape, _grow_tree(flat), "", optional)
 
 
-def _grow_tree(flat: Mapping[str, str]) -> Tree:
-    root: Tree = {}
+def _grow_tree(flat: Mapping[str, str]) -> _Node:
+    root = _Node()
     for name, text in flat.items():
         node = root
         for part in name.split("."):
-            child = node.setdefault(part, {})
-            assert isinstance(child, dict)
-            node = child
-        node[_TEXT] = text
+            if part not in node.branches:
+                node.branches[part] = _Node()
+            node = node.branches[part]
+        node.text = text
     return root
 
 
 def _parse_shape(
-    schema: Schema, shape: str, tree: Tree, path: str, optional: Collection[str] = ()
+    schema: Schema, shape: str, node: _Node, path: str, optional: Collection[str] = ()
 ) -> dict[str, object]:
     names = schema.wire_names(shape)
-    branches = {names[part.lower()]: child for part, child in tree.items() if part.lower() in names}
+    branches = {
+        names[part.lower()]: branch for part, branch in node.branches.items() if part.lower() in names
+    }
     parsed: dict[str, object] = {}
     for name, field in schema.fields(shape).items():
-        child = branches.get(name)
-        if isinstance(child, dict):
-            parsed[name] = _parse(schema, field.type_spec, child, path + name)
+        if name in branches:
+            parsed[name] = _parse(schema, field.type_spec, branches[name], path + name)
         if field.is_required and name not in optional and parsed.get(name) in (None, ""):
             raise missing_parameter(path + name)
     return parsed
 
 
-def _parse(schema: Schema, spec: TypeSpec, tree: Tree, path: str) -> object:
-    text = tree.get(_TEXT)
-    if isinstance(text, str):
-        return _parse_text(schema, spec, text, path)
-    branches = {part: child for part, child in tree.items() if isinstance(child, dict)}
+def _parse(schema: Schema, spec: TypeSpec, node: _Node, path: str) -> object:
+    if node.text is not None:
+        return _parse_text(schema, spec, node.text, path)
     if isinstance(spec, list):
-        return _parse_items(schema, spec[0], branches, path)
-    if isinstance(spec, dict):
-        return {part: _parse(schema, spec["*"], child, f"{path}.{part}") for part, child in branches.items()}
-    if schema.is_shape(spec):
-        return _parse_shape(schema, spec, tree, path + ".")
-    if spec == "any":
-        return {part: _parse(schema, spec, child, f"{path}.{part}") for part, child in branches.items()}
-    raise invalid_parameter(path, ".".join(branches), f"of type {spec}")
+        return _parse_items(schema, spec[0], node.branches, path)
+    if isinstance(spec, str) and schema.is_shape(spec):
+        return _parse_shape(schema, spec, node, path + ".")
+    if isinstance(spec, dict) or spec == "any":
+        item_spec = spec["*"] if isinstance(spec, dict) else spec
+        return {
+            part: _parse(schema, item_spec, branch, f"{path}.{part}")
+            for part, branch in node.branches.items()
+        }
+    raise invalid_parameter(path, ".".join(node.branches), f"of type {spec}")
 
 
-def _parse_items(schema: Schema, spec: TypeSpec, branches: Mapping[str, Tree], path: str) -> list[object]:
+def _parse_items(schema: Schema, spec: TypeSpec, branches: Mapping[str, _Node], path: str) -> list[object]:
     for index in branches:
         if not _INTEGER.fullmatch(index):
             raise invalid_parameter(path, index, "a list index")
     return [
         _parse(schema, spec, branches[index], f"{path}.{index}")
-        for index in sorted(branches, key=lambda i: int(i))
+        for index in sorted(branches, key=lambda index: int(index))
     ]
 
 

@@ -1,0 +1,212 @@
+from __future__ import annotations
+
+import http.client
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psutil
+import pytest
+from alibabacloud_tea_openapi.utils_models import Config
+from alibabacloud_vpc20160428 import models
+from alibabacloud_vpc20160428.client import Client
+
+from steelyard.errors import LocalCloudError
+from steelyard.localcloud import daemon
+from steelyard.localcloud.daemon import CloudInfo
+
+DEADLINE_S = 20.0
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "cloud"
+    yield folder
+    assert daemon.stop(folder).left == ()
+
+
+def connect(info: CloudInfo) -> Client:
+    return Client(
+        Config(
+            access_key_id=info.access_key_id,
+            access_key_secret=info.access_key_secret,
+            endpoint=info.endpoint,
+            protocol="http",
+            region_id=info.region_id,
+        )
+    )
+
+
+def make_vpc(info: CloudInfo) -> str:
+    request = models.CreateVpcRequest(region_id=info.region_id, cidr_block="10.0.0.0/8")
+    return connect(info).create_vpc(request).body.vpc_id
+
+
+def vpc_ids(info: CloudInfo) -> list[str]:
+    body = connect(info).describe_vpcs(models.DescribeVpcsRequest(region_id=info.region_id)).body
+    return [vpc.vpc_id for vpc in body.vpcs.vpc]
+
+
+def wait_until(is_done: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + DEADLINE_S
+    while not is_done():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def is_listening(endpoint: str) -> bool:
+    host, _, port = endpoint.partition(":")
+    with socket.socket() as probe:
+        return probe.connect_ex((host, int(port))) == 0
+
+
+def test_a_cloud_answers_from_start_to_stop(data_dir):
+    assert daemon.status(data_dir) is None
+    info = daemon.start(data_dir)
+    assert daemon.status(data_dir) == info
+    assert info.endpoint.startswith("127.0.0.1:")
+    assert make_vpc(info) in vpc_ids(info)
+
+    report = daemon.stop(data_dir)
+    assert (report.was_running, report.left) == (True, ())
+    assert [entry.split()[0] for entry in report.ended] == [str(info.pid)]
+    assert daemon.status(data_dir) is None
+    assert not is_listening(info.endpoint)
+    assert not psutil.pid_exists(info.pid)
+
+
+def test_state_key_and_address_outlive_a_restart(data_dir):
+    before = daemon.start(data_dir)
+    vpc_id = make_vpc(before)
+    daemon.stop(data_dir)
+    after = daemon.start(data_dir)
+    assert vpc_ids(after) == [vpc_id]
+    assert after.pid != before.pid
+    for same in ("endpoint", "access_key_id", "access_key_secret", "account_id"):
+        assert getattr(after, same) == getattr(before, same)
+
+
+def test_state_outlives_a_kill_and_the_next_start_is_clean(data_dir):
+    info = daemon.start(data_dir)
+    vpc_id = make_vpc(info)
+    os.kill(info.pid, signal.SIGKILL)
+    wait_until(lambda: daemon.status(data_dir) is None)
+    assert vpc_ids(daemon.start(data_dir)) == [vpc_id]
+
+
+def test_a_second_start_gives_the_cloud_that_runs(data_dir):
+    with ThreadPoolExecutor(4) as pool:
+        infos = list(pool.map(daemon.start, [data_dir] * 4))
+    assert len({info.pid for info in infos}) == 1
+
+
+def test_two_clouds_are_strangers(tmp_path, data_dir):
+    other_dir = tmp_path / "other"
+    one, other = daemon.start(data_dir), daemon.start(other_dir)
+    try:
+        assert one.endpoint != other.endpoint
+        assert one.access_key_id != other.access_key_id
+        make_vpc(one)
+        assert vpc_ids(other) == []
+    finally:
+        daemon.stop(other_dir)
+
+
+def test_the_port_may_be_chosen(data_dir):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    assert daemon.start(data_dir, port).endpoint == f"127.0.0.1:{port}"
+
+
+def test_a_port_that_is_taken_is_told(data_dir):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(LocalCloudError, match="Address already in use") as caught:
+            daemon.start(data_dir, taken.getsockname()[1])
+    assert "cloud.log" in caught.value.hint
+    assert daemon.status(data_dir) is None
+
+
+def test_secrets_are_readable_by_their_owner_alone(data_dir):
+    daemon.start(data_dir)
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in data_dir.iterdir() if path.is_file()}
+    assert modes["cloud.json"] == 0o600
+    assert modes["state.sqlite"] == 0o600
+    assert stat.S_IMODE(data_dir.stat().st_mode) == 0o700
+
+
+def test_stop_without_a_cloud_has_nothing_to_do(tmp_path):
+    report = daemon.stop(tmp_path / "nothing")
+    assert (report.was_running, report.ended, report.left) == (False, (), ())
+
+
+def test_a_cloud_that_runs_cannot_be_purged(data_dir):
+    daemon.start(data_dir)
+    with pytest.raises(LocalCloudError, match="runs"):
+        daemon.purge(data_dir)
+    daemon.stop(data_dir)
+    daemon.purge(data_dir)
+    assert not data_dir.exists()
+    daemon.purge(data_dir)
+
+
+def test_stop_ends_a_process_of_an_instance_that_slipped_away(data_dir):
+    daemon.start(data_dir)
+    home = data_dir / "instances" / "i-1" / "root"
+    home.mkdir(parents=True)
+    stray = subprocess.Popen(
+        [sys.executable, "-c", "import time; time.sleep(60)"],
+        env={"HOME": str(home)},
+        start_new_session=True,
+    )
+    wait_until(lambda: psutil.Process(stray.pid).environ().get("HOME") == str(home))
+    report = daemon.stop(data_dir)
+    stray.wait(DEADLINE_S)
+    assert str(stray.pid) in [entry.split()[0] for entry in report.ended]
+
+
+def test_an_idle_connection_does_not_hold_up_the_end(data_dir):
+    info = daemon.start(data_dir)
+    host, _, port = info.endpoint.partition(":")
+    connection = http.client.HTTPConnection(host, int(port), timeout=DEADLINE_S)
+    connection.connect()
+    os.kill(info.pid, signal.SIGTERM)
+    wait_until(lambda: daemon.status(data_dir) is None)
+    connection.close()
+
+
+def test_the_process_may_be_run_by_hand(data_dir):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "steelyard.localcloud", "--data", str(data_dir)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert process.stdout is not None
+    with process:
+        info = CloudInfo.from_json(process.stdout.readline())
+        assert info.pid == process.pid
+        assert daemon.start(data_dir) == info
+        process.send_signal(signal.SIGINT)
+        assert process.wait(DEADLINE_S) == 0
+
+
+@pytest.mark.parametrize("path", ["/?Action=CreateVpc", "/metadata/i-none/latest/meta-data/instance-id", "/x"])
+def test_nothing_is_answered_to_a_stranger(data_dir, path):
+    info = daemon.start(data_dir)
+    host, _, port = info.endpoint.partition(":")
+    connection = http.client.HTTPConnection(host, int(port), timeout=DEADLINE_S)
+    connection.request("GET", path)
+    answer = connection.getresponse()
+    answer.read()
+    connection.close()
+    assert answer.status in (400, 404)

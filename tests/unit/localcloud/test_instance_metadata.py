@@ -1,0 +1,182 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from steelyard.localcloud.metadata import (
+    CREDENTIAL_S,
+    MAX_TTL_S,
+    TOKEN_HEADER,
+    TTL_HEADER,
+    InstanceMetadata,
+    MetadataService,
+)
+from steelyard.localcloud.wire.message import WireRequest
+from steelyard.spec.catalogue import INSTANCE_TYPES
+
+TYPE = "ecs.gn7i-c8g1.2xlarge"
+NODE = InstanceMetadata(
+    instance_id="i-1",
+    private_ipv4="127.64.1.10",
+    region_id="cn-hangzhou",
+    zone_id="cn-hangzhou-h",
+    instance_type=TYPE,
+    hostname="demo-workers-0",
+    vpc_id="vpc-1",
+    vswitch_id="vsw-1",
+    user_data="#!/bin/sh\n",
+    http_tokens="required",
+    ram_role_name="demo-node",
+)
+OPEN = InstanceMetadata(
+    instance_id="i-2",
+    private_ipv4="127.64.1.11",
+    region_id="cn-hangzhou",
+    zone_id="cn-hangzhou-h",
+    instance_type="ecs.unknown",
+    hostname="open",
+    vpc_id="vpc-1",
+    vswitch_id="vsw-1",
+)
+
+
+class Directory:
+    def __init__(self, *instances: InstanceMetadata) -> None:
+        self._instances = {instance.instance_id: instance for instance in instances}
+
+    def instance_metadata(self, instance_id: str) -> InstanceMetadata | None:
+        return self._instances.get(instance_id)
+
+
+class Issuer:
+    def __init__(self) -> None:
+        self.num_issued = 0
+
+    def instance_credentials(self, role_name: str, instance_id: str) -> dict[str, object] | None:
+        self.num_issued += 1
+        return {"AccessKeyId": f"STS.{role_name}.{instance_id}.{self.num_issued}"}
+
+
+class Clock:
+    now = 1_795_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def issuer() -> Issuer:
+    return Issuer()
+
+
+@pytest.fixture
+def service(clock, issuer) -> MetadataService:
+    return MetadataService(directory=Directory(NODE, OPEN), issuer=issuer, key="secret", clock=clock)
+
+
+def ask(service, path, method="GET", **headers):
+    request = WireRequest(
+        method=method,
+        path=f"/metadata/{path}",
+        query_string="",
+        headers={name.replace("_", "-"): value for name, value in headers.items()},
+    )
+    return service.answer(request, path)
+
+
+def get_token(service, instance_id="i-1", ttl="60"):
+    reply = ask(service, f"{instance_id}/latest/api/token", "PUT", **{TTL_HEADER: ttl})
+    assert reply.status == 200
+    return reply.text
+
+
+@pytest.mark.parametrize(
+    ("item", "text"),
+    [
+        ("instance-id", "i-1"),
+        ("private-ipv4", "127.64.1.10"),
+        ("region-id", "cn-hangzhou"),
+        ("zone-id", "cn-hangzhou-h"),
+        ("instance/instance-type", TYPE),
+        ("hostname", "demo-workers-0"),
+        ("vpc-id", "vpc-1"),
+        ("vswitch-id", "vsw-1"),
+        ("steelyard/imitated-speed", str(INSTANCE_TYPES[TYPE].imitated_speed)),
+        ("ram/security-credentials/", "demo-node"),
+    ],
+)
+def test_an_instance_learns_who_it_is(service, item, text):
+    reply = ask(service, f"i-1/latest/meta-data/{item}", **{TOKEN_HEADER: get_token(service)})
+    assert (reply.status, reply.text) == (200, text)
+
+
+def test_an_instance_reads_its_user_data_and_the_list_of_items(service):
+    token = {TOKEN_HEADER: get_token(service)}
+    assert ask(service, "i-1/latest/user-data", **token).text == "#!/bin/sh\n"
+    assert "instance-id" in ask(service, "i-1/latest/meta-data/", **token).text.split("\n")
+
+
+def test_without_a_token_only_an_open_instance_is_answered(service):
+    assert ask(service, "i-1/latest/meta-data/instance-id").status == 403
+    assert ask(service, "i-2/latest/meta-data/instance-id").text == "i-2"
+
+
+def test_a_token_serves_its_own_instance_until_it_expires(service, clock):
+    token = {TOKEN_HEADER: get_token(service, ttl="60")}
+    assert ask(service, "i-2/latest/meta-data/instance-id", **token).status == 403
+    clock.now += 59
+    assert ask(service, "i-1/latest/meta-data/instance-id", **token).status == 200
+    clock.now += 2
+    assert ask(service, "i-1/latest/meta-data/instance-id", **token).status == 403
+
+
+def test_a_token_is_good_over_a_restart_of_the_cloud(service, clock, issuer):
+    token = {TOKEN_HEADER: get_token(service)}
+    again = MetadataService(directory=Directory(NODE), issuer=issuer, key="secret", clock=clock)
+    assert ask(again, "i-1/latest/meta-data/instance-id", **token).status == 200
+    other = MetadataService(directory=Directory(NODE), issuer=issuer, key="another", clock=clock)
+    assert ask(other, "i-1/latest/meta-data/instance-id", **token).status == 403
+
+
+@pytest.mark.parametrize("token", ["", "x", "99999999999-forged", "-", "١-x"])  # noqa: RUF001
+def test_a_forged_token_is_refused(service, token):
+    assert ask(service, "i-1/latest/meta-data/instance-id", **{TOKEN_HEADER: token}).status == 403
+
+
+@pytest.mark.parametrize("ttl", ["0", str(MAX_TTL_S + 1), "long", "-1", ""])
+def test_a_token_of_a_bad_life_is_refused(service, ttl):
+    assert ask(service, "i-1/latest/api/token", "PUT", **{TTL_HEADER: ttl}).status == 400
+
+
+def test_a_token_is_put_and_items_are_got(service):
+    assert ask(service, "i-1/latest/api/token").status == 405
+    assert ask(service, "i-1/latest/meta-data/instance-id", "PUT").status == 405
+
+
+def test_what_is_not_there_is_not_found(service, clock, issuer):
+    token = {TOKEN_HEADER: get_token(service)}
+    assert ask(service, "i-1/latest/meta-data/teapot", **token).status == 404
+    assert ask(service, "i-none/latest/meta-data/instance-id").status == 404
+    # No speed is imitated for a type that the catalogue does not have, and on the real cloud for none.
+    assert ask(service, "i-2/latest/meta-data/steelyard/imitated-speed").status == 404
+    empty = MetadataService(directory=None, issuer=issuer, key="secret", clock=clock)
+    assert ask(empty, "i-1/latest/meta-data/instance-id").status == 404
+
+
+def test_an_instance_gets_keys_of_its_own_role_alone_and_new_ones_in_time(service, clock, issuer):
+    path = "i-1/latest/meta-data/ram/security-credentials"
+    token = {TOKEN_HEADER: get_token(service, ttl=str(MAX_TTL_S))}
+    first = json.loads(ask(service, f"{path}/demo-node", **token).text)
+    assert first["Code"] == "Success"
+    assert json.loads(ask(service, f"{path}/demo-node", **token).text) == first
+    assert ask(service, f"{path}/another-role", **token).status == 404
+    clock.now += CREDENTIAL_S / 2
+    assert json.loads(ask(service, f"{path}/demo-node", **token).text) != first
+    assert issuer.num_issued == 2
+    assert ask(service, "i-2/latest/meta-data/ram/security-credentials/").status == 404
