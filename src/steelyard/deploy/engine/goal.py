@@ -113,7 +113,7 @@ def from_request(request: resource_pb2.RegisterResourceRequest) -> Goal:
         replace_with=tuple(request.replace_with),
         replacement_trigger=_trigger(request),
         secret_outputs=tuple(request.additionalSecretOutputs),
-        aliases=tuple(_alias(alias) for alias in request.aliases),
+        aliases=tuple(_alias(alias, label) for alias in request.aliases),
         timeouts=_timeouts(request.customTimeouts, label),
     )
 
@@ -155,7 +155,10 @@ def _former_urn(goal: Goal, alias: Alias, *, stack: str, project: str) -> str:
     )
 
 
-def _alias(alias: alias_pb2.Alias) -> Alias:
+def _alias(alias: alias_pb2.Alias, label: str) -> Alias:
+    if alias.urn and not urn.is_urn(alias.urn):
+        hint = "name the alias by its parts: pulumi.Alias(name=...)"
+        raise DeployError(f"the alias {alias.urn!r} of {label} is not a URN", hint)
     spec = alias.spec
     return Alias(
         urn=alias.urn,

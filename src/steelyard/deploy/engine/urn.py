@@ -25,6 +25,11 @@ def make(*, stack: str, project: str, type_token: str, name: str, parent: str = 
     return f"urn:pulumi:{stack}::{project}::{qualified}::{name}"
 
 
+def is_urn(text: str) -> bool:
+    """Whether the text has the form of a URN."""
+    return text.startswith("urn:pulumi:") and len(text.split("::", 3)) == 4
+
+
 def qualified_type_of(urn: str) -> str:
     """Return the type with those of its parents, `a:b:C$d:e:F`."""
     return urn.split("::", 3)[2]
