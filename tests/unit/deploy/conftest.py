@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from fake_cloud import FakeCloud
 
-from steelyard.deploy import Stack
+from steelyard.deploy import AlicloudProvider, Stack
 from steelyard.deploy.report import Result
 
 with warnings.catch_warnings():
-    # The SDK warns of its own deprecated classes as it is imported.
+    # The SDK warns of its own deprecated classes as it is imported, module by module.
     warnings.simplefilter("ignore", DeprecationWarning)
-    FakeCloud().preload()
+    AlicloudProvider(endpoint="", access_key_id="", access_key_secret="", region_id="").preload()
 
 
 @pytest.fixture

@@ -42,7 +42,6 @@ RESOURCE_TYPES: Mapping[str, ResourceType] = {
 """Every supported resource type by its token."""
 
 _PROVIDER_RULES = Rules(replace_keys=frozenset({"region"}))
-_MODULES = ("vpc", "ecs", "slb", "ram")
 
 
 class AlicloudProvider:
@@ -97,9 +96,10 @@ class AlicloudProvider:
             # The SDK warns of its own deprecated classes while it is imported.
             warnings.simplefilter("ignore", DeprecationWarning)
             package = importlib.import_module("pulumi_alicloud")
-            for name in _MODULES:
-                # A lazy module is only loaded when something in it is asked for.
-                dir(getattr(package, name))
+            for token in RESOURCE_TYPES:
+                # A lazy module is loaded when something in it is asked for, and not before.
+                _, place, name = token.split(":")
+                getattr(getattr(package, place.split("/")[0]), name)
 
     def configured(self, config: Values) -> AlicloudProvider:
         """Return the provider for the region of an explicit provider."""
@@ -195,4 +195,11 @@ def _find(type_token: str) -> ResourceType:
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:
-    return ", ".join(difflib.get_close_matches(name, sorted(known), n=3, cutoff=0.3)) or "nothing like it"
+    """Return the three names that are most like one, by their last part and then by their module."""
+
+    def likeness(other: str) -> float:
+        tail, other_tail = (text.rsplit(":", 1)[-1].lower() for text in (name, other))
+        same_module = name.split("/")[0] == other.split("/")[0]
+        return difflib.SequenceMatcher(None, tail, other_tail).ratio() + 0.25 * same_module
+
+    return ", ".join(sorted(known, key=likeness, reverse=True)[:3])

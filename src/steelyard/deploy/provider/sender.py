@@ -12,7 +12,7 @@ from alibabacloud_tea_openapi.client import Client
 from alibabacloud_tea_openapi.exceptions import AlibabaCloudException
 from alibabacloud_tea_openapi.models import Config, OpenApiRequest, Params
 from alibabacloud_tea_openapi.utils import Utils
-from darabonba.exceptions import DaraException
+from darabonba.exceptions import UnretryableException
 from darabonba.runtime import RuntimeOptions
 
 from steelyard.deploy.provider.api import Answer, Connection, Product
@@ -58,12 +58,13 @@ class Sender:
             answer = self._client.call_api(_params(product, action), request, runtime)
         except AlibabaCloudException as err:
             raise _refusal(action, err, urn) from err
-        except DaraException as err:
+        except UnretryableException as err:
+            # Without its cause: the client's text holds the whole request, user data and its secrets included.
             raise ResourceError(
-                f"{action}: no answer from {self._endpoint}: {err.message or err}",
+                f"{action}: no answer from {self._endpoint} ({_reason(err)})",
                 "look whether the cloud runs and can be reached",
                 urn=urn,
-            ) from err
+            ) from None
         body: Answer = answer["body"]
         return body
 
@@ -89,6 +90,14 @@ def _wire(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _wire(item) for key, item in value.items() if item is not None}
     return [_wire(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _reason(error: UnretryableException) -> str:
+    text = str(error).lower()
+    for words in ("connection refused", "timed out", "name or service not known", "connection reset"):
+        if words in text:
+            return words
+    return type(error.inner_exception).__name__
 
 
 def _refusal(action: str, error: AlibabaCloudException, urn: str) -> ResourceError:
