@@ -5,7 +5,7 @@ import secrets
 import string
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from steelyard.localcloud.idempotence import ClientTokens
@@ -77,10 +77,11 @@ class Cloud:
             service.start()
 
     def stop(self) -> None:
-        """Let every service end what is running, last one first, then close the store."""
-        for service in reversed(self.services.values()):
-            service.stop()
-        self.store.close()
+        """Let every service end what is running, last one first, then close the store; one's fault stops no other."""
+        with ExitStack() as stack:
+            stack.callback(self.store.close)
+            for service in self.services.values():
+                stack.callback(service.stop)
 
     def new_id(self, prefix: str) -> str:
         """Give a fresh resource id, e.g. `vpc-` and 20 letters and digits."""
@@ -114,7 +115,13 @@ class Cloud:
                 call()
 
     def after_commit(self, call: Callable[[], None]) -> None:
-        """Run a call when the transaction that is open is kept; never where it is undone."""
+        """Run a call when the transaction that is open is kept; never where it is undone.
+
+        Raises:
+            RuntimeError: No transaction is open.
+        """
+        if not self.store.is_open:
+            raise RuntimeError("after_commit was called outside of a transaction")
         self._after_commit.append(call)
 
     def answer(self, wire: WireRequest) -> WireAnswer:

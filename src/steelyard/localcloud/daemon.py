@@ -188,8 +188,11 @@ def _is_running(data_dir: Path) -> bool:
 
 
 def _spawn(data_dir: Path, port: int) -> CloudInfo:
-    _reap(data_dir)
-    (data_dir / _INFO_NAME).unlink(missing_ok=True)
+    if (data_dir / _INFO_NAME).exists():
+        # The last cloud did not end in order, so something of it may still run.
+        _reap(data_dir)
+        _kill(_strays(data_dir))
+        (data_dir / _INFO_NAME).unlink()
     log_path = data_dir / _LOG_NAME
     if log_path.exists() and log_path.stat().st_size > _MAX_LOG_BYTES:
         log_path.replace(log_path.with_suffix(".log.1"))

@@ -61,6 +61,11 @@ class Store:
                 self._connection.execute("COMMIT")
 
     @property
+    def is_open(self) -> bool:
+        """Whether a transaction is open."""
+        return self._depth > 0
+
+    @property
     def is_nested(self) -> bool:
         """Whether this thread is inside of a transaction that is inside of another."""
         return self._depth > 1

@@ -244,6 +244,22 @@ def test_services_stop_in_the_reverse_order(tmp_path):
     assert cloud.services["vpc"].events == ["started", "scaling stopped", "stopped"]
 
 
+def test_a_service_that_cannot_stop_keeps_no_other_from_stopping(cloud, shop, monkeypatch):
+    def fail(self) -> None:
+        raise RuntimeError("stuck")
+
+    monkeypatch.setattr(Scaling, "stop", fail)
+    with pytest.raises(RuntimeError, match="stuck"):
+        cloud.stop()
+    assert shop.events == ["stopped"]
+    monkeypatch.undo()
+
+
+def test_work_after_the_commit_needs_a_transaction(cloud):
+    with pytest.raises(RuntimeError, match="outside"):
+        cloud.after_commit(lambda: None)
+
+
 def test_an_identity_is_made_once(tmp_path):
     store = Store(tmp_path / "state.sqlite")
     first = load_identity(store, "cn-hangzhou")

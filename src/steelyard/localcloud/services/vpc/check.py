@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from ipaddress import IPv4Network
 
 from steelyard.localcloud.services.vpc import errors
@@ -14,25 +15,49 @@ _FORBIDDEN = tuple(
 )
 
 
-def read_cidr(text: str, prefixes: range) -> IPv4Network:
-    """Parse an address range.
+def read_cidr(text: str) -> IPv4Network | None:
+    """Parse an address range, e.g. `10.0.0.0/16`.
 
-    Args:
-        text: E.g. `10.0.0.0/16`; host bits are not allowed.
-        prefixes: Allowed lengths of the mask.
-
-    Raises:
-        ApiError: `InvalidCidrBlock.Malformed`.
+    Returns:
+        None where it is malformed, has host bits set, or touches a range that the cloud keeps for itself.
     """
     address, slash, length = text.partition("/")
     if not slash or not length.isascii() or not length.isdigit():
-        raise errors.malformed_cidr()
+        return None
     try:
         network = IPv4Network((address, int(length)))
     except ValueError:
-        raise errors.malformed_cidr() from None
-    if network.prefixlen not in prefixes or any(network.overlaps(forbidden) for forbidden in _FORBIDDEN):
+        return None
+    return None if any(network.overlaps(forbidden) for forbidden in _FORBIDDEN) else network
+
+
+def read_vpc_cidr(text: str, malformed: Callable[[], ApiError]) -> IPv4Network:
+    """Parse the range of a VPC.
+
+    Args:
+        text: The range.
+        malformed: Makes the error of the action.
+
+    Raises:
+        ApiError: The range is malformed or its mask is not from /8 to /28.
+    """
+    network = read_cidr(text)
+    if network is None or network.prefixlen not in VPC_PREFIXES:
+        raise malformed()
+    return network
+
+
+def read_vswitch_cidr(text: str) -> IPv4Network:
+    """Parse the range of a VSwitch.
+
+    Raises:
+        ApiError: `InvalidCidrBlock.Malformed`, or `InvalidCirdrBlock.MaskLength` for a mask not from /16 to /29.
+    """
+    network = read_cidr(text)
+    if network is None:
         raise errors.malformed_cidr()
+    if network.prefixlen not in VSWITCH_PREFIXES:
+        raise errors.bad_mask()
     return network
 
 

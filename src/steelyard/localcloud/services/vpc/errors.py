@@ -20,6 +20,16 @@ def zone_not_found() -> ApiError:
     return ApiError("InvalidZoneId.NotFound", "Specified zone does not exist.", 404)
 
 
+def malformed_vpc_cidr() -> ApiError:
+    """Tell that the range of a new VPC is not valid; CreateVpc has no code of its own for it."""
+    return ApiError("InvalidParameter", "Specified CIDR block is not valid.")
+
+
+def bad_mask() -> ApiError:
+    """Tell that the mask of a VSwitch's range is too short or too long; the code's spelling is the provider's."""
+    return ApiError("InvalidCirdrBlock.MaskLength", "Specified CIDR block is not valid .")
+
+
 def malformed_cidr() -> ApiError:
     """Tell that a range is not valid: its form, its mask or a forbidden part of the address space."""
     return ApiError("InvalidCidrBlock.Malformed", "Specified CIDR block is not valid.")

@@ -20,7 +20,7 @@ class VpcActions(VpcState):
     @action("CreateVpc")
     def create_vpc(self, request: Request) -> dict[str, object]:
         """Create a VPC with its router."""
-        network = check.read_cidr(request.text("CidrBlock") or DEFAULT_CIDR, check.VPC_PREFIXES)
+        network = check.read_vpc_cidr(request.text("CidrBlock") or DEFAULT_CIDR, errors.malformed_vpc_cidr)
         check.check_name("Vpc", request.text("VpcName"))
         check.check_description("Vpc", request.text("Description"))
         if len(self.vpcs_of(request.region_id)) >= MAX_VPCS:
@@ -76,7 +76,7 @@ class VpcActions(VpcState):
         check.check_name("Vpc", request.text("VpcName"))
         check.check_description("Vpc", request.text("Description"))
         cidr = request.text("CidrBlock", vpc.cidr_block)
-        network = check.read_cidr(cidr, check.VPC_PREFIXES)
+        network = check.read_vpc_cidr(cidr, errors.malformed_cidr)
         if any(not vswitch.network.subnet_of(network) for vswitch in self.vswitches_of(vpc.id)):
             raise errors.cidr_outside_vpc()
         self.vpcs.put(
@@ -93,7 +93,7 @@ class VpcActions(VpcState):
     @action("DeleteVpc", optional=("RegionId",))
     def delete_vpc(self, request: Request) -> dict[str, object]:
         """Delete a VPC in which nothing stands any more."""
-        vpc = self.vpc(request)
+        vpc = self.available_vpc(request)
         if self.vswitches_of(vpc.id):
             raise errors.dependency_violation("VSwitch")
         for user in self.network_users():

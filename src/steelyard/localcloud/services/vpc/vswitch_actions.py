@@ -31,7 +31,7 @@ class VSwitchActions(VpcState):
         others = self.vswitches_of(vpc.id)
         if len(others) >= MAX_VSWITCHES:
             raise errors.quota_exceeded("VSwitch")
-        network = check.read_cidr(request.text("CidrBlock"), check.VSWITCH_PREFIXES)
+        network = check.read_vswitch_cidr(request.text("CidrBlock"))
         if not network.subnet_of(vpc.network):
             raise errors.cidr_outside_vpc()
         if any(network.overlaps(other.network) for other in others):
@@ -95,7 +95,7 @@ class VSwitchActions(VpcState):
     @action("DeleteVSwitch", optional=("RegionId",))
     def delete_vswitch(self, request: Request) -> dict[str, object]:
         """Delete a VSwitch in which nothing stands any more."""
-        vswitch = self.vswitch(request)
+        vswitch = self.available_vswitch(request)
         for user in self.network_users():
             tenant = user.in_vswitch(vswitch.id)
             if tenant:
