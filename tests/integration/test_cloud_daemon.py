@@ -159,8 +159,8 @@ def test_a_cloud_that_runs_cannot_be_purged(data_dir):
     daemon.purge(data_dir)
 
 
-def test_stop_ends_a_process_of_an_instance_that_slipped_away(data_dir):
-    daemon.start(data_dir)
+def start_stray(data_dir: Path) -> subprocess.Popen[bytes]:
+    """Start a process that has its home in an instance's folder, but is no descendant of the cloud."""
     home = data_dir / "instances" / "i-1" / "root"
     home.mkdir(parents=True)
     stray = subprocess.Popen(
@@ -169,9 +169,24 @@ def test_stop_ends_a_process_of_an_instance_that_slipped_away(data_dir):
         start_new_session=True,
     )
     wait_until(lambda: psutil.Process(stray.pid).environ().get("HOME") == str(home))
+    return stray
+
+
+def test_stop_ends_a_process_of_an_instance_that_slipped_away(data_dir):
+    daemon.start(data_dir)
+    stray = start_stray(data_dir)
     report = daemon.stop(data_dir)
     stray.wait(DEADLINE_S)
     assert str(stray.pid) in [entry.split()[0] for entry in report.ended]
+
+
+def test_start_clears_away_what_a_killed_cloud_left(data_dir):
+    info = daemon.start(data_dir)
+    stray = start_stray(data_dir)
+    os.kill(info.pid, signal.SIGKILL)
+    wait_until(lambda: daemon.status(data_dir) is None)
+    daemon.start(data_dir)
+    stray.wait(DEADLINE_S)
 
 
 def test_an_idle_connection_does_not_hold_up_the_end(data_dir):

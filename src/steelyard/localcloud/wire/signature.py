@@ -22,6 +22,8 @@ from steelyard.localcloud.wire.message import WireRequest
 
 SCHEME = "ACS3-HMAC-SHA256"
 MAX_SKEW_S = 15 * 60
+MAX_NONCES = 100_000
+"""How many used nonces are remembered at most, about 15 MB; a flood of calls pushes the oldest out early."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +128,9 @@ class Verifier:
         now = self._clock()
         with self._nonces_lock:
             # Nonces stand in order of use: the first are those that no time stamp's window covers any more.
-            while self._nonces and now - next(iter(self._nonces.values())) > 2 * MAX_SKEW_S:
+            while self._nonces and (
+                now - next(iter(self._nonces.values())) > 2 * MAX_SKEW_S or len(self._nonces) >= MAX_NONCES
+            ):
                 del self._nonces[next(iter(self._nonces))]
             if nonce in self._nonces:
                 raise ApiError("SignatureNonceUsed", "Specified signature nonce was used already.")
