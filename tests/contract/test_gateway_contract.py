@@ -83,6 +83,11 @@ class TestSignature:
         assert asyncio.run(count()) == 0
 
 
+def test_a_query_as_long_as_user_data_is_taken(local_cloud):
+    body = call_generic(local_cloud, "DescribeVpcs", {"RegionId": REGION, "VpcName": "+/=" * 20_000})
+    assert body["TotalCount"] == 0
+
+
 class TestAction:
     def test_that_the_vendor_does_not_have_is_refused(self, local_cloud):
         with refused("InvalidAction.NotFound", 404):

@@ -30,6 +30,10 @@ from steelyard.localcloud.store import Store
 
 DEFAULT_REGION = "cn-hangzhou"
 GRACE_S = 3
+# Clients poll every few seconds on a kept connection and do not repeat a POST on one that was just closed.
+KEEP_ALIVE_S = 300
+# The clients put parameters into the query, RunInstances' 16 KiB of user data among them.
+MAX_HEAD_BYTES = 256 << 10
 
 
 def main() -> int:
@@ -93,6 +97,8 @@ def _make_server(app: App) -> uvicorn.Server:
         log_config=None,
         server_header=False,
         timeout_graceful_shutdown=GRACE_S,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        h11_max_incomplete_event_size=MAX_HEAD_BYTES,
     )
     server = uvicorn.Server(config)
 
