@@ -66,7 +66,7 @@ def main() -> None:
     torch.manual_seed(args.seed)
     corpus = load_corpus(LENGTH)
     gpt = GPT(NUM_SYMBOLS, length=LENGTH, num_blocks=args.blocks)
-    optimizer = torch.optim.AdamW(gpt.parameters(), lr=args.learning_rate, betas=(0.9, 0.95))
+    optimizer = torch.optim.AdamW(gpt.parameters(), lr=args.learning_rate, betas=(0.9, 0.95), fused=True)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda at: learning_rate_factor(at, args.steps))
 
     pace_s = args.imitated_sample_ms / 1000 if args.imitated_sample_ms else None

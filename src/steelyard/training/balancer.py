@@ -28,7 +28,7 @@ from steelyard.training.plan import SharePlan
 from steelyard.training.team import Team
 from steelyard.training.window import Cursor, WindowSampler
 
-_OWN_LOADER_OPTIONS = frozenset({"batch_size", "shuffle", "sampler", "batch_sampler", "drop_last"})
+_OWN_LOADER_OPTIONS = frozenset({"batch_size", "sampler", "batch_sampler", "drop_last"})
 
 
 class Balancer:

@@ -24,8 +24,8 @@ class StepOutcome:
     Attributes:
         window: The samples of the step.
         reports: What each worker reported, in rank order.
-        seconds: Length of the step on this worker: from its turn in the loop, its waiting for the exchange
-            before it and for the others included, to the end of the optimizer's step.
+        seconds: Length of the step on this worker: from the loading of its data to the end of the
+            optimizer's step, its waiting for the others included.
         ended_at_s: Wall clock at the end, in seconds since 1970.
     """
 
@@ -58,7 +58,6 @@ class _Step:
     """What is known of the step under way."""
 
     window: Window
-    turned_s: float
     began_s: float
     loss: torch.Tensor | None = None
     compute_s: float | None = None
@@ -71,9 +70,10 @@ class _Step:
 class StepCycle:
     """Follows each step through the loop and agrees with the other workers on the shares to come.
 
-    A step: ``before_step`` (the previous exchange is read, the shares may change), ``begin_step`` (the data
-    is there), the backward pass, ``end_compute`` (the local work is done, nothing was waited for yet),
-    ``before_update`` (gradients are summed; the exchange starts), the optimizer's step, ``after_update``.
+    A step: ``begin_step`` (the data are there), the backward pass, ``end_compute`` (the local work is done,
+    nothing was waited for yet), ``before_update`` (the gradients are summed: the exchange of the step before
+    is read, that of this one starts), the optimizer's step, ``after_update``. So an exchange has a whole
+    step's time, and nobody waits for it.
 
     Args:
         rank: This worker.
@@ -108,7 +108,7 @@ class StepCycle:
         self._clock = clock
         self._wall_clock = wall_clock
         self._step: _Step | None = None
-        self._turned_s = 0.0
+        self._sent: _Step | None = None
         self._is_warm = False
         self._unsynced: Shares | None = None
         self._proposal = plan.newest
@@ -119,11 +119,6 @@ class StepCycle:
     def weight(self) -> float:
         """Weight of this worker's gradient in the step under way."""
         return self._step.window.weight(self._rank) if self._step else 1.0
-
-    def before_step(self) -> None:
-        """Finish the step before; the shares of the next may change in here."""
-        self._turned_s = self._clock()
-        self.settle()
 
     def begin_step(self, window: Window, behind: Cursor, began_s: float) -> None:
         """Begin a step whose data are loaded.
@@ -142,7 +137,7 @@ class StepCycle:
                 f" {window.shares}: one weight cannot be right for both",
                 "accumulate over micro-batches of one window, or skip the short last window",
             )
-        self._step = _Step(window=window, turned_s=self._turned_s, began_s=began_s)
+        self._step = _Step(window=window, began_s=began_s)
         self.cursor = behind
 
     def note_unsynced(self) -> None:
@@ -171,6 +166,7 @@ class StepCycle:
         step = self._step
         if step is None or step.is_sent:
             return
+        self.settle()
         report = StepReport(
             step=step.window.step,
             start=step.window.start,
@@ -181,22 +177,26 @@ class StepCycle:
         )
         self._exchange.send(report, self._proposal)
         step.is_sent = True
+        self._sent = step
 
     def after_update(self) -> None:
         """Take note that the optimizer's step is done."""
         step = self._step
         if step is not None and step.is_sent:
-            step.seconds = self._clock() - step.turned_s
+            step.seconds = self._clock() - step.began_s
             step.ended_at_s = self._wall_clock()
 
     def settle(self) -> None:
-        """Read the exchange of the step that is done, if it was not read yet, and choose shares to come."""
-        step = self._step
-        if step is None or not step.is_sent:
+        """Read the exchange under way, if there is one, and choose shares to come.
+
+        A worker may do so earlier than the others: what was agreed on is in force from a step that does not
+        depend on when it is read.
+        """
+        step, self._sent = self._sent, None
+        if step is None:
             return
-        self._step = None
         reports, agreed = self._exchange.receive()
-        self.plan.adopt(agreed, agreed_in=step.window.step)
+        self.plan.adopt(agreed, sent_in=step.window.step)
         # The first step also pays for what is allocated and chosen once, so it tells nothing of speed.
         if self._is_warm:
             self._policy.observe([report.measurement for report in reports])

@@ -35,8 +35,9 @@ class StepJournal:
     def record(self, outcome: StepOutcome) -> None:
         """Write a step down.
 
-        ``samples_per_s`` of the step counts all that the loop waits for, and nothing that the script does
-        between steps; that of a node counts its own work alone, so it is what the node could reach.
+        ``samples_per_s`` of the step counts all from the loading of its data to the optimizer's end, and
+        nothing that the script does between steps; that of a node counts its own work alone, so it is what
+        the node could reach. ``time`` is when the step ended.
         """
         is_pace_held = all(report.is_pace_held for report in outcome.reports)
         if not is_pace_held and not self._has_warned:
@@ -59,7 +60,7 @@ class StepJournal:
             total_steps=self.total_steps,
             loss=outcome.loss,
             global_batch=outcome.window.num_samples,
-            samples_per_s=outcome.window.num_samples / outcome.seconds,
+            samples_per_s=outcome.window.num_samples / outcome.seconds if outcome.seconds else 0.0,
             balance=self._policy_name,
             is_imitated=self._is_imitated,
             is_pace_held=is_pace_held,

@@ -12,11 +12,7 @@ from steelyard.training.window import Cursor, Window, WindowSampler
 
 
 class StepObserver(Protocol):
-    """Who is told when a step begins."""
-
-    def before_step(self) -> None:
-        """Finish the step before; the shares of the next may change in here."""
-        ...
+    """Who is told of the steps."""
 
     def begin_step(self, window: Window, behind: Cursor, began_s: float) -> None:
         """Begin a step.
@@ -26,6 +22,10 @@ class StepObserver(Protocol):
             behind: The cursor behind the window.
             began_s: Time of the monotonic clock at which this worker began to load its data.
         """
+        ...
+
+    def settle(self) -> None:
+        """Finish what is under way: no step follows for now."""
         ...
 
 
@@ -75,17 +75,17 @@ class BalancedLoader:
         return -(-(self._num_samples - cursor.position) // self._global_batch)
 
     def __iter__(self) -> Iterator[Any]:
-        self._observer.before_step()
+        self._observer.settle()
         cursor = self._cursor()
         last_step = None if self._num_steps is None else max(self._num_steps, cursor.step)
         self._sampler.rewind(cursor, last_step)
         batches = iter(self._batches)
         while True:
-            self._observer.before_step()
             began_s = self._clock()
             try:
                 batch = next(batches)
             except StopIteration:
+                self._observer.settle()
                 return
             window, behind = self._sampler.drawn.popleft()
             self._observer.begin_step(window, behind, began_s)

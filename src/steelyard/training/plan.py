@@ -10,9 +10,9 @@ from steelyard.balance import Shares
 class SharePlan:
     """The shares of every step, agreed on ahead of it.
 
-    A plan agreed on in step k is in force from step ``k + 1 + lag``. Loaders that prefetch draw windows
-    ahead of the step, some further than others; with the lag of the deepest one, every worker cuts every
-    window alike.
+    A plan that was sent in step k is read by all in step k + 1 at the latest, and is in force from step
+    ``k + 2 + lag``. Loaders that prefetch draw windows ahead of the step, some further than others; with the
+    lag of the deepest one, every worker cuts every window alike.
 
     Args:
         shares: Shares in force from the start.
@@ -31,18 +31,18 @@ class SharePlan:
         return self._turns[-1][1]
 
     def at(self, step: int) -> Shares:
-        """Return the shares of a step not before the one last adopted in."""
+        """Return the shares of a step that is still to come."""
         return next(shares for since, shares in reversed(self._turns) if since <= step)
 
-    def adopt(self, shares: Shares, *, agreed_in: int) -> None:
-        """Take over shares that were agreed on in a step.
+    def adopt(self, shares: Shares, *, sent_in: int) -> None:
+        """Take over shares that all have read.
 
         Args:
             shares: The new shares; nothing changes where they are the newest already.
-            agreed_in: Number of that step.
+            sent_in: Number of the step in which they were sent.
         """
-        while len(self._turns) > 1 and self._turns[1][0] <= agreed_in:
+        while len(self._turns) > 1 and self._turns[1][0] <= sent_in + 1:
             self._turns.popleft()
         if shares != self.newest:
-            self._turns.append((agreed_in + 1 + self.lag, shares))
+            self._turns.append((sent_in + 2 + self.lag, shares))
             self.num_changes += 1

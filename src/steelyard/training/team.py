@@ -62,9 +62,10 @@ class Team:
         Args:
             is_orderly: Wait for the others first. Not after an error: they may never come.
         """
-        if self.group is not None and is_orderly:
-            dist.barrier(group=self.group)
-        self.group = None
-        if self._is_owner and dist.is_initialized():
-            dist.destroy_process_group()
-        self._is_owner = False
+        group, self.group = self.group, None
+        if group is None:
+            return
+        if is_orderly:
+            dist.barrier(group=group)
+        # Destroying the default group takes the others with it.
+        dist.destroy_process_group(None if self._is_owner else group)
