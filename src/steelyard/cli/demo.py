@@ -32,14 +32,13 @@ def demo(*, script: Path = DEFAULT_SCRIPT) -> None:
         raise UsageError(
             f"{script} is not a file", hint="run the demo from a checkout, or name the script with --script"
         )
-    console = stderr()
     with tempfile.TemporaryDirectory(prefix="steelyard-demo-") as folder, _Trainings() as trainings:
         report = Demo(
             home=Home(root=Path(folder)),
             script=script.resolve(),
             on_step=DeployProgress(),
             on_event=trainings,
-            say=lambda words: (trainings.close(), console.print(f"[bold]»[/] {words}"))[-1],
+            say=trainings.say,
         ).run()
     print_json(report)
 
@@ -63,6 +62,11 @@ class _Trainings:
             self._name, self._progress = name, TrainProgress(name)
             self._progress.__enter__()
         self._progress(event)
+
+    def say(self, words: str) -> None:
+        """Print a line of the story."""
+        self.close()
+        stderr().print(f"[bold]»[/] {words}")
 
     def close(self) -> None:
         """End the display of the job that ran last."""

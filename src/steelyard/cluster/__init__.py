@@ -1,6 +1,7 @@
 """A cluster as its user sees it: what was asked for, what stands, and the way to its gateways."""
 
-from steelyard.cluster.cluster import Cluster, NodeStatus
+from steelyard.cluster.cluster import Cluster
 from steelyard.cluster.home import Home
+from steelyard.cluster.node_status import NodeStatus
 
 __all__ = ["Cluster", "Home", "NodeStatus"]

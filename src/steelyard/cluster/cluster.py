@@ -1,17 +1,17 @@
 from __future__ import annotations
 
-import base64
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
 from typing import Any
 
 from steelyard.cluster.home import Home
+from steelyard.cluster.node_status import NodeStatus, console_tail, observe
 from steelyard.cluster.record import ClusterRecord
-from steelyard.components.program import declare
 from steelyard.deploy import AlicloudProvider, OnStep, Result, Stack
+from steelyard.deploy.engine.provider import Operation
+from steelyard.deploy.provider.api import Api, ApiPool, Connection
 from steelyard.errors import UnhealthyError, UsageError
 from steelyard.localcloud import daemon
 from steelyard.node.client import GatewayClient
@@ -21,38 +21,7 @@ PROJECT = "steelyard"
 """Name of the Pulumi project, as in `Pulumi.yaml`."""
 
 _POLL_S = 0.25
-
-
-@dataclass(frozen=True, kw_only=True)
-class NodeStatus:
-    """A node as the cloud and its load balancer see it.
-
-    Attributes:
-        id: Instance id.
-        private_ip: Address in the VPC.
-        instance_type: ECS instance type.
-        zone_id: Zone that it stands in.
-        state: Instance state, such as `Running`; `Deleted` where the cloud knows it no more.
-        weight: Share of the requests, 0 to 100.
-        health: `normal`, `abnormal` or `unavailable`, as DescribeHealthStatus says it.
-    """
-
-    id: str
-    private_ip: str
-    instance_type: str
-    zone_id: str
-    state: str
-    weight: int
-    health: str
-
-    @property
-    def is_healthy(self) -> bool:
-        """Whether the load balancer sends it requests."""
-        return self.health == "normal"
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return it as a JSON object."""
-        return {**asdict(self), "is_healthy": self.is_healthy}
+_CALL_TIMEOUT_S = 30.0
 
 
 class Cluster:
@@ -156,26 +125,12 @@ class Cluster:
         node_ids = outputs.get("node_ids") or []
         if not node_ids:
             return []
-        cloud = self._provider().client
-        region = {"RegionId": self.spec.region}
-        instances = {
-            item["InstanceId"]: item
-            for item in cloud.call_paged("ecs", "DescribeInstances", {**region, "InstanceIds": node_ids})
-        }
-        group = cloud.call(
-            "slb", "DescribeVServerGroupAttribute", {**region, "VServerGroupId": outputs["server_group_id"]}
+        return observe(
+            self._api(),
+            node_ids,
+            load_balancer_id=outputs["slb_id"],
+            server_group_id=outputs["server_group_id"],
         )
-        weights = {item["ServerId"]: item["Weight"] for item in group["BackendServers"]["BackendServer"]}
-        checks = cloud.call("slb", "DescribeHealthStatus", {**region, "LoadBalancerId": outputs["slb_id"]})
-        health = {
-            item["ServerId"]: item["ServerHealthStatus"] for item in checks["BackendServers"]["BackendServer"]
-        }
-        return [
-            _status(
-                node_id, instances.get(node_id), weights.get(node_id, 0), health.get(node_id, "unavailable")
-            )
-            for node_id in node_ids
-        ]
 
     def wait_until_healthy(self, *, timeout_s: float) -> None:
         """Wait until the load balancer finds every node healthy.
@@ -193,7 +148,7 @@ class Cluster:
                 names = ", ".join(f"{node.id} ({node.state}, {node.health})" for node in ill)
                 raise UnhealthyError(
                     f"{len(ill)} of {len(nodes)} nodes are not healthy after {timeout_s:.0f} s: {names}",
-                    hint=f"the console of {ill[0].id} ends with:\n{self._console(ill[0].id)}",
+                    hint=f"the console of {ill[0].id} ends with:\n{console_tail(self._api(), ill[0].id)}",
                 )
             time.sleep(_POLL_S)
 
@@ -212,14 +167,10 @@ class Cluster:
         with GatewayClient(str(url), record.token) as client:
             yield client
 
-    def _console(self, node_id: str) -> str:
-        answer = self._provider().client.call(
-            "ecs", "GetInstanceConsoleOutput", {"RegionId": self.spec.region, "InstanceId": node_id}
-        )
-        text = base64.b64decode(answer.get("ConsoleOutput", "")).decode(errors="replace")
-        return "\n".join(text.splitlines()[-8:])
+    def _program(self, record: ClusterRecord) -> Callable[[], None]:
+        # Imported here: a verb that only looks need not wait half a second for Pulumi's SDK.
+        from steelyard.components.program import declare
 
-    def _program(self, record: ClusterRecord) -> Any:
         def program() -> None:
             declare(self.spec, record.token)
 
@@ -232,11 +183,23 @@ class Cluster:
         info = daemon.start(self.home.cloud_dir)
         return AlicloudProvider(
             endpoint=info.endpoint,
-            protocol="http",
             access_key_id=info.access_key_id,
             access_key_secret=info.access_key_secret,
             region_id=self.spec.region,
         )
+
+    def _api(self) -> Api:
+        info = daemon.start(self.home.cloud_dir)
+        connection = Connection(
+            endpoint=info.endpoint,
+            protocol="http",
+            access_key_id=info.access_key_id,
+            access_key_secret=info.access_key_secret,
+            region_id=self.spec.region,
+            poll_s=_POLL_S,
+            timeout_s=_CALL_TIMEOUT_S,
+        )
+        return ApiPool(connection).api(Operation(urn=self.name))
 
     def _require_local(self) -> None:
         if self.spec.target != "local":
@@ -244,26 +207,3 @@ class Cluster:
                 "this version brings target alicloud up with Pulumi's own command line",
                 hint="run `pulumi up` in a checkout: its Pulumi.yaml takes the same settings by `pulumi config`",
             )
-
-
-def _status(node_id: str, instance: Mapping[str, Any] | None, weight: int, health: str) -> NodeStatus:
-    if instance is None:
-        return NodeStatus(
-            id=node_id,
-            private_ip="",
-            instance_type="",
-            zone_id="",
-            state="Deleted",
-            weight=int(weight),
-            health="unavailable",
-        )
-    addresses = instance["VpcAttributes"]["PrivateIpAddress"]["IpAddress"]
-    return NodeStatus(
-        id=node_id,
-        private_ip=addresses[0] if addresses else "",
-        instance_type=instance["InstanceType"],
-        zone_id=instance["ZoneId"],
-        state=instance["Status"],
-        weight=int(weight),
-        health=health,
-    )

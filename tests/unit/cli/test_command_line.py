@@ -69,12 +69,12 @@ def test_every_mistake_of_a_cluster_file_is_told_at_once_and_nothing_is_created(
 
     assert done.returncode == 2
     for expected in (
-        "cluster.yaml:2",
+        "line 2,",
         "cn-hangzhou",
-        "cluster.yaml:5",
-        "cluster.yaml:6",
+        "line 5,",
+        "line 6,",
         "weight",
-        "cluster.yaml:8",
+        "line 8,",
     ):
         assert expected in done.stderr
     assert not (tmp_path / "home").exists()
