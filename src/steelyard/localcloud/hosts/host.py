@@ -47,7 +47,7 @@ class Host(Protocol):
         """
 
     def hold_address(self, address: str) -> None:
-        """Claim again an address that was answered before the cloud's restart.
+        """Claim again an address that was answered before the cloud's restart; one that is held already is fine.
 
         Raises:
             AddressInUse: If another local cloud took it meanwhile.

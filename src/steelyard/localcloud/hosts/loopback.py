@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from steelyard import settings
+from steelyard.errors import LocalCloudError
 from steelyard.localcloud.hosts.address import AddressBook, served_address, served_network
 from steelyard.localcloud.hosts.host import Machine
 from steelyard.localcloud.hosts.supervised import SupervisedProcess
@@ -39,6 +40,7 @@ class LoopbackHost:
         self._addresses = AddressBook()
         self._machines: dict[str, SupervisedProcess] = {}
         self._lock = threading.Lock()
+        self._is_closed = False
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def claim_address(self, cidr: str, wanted: str | None = None) -> str:
@@ -54,7 +56,8 @@ class LoopbackHost:
 
     def hold_address(self, address: str) -> None:
         """Claim again an address that was answered before; see `Host.hold_address`."""
-        self._addresses.claim_exactly(address)
+        if address not in self._addresses.held():
+            self._addresses.claim_exactly(address)
 
     def release_address(self, address: str) -> None:
         """Give an address back."""
@@ -80,6 +83,8 @@ class LoopbackHost:
             on_end=on_end,
         )
         with self._lock:
+            if self._is_closed:
+                raise LocalCloudError(f"{machine.instance_id} is not booted: the host is closed")
             self._machines[machine.instance_id] = process
         process.start(self._command(directory, machine.user_data))
 
@@ -121,10 +126,11 @@ class LoopbackHost:
     def close(self, grace_s: float) -> None:
         """Shut every instance down, all at once, wait, and give every address back."""
         with self._lock:
-            running = [machine for machine in self._machines.values() if machine.is_running]
-        if running:
-            with ThreadPoolExecutor(max_workers=len(running), thread_name_prefix="shut-down") as pool:
-                list(pool.map(lambda machine: machine.stop(grace_s), running))
+            self._is_closed = True
+            machines = list(self._machines.values())
+        if machines:
+            with ThreadPoolExecutor(max_workers=len(machines), thread_name_prefix="shut-down") as pool:
+                list(pool.map(lambda machine: machine.stop(grace_s), machines))
         self._addresses.release_all()
 
     @staticmethod

@@ -56,6 +56,8 @@ class SupervisedProcess:
         self._mode = "stay" if stays else "follow"
         self._on_end = on_end
         self._process: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()
+        self._is_cancelled = False
         self._started = threading.Event()
         self._ended = threading.Event()
         self._refusal = ""
@@ -99,11 +101,14 @@ class SupervisedProcess:
             command: Absolute path and arguments; empty for a machine that runs nothing.
 
         Raises:
-            LocalCloudError: If the supervisor or, with `stays` unset, the command could not be started.
+            LocalCloudError: If the supervisor or, with `stays` unset, the command could not be started, or if `stop`
+                was called before.
         """
         scratch = self.scratch if self._scratch_link.is_symlink() else self.prepare()
         arguments = [self.console_path, self._lock_path, scratch, self._mode, *command]
-        with self.console_path.open("ab") as console:
+        with self._lock, self.console_path.open("ab") as console:
+            if self._is_cancelled:
+                raise LocalCloudError(f"{self.name} is not started: it was stopped before")
             self.console_path.chmod(0o600)
             self._process = subprocess.Popen(
                 [sys.executable, "-I", "-S", str(_SUPERVISOR), *map(str, arguments)],
@@ -133,7 +138,9 @@ class SupervisedProcess:
         Raises:
             LocalCloudError: If something is still alive long after the grace.
         """
-        process = self._process
+        with self._lock:
+            self._is_cancelled = True
+            process = self._process
         if process is None or process.stdin is None:
             return
         try:

@@ -87,6 +87,7 @@ class Listener:
         request_timeout_s: Seconds that a server may take to answer or, in TCP, to be silent.
         cookie: Stickiness of HTTP clients.
         source_persistence_s: Seconds for which a TCP client's address stays on its server; 0 for none.
+        is_client_forwarded: Whether requests carry the client's address in `X-Forwarded-For`.
         request_headers: Headers that are set on each request, with HAProxy's formats as values.
     """
 
@@ -100,6 +101,7 @@ class Listener:
     request_timeout_s: int = 60
     cookie: CookieStickiness | None = None
     source_persistence_s: int = 0
+    is_client_forwarded: bool = True
     request_headers: tuple[tuple[str, str], ...] = ()
 
 
@@ -174,7 +176,7 @@ def _http(listener: Listener) -> list[str]:
         f"  timeout client {max(listener.idle_timeout_s, listener.request_timeout_s)}s",
         f"  timeout http-keep-alive {listener.idle_timeout_s}s",
         f"  timeout server {listener.request_timeout_s}s",
-        "  option forwardfor",
+        *(["  option forwardfor"] if listener.is_client_forwarded else []),
         # A connection that is kept to a server may close just as a request is sent on it, and a request that
         # changes something cannot be sent twice; nor can a server be removed while such a connection idles.
         "  option http-server-close",

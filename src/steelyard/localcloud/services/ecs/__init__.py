@@ -1,0 +1,1 @@
+"""Elastic Compute Service: instances, security groups, and what can be had where."""

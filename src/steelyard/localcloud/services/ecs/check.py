@@ -1,0 +1,107 @@
+"""Checks of ECS parameters, by the rules of the API's parameter descriptions."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Collection
+
+from steelyard.localcloud.service import Request
+from steelyard.localcloud.services.ecs import errors
+from steelyard.localcloud.wire.error import invalid_parameter
+
+MAX_USER_DATA_BYTES = 32 * 1024  # Before base64, as RunInstances' parameter description says.
+DISK_CATEGORIES = (
+    "cloud_essd",
+    "cloud_auto",
+    "cloud_essd_entry",
+    "cloud_efficiency",
+    "cloud_ssd",
+    "cloud",
+    "cloud_regional_disk_auto",
+    "elastic_ephemeral_disk_standard",
+    "elastic_ephemeral_disk_premium",
+)
+_HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,62}[A-Za-z0-9])?")
+
+
+def read_choice(request: Request, name: str, choices: Collection[str], default: str) -> str:
+    """Read a parameter that may have some values only.
+
+    Raises:
+        ApiError: `Invalid<name>.ValueNotSupported`.
+    """
+    value = request.text(name) or default
+    if value not in choices:
+        raise errors.value_not_supported(name, value)
+    return value
+
+
+def read_name(request: Request, name: str, default: str) -> str:
+    """Read a name: 2 to 128 characters that begin with a letter, no address of the web.
+
+    Raises:
+        ApiError: `Invalid<name>.Malformed`.
+    """
+    text = request.text(name)
+    if not text:
+        return default
+    if not 2 <= len(text) <= 128 or not text[0].isalpha() or text.startswith(("http://", "https://")):
+        raise errors.malformed(name)
+    return text
+
+
+def read_description(request: Request, default: str = "") -> str:
+    """Read `Description`: up to 256 characters, no address of the web.
+
+    Raises:
+        ApiError: `InvalidDescription.Malformed`.
+    """
+    text = request.text("Description", default)
+    if len(text) > 256 or text.startswith(("http://", "https://")):
+        raise errors.malformed("Description")
+    return text
+
+
+def read_host_name(request: Request, default: str) -> str:
+    """Read `HostName`: letters, digits, dots and hyphens, neither doubled nor at an end.
+
+    Raises:
+        ApiError: `InvalidHostName.Malformed`.
+    """
+    text = request.text("HostName")
+    if not text:
+        return default
+    if not _HOST_NAME.fullmatch(text) or any(pair in text for pair in ("..", "--", ".-", "-.")):
+        raise errors.malformed("HostName")
+    return text
+
+
+def read_user_data(request: Request, default: str = "") -> str:
+    """Read `UserData` and leave it in base64.
+
+    Raises:
+        ApiError: `InvalidUserData.Base64FormatInvalid` or `InvalidUserData.SizeExceeded`.
+    """
+    text = request.text("UserData", default)
+    try:
+        data = base64.b64decode(text, validate=True)
+    except binascii.Error:
+        raise errors.user_data_not_base64() from None
+    if len(data) > MAX_USER_DATA_BYTES:
+        raise errors.user_data_too_long()
+    return text
+
+
+def read_disk_size(name: str, value: object, default: int, bounds: range) -> int:
+    """Read a disk's size in GiB, a number or a number's text.
+
+    Raises:
+        ApiError: `InvalidParameter`.
+    """
+    if value in (None, ""):
+        return default
+    if not str(value).isdecimal() or int(str(value)) not in bounds:
+        raise invalid_parameter(name, value, f"from {bounds.start} to {bounds.stop - 1} GiB")
+    return int(str(value))

@@ -1,0 +1,213 @@
+from __future__ import annotations
+
+import base64
+import fnmatch
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from steelyard.localcloud.page import number_page, token_page
+from steelyard.localcloud.service import Request, action
+from steelyard.localcloud.services.ecs import errors
+from steelyard.localcloud.services.ecs.models import Instance
+from steelyard.localcloud.services.ecs.state import EcsState, read_json_texts
+from steelyard.localcloud.tag import has_tags, read_tags
+from steelyard.localcloud.text import utc_text
+
+T = TypeVar("T")
+_MAX_PAGE = 100
+
+# The filters of DescribeInstances that compare one text, with what they compare it to.
+_FILTERS: dict[str, Callable[[Instance], str]] = {
+    "VpcId": lambda instance: instance.vpc_id,
+    "VSwitchId": lambda instance: instance.vswitch_id,
+    "ZoneId": lambda instance: instance.zone_id,
+    "Status": lambda instance: instance.status,
+    "InstanceType": lambda instance: instance.instance_type,
+    "ImageId": lambda instance: instance.image_id,
+    "KeyPairName": lambda instance: instance.key_pair_name,
+    "InstanceChargeType": lambda instance: instance.charge_type,
+    "ResourceGroupId": lambda instance: instance.resource_group_id,
+}
+
+
+class InstanceActions(EcsState):
+    """What the API tells of instances."""
+
+    @action("DescribeInstances")
+    def describe_instances(self, request: Request) -> dict[str, object]:
+        """List instances by ids, addresses, name, network, state, type, group and tags."""
+        page, head = both_pages(request, self._found(request))
+        return {**head, "Instances": {"Instance": [instance.to_list_answer() for instance in page]}}
+
+    @action("DescribeInstanceStatus")
+    def describe_instance_status(self, request: Request) -> dict[str, object]:
+        """List the states of instances."""
+        ids, zone_id = request.texts("InstanceId"), request.text("ZoneId")
+        found = [
+            instance
+            for instance in self.in_region(request)
+            if (not ids or instance.id in ids) and zone_id in ("", instance.zone_id)
+        ]
+        page, head = number_page(request, found)
+        rows = [{"InstanceId": instance.id, "Status": instance.status} for instance in page]
+        return {**head, "InstanceStatuses": {"InstanceStatus": rows}}
+
+    @action("DescribeInstanceAttribute")
+    def describe_instance_attribute(self, request: Request) -> dict[str, object]:
+        """Give one instance."""
+        return {**self.instance(request).to_answer(), "IoOptimized": "optimized"}
+
+    @action("DescribeUserData")
+    def describe_user_data(self, request: Request) -> dict[str, object]:
+        """Give an instance's user data, in base64."""
+        instance = self.instance(request)
+        return {"InstanceId": instance.id, "RegionId": instance.region_id, "UserData": instance.user_data}
+
+    @action("DescribeDisks")
+    def describe_disks(self, request: Request) -> dict[str, object]:
+        """List disks by ids, instance, type, category and zone."""
+        ids = read_json_texts(request, "DiskIds")
+        wanted = {
+            key: request.text(name)
+            for name, key in (
+                ("InstanceId", "InstanceId"),
+                ("DiskType", "Type"),
+                ("Category", "Category"),
+                ("ZoneId", "ZoneId"),
+                ("Status", "Status"),
+                ("DiskName", "DiskName"),
+            )
+            if request.text(name) not in ("", "all")
+        }
+        found = [
+            disk
+            for instance in self.in_region(request)
+            for disk in instance.to_disk_answers()
+            if (not ids or disk["DiskId"] in ids) and all(disk[key] == want for key, want in wanted.items())
+        ]
+        page, head = both_pages(request, found)
+        return {**head, "Disks": {"Disk": list(page)}}
+
+    @action("DescribeNetworkInterfaces")
+    def describe_network_interfaces(self, request: Request) -> dict[str, object]:
+        """List network interfaces by ids, instance, network and address."""
+        ids, addresses = request.texts("NetworkInterfaceId"), request.texts("PrivateIpAddress")
+        filters: dict[str, Callable[[Instance], str]] = {
+            "InstanceId": lambda instance: instance.id,
+            "VpcId": lambda instance: instance.vpc_id,
+            "VSwitchId": lambda instance: instance.vswitch_id,
+            "PrimaryIpAddress": lambda instance: instance.private_address,
+        }
+        group_id = request.text("SecurityGroupId")
+        found = [
+            instance
+            for instance in self.in_region(request)
+            if (not ids or instance.network_interface_id in ids)
+            and (not addresses or instance.private_address in addresses)
+            and (not group_id or group_id in instance.security_group_ids)
+            and matches(request, instance, filters)
+        ]
+        page, head = both_pages(request, found)
+        owner_id = self.cloud.identity.account_id
+        rows = [instance.to_network_interface_answer(owner_id) for instance in page]
+        return {**head, "NetworkInterfaceSets": {"NetworkInterfaceSet": rows}}
+
+    @action("DescribeInstanceMaintenanceAttributes")
+    def describe_instance_maintenance_attributes(self, request: Request) -> dict[str, object]:
+        """List what maintenance does to instances: the provider's default, since no host is ever maintained."""
+        ids = request.texts("InstanceId")
+        found = [instance for instance in self.in_region(request) if not ids or instance.id in ids]
+        page, head = number_page(request, found)
+        on_maintenance = {
+            "DefaultValue": "AutoRecover",
+            "Value": "AutoRecover",
+            "SupportedValues": {"SupportedValue": ["Stop", "AutoRecover", "AutoRedeploy"]},
+        }
+        rows = [
+            {
+                "InstanceId": instance.id,
+                "NotifyOnMaintenance": False,
+                "ActionOnMaintenance": on_maintenance,
+                "MaintenanceWindows": {"MaintenanceWindow": []},
+            }
+            for instance in page
+        ]
+        return {**head, "MaintenanceAttributes": {"MaintenanceAttribute": rows}}
+
+    @action("DescribeInstanceAttachmentAttributes")
+    def describe_instance_attachment_attributes(self, request: Request) -> dict[str, object]:
+        """List the private pools that instances draw from: none."""
+        page, head = number_page(request, self.named_instances(request))
+        rows = [
+            {
+                "InstanceId": instance.id,
+                "PrivatePoolOptionsId": "",
+                "PrivatePoolOptionsMatchCriteria": "None",
+            }
+            for instance in page
+        ]
+        return {**head, "Instances": {"Instance": rows}}
+
+    @action("GetInstanceConsoleOutput")
+    def get_instance_console_output(self, request: Request) -> dict[str, object]:
+        """Give an instance's newest output, in base64."""
+        instance = self.instance(request)
+        output = base64.b64encode(self.host.console(instance.id)).decode()
+        return {
+            "InstanceId": instance.id,
+            "ConsoleOutput": output,
+            "LastUpdateTime": utc_text(self.cloud.clock()),
+        }
+
+    def in_region(self, request: Request) -> list[Instance]:
+        """Give the instances of the call's region."""
+        return [instance for instance in self.instances.list() if instance.region_id == request.region_id]
+
+    def _found(self, request: Request) -> list[Instance]:
+        ids, addresses = (
+            read_json_texts(request, "InstanceIds"),
+            read_json_texts(request, "PrivateIpAddresses"),
+        )
+        group_id, name, tags = (
+            request.text("SecurityGroupId"),
+            request.text("InstanceName"),
+            read_tags(request),
+        )
+        return [
+            instance
+            for instance in self.in_region(request)
+            if (not ids or instance.id in ids)
+            and (not addresses or instance.private_address in addresses)
+            and (not group_id or group_id in instance.security_group_ids)
+            and (not name or fnmatch.fnmatchcase(instance.name, name))
+            and has_tags(instance.tags, tags)
+            and matches(request, instance, _FILTERS)
+        ]
+
+
+def matches(request: Request, instance: Instance, filters: dict[str, Callable[[Instance], str]]) -> bool:
+    """Tell whether an instance is what each filter that was sent asks for."""
+    return all(request.text(name) in ("", read(instance)) for name, read in filters.items())
+
+
+def both_pages(request: Request, items: Sequence[T]) -> tuple[Sequence[T], dict[str, object]]:
+    """Cut out a page in the style that the call uses: `NextToken` with `MaxResults`, or `PageNumber`.
+
+    Returns:
+        The page's items, and the answer's `TotalCount`, `PageNumber`, `PageSize` and `NextToken`.
+    """
+    if request.text("NextToken") or "MaxResults" in request.params:
+        page, token = token_page(request, items, default=10)
+        return page, {"TotalCount": len(items), "NextToken": token}
+    page, head = number_page(request, items, max_size=_MAX_PAGE)
+    return page, {**head, "NextToken": ""}
+
+
+def refuse_released(instance: Instance) -> None:
+    """Refuse to change an instance that is on its way out.
+
+    Raises:
+        ApiError: `IncorrectInstanceStatus`.
+    """
+    if instance.is_released:
+        raise errors.incorrect_status(instance.status)

@@ -1,0 +1,181 @@
+"""The life of instances: Pending, Starting, Running, Stopping, Stopped, each of them true of a process tree."""
+
+from __future__ import annotations
+
+import base64
+import logging
+import threading
+from collections.abc import Callable, Collection
+from dataclasses import replace
+
+from steelyard.errors import LocalCloudError
+from steelyard.localcloud.cloud import Cloud
+from steelyard.localcloud.hosts.address import AddressInUse
+from steelyard.localcloud.hosts.host import Host, Machine
+from steelyard.localcloud.record import Records
+from steelyard.localcloud.services.ecs.models import (
+    PENDING,
+    RUNNING,
+    STARTING,
+    STOPPED,
+    STOPPING,
+    Instance,
+)
+
+STOP_GRACE_S = 10.0
+CLOUD_STOP_GRACE_S = 3.0
+_JOIN_TIMEOUT_S = 15.0
+
+logger = logging.getLogger(__name__)
+
+
+class InstanceLife:
+    """Moves instances through their states, each move in a thread of its own that waits for the host.
+
+    A move is written before and after the host has done it, in a transaction, and only where the instance still is in
+    the state and at the boot that the move began from.
+
+    Args:
+        cloud: Whose instances they are.
+        host: Where they run.
+        instances: Their records.
+    """
+
+    def __init__(self, cloud: Cloud, host: Host, instances: Records[Instance]) -> None:
+        self._cloud = cloud
+        self._host = host
+        self._instances = instances
+        self._threads: set[threading.Thread] = set()
+        self._lock = threading.Lock()
+        self._is_closing = False
+
+    def launch(self, instance_id: str) -> None:
+        """Boot an instance that is Pending or Starting."""
+        self._spawn(f"boot-{instance_id}", lambda: self._boot(instance_id))
+
+    def shut_down(self, instance_id: str, grace_s: float) -> None:
+        """End an instance that is Stopping."""
+
+        def run() -> None:
+            self._host.shut_down(instance_id, grace_s)
+            self._move(instance_id, {STOPPING}, STOPPED)
+
+        self._spawn(f"stop-{instance_id}", run)
+
+    def reboot(self, instance_id: str, grace_s: float) -> None:
+        """End an instance that is Stopping, and boot it again."""
+
+        def run() -> None:
+            self._host.shut_down(instance_id, grace_s)
+            if self._move(instance_id, {STOPPING}, STARTING):
+                self._boot(instance_id)
+
+        self._spawn(f"reboot-{instance_id}", run)
+
+    def release(self, instance_id: str) -> None:
+        """End an instance at once and remove all that there is of it."""
+
+        def run() -> None:
+            self._host.shut_down(instance_id, 0)
+            with self._cloud.transaction():
+                instance = self._instances.get(instance_id)
+                if instance is None or self._is_closing:
+                    return
+                self._host.discard(instance_id)
+                self._host.release_address(instance.private_address)
+                self._instances.delete(instance_id)
+
+        self._spawn(f"release-{instance_id}", run)
+
+    def resume(self) -> None:
+        """Boot again what ran when the cloud ended, and finish what it was about to end."""
+        with self._cloud.transaction():
+            for instance in self._instances.list():
+                self._resume(instance)
+
+    def close(self) -> None:
+        """End every instance's processes and leave the records as they are."""
+        self._is_closing = True
+        self._host.close(CLOUD_STOP_GRACE_S)
+        with self._lock:
+            threads = list(self._threads)
+        for thread in threads:
+            thread.join(_JOIN_TIMEOUT_S)
+
+    def _resume(self, instance: Instance) -> None:
+        try:
+            self._host.hold_address(instance.private_address)
+        except AddressInUse:
+            logger.error(
+                "%s stays stopped: another local cloud took %s", instance.id, instance.private_address
+            )
+            self._instances.put(replace(instance, status=STOPPED))
+            return
+        if instance.is_released:
+            self._cloud.after_commit(lambda: self.release(instance.id))
+        elif instance.status in (PENDING, STARTING, RUNNING):
+            self._instances.put(replace(instance, status=STARTING))
+            self._cloud.after_commit(lambda: self.launch(instance.id))
+        elif instance.status == STOPPING:
+            self._instances.put(replace(instance, status=STOPPED))
+
+    def _boot(self, instance_id: str) -> None:
+        with self._cloud.transaction():
+            instance = self._instances.get(instance_id)
+            if instance is None or instance.status not in (PENDING, STARTING) or self._is_closing:
+                return
+            instance = replace(instance, status=STARTING, boot_number=instance.boot_number + 1)
+            self._instances.put(instance)
+        boot_number = instance.boot_number
+        machine = Machine(
+            instance_id=instance.id,
+            address=instance.private_address,
+            user_data=base64.b64decode(instance.user_data),
+            metadata_url=self._cloud.metadata_url(instance.id),
+        )
+        try:
+            self._host.hold_address(instance.private_address)
+            self._host.boot(machine, lambda: self._died(instance_id, boot_number))
+        except (LocalCloudError, AddressInUse) as err:
+            logger.error("%s could not be booted: %s", instance_id, err)
+            self._move(instance_id, {STARTING}, STOPPED, boot_number)
+            return
+        self._move(instance_id, {STARTING}, RUNNING, boot_number)
+
+    def _died(self, instance_id: str, boot_number: int) -> None:
+        """Tell that no process of a boot is left, which is news only if nobody asked for it."""
+        if not self._is_closing:
+            self._move(instance_id, {STARTING, RUNNING}, STOPPED, boot_number)
+
+    def _move(
+        self, instance_id: str, origins: Collection[str], status: str, boot_number: int | None = None
+    ) -> bool:
+        if self._is_closing:
+            return False
+        with self._cloud.transaction():
+            instance = self._instances.get(instance_id)
+            if instance is None or instance.status not in origins or instance.is_released:
+                return False
+            if boot_number not in (None, instance.boot_number):
+                return False
+            started_at = self._cloud.clock() if status == RUNNING else instance.started_at
+            self._instances.put(replace(instance, status=status, started_at=started_at))
+        logger.info("%s is %s", instance_id, status)
+        return True
+
+    def _spawn(self, name: str, run: Callable[[], None]) -> None:
+        def run_and_leave() -> None:
+            try:
+                run()
+            except LocalCloudError as err:
+                logger.error("%s: %s", name, err)
+            finally:
+                with self._lock:
+                    self._threads.discard(threading.current_thread())
+
+        thread = threading.Thread(target=run_and_leave, name=name, daemon=True)
+        with self._lock:
+            if self._is_closing:
+                return
+            self._threads.add(thread)
+        thread.start()

@@ -1,0 +1,249 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from steelyard.localcloud.record import Record
+from steelyard.localcloud.services.ecs.image import IMAGES
+from steelyard.localcloud.text import utc_text
+from steelyard.spec.catalogue import INSTANCE_TYPES
+
+PENDING, STARTING, RUNNING, STOPPING, STOPPED = "Pending", "Starting", "Running", "Stopping", "Stopped"
+
+
+def minute_text(unix_time: float) -> str:
+    """Write a time as ECS does in most answers: to the minute, e.g. `2026-11-24T14:00Z`."""
+    return utc_text(unix_time)[:16] + "Z"
+
+
+def tag_rows(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    """Give tags as ECS answers hold them: `TagKey` and `TagValue`."""
+    return [{"TagKey": key, "TagValue": value} for key, value in tags.items()]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Instance(Record):
+    """An instance with its network interface and disks, which are never apart from it here.
+
+    Attributes:
+        boot_number: Counts its boots, so that news of an earlier boot is told apart.
+        is_released: Whether it is on its way to be deleted.
+        user_data: Base64 text, as it came.
+        private_address: As answered: reachable on the host that it runs on.
+        disks: The system disk and then the data disks: `DiskId`, `Type`, `Size` and so on, by the API's names.
+    """
+
+    kind: ClassVar[str] = "instance"
+
+    region_id: str
+    zone_id: str
+    vpc_id: str
+    vswitch_id: str
+    private_address: str
+    network_interface_id: str
+    mac_address: str
+    security_group_ids: tuple[str, ...]
+    name: str
+    host_name: str
+    description: str
+    image_id: str
+    instance_type: str
+    status: str
+    boot_number: int
+    started_at: float
+    is_released: bool
+    user_data: str
+    key_pair_name: str
+    ram_role_name: str
+    http_endpoint: str
+    http_tokens: str
+    http_hop_limit: int
+    charge_type: str
+    spot_strategy: str
+    spot_price_limit: float
+    spot_duration: int
+    spot_interruption_behavior: str
+    internet_charge_type: str
+    internet_max_bandwidth_out: int
+    has_deletion_protection: bool
+    stopped_mode: str
+    resource_group_id: str
+    deployment_set_id: str
+    disks: tuple[Mapping[str, object], ...]
+
+    @property
+    def public_addresses(self) -> list[str]:
+        """The addresses by which it can be reached from outside: on one machine there is no other than its own."""
+        return [self.private_address] if self.internet_max_bandwidth_out > 0 else []
+
+    def to_answer(self) -> dict[str, object]:
+        """Give the fields that DescribeInstances and DescribeInstanceAttribute share."""
+        instance_type = INSTANCE_TYPES[self.instance_type]
+        return {
+            "InstanceId": self.id,
+            "InstanceName": self.name,
+            "Description": self.description,
+            "HostName": self.host_name,
+            "ImageId": self.image_id,
+            "InstanceType": self.instance_type,
+            "RegionId": self.region_id,
+            "ZoneId": self.zone_id,
+            "Status": self.status,
+            "StoppedMode": self.stopped_mode if self.status == STOPPED else "Not-applicable",
+            "Cpu": instance_type.vcpus,
+            "Memory": int(instance_type.memory_gib * 1024),
+            "SerialNumber": self.mac_address.replace(":", ""),
+            "CreationTime": minute_text(self.created_at),
+            "ExpiredTime": "2099-12-31T15:59Z",
+            "InstanceChargeType": self.charge_type,
+            "InstanceNetworkType": "vpc",
+            "InternetChargeType": self.internet_charge_type,
+            "InternetMaxBandwidthIn": self.internet_max_bandwidth_out,
+            "InternetMaxBandwidthOut": self.internet_max_bandwidth_out,
+            "SecurityGroupIds": {"SecurityGroupId": list(self.security_group_ids)},
+            "PublicIpAddress": {"IpAddress": self.public_addresses},
+            "InnerIpAddress": {"IpAddress": []},
+            "OperationLocks": {"LockReason": []},
+            "EnableJumboFrame": False,
+            "ClusterId": "",
+            "VlanId": "",
+            "VpcAttributes": {
+                "VpcId": self.vpc_id,
+                "VSwitchId": self.vswitch_id,
+                "NatIpAddress": "",
+                "PrivateIpAddress": {"IpAddress": [self.private_address]},
+            },
+            "EipAddress": {"AllocationId": "", "IpAddress": "", "InternetChargeType": ""},
+        }
+
+    def to_list_answer(self) -> dict[str, object]:
+        """Give the fields of DescribeInstances."""
+        instance_type = INSTANCE_TYPES[self.instance_type]
+        image = IMAGES[self.image_id]
+        return {
+            **self.to_answer(),
+            "InstanceTypeFamily": family_of(self.instance_type),
+            "GPUAmount": instance_type.num_gpus,
+            "GPUSpec": instance_type.gpu,
+            "OSName": image.os_name,
+            "OSNameEn": image.os_name,
+            "OSType": "linux",
+            "IoOptimized": True,
+            "StartTime": minute_text(self.started_at) if self.started_at else "",
+            "DeletionProtection": self.has_deletion_protection,
+            "DeviceAvailable": True,
+            "KeyPairName": self.key_pair_name,
+            "ResourceGroupId": self.resource_group_id,
+            "DeploymentSetId": self.deployment_set_id,
+            "SpotStrategy": self.spot_strategy,
+            "SpotPriceLimit": self.spot_price_limit,
+            "SpotDuration": self.spot_duration,
+            "SpotInterruptionBehavior": self.spot_interruption_behavior,
+            "CreditSpecification": "",
+            "HpcClusterId": "",
+            "Recyclable": False,
+            "MetadataOptions": {
+                "HttpEndpoint": self.http_endpoint,
+                "HttpTokens": self.http_tokens,
+                "HttpPutResponseHopLimit": self.http_hop_limit,
+            },
+            "CpuOptions": {
+                "CoreCount": max(1, instance_type.vcpus // 2),
+                "ThreadsPerCore": 2,
+                "Numa": "ON",
+            },
+            "NetworkInterfaces": {
+                "NetworkInterface": [
+                    {
+                        "NetworkInterfaceId": self.network_interface_id,
+                        "MacAddress": self.mac_address,
+                        "PrimaryIpAddress": self.private_address,
+                        "Type": "Primary",
+                        "PrivateIpSets": {"PrivateIpSet": [self._private_ip()]},
+                    }
+                ]
+            },
+            "Tags": {"Tag": tag_rows(self.tags)},
+        }
+
+    def to_network_interface_answer(self, owner_id: str) -> dict[str, object]:
+        """Give the fields of DescribeNetworkInterfaces."""
+        return {
+            "NetworkInterfaceId": self.network_interface_id,
+            "NetworkInterfaceName": "",
+            "InstanceId": self.id,
+            "Type": "Primary",
+            "Status": "InUse",
+            "MacAddress": self.mac_address,
+            "PrivateIpAddress": self.private_address,
+            "PrivateIpSets": {"PrivateIpSet": [self._private_ip()]},
+            "SecurityGroupIds": {"SecurityGroupId": list(self.security_group_ids)},
+            "VpcId": self.vpc_id,
+            "VSwitchId": self.vswitch_id,
+            "ZoneId": self.zone_id,
+            "OwnerId": owner_id,
+            "CreationTime": utc_text(self.created_at),
+            "DeleteOnRelease": True,
+            "NetworkInterfaceTrafficMode": "Standard",
+            "ResourceGroupId": self.resource_group_id,
+            "Attachment": {"InstanceId": self.id, "DeviceIndex": 0, "NetworkCardIndex": 0},
+            "Tags": {"Tag": []},
+        }
+
+    def to_disk_answers(self) -> list[dict[str, object]]:
+        """Give its disks as DescribeDisks does."""
+        shared: dict[str, object] = {
+            "InstanceId": self.id,
+            "RegionId": self.region_id,
+            "ZoneId": self.zone_id,
+            "ResourceGroupId": self.resource_group_id,
+            "Status": "In_use",
+            "DiskChargeType": self.charge_type,
+            "CreationTime": utc_text(self.created_at),
+            "AttachedTime": utc_text(self.created_at),
+            "Portable": False,
+            "Attachments": {"Attachment": [{"InstanceId": self.id}]},
+            "Tags": {"Tag": []},
+        }
+        return [{**shared, **disk} for disk in self.disks]
+
+    def _private_ip(self) -> dict[str, object]:
+        return {"PrivateIpAddress": self.private_address, "Primary": True}
+
+
+def family_of(instance_type: str) -> str:
+    """Give an instance type's family, e.g. `ecs.gn7i` of `ecs.gn7i-c8g1.2xlarge`."""
+    return instance_type.rpartition(".")[0].split("-")[0]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecurityGroup(Record):
+    """A security group with its rules: `Permission`s of DescribeSecurityGroupAttribute, by the API's names."""
+
+    kind: ClassVar[str] = "security_group"
+
+    region_id: str
+    vpc_id: str
+    name: str
+    description: str
+    group_type: str
+    inner_access_policy: str
+    resource_group_id: str
+    rules: tuple[Mapping[str, object], ...] = ()
+
+    def to_answer(self, num_instances: int) -> dict[str, object]:
+        """Give the fields of DescribeSecurityGroups."""
+        return {
+            "SecurityGroupId": self.id,
+            "SecurityGroupName": self.name,
+            "Description": self.description,
+            "SecurityGroupType": self.group_type,
+            "VpcId": self.vpc_id,
+            "ResourceGroupId": self.resource_group_id,
+            "CreationTime": utc_text(self.created_at),
+            "EcsCount": num_instances,
+            "RuleCount": len(self.rules),
+            "ServiceManaged": False,
+            "Tags": {"Tag": tag_rows(self.tags)},
+        }

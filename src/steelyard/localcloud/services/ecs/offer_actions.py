@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+from steelyard.localcloud.page import number_page, token_page
+from steelyard.localcloud.service import Request, action
+from steelyard.localcloud.services.ecs import check, errors
+from steelyard.localcloud.services.ecs.image import IMAGES
+from steelyard.localcloud.services.ecs.models import family_of
+from steelyard.localcloud.services.ecs.state import EcsState
+from steelyard.spec.catalogue import INSTANCE_TYPES, REGIONS, InstanceType
+
+_CREATIONS = ("VSwitch", "IoOptimized", "Instance", "DedicatedHost", "Disk")
+_SYSTEM_DISKS = ("cloud_essd", "cloud_auto", "cloud_essd_entry", "cloud_efficiency", "cloud_ssd")
+
+
+class OfferActions(EcsState):
+    """What can be had where: every zone offers every type of the catalogue."""
+
+    @action("DescribeRegions")
+    def describe_regions(self, request: Request) -> dict[str, object]:
+        """List the regions."""
+        rows = [
+            {
+                "RegionId": region_id,
+                "LocalName": region_id,
+                "RegionEndpoint": self.cloud.endpoint,
+                "Status": "available",
+            }
+            for region_id in REGIONS
+        ]
+        return {"Regions": {"Region": rows}}
+
+    @action("DescribeZones")
+    def describe_zones(self, request: Request) -> dict[str, object]:
+        """List the region's zones with what they offer."""
+        types = list(INSTANCE_TYPES)
+        rows = [
+            {
+                "ZoneId": zone_id,
+                "LocalName": zone_id,
+                "ZoneType": "AvailabilityZone",
+                "AvailableInstanceTypes": {"InstanceTypes": types},
+                "AvailableDiskCategories": {"DiskCategories": list(check.DISK_CATEGORIES)},
+                "AvailableResourceCreation": {"ResourceTypes": list(_CREATIONS)},
+                "AvailableVolumeCategories": {"VolumeCategories": []},
+                "AvailableDedicatedHostTypes": {"DedicatedHostType": []},
+                "AvailableResources": {"ResourcesInfo": [_resources(types)]},
+            }
+            for zone_id in REGIONS[request.region_id]
+        ]
+        return {"Zones": {"Zone": rows}}
+
+    @action("DescribeAvailableResource")
+    def describe_available_resource(self, request: Request) -> dict[str, object]:
+        """List what the zones offer of one sort: zones, instance types or disks."""
+        destination = request.text("DestinationResource")
+        values = self._offered(request, destination)
+        zone_id = request.text("ZoneId")
+        if zone_id and zone_id not in REGIONS[request.region_id]:
+            raise errors.zone_not_found()
+        supported = [
+            {"Value": value, "Status": "Available", "StatusCategory": "WithStock"} for value in values
+        ]
+        resource = {"Type": destination, "SupportedResources": {"SupportedResource": supported}}
+        rows = [
+            {
+                "ZoneId": zone,
+                "RegionId": request.region_id,
+                "Status": "Available" if values else "SoldOut",
+                "StatusCategory": "WithStock" if values else "WithoutStock",
+                "AvailableResources": {"AvailableResource": [resource] if values else []},
+            }
+            for zone in REGIONS[request.region_id]
+            if zone_id in ("", zone)
+        ]
+        return {"AvailableZones": {"AvailableZone": rows}}
+
+    @action("DescribeInstanceTypes")
+    def describe_instance_types(self, request: Request) -> dict[str, object]:
+        """List instance types by name, family and number of GPUs."""
+        names = request.texts("InstanceTypes")
+        families = [
+            family
+            for family in (*request.texts("InstanceTypeFamilies"), request.text("InstanceTypeFamily"))
+            if family
+        ]
+        found = [
+            instance_type
+            for instance_type in INSTANCE_TYPES.values()
+            if (not names or instance_type.name in names)
+            and (not families or family_of(instance_type.name) in families)
+            and instance_type.num_gpus >= request.number("MinimumGPUAmount", 0)
+            and request.text("GPUSpec") in ("", instance_type.gpu)
+        ]
+        page, token = token_page(request, found, default=max(1, len(found)))
+        return {"InstanceTypes": {"InstanceType": [_type_row(found) for found in page]}, "NextToken": token}
+
+    @action("DescribeImages")
+    def describe_images(self, request: Request) -> dict[str, object]:
+        """List the public images by id, name, family and system; there are no images of users."""
+        ids = request.texts("ImageId")
+        owners = ("", "system")
+        wanted = {
+            "ImageName": request.text("ImageName"),
+            "ImageFamily": request.text("ImageFamily"),
+            "OSType": request.text("OSType"),
+            "Architecture": request.text("Architecture"),
+        }
+        rows = [image.to_answer() for image in IMAGES.values()]
+        found = [
+            row
+            for row in rows
+            if (not ids or row["ImageId"] in ids)
+            and request.text("ImageOwnerAlias") in owners
+            and all(want in ("", row[name]) for name, want in wanted.items())
+        ]
+        page, head = number_page(request, found, max_size=100)
+        return {**head, "RegionId": request.region_id, "Images": {"Image": list(page)}}
+
+    def _offered(self, request: Request, destination: str) -> list[str]:
+        wanted = request.text("InstanceType")
+        if wanted and wanted not in INSTANCE_TYPES:
+            return []
+        if destination == "InstanceType":
+            return [name for name in INSTANCE_TYPES if wanted in ("", name)]
+        if destination in ("SystemDisk", "DataDisk"):
+            return list(_SYSTEM_DISKS if destination == "SystemDisk" else check.DISK_CATEGORIES)
+        if destination == "Zone":
+            return list(REGIONS[request.region_id])
+        if destination == "Network":
+            return ["vpc"]
+        if destination == "IoOptimized":
+            return ["optimized"]
+        raise errors.value_not_supported("DestinationResource", destination)
+
+
+def _resources(types: list[str]) -> dict[str, object]:
+    return {
+        "IoOptimized": True,
+        "NetworkTypes": {"supportedNetworkCategory": ["vpc"]},
+        "InstanceTypes": {"supportedInstanceType": types},
+        "InstanceTypeFamilies": {
+            "supportedInstanceTypeFamily": list(dict.fromkeys(family_of(name) for name in types))
+        },
+        "InstanceGenerations": {"supportedInstanceGeneration": []},
+        "SystemDiskCategories": {"supportedSystemDiskCategory": list(_SYSTEM_DISKS)},
+        "DataDiskCategories": {"supportedDataDiskCategory": list(check.DISK_CATEGORIES)},
+    }
+
+
+def _type_row(instance_type: InstanceType) -> dict[str, object]:
+    return {
+        "InstanceTypeId": instance_type.name,
+        "InstanceTypeFamily": family_of(instance_type.name),
+        "InstanceFamilyLevel": "EnterpriseLevel",
+        "InstanceCategory": "GPU-Computing-Optimized" if instance_type.num_gpus else "General-purpose",
+        "CpuArchitecture": "X86",
+        "CpuCoreCount": instance_type.vcpus,
+        "MemorySize": float(instance_type.memory_gib),
+        "GPUAmount": instance_type.num_gpus,
+        "GPUSpec": instance_type.gpu,
+        "EniQuantity": 2,
+        "EniPrivateIpAddressQuantity": 10,
+        "LocalStorageCategory": "",
+    }

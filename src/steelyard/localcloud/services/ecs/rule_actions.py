@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from ipaddress import IPv4Network, IPv6Network
+
+from steelyard.localcloud.service import Request, action
+from steelyard.localcloud.services.ecs import errors
+from steelyard.localcloud.services.ecs.models import SecurityGroup
+from steelyard.localcloud.services.ecs.state import EcsState
+from steelyard.localcloud.text import utc_text
+from steelyard.localcloud.wire.error import invalid_parameter, missing_parameter
+
+INGRESS, EGRESS = "ingress", "egress"
+MAX_RULES = 200
+
+_PROTOCOLS = ("TCP", "UDP", "ICMP", "ICMPV6", "GRE", "ALL")
+_PORTS = re.compile(r"(-?\d{1,5})/(-?\d{1,5})")
+_PEERS = {
+    INGRESS: ("SourceCidrIp", "Ipv6SourceCidrIp", "SourceGroupId", "SourcePrefixListId"),
+    EGRESS: ("DestCidrIp", "Ipv6DestCidrIp", "DestGroupId", "DestPrefixListId"),
+}
+_ALL_PEERS = (*_PEERS[INGRESS], *_PEERS[EGRESS])
+# What makes two rules one.
+_IDENTITY = ("Direction", "IpProtocol", "PortRange", "SourcePortRange", "Policy", "Priority", *_ALL_PEERS)
+
+Rule = Mapping[str, object]
+
+
+class RuleActions(EcsState):
+    """The rules of security groups."""
+
+    @action("DescribeSecurityGroupAttribute")
+    def describe_security_group_attribute(self, request: Request) -> dict[str, object]:
+        """Give a security group's rules, of both directions or one; an unknown `NicType` is left aside."""
+        group = self.security_group(request)
+        direction = request.text("Direction") or "all"
+        rules = [rule for rule in group.rules if direction in ("all", rule["Direction"])]
+        return {
+            "SecurityGroupId": group.id,
+            "SecurityGroupName": group.name,
+            "Description": group.description,
+            "VpcId": group.vpc_id,
+            "RegionId": group.region_id,
+            "InnerAccessPolicy": group.inner_access_policy,
+            "Permissions": {"Permission": rules},
+        }
+
+    @action("AuthorizeSecurityGroup")
+    def authorize_security_group(self, request: Request) -> dict[str, object]:
+        """Add ingress rules; one that is there already is fine."""
+        return self._authorize(request, INGRESS)
+
+    @action("AuthorizeSecurityGroupEgress")
+    def authorize_security_group_egress(self, request: Request) -> dict[str, object]:
+        """Add egress rules; one that is there already is fine."""
+        return self._authorize(request, EGRESS)
+
+    @action("RevokeSecurityGroup")
+    def revoke_security_group(self, request: Request) -> dict[str, object]:
+        """Remove ingress rules, by their ids or by what they say; one that is not there is fine."""
+        return self._revoke(request, INGRESS)
+
+    @action("RevokeSecurityGroupEgress")
+    def revoke_security_group_egress(self, request: Request) -> dict[str, object]:
+        """Remove egress rules, by their ids or by what they say; one that is not there is fine."""
+        return self._revoke(request, EGRESS)
+
+    @action("ModifySecurityGroupRule")
+    def modify_security_group_rule(self, request: Request) -> dict[str, object]:
+        """Change an ingress rule."""
+        return self._modify(request, INGRESS)
+
+    @action("ModifySecurityGroupEgressRule")
+    def modify_security_group_egress_rule(self, request: Request) -> dict[str, object]:
+        """Change an egress rule."""
+        return self._modify(request, EGRESS)
+
+    def _authorize(self, request: Request, direction: str) -> dict[str, object]:
+        group = self.security_group(request)
+        rules = list(group.rules)
+        for given in _permissions(request):
+            rule = self._rule(given, direction)
+            if any(_same(rule, other) for other in rules):
+                continue
+            now = utc_text(self.cloud.clock())
+            rules.append({**rule, "SecurityGroupRuleId": self.cloud.new_id("sgr"), "CreateTime": now})
+        if len(rules) > MAX_RULES:
+            raise invalid_parameter("Permissions", len(rules), f"at most {MAX_RULES} rules in a group")
+        self.security_groups.put(replace(group, rules=tuple(rules)))
+        return {}
+
+    def _revoke(self, request: Request, direction: str) -> dict[str, object]:
+        group = self.security_group(request)
+        rule_ids = request.texts("SecurityGroupRuleId")
+        if rule_ids:
+            kept = [rule for rule in group.rules if rule["SecurityGroupRuleId"] not in rule_ids]
+        else:
+            unwanted = [self._rule(given, direction) for given in _permissions(request)]
+            kept = [rule for rule in group.rules if not any(_same(rule, other) for other in unwanted)]
+        self.security_groups.put(replace(group, rules=tuple(kept)))
+        return {}
+
+    def _modify(self, request: Request, direction: str) -> dict[str, object]:
+        group = self.security_group(request)
+        old = _find(group, request, direction)
+        if old is None:
+            raise errors.rule_not_found()
+        given = {**old, **{name: value for name, value in request.params.items() if value is not None}}
+        changed_peer = any(request.params.get(name) for name in _PEERS[direction])
+        if changed_peer:
+            given = {name: value for name, value in given.items() if name not in _ALL_PEERS}
+            given |= {name: request.params[name] for name in _PEERS[direction] if request.params.get(name)}
+        kept = {name: old[name] for name in ("SecurityGroupRuleId", "CreateTime")}
+        new = {**self._rule(given, direction), **kept}
+        rules = tuple(new if rule is old else rule for rule in group.rules)
+        self.security_groups.put(replace(group, rules=rules))
+        return {}
+
+    def _rule(self, given: Mapping[str, object], direction: str) -> dict[str, object]:
+        """Check a rule and give it as the API answers it."""
+        protocol = str(given.get("IpProtocol") or "").upper()
+        if not protocol:
+            raise missing_parameter("IpProtocol")
+        if protocol not in _PROTOCOLS:
+            raise errors.value_not_supported("IpProtocol", protocol)
+        peers = {name: str(given[name]) for name in _PEERS[direction] if given.get(name)}
+        if not peers:
+            raise missing_parameter(_PEERS[direction][0])
+        for name, peer in peers.items():
+            self._check_peer(name, peer)
+        policy = str(given.get("Policy") or "accept").capitalize()
+        if policy not in ("Accept", "Drop"):
+            raise errors.value_not_supported("Policy", policy)
+        priority = str(given.get("Priority") or "1")
+        if not priority.isdecimal() or not 1 <= int(priority) <= 100:
+            raise errors.value_not_supported("Priority", priority)
+        return {
+            "Direction": direction,
+            "IpProtocol": protocol,
+            "PortRange": _port_range(protocol, str(given.get("PortRange") or "")),
+            "SourcePortRange": str(given.get("SourcePortRange") or "-1/-1"),
+            "NicType": "intranet",
+            "Policy": policy,
+            "Priority": priority,
+            "Description": str(given.get("Description") or ""),
+            **dict.fromkeys(_ALL_PEERS, ""),
+            **peers,
+        }
+
+    def _check_peer(self, name: str, peer: str) -> None:
+        if name.endswith("GroupId"):
+            self.security_group_by_id(peer)
+        elif name.endswith("CidrIp"):
+            try:
+                (IPv6Network if name.startswith("Ipv6") else IPv4Network)(peer, strict=False)
+            except ValueError:
+                raise errors.malformed(name) from None
+
+
+def _permissions(request: Request) -> Sequence[Mapping[str, object]]:
+    """Give the rules of a call: in `Permissions`, or one in the parameters themselves."""
+    return request.records("Permissions") or [request.params]
+
+
+def _port_range(protocol: str, text: str) -> str:
+    if protocol not in ("TCP", "UDP"):
+        if text not in ("", "-1/-1"):
+            raise errors.malformed("PortRange")
+        return "-1/-1"
+    if not text:
+        raise missing_parameter("PortRange")
+    match = _PORTS.fullmatch(text)
+    if match is None or not 1 <= int(match[1]) <= int(match[2]) <= 65535:
+        raise errors.malformed("PortRange")
+    return text
+
+
+def _same(rule: Rule, other: Rule) -> bool:
+    return all(rule.get(name) == other.get(name) for name in _IDENTITY)
+
+
+def _find(group: SecurityGroup, request: Request, direction: str) -> Rule | None:
+    """Find the rule that a call names by its id or, as the API's older form does, by protocol, ports and peer."""
+    rule_id = request.text("SecurityGroupRuleId")
+    if rule_id:
+        rules = (rule for rule in group.rules if rule["SecurityGroupRuleId"] == rule_id)
+        return next((rule for rule in rules if rule["Direction"] == direction), None)
+    names = ("IpProtocol", "PortRange", *_PEERS[direction])
+    wanted = {name: request.text(name) for name in names if request.text(name)}
+    wanted["IpProtocol"] = wanted.get("IpProtocol", "").upper()
+    for rule in group.rules:
+        if rule["Direction"] == direction and all(rule.get(name) == want for name, want in wanted.items()):
+            return rule
+    return None

@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
+
+from steelyard.localcloud.cloud import Cloud
+from steelyard.localcloud.hosts.host import Host
+from steelyard.localcloud.hosts.loopback import LoopbackHost
+from steelyard.localcloud.metadata import InstanceMetadata
+from steelyard.localcloud.record import Records
+from steelyard.localcloud.service import Request, Service
+from steelyard.localcloud.services.ecs import errors
+from steelyard.localcloud.services.ecs.life import InstanceLife
+from steelyard.localcloud.services.ecs.models import Instance, SecurityGroup
+from steelyard.localcloud.services.ram.state import RamState
+from steelyard.localcloud.services.vpc.state import VpcState
+from steelyard.localcloud.wire.error import invalid_parameter
+
+
+@runtime_checkable
+class ServerDirectory(Protocol):
+    """A service that sends traffic to instances (slb, ...); it is told before one is released."""
+
+    def forget_server(self, instance_id: str) -> None:
+        """Take an instance out of every server group."""
+
+
+class EcsState(Service):
+    """What the parts of the ECS service share: its records, the host, and what others ask of them."""
+
+    code, version = "ecs", "2014-05-26"
+
+    def __init__(self, cloud: Cloud) -> None:
+        super().__init__(cloud)
+        self.instances = Records(cloud.store, Instance)
+        self.security_groups = Records(cloud.store, SecurityGroup)
+        self.host: Host = LoopbackHost(cloud.data_dir / "instances")
+        self.life = InstanceLife(cloud, self.host, self.instances)
+
+    def start(self) -> None:
+        """Boot again every instance that ran."""
+        self.life.resume()
+
+    def stop(self) -> None:
+        """End every instance's processes; those that ran are booted again at the next start."""
+        self.life.close()
+
+    @property
+    def vpc(self) -> VpcState:
+        """The VPC service."""
+        service = self.cloud.services["vpc"]
+        assert isinstance(service, VpcState)
+        return service
+
+    @property
+    def ram(self) -> RamState:
+        """The RAM service."""
+        service = self.cloud.services["ram"]
+        assert isinstance(service, RamState)
+        return service
+
+    def find_instance(self, instance_id: str) -> Instance | None:
+        """Give an instance that is not being released, or None; other services ask this, too."""
+        instance = self.instances.get(instance_id)
+        return None if instance is None or instance.is_released else instance
+
+    def instance(self, request: Request) -> Instance:
+        """Give the instance that a call names.
+
+        Raises:
+            ApiError: `InvalidInstanceId.NotFound`.
+        """
+        instance = self.instances.get(request.text("InstanceId"))
+        if instance is None:
+            raise errors.instance_not_found()
+        return instance
+
+    def named_instances(self, request: Request, name: str = "InstanceIds") -> list[Instance]:
+        """Give the instances that a call names by a JSON list; an unknown id is left out.
+
+        Raises:
+            ApiError: `InvalidParameter` where the parameter is no list of texts.
+        """
+        ids = read_json_texts(request, name)
+        return [instance for i in ids if (instance := self.instances.get(i)) is not None]
+
+    def security_group(self, request: Request) -> SecurityGroup:
+        """Give the security group that a call names.
+
+        Raises:
+            ApiError: `InvalidSecurityGroupId.NotFound`.
+        """
+        return self.security_group_by_id(request.text("SecurityGroupId"))
+
+    def security_group_by_id(self, group_id: str) -> SecurityGroup:
+        """Give a security group.
+
+        Raises:
+            ApiError: `InvalidSecurityGroupId.NotFound`.
+        """
+        group = self.security_groups.get(group_id)
+        if group is None:
+            raise errors.security_group_not_found()
+        return group
+
+    def groups_in_vpc(self, group_ids: Sequence[str], vpc_id: str) -> tuple[str, ...]:
+        """Check that security groups exist and belong to a VPC, and give their ids without repeats.
+
+        Raises:
+            ApiError: `InvalidSecurityGroupId.NotFound` or `InvalidParameter.Mismatch`.
+        """
+        unique = tuple(dict.fromkeys(group_ids))
+        if any(self.security_group_by_id(group_id).vpc_id != vpc_id for group_id in unique):
+            raise errors.different_vpc()
+        return unique
+
+    def num_instances_of_group(self, group_id: str) -> int:
+        """Count the instances in a security group."""
+        return sum(group_id in instance.security_group_ids for instance in self.instances.list())
+
+    # What the VPC service asks before it deletes something (`NetworkUser`).
+
+    def in_vpc(self, vpc_id: str) -> str | None:
+        """Name what stands directly in a VPC: `SecurityGroup`, or None."""
+        groups = self.security_groups.list()
+        return "SecurityGroup" if any(group.vpc_id == vpc_id for group in groups) else None
+
+    def in_vswitch(self, vswitch_id: str) -> str | None:
+        """Name what stands in a VSwitch: `Instance`, or None."""
+        return "Instance" if self.num_addresses(vswitch_id) else None
+
+    def num_addresses(self, vswitch_id: str) -> int:
+        """Count the addresses of a VSwitch that instances hold."""
+        return sum(instance.vswitch_id == vswitch_id for instance in self.instances.list())
+
+    # What the metadata service asks (`InstanceDirectory`).
+
+    def instance_metadata(self, instance_id: str) -> InstanceMetadata | None:
+        """Give what an instance may know of itself, or None where there is no such instance."""
+        instance = self.instances.get(instance_id)
+        if instance is None:
+            return None
+        return InstanceMetadata(
+            instance_id=instance.id,
+            private_ipv4=instance.private_address,
+            region_id=instance.region_id,
+            zone_id=instance.zone_id,
+            instance_type=instance.instance_type,
+            hostname=instance.host_name,
+            vpc_id=instance.vpc_id,
+            vswitch_id=instance.vswitch_id,
+            image_id=instance.image_id,
+            owner_account_id=self.cloud.identity.account_id,
+            user_data=base64.b64decode(instance.user_data).decode(errors="replace"),
+            ram_role_name=instance.ram_role_name,
+            http_tokens=instance.http_tokens,
+            is_http_enabled=instance.http_endpoint == "enabled",
+        )
+
+
+def read_json_texts(request: Request, name: str) -> list[str]:
+    """Read a parameter that holds a list as JSON text, e.g. `InstanceIds=["i-1"]`; empty where it was not sent.
+
+    Raises:
+        ApiError: `InvalidParameter` where it holds something else.
+    """
+    text = request.text(name)
+    if not text:
+        return []
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = None
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise invalid_parameter(name, text, 'a JSON list of texts, e.g. ["id-1"]')
+    return value

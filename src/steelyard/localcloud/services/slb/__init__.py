@@ -1,0 +1,1 @@
+"""Server Load Balancer, the classic one: load balancers, listeners, server groups, health."""

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+from typing import Any
+
+from steelyard.errors import LocalCloudError
+from steelyard.localcloud.proxy.health import Health
+from steelyard.localcloud.record import Records
+from steelyard.localcloud.service import Request, action
+from steelyard.localcloud.services.slb import errors
+from steelyard.localcloud.services.slb.listener_actions import ListenerActions
+from steelyard.localcloud.services.slb.load_balancer_actions import LoadBalancerActions
+from steelyard.localcloud.services.slb.plan import listener_name, server_name, servers_of
+from steelyard.localcloud.services.slb.server_group_actions import ServerGroupActions
+from steelyard.localcloud.tag import list_tags, set_tags, unset_tags
+from steelyard.spec.catalogue import REGIONS
+
+
+class SlbService(LoadBalancerActions, ListenerActions, ServerGroupActions):
+    """Load balancers, listeners, server groups, health, zones and tags."""
+
+    @action("DescribeHealthStatus")
+    def describe_health_status(self, request: Request) -> dict[str, object]:
+        """Tell the health of every server of every listener, or of one, as HAProxy's checks find it."""
+        balancer = self.load_balancer(request)
+        listeners = self.listeners_of(balancer.id)
+        if request.number("ListenerPort", 0):
+            listeners = [self.any_listener(request)]
+        groups = self.groups_of(balancer.id)
+        try:
+            statuses = self.proxy(balancer.id).statuses()
+        except LocalCloudError as err:
+            raise errors.not_applied(err.message) from err
+        rows = []
+        for listener in listeners:
+            for server, port in servers_of(balancer, listener, groups):
+                status = statuses.get((listener_name(listener), server_name(server, port)))
+                health = status.health if status is not None else Health.UNAVAILABLE
+                rows.append(
+                    {
+                        "ServerId": server["ServerId"],
+                        "ServerIp": self.find_address(str(server["ServerId"])) or "",
+                        "Port": port,
+                        "ListenerPort": listener.port,
+                        "Protocol": listener.protocol,
+                        "ServerHealthStatus": health.value,
+                    }
+                )
+        return {"BackendServers": {"BackendServer": rows}}
+
+    @action("DescribeZones")
+    def describe_zones(self, request: Request) -> dict[str, object]:
+        """List the region's zones, each with those that may back it up."""
+        zones = REGIONS[request.region_id]
+        rows = [
+            {
+                "ZoneId": zone,
+                "LocalName": zone,
+                "SlaveZones": {
+                    "SlaveZone": [{"ZoneId": z, "LocalName": z} for z in zones if z != zone],
+                },
+            }
+            for zone in zones
+        ]
+        return {"Zones": {"Zone": rows}}
+
+    @action("DescribeAvailableResource")
+    def describe_available_resource(self, request: Request) -> dict[str, object]:
+        """List the pairs of zones in which a load balancer can be had."""
+        zones = REGIONS[request.region_id]
+        wanted = request.text("AddressType")
+        kinds = [
+            {"AddressType": kind, "AddressIPVersion": "ipv4"}
+            for kind in ("vpc", "classic_internet")
+            if wanted in ("", kind)
+        ]
+        rows = [
+            {
+                "MasterZoneId": master,
+                "SlaveZoneId": slave,
+                "SupportResources": {"SupportResource": kinds},
+            }
+            for master in zones
+            for slave in zones
+            if slave != master or len(zones) == 1
+        ]
+        return {"AvailableResources": {"AvailableResource": rows}}
+
+    @action("TagResources")
+    def tag_resources(self, request: Request) -> dict[str, object]:
+        """Set tags on load balancers or server groups."""
+        records = self._tagged_records(request)
+        set_tags(request, records, ids_name="ResourceId", not_found=errors.resource_not_found)
+        return {}
+
+    @action("UntagResources")
+    def untag_resources(self, request: Request) -> dict[str, object]:
+        """Remove tags by their keys, or all."""
+        records = self._tagged_records(request)
+        unset_tags(
+            request, records, ids_name="ResourceId", keys_name="TagKey", not_found=errors.resource_not_found
+        )
+        return {}
+
+    @action("ListTagResources")
+    def list_tag_resources(self, request: Request) -> dict[str, object]:
+        """List tags, one entry for each resource and key."""
+        page, token = list_tags(request, self._tagged_records(request), ids_name="ResourceId")
+        resource_type = request.text("ResourceType").lower()
+        entries = [
+            {"ResourceId": record.id, "ResourceType": resource_type, "TagKey": key, "TagValue": value}
+            for record, key, value in page
+        ]
+        return {"TagResources": {"TagResource": entries}, "NextToken": token}
+
+    def _tagged_records(self, request: Request) -> Records[Any]:
+        resource_type = request.text("ResourceType")
+        if resource_type.lower() == "instance":
+            return self.load_balancers
+        if resource_type.lower() == "vservergroup":
+            return self.server_groups
+        raise errors.unknown_resource_type(resource_type)

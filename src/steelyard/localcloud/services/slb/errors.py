@@ -1,0 +1,108 @@
+"""Codes, texts and statuses of the SLB API (help pages of its actions, and what the Terraform provider looks for).
+
+The API answers much with `InvalidParameter` and a text that tells more; where only the text is known, the status is 404
+for what is not there and 400 else.
+"""
+
+from __future__ import annotations
+
+from steelyard.localcloud.wire.error import ApiError
+
+
+def load_balancer_not_found() -> ApiError:
+    """Tell that there is no such load balancer."""
+    return ApiError("InvalidLoadBalancerId.NotFound", "The specified LoadBalancerId does not exist.", 404)
+
+
+def server_group_not_found() -> ApiError:
+    """Tell that there is no such server group."""
+    return ApiError("InvalidParameter", "The specified VServerGroupId does not exist.", 404)
+
+
+def listener_not_found() -> ApiError:
+    """Tell that there is no such listener."""
+    return ApiError("InvalidParameter", "The specified resource does not exist.", 404)
+
+
+def vswitch_not_found() -> ApiError:
+    """Tell that there is no such VSwitch."""
+    return ApiError("InvalidVSwitchId.NotFound", "The specified VSwitchId does not exist.", 404)
+
+
+def zone_not_found() -> ApiError:
+    """Tell that the region has no such zone."""
+    return ApiError("InvalidZoneId.NotFound", "The specified ZoneId does not exist.", 404)
+
+
+def server_not_found(server_id: str) -> ApiError:
+    """Tell that there is no such instance."""
+    return ApiError("InvalidServerId.NotFound", f"The specified ServerId does not exist: {server_id}.", 404)
+
+
+def server_not_running(server_id: str, status: str) -> ApiError:
+    """Tell that only a running instance can be added."""
+    return ApiError(
+        "InvalidParameter", f"The backend server {server_id} is {status}: only running servers can be added."
+    )
+
+
+def listener_exists(port: int) -> ApiError:
+    """Tell that a port has a listener."""
+    return ApiError("ListenerAlreadyExists", f"There is already a listener bound to the port {port}.")
+
+
+def server_group_in_use() -> ApiError:
+    """Tell that a listener still sends its traffic to a server group."""
+    return ApiError("RspoolVipExist", "There is a listener associated with the specified VServerGroup.")
+
+
+def delete_protected() -> ApiError:
+    """Tell that a load balancer is protected from being deleted."""
+    return ApiError(
+        "OperationDenied.DeleteProtectionIsOn",
+        "The loadbalancer can't be deleted due to DeleteProtection is enabled.",
+    )
+
+
+def no_longer_sold(what: str) -> ApiError:
+    """Tell that a sort of load balancer cannot be bought any more."""
+    return ApiError(
+        "InvalidParameter",
+        f"{what} CLB instances are no longer available: set InstanceChargeType to PayByCLCU, without a spec.",
+    )
+
+
+def address_not_available(address: str) -> ApiError:
+    """Tell that an address is taken or outside the VSwitch."""
+    return ApiError("InvalidParameter", f"The specified Address is not available: {address}.")
+
+
+def addresses_exhausted() -> ApiError:
+    """Tell that a VSwitch has no free address."""
+    return ApiError("VswitchIpNotEnough", "The specified vSwitch has not enough IP addresses.")
+
+
+def not_served(what: str) -> ApiError:
+    """Tell, loudly, that the local cloud cannot do what the real one does."""
+    return ApiError("UnsupportedOperation", f"The local cloud does not serve {what}.")
+
+
+def not_applied(reason: str) -> ApiError:
+    """Tell that HAProxy did not take a change."""
+    return ApiError(
+        "InternalError", f"The load balancer could not be brought to what was asked for: {reason}", 500
+    )
+
+
+def unknown_resource_type(resource_type: str) -> ApiError:
+    """Tell that tags cannot be set on such things."""
+    return ApiError(
+        "InvalidResourceType.NotFound", f"The ResourceType provided does not exist: {resource_type!r}.", 404
+    )
+
+
+def resource_not_found(resource_id: str) -> ApiError:
+    """Tell that what is to be tagged is not there."""
+    return ApiError(
+        "InvalidResourceId.NotFound", f"The specified ResourceIds are not found: {resource_id!r}.", 404
+    )

@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+from steelyard.localcloud.service import Request, action
+from steelyard.localcloud.services.slb import errors
+from steelyard.localcloud.services.slb.models import Listener, listener_id
+from steelyard.localcloud.services.slb.setting import read_settings
+from steelyard.localcloud.services.slb.state import SlbState
+from steelyard.localcloud.wire.error import invalid_parameter, missing_parameter
+
+# What the schema calls required and the API does not, by its parameter descriptions.
+_OPTIONAL_HTTP = ("Cookie", "CookieTimeout", "StickySessionType", "AclId", "HealthCheck")
+_OPTIONAL_TCP = ("Bandwidth", "ConnectionDrainTimeout")
+
+
+class ListenerActions(SlbState):
+    """Listeners: HTTP and TCP; a listener is made stopped and serves from its start on."""
+
+    @action("CreateLoadBalancerHTTPListener", optional=_OPTIONAL_HTTP)
+    def create_http_listener(self, request: Request) -> dict[str, object]:
+        """Create an HTTP listener."""
+        return self._create(request, "http")
+
+    @action("CreateLoadBalancerTCPListener", optional=_OPTIONAL_TCP)
+    def create_tcp_listener(self, request: Request) -> dict[str, object]:
+        """Create a TCP listener."""
+        return self._create(request, "tcp")
+
+    @action("SetLoadBalancerHTTPListenerAttribute", optional=_OPTIONAL_HTTP)
+    def set_http_listener_attribute(self, request: Request) -> dict[str, object]:
+        """Change an HTTP listener without losing a request."""
+        return self._set(request, "http")
+
+    @action("SetLoadBalancerTCPListenerAttribute", optional=_OPTIONAL_TCP)
+    def set_tcp_listener_attribute(self, request: Request) -> dict[str, object]:
+        """Change a TCP listener without losing a connection."""
+        return self._set(request, "tcp")
+
+    @action("DescribeLoadBalancerHTTPListenerAttribute")
+    def describe_http_listener_attribute(self, request: Request) -> dict[str, object]:
+        """Give one HTTP listener."""
+        return self.listener(request, "http").to_answer()
+
+    @action("DescribeLoadBalancerTCPListenerAttribute")
+    def describe_tcp_listener_attribute(self, request: Request) -> dict[str, object]:
+        """Give one TCP listener."""
+        return self.listener(request, "tcp").to_answer()
+
+    @action("CreateLoadBalancerUDPListener")
+    def create_udp_listener(self, request: Request) -> dict[str, object]:
+        """Refuse: HAProxy balances no UDP."""
+        raise errors.not_served("UDP listeners")
+
+    @action("CreateLoadBalancerHTTPSListener")
+    def create_https_listener(self, request: Request) -> dict[str, object]:
+        """Refuse: there are no certificates here."""
+        raise errors.not_served("HTTPS listeners")
+
+    @action("StartLoadBalancerListener", optional=("ListenerProtocol",))
+    def start_listener(self, request: Request) -> dict[str, object]:
+        """Let a listener serve; it does so when the answer comes."""
+        return self._switch(request, is_running=True)
+
+    @action("StopLoadBalancerListener", optional=("ListenerProtocol",))
+    def stop_listener(self, request: Request) -> dict[str, object]:
+        """Let a listener serve no more."""
+        return self._switch(request, is_running=False)
+
+    @action("DeleteLoadBalancerListener", optional=("ListenerProtocol",))
+    def delete_listener(self, request: Request) -> dict[str, object]:
+        """Delete a listener."""
+        listener = self.any_listener(request)
+        self.listeners.delete(listener.id)
+        self.apply(request, listener.load_balancer_id)
+        return {}
+
+    def listener(self, request: Request, protocol: str) -> Listener:
+        """Give the listener of a protocol that a call names.
+
+        Raises:
+            ApiError: `InvalidLoadBalancerId.NotFound`, or `InvalidParameter` with status 404.
+        """
+        balancer = self.load_balancer(request)
+        listener = self.listeners.get(listener_id(balancer.id, protocol, request.number("ListenerPort", 0)))
+        if listener is None:
+            raise errors.listener_not_found()
+        return listener
+
+    def any_listener(self, request: Request) -> Listener:
+        """Give the listener that a call names by its port and, if it likes, its protocol.
+
+        Raises:
+            ApiError: `InvalidLoadBalancerId.NotFound`, or `InvalidParameter` with status 404.
+        """
+        balancer, port = self.load_balancer(request), request.number("ListenerPort", 0)
+        protocol = request.text("ListenerProtocol").lower()
+        for listener in self.listeners_of(balancer.id):
+            if listener.port == port and protocol in ("", listener.protocol):
+                return listener
+        raise errors.listener_not_found()
+
+    def _create(self, request: Request, protocol: str) -> dict[str, object]:
+        balancer, port = self.load_balancer(request), request.number("ListenerPort", 0)
+        if not 1 <= port <= 65535:
+            raise invalid_parameter("ListenerPort", port, "from 1 to 65535")
+        if any(listener.port == port for listener in self.listeners_of(balancer.id)):
+            raise errors.listener_exists(port)
+        settings = read_settings(request, protocol)
+        self._check_group(balancer.id, str(settings["VServerGroupId"]))
+        if not settings["VServerGroupId"] and not settings["BackendServerPort"]:
+            raise missing_parameter("BackendServerPort")
+        self.listeners.put(
+            Listener(
+                id=listener_id(balancer.id, protocol, port),
+                created_at=self.cloud.clock(),
+                load_balancer_id=balancer.id,
+                protocol=protocol,
+                port=port,
+                is_running=False,
+                settings=settings,
+            )
+        )
+        return {}
+
+    def _set(self, request: Request, protocol: str) -> dict[str, object]:
+        listener = self.listener(request, protocol)
+        settings = read_settings(request, protocol, listener.settings)
+        self._check_group(listener.load_balancer_id, str(settings["VServerGroupId"]))
+        self.listeners.put(replace(listener, settings=settings))
+        self.apply(request, listener.load_balancer_id)
+        return {}
+
+    def _switch(self, request: Request, *, is_running: bool) -> dict[str, object]:
+        listener = self.any_listener(request)
+        self.listeners.put(replace(listener, is_running=is_running))
+        self.apply(request, listener.load_balancer_id)
+        return {}
+
+    def _check_group(self, load_balancer_id: str, group_id: str) -> None:
+        if group_id and group_id not in self.groups_of(load_balancer_id):
+            raise errors.server_group_not_found()
