@@ -218,6 +218,7 @@ class Stack:
             error = err
             raise
         finally:
+            self._file.sync()
             self.last_result = Result(
                 steps=run.reporter.steps,
                 outputs=_outputs(outputs, show_secrets=False),

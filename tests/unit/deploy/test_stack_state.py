@@ -87,12 +87,13 @@ def test_a_write_that_breaks_off_leaves_the_old_state(
 ) -> None:
     save(file, State(outputs={"id": "old"}))
 
-    def full_disk(descriptor: int) -> None:
+    def full_disk(descriptor: int, data: bytes) -> int:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("os.fsync", full_disk)
-    with pytest.raises(OSError, match="No space"):
-        save(file, State(outputs={"id": "new"}))
+    with monkeypatch.context() as patch:
+        patch.setattr("os.write", full_disk)
+        with pytest.raises(OSError, match="No space"):
+            save(file, State(outputs={"id": "new"}))
     assert file.load().outputs == {"id": "old"}
 
 
