@@ -207,7 +207,6 @@ class Node:
             shares_machine=identity.shares_machine,
         )
         bridge = BridgeConfig(
-            node_id=identity.node_id,
             ray=ray,
             data_dir=str(config.data_dir / "jobs"),
         )

@@ -19,7 +19,7 @@ from typing import Any
 
 from steelyard.errors import NodeError, SteelyardError
 from steelyard.node.frame import pack_frame, read_frame, read_frame_now
-from steelyard.node.ray_cluster import NAMESPACE, QUEUE_NAME, RayConfig, start_ray
+from steelyard.node.ray_cluster import NAMESPACE, QUEUE_NAME, RayConfig, is_head_replaced, start_ray
 
 logger = logging.getLogger(__name__)
 
@@ -33,12 +33,10 @@ class BridgeConfig:
     """What the gateway's process tells this one to start.
 
     Attributes:
-        node_id: This node's instance id.
         ray: This node's part of Ray.
         data_dir: Where the head keeps jobs.
     """
 
-    node_id: str
     ray: RayConfig
     data_dir: str
 
@@ -105,12 +103,9 @@ class Bridge:
             self._writer.close()
 
     def close(self) -> None:
-        """Leave Ray and end its daemons."""
-        import ray
-
-        ray.shutdown()
+        """End Ray's daemons."""
         if self._node is not None:
-            self._node.kill_all_processes(check_alive=False, allow_graceful=True, wait=True)
+            self._node.kill_all_processes(check_alive=False, allow_graceful=True)
 
     def _make_queue(self) -> Any:
         import ray
@@ -150,6 +145,8 @@ class Bridge:
             if state != last:
                 await self._post({"state": state[0], "detail": state[1]})
                 last = state
+            if state[0] != "ready" and await asyncio.to_thread(is_head_replaced, self._node):
+                raise NodeError("the head was started anew; Ray on this node joins it again")
             await asyncio.sleep(_PING_PAUSE_S)
 
     async def _look(self) -> tuple[str, str]:
@@ -157,7 +154,7 @@ class Bridge:
 
         self._check_daemons()
         try:
-            await asyncio.wait_for(self._ask("ping", {"node_id": self._config.node_id}), _PING_TIMEOUT_S)
+            await asyncio.wait_for(self._ask("ping", {"ray_node_id": self._node.node_id}), _PING_TIMEOUT_S)
         except TimeoutError:
             return "unhealthy", f"the job queue on the head did not answer within {_PING_TIMEOUT_S:.0f} s"
         except ray.exceptions.RayError as error:
@@ -229,4 +226,6 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    exit_code = main()
+    logging.shutdown()
+    os._exit(exit_code)  # Ray's own farewell waits for seconds on a head that is gone

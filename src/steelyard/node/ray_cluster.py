@@ -104,7 +104,8 @@ def ray_environment(*, token_file: Path, shim: Path | None, address: str) -> dic
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN_PATH": str(token_file),
         "RAY_USAGE_STATS_ENABLED": "0",
-        "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+        "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # a worker without a share of Ray's GPUs sees them all the same
+        "RAY_prestart_worker_first_driver": "0",  # the agent and the queue are all that runs here
         "RAY_gcs_rpc_server_reconnect_timeout_s": "20",  # a worker gives a dead head up, and waits for a new one
     }
     if shim is not None:
@@ -156,6 +157,25 @@ def start_ray(config: RayConfig, report: Callable[[str], None]) -> Any:
             f"Ray did not start on {config.address}: {error}",
             hint=f"see {config.temp_dir}/session_latest/logs",
         ) from error
+
+
+def is_head_replaced(node: Any) -> bool:
+    """Tell whether another head has taken the place of the one that a node joined; False where none answers.
+
+    A raylet finds that out by itself only after half a minute.
+
+    Args:
+        node: What `start_ray` returned.
+    """
+    from ray import _raylet
+    from ray.exceptions import RpcError
+
+    raylet: Any = _raylet
+    try:
+        cluster_id = raylet.GcsClient(address=node.gcs_address).cluster_id
+    except (RpcError, OSError, RuntimeError):
+        return False
+    return bool(cluster_id != node.cluster_id)
 
 
 def _wait_for_head(gcs_address: str) -> None:

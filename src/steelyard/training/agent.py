@@ -19,6 +19,7 @@ from pathlib import Path
 import psutil
 
 from steelyard import settings
+from steelyard.errors import TrainingError
 from steelyard.training.package import unpack
 from steelyard.training.worker import WorkerProcess, WorkerReport
 
@@ -104,8 +105,15 @@ class WorkerAgent:
         self._workers[spec.run_id] = worker
 
     async def read(self, run_id: str, max_wait_s: float) -> WorkerReport:
-        """Return what a job's worker has written; after its end it is forgotten."""
-        report = await self._workers[run_id].report(max_wait_s)
+        """Return what a job's worker has written; after its end it is forgotten.
+
+        Raises:
+            TrainingError: There is no such worker: it ended with an agent that this one took the place of.
+        """
+        worker = self._workers.get(run_id)
+        if worker is None:
+            raise TrainingError("the agent was started again, which ended the worker")
+        report = await worker.report(max_wait_s)
         if report.exit_code is not None:
             del self._workers[run_id]
         return report

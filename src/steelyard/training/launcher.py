@@ -111,7 +111,7 @@ class AgentPool:
 
         strategy = NodeAffinitySchedulingStrategy(placement.ray_node_id, soft=False)
         actor = ray.remote(WorkerAgent).options(
-            num_cpus=0, max_restarts=0, max_concurrency=64, scheduling_strategy=strategy
+            num_cpus=0, max_restarts=-1, max_concurrency=64, scheduling_strategy=strategy
         )
         return actor.remote(placement.private_ip)
 
@@ -246,9 +246,7 @@ class WorkerGroup:
         placement = self._launch.placements[rank]
         if isinstance(error, ray.exceptions.RayTaskError):
             cause = getattr(error, "cause", error)
-            return _Ending(
-                rank=rank, exit_code=None, reason=f"{_named(rank, placement)} did not start: {cause}"
-            )
+            return _Ending(rank=rank, exit_code=None, reason=f"{_named(rank, placement)}: {cause}")
         self._pool.forget(placement)
         first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         return _Ending(rank=rank, exit_code=None, reason=f"{_named(rank, placement)} was lost: {first_line}")

@@ -105,8 +105,8 @@ def test_a_job_whose_nodes_stay_away_fails_after_a_while(bench: Callable[..., An
 def test_a_node_is_made_ready_the_first_time_its_gateway_calls(bench: Callable[..., Any]) -> None:
     async def story() -> None:
         async with bench(num_nodes=2) as it:
-            for node_id in ("i-0", "i-1", "i-0", "i-unknown"):
-                await it.service.ping(node_id)
+            for ray_node_id in ("ray-0", "ray-1", "ray-0", "ray-unknown"):
+                await it.service.ping(ray_node_id)
             assert it.cluster.prepared == ["i-0", "i-1"]
 
     asyncio.run(story())

@@ -32,6 +32,7 @@ def create_server(app: ASGIApp, *, grace_s: int) -> GatewayServer:
         ws="none",
         lifespan="off",
         log_config=None,
+        log_level="warning",
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=grace_s,

@@ -129,13 +129,13 @@ class JobService:
             status = getattr(error, "status", 0) or 422
             return {"error": {"message": error.message, "hint": error.hint, "status": status}}
 
-    async def ping(self, node_id: str) -> None:
+    async def ping(self, ray_node_id: str) -> None:
         """Show that the service answers a node's gateway, and have that node ready for jobs."""
-        if node_id in self._prepared:
+        if ray_node_id in self._prepared:
             return
         for node in await self._nodes():
-            if node.node_id == node_id and node.is_alive:
-                self._prepared.add(node_id)
+            if node.ray_node_id == ray_node_id and node.is_alive:
+                self._prepared.add(ray_node_id)
                 self._cluster.prepare(node)
                 self._wake.set()
 
@@ -188,7 +188,6 @@ class JobService:
         self._draining |= {
             node.ray_node_id for node in await self._cluster.nodes() if node.node_id == node_id
         }
-        self._prepared.discard(node_id)
         job_ids = [record.id for record in self._queue.running_on(node_id)]
         for job_id in job_ids:
             self._stop(job_id, JobState.FAILED, f"node {node_id} was stopped while the job ran on it")
