@@ -106,7 +106,7 @@ class Balancer:
             exchange=Exchange(self.rank, self.world_size, self._team.group),
             cursor=Cursor(seed=seed),
             accelerator=accelerator,
-            on_done=self._journal.record,
+            on_done=self._journal.record if self.rank == 0 else lambda outcome: None,
             clock=clock,
         )
         self._num_samples: int | None = None
@@ -141,7 +141,8 @@ class Balancer:
 
         Args:
             model: The model, on its device. A plain module is wrapped in `DistributedDataParallel` where
-                there are other workers; a wrapped one is taken as it is.
+                there are other workers; a wrapped one is taken as it is. Where shares may differ the
+                wrapping leaves buffers alone after the start, unless ``broadcast_buffers`` is given.
             optimizer: The optimizer of its parameters; its step ends the step.
             **ddp_options: Options of `DistributedDataParallel` for the wrapping.
 
@@ -154,6 +155,9 @@ class Balancer:
         is_unequal = self.world_size > 1 and not self._policy.is_equal
         refuse_inexact(model, has_unequal_shares=is_unequal)
         if self.world_size > 1 and not isinstance(model, DistributedDataParallel):
+            if is_unequal:
+                # Sending them at each forward pass would make every worker wait for rank 0 in what is measured.
+                ddp_options.setdefault("broadcast_buffers", False)
             model = DistributedDataParallel(model, **ddp_options)
         self._follow(model, optimizer)
         return model
@@ -294,9 +298,10 @@ class Balancer:
         self._leave(is_orderly=kind is None)
 
     def _first_plan(self) -> SharePlan:
-        return SharePlan(
-            self._policy.plan(self.global_batch, split_equally(self.global_batch, self.world_size))
-        )
+        equal = split_equally(self.global_batch, self.world_size)
+        plan = SharePlan(equal)
+        plan.adopt(self._policy.plan(self.global_batch, equal), sent_in=-2)
+        return plan
 
     def _follow(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
         cycle = self._cycle

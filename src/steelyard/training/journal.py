@@ -10,12 +10,15 @@ from steelyard.training.event import EventLog
 
 logger = logging.getLogger(__name__)
 
+_NUM_LATE_TO_WARN = 3
+"""Late steps that are a pace not held; fewer are a machine that was busy for a moment."""
+
 
 class StepJournal:
-    """Writes one ``step`` event per step, and one ``warning`` where an imitated pace was not held.
+    """Writes one ``step`` event per step, and one ``warning`` where an imitated pace is not held.
 
     Args:
-        events: Where to write; a log without a file on every rank but 0.
+        events: Where to write.
         node_ids: Node of each worker, in rank order.
         policy_name: How the global batch is shared out.
         is_imitated: Whether any worker's accelerator is imitated.
@@ -28,7 +31,8 @@ class StepJournal:
         self._node_ids = node_ids
         self._policy_name = policy_name
         self._is_imitated = is_imitated
-        self._has_warned = False
+        self._num_steps = 0
+        self._num_late = 0
         self.total_steps: int | None = None
         """Steps that the training will make, where it is known."""
 
@@ -40,8 +44,11 @@ class StepJournal:
         the node could reach. ``time`` is when the step ended.
         """
         is_pace_held = all(report.is_pace_held for report in outcome.reports)
-        if not is_pace_held and not self._has_warned:
-            self._warn_of_pace(outcome)
+        self._num_steps += 1
+        if not is_pace_held and self._num_steps > 1:  # the first step also pays for what is done once
+            self._num_late += 1
+            if self._num_late == _NUM_LATE_TO_WARN:
+                self._warn_of_pace(outcome)
         members = zip(self._node_ids, outcome.window.shares, outcome.reports, strict=True)
         nodes = [
             {
@@ -68,12 +75,11 @@ class StepJournal:
         )
 
     def _warn_of_pace(self, outcome: StepOutcome) -> None:
-        self._has_warned = True
         members = zip(self._node_ids, outcome.reports, strict=True)
         late = [node_id for node_id, report in members if not report.is_pace_held]
         message = (
-            f"the imitated accelerator of {', '.join(late)} did not hold its pace in step"
-            f" {outcome.window.step + 1}: the real computing took longer than the imitated"
+            f"the imitated accelerator of {', '.join(late)} did not hold its pace in {self._num_late} of"
+            f" {self._num_steps} steps: the real computing took longer than the imitated"
         )
         logger.warning(message)
         self._events.write("warning", step=outcome.window.step + 1, name="pace_not_held", message=message)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 
 from steelyard.balance import Shares
+from steelyard.errors import TrainingError
 
 
 class SharePlan:
@@ -40,7 +41,16 @@ class SharePlan:
         Args:
             shares: The new shares; nothing changes where they are the newest already.
             sent_in: Number of the step in which they were sent.
+
+        Raises:
+            TrainingError: If they are no shares of the same global batch.
         """
+        if len(shares) != len(self.newest) or sum(shares) != sum(self.newest) or min(shares) < 0:
+            raise TrainingError(
+                f"the policy planned {shares}, which does not share out {sum(self.newest)} samples over"
+                f" {len(self.newest)} workers",
+                "let Policy.plan return one share of 0 or more for each worker that sum to the global batch",
+            )
         while len(self._turns) > 1 and self._turns[1][0] <= sent_in + 1:
             self._turns.popleft()
         if shares != self.newest:

@@ -168,12 +168,21 @@ def test_an_imitated_step_takes_its_time_and_says_so(tmp_path: Path) -> None:
 def test_a_pace_that_real_computing_cannot_hold_is_warned_of(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
     run = Run(environment=WorkerEnvironment(events_path=path, imitated_speed=1e6))
-    run.train(num_steps=2)
+    run.train(num_steps=8)
     run.balancer.close()
     events = read_events(path)
     warnings = [event for event in events if event["kind"] == "warning"]
     assert [event["name"] for event in warnings] == ["pace_not_held"]
+    assert "rank-0 did not hold its pace in 3 of 4 steps" in warnings[0]["message"]
     assert not any(event["is_pace_held"] for event in events if event["kind"] == "step")
+
+
+def test_the_slow_first_step_of_an_imitated_run_is_no_warning(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    run = Run(environment=WorkerEnvironment(events_path=path, imitated_speed=1.0))
+    run.train(num_steps=3)
+    run.balancer.close()
+    assert {event["kind"] for event in read_events(path)} == {"step"}
 
 
 def test_without_an_events_path_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
+from steelyard.balance import Shares
+from steelyard.errors import TrainingError
 from steelyard.training.plan import SharePlan
 
 
@@ -33,6 +37,12 @@ def test_the_same_plan_again_is_no_change() -> None:
     plan = SharePlan((8, 8))
     plan.adopt((8, 8), sent_in=0)
     assert plan.num_changes == 0
+
+
+@pytest.mark.parametrize("shares", [(9, 8), (8, 4, 4), (20, -4)])
+def test_what_does_not_share_out_the_same_batch_is_refused(shares: Shares) -> None:
+    with pytest.raises(TrainingError, match="does not share out 16 samples over 2 workers"):
+        SharePlan((8, 8)).adopt(shares, sent_in=0)
 
 
 def test_an_early_and_a_late_reader_cut_the_same_windows() -> None:
