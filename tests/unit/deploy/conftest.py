@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,10 +9,8 @@ from fake_cloud import FakeCloud
 from steelyard.deploy import AlicloudProvider, Stack
 from steelyard.deploy.report import Result
 
-with warnings.catch_warnings():
-    # The SDK warns of its own deprecated classes as it is imported, module by module.
-    warnings.simplefilter("ignore", DeprecationWarning)
-    AlicloudProvider(endpoint="", access_key_id="", access_key_secret="", region_id="").preload()
+# The SDK is imported module by module, and its loader must not be met by several threads first.
+AlicloudProvider(endpoint="", access_key_id="", access_key_secret="", region_id="").preload()
 
 
 @pytest.fixture

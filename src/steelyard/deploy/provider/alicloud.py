@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import importlib
-import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 
@@ -92,14 +91,11 @@ class AlicloudProvider:
 
     def preload(self) -> None:
         """Import the SDK's modules that this provider serves, on the thread that calls."""
-        with warnings.catch_warnings():
-            # The SDK warns of its own deprecated classes while it is imported.
-            warnings.simplefilter("ignore", DeprecationWarning)
-            package = importlib.import_module("pulumi_alicloud")
-            for token in RESOURCE_TYPES:
-                # A lazy module is loaded when something in it is asked for, and not before.
-                _, place, name = token.split(":")
-                getattr(getattr(package, place.split("/")[0]), name)
+        package = importlib.import_module("pulumi_alicloud")
+        for token in RESOURCE_TYPES:
+            # A lazy module is loaded when something in it is asked for, and not before.
+            _, place, name = token.split(":")
+            getattr(getattr(package, place.split("/")[0]), name)
 
     def configured(self, config: Values) -> AlicloudProvider:
         """Return the provider for the region of an explicit provider."""
