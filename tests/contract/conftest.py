@@ -4,10 +4,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from alibabacloud_ecs20140526 import models as ecs_models
+from alibabacloud_ecs20140526.client import Client as EcsClient
 from alibabacloud_ram20150501.client import Client as RamClient
+from alibabacloud_slb20140515.client import Client as SlbClient
 from alibabacloud_sts20150401.client import Client as StsClient
 from alibabacloud_vpc20160428 import models as vpc_models
 from alibabacloud_vpc20160428.client import Client as VpcClient
+from contract_fleet import Fleet
 from contract_sdk import sdk_config, wait_for
 
 from steelyard.localcloud import daemon
@@ -27,6 +31,16 @@ def local_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CloudInfo]
 @pytest.fixture
 def vpc_client(local_cloud: CloudInfo) -> VpcClient:
     return VpcClient(sdk_config(local_cloud))
+
+
+@pytest.fixture
+def ecs_client(local_cloud: CloudInfo) -> EcsClient:
+    return EcsClient(sdk_config(local_cloud))
+
+
+@pytest.fixture
+def slb_client(local_cloud: CloudInfo) -> SlbClient:
+    return SlbClient(sdk_config(local_cloud))
 
 
 @pytest.fixture
@@ -89,3 +103,27 @@ def make_vswitch(vpc_client: VpcClient) -> Callable[..., str]:
         return vswitch_id
 
     return make
+
+
+@pytest.fixture
+def fleet(
+    ecs_client: EcsClient,
+    slb_client: SlbClient,
+    make_vpc: Callable[..., str],
+    make_vswitch: Callable[..., str],
+) -> Iterator[Fleet]:
+    """Make a network with a security group, and clear away what the test made in it."""
+    vpc_id = make_vpc("10.77.0.0/16")
+    vswitch_id = make_vswitch(vpc_id, "10.77.0.0/24")
+    group_id = ecs_client.create_security_group(
+        ecs_models.CreateSecurityGroupRequest(region_id="cn-hangzhou", vpc_id=vpc_id)
+    ).body.security_group_id
+    fleet = Fleet(
+        ecs_client=ecs_client,
+        slb_client=slb_client,
+        vpc_id=vpc_id,
+        vswitch_id=vswitch_id,
+        group_id=group_id,
+    )
+    yield fleet
+    fleet.clear()

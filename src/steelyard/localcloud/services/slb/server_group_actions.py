@@ -122,21 +122,24 @@ class ServerGroupActions(SlbState):
         """Add running instances to a load balancer's default servers; one that is there takes the new weight."""
         balancer = self.load_balancer(request)
         added = self._default_reader.read_new(request)
-        return self._put_default(request, balancer.id, backend.merged(balancer.servers, added))
+        servers = backend.merged(balancer.servers, added)
+        return self._put_default(request, balancer.id, servers, weight_type=str)
 
     @action("RemoveBackendServers")
     def remove_backend_servers(self, request: Request) -> dict[str, object]:
         """Remove servers from a load balancer's default servers."""
         balancer = self.load_balancer(request)
         gone = self._default_reader.read_keys(request)
-        return self._put_default(request, balancer.id, backend.without(balancer.servers, gone))
+        servers = backend.without(balancer.servers, gone)
+        return self._put_default(request, balancer.id, servers, weight_type=int)
 
     @action("SetBackendServers")
     def set_backend_servers(self, request: Request) -> dict[str, object]:
         """Change the weights of a load balancer's default servers."""
         balancer = self.load_balancer(request)
         changes = self._default_reader.read_changes(request)
-        return self._put_default(request, balancer.id, backend.changed(balancer.servers, changes))
+        servers = backend.changed(balancer.servers, changes)
+        return self._put_default(request, balancer.id, servers, weight_type=str)
 
     @property
     def _group_reader(self) -> BackendReader:
@@ -154,13 +157,20 @@ class ServerGroupActions(SlbState):
         return {"VServerGroupId": group.id, "BackendServers": {"BackendServer": list(servers)}}
 
     def _put_default(
-        self, request: Request, load_balancer_id: str, servers: Sequence[Server]
+        self,
+        request: Request,
+        load_balancer_id: str,
+        servers: Sequence[Server],
+        *,
+        weight_type: type[int | str],
     ) -> dict[str, object]:
+        """Keep and apply the default servers, and answer them with the action's own type of weights."""
         balancer = self.load_balancers.get(load_balancer_id)
         assert balancer is not None
         self.load_balancers.put(replace(balancer, servers=tuple(servers)))
         self.apply(request, load_balancer_id)
-        return {"LoadBalancerId": load_balancer_id, "BackendServers": {"BackendServer": list(servers)}}
+        rows = [{**server, "Weight": weight_type(str(server["Weight"]))} for server in servers]
+        return {"LoadBalancerId": load_balancer_id, "BackendServers": {"BackendServer": rows}}
 
 
 def _read_name(request: Request, default: str) -> str:
