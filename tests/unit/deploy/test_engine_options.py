@@ -63,6 +63,23 @@ def test_delete_before_replace_is_honoured_and_takes_dependents_first(up: Up, cl
     assert [op for op, _ in cloud.log] == ["delete", "delete", "create", "create", "update"]
 
 
+def test_two_replacements_that_share_a_dependent_delete_it_once(up: Up, cloud: FakeCloud) -> None:
+    def program(zone: str) -> Callable[[], object]:
+        def declare() -> None:
+            first = ResourceOptions(delete_before_replace=True)
+            switches = [alicloud.vpc.Switch(f"switch-{i}", zone_id=zone, opts=first) for i in range(4)]
+            ids = pulumi.Output.all(*[switch.id for switch in switches])
+            alicloud.ecs.Instance("node", user_data=ids.apply(str))
+
+        return declare
+
+    up(program("h"))
+    cloud.log.clear()
+    assert up(program("i")).num_by_op == {"replace": 5}
+    assert cloud.done("delete")[0] == "node"
+    assert sorted(cloud.done("delete")) == ["node", *(f"switch-{i}" for i in range(4))]
+
+
 def test_a_dependent_that_went_with_its_support_and_is_declared_no_more_counts_as_deleted(
     up: Up, cloud: FakeCloud
 ) -> None:

@@ -2,11 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import threading
+from collections.abc import Callable, Collection, Iterable
 
 from steelyard.deploy.engine import urn
+from steelyard.deploy.engine.deletion import Deletion, refuse_protected
+from steelyard.deploy.engine.fleet import Fleet
 from steelyard.deploy.engine.provider import Rules
+from steelyard.deploy.engine.run import Run
 from steelyard.deploy.record import Record
+
+
+class Cascade:
+    """Deletes resources before their replacements are made, with all that cannot outlive them.
+
+    Args:
+        run: The run at hand.
+        providers: Where the providers are found.
+        lock: Held while it is decided who deletes what; whoever claims a resource holds it too.
+    """
+
+    def __init__(self, run: Run, providers: Fleet, lock: threading.Lock) -> None:
+        self._run = run
+        self._providers = providers
+        self._lock = lock
+        self._taken: dict[str, tuple[Record, threading.Event]] = {}
+
+    def taken(self, name: str) -> Record | None:
+        """Return the record of a resource that was deleted with another one; the lock is held."""
+        return self._taken[name][0] if name in self._taken else None
+
+    def delete(self, root: Record, claimed: Collection[str]) -> None:
+        """Delete a resource and its dependents, those that were not registered in this run.
+
+        Args:
+            root: The resource.
+            claimed: URNs registered so far.
+
+        Raises:
+            DeployError: If one of them is protected.
+            ResourceError: If the cloud refuses.
+        """
+        done = threading.Event()
+        with self._lock:
+            records = self._run.journal.state.resources.values()
+            found = [] if root.is_half_made else dependents(root, records, self._providers.rules)
+            free = [record for record in found if record.urn not in claimed]
+            mine = [record for record in free if record.urn not in self._taken]
+            refuse_protected([*mine, root])
+            # Another replacement may be deleting some of them at this moment. It decided earlier, so that it
+            # never waits for this one.
+            others = [self._taken[record.urn][1] for record in free if record.urn in self._taken]
+            self._taken.update((record.urn, (record, done)) for record in mine)
+        for other in others:
+            other.wait()
+        try:
+            Deletion(self._run, self._providers, [*mine, root]).execute()
+        finally:
+            done.set()
 
 
 def dependents(root: Record, records: Iterable[Record], rules: Callable[[str], Rules]) -> list[Record]:

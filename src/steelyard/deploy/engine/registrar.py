@@ -7,8 +7,9 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from steelyard.deploy.engine import cascade, diff, path, urn, values
-from steelyard.deploy.engine.deletion import Deletion, refuse_protected
+from steelyard.deploy.engine import diff, path, urn, values
+from steelyard.deploy.engine.cascade import Cascade
+from steelyard.deploy.engine.deletion import refuse_protected
 from steelyard.deploy.engine.diff import Diff
 from steelyard.deploy.engine.fleet import Fleet
 from steelyard.deploy.engine.goal import Goal, former_urns
@@ -67,7 +68,7 @@ class Registrar:
         self._claimed: set[str] = set()
         self._former: dict[str, tuple[str, ...]] = {}
         self._replaced: set[str] = set()
-        self._gone_early: dict[str, Record] = {}
+        self._cascade = Cascade(run, providers, self._lock)
 
     def register(self, goal: Goal) -> Registered:
         """Bring one resource to its goal and return when it stands.
@@ -141,8 +142,6 @@ class Registrar:
         claimed = self._claimed | ({self._providers.default_urn} if self._providers.uses_default else set())
         gone = [record for name, record in state.resources.items() if name not in claimed]
         refuse_protected(gone)
-        for name in self._gone_early.keys() - self._claimed:
-            self._run.reporter.done("delete", name)
         return [*state.superseded, *gone]
 
     def _claim(self, goal: Goal, name: str) -> tuple[Record | None, bool]:
@@ -160,8 +159,9 @@ class Registrar:
                 parent_aliases=self._former.get(goal.parent, ()),
             )
             self._former[name] = former
-            if name in self._gone_early:
-                return self._gone_early[name], True
+            taken = self._cascade.taken(name)
+            if taken is not None:
+                return taken, True
             old = self._run.journal.find(name)
             if old is None:
                 known = (alias for alias in former if alias not in self._claimed)
@@ -245,7 +245,7 @@ class Registrar:
         journal = self._run.journal
         old = None if plan.is_old_gone else plan.old
         if old is not None and plan.deletes_first:
-            self._delete_first(old)
+            self._cascade.delete(old, self._claimed)
             old = None
         if urn.is_provider(plan.record.type):
             record = replace(plan.record, id=str(uuid.uuid4()), outputs=plan.record.inputs)
@@ -295,19 +295,6 @@ class Registrar:
         record = replace(plan.record, id=plan.old.id, outputs=self._outputs(plan, {**inputs, **outputs}))
         self._run.journal.put(record)
         return record
-
-    def _delete_first(self, old: Record) -> None:
-        """Delete a resource before its replacement is made, with all that cannot outlive it."""
-        if old.is_half_made:
-            doomed = [old]
-        else:
-            with self._lock:
-                state = self._run.journal.state
-                found = cascade.dependents(old, state.resources.values(), self._providers.rules)
-                doomed = [record for record in found if record.urn not in self._claimed] + [old]
-                self._gone_early.update((record.urn, record) for record in doomed if record is not old)
-        refuse_protected(doomed)
-        Deletion(self._run, self._providers, doomed).execute()
 
     def _outputs(self, plan: _Plan, outputs: Mapping[str, object]) -> dict[str, object]:
         names = {*plan.goal.secret_outputs, *plan.rules.secret_outputs}
