@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from steelyard.cli.console import OutputFormat, print_json, print_table, stderr
+from steelyard.cli.console import OutputFormat, print_json, print_record, stderr
 from steelyard.cli.target import home
 from steelyard.errors import LocalCloudError
 from steelyard.localcloud import daemon
@@ -59,5 +59,6 @@ def _print_info(info: daemon.CloudInfo, output: OutputFormat) -> None:
     if output == "json":
         print_json(asdict(info))
         return
-    rows = [(name, value) for name, value in asdict(info).items() if name != "access_key_secret"]
-    print_table("Local cloud", ("", ""), rows)
+    print_record(
+        "Local cloud", {name: value for name, value in asdict(info).items() if name != "access_key_secret"}
+    )

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TextIO
 
 from cyclopts import Parameter
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 OutputFormat = Annotated[
@@ -23,14 +24,25 @@ ClusterName = Annotated[
 ]
 
 
+_WIDTH_OF_A_FILE = 200
+"""Columns where the output is no terminal: wide enough that no id is cut."""
+
+
 def stdout() -> Console:
     """Return the console for data and tables."""
-    return Console(file=sys.stdout, highlight=False, soft_wrap=not sys.stdout.isatty())
+    return _console(sys.stdout)
 
 
 def stderr() -> Console:
     """Return the console for progress and messages."""
-    return Console(file=sys.stderr, highlight=False, soft_wrap=not sys.stderr.isatty())
+    return _console(sys.stderr)
+
+
+def _console(file: TextIO) -> Console:
+    is_terminal = file.isatty()
+    return Console(
+        file=file, highlight=False, soft_wrap=not is_terminal, width=None if is_terminal else _WIDTH_OF_A_FILE
+    )
 
 
 def print_json(value: Mapping[str, Any] | Sequence[Any]) -> None:
@@ -39,9 +51,29 @@ def print_json(value: Mapping[str, Any] | Sequence[Any]) -> None:
     sys.stdout.flush()
 
 
+def print_record(title: str, record: Mapping[str, Any]) -> None:
+    """Print a record's names and values on stdout, as they are."""
+    print_table(title, ("", ""), [(escape(name), escape(_text(value))) for name, value in record.items()])
+
+
+def _text(value: object) -> str:
+    if isinstance(value, list | tuple):
+        return "  ".join(map(str, value))
+    return "" if value is None else str(value)
+
+
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print a table on stdout; cells may hold rich markup."""
-    table = Table(*columns, title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    table = Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        show_header=any(columns),
+        box=None,
+        pad_edge=False,
+    )
+    for column in columns:
+        table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*("" if cell is None else str(cell) for cell in row))
     stdout().print(table)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from rich.markup import escape
-
-from steelyard.cli.console import ClusterName, OutputFormat, print_json, print_table, stderr
+from steelyard.cli.console import ClusterName, OutputFormat, print_json, print_record, print_table, stderr
 from steelyard.cli.target import cluster_named
 
 
@@ -43,7 +41,7 @@ def show_job(job_id: str, /, *, cluster: ClusterName = None, output: OutputForma
     if output == "json":
         print_json(record)
         return
-    print_table(job_id, ("", ""), [(name, escape(str(value))) for name, value in record.items()])
+    print_record(job_id, record)
 
 
 def logs_job(job_id: str, /, *, follow: bool = False, cluster: ClusterName = None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from steelyard.cli.console import ClusterName, OutputFormat, print_json, print_table
+from steelyard.cli.console import ClusterName, OutputFormat, print_json, print_record, print_table
 from steelyard.cli.target import cluster_named
 from steelyard.cluster import NodeStatus
 from steelyard.errors import UnhealthyError
@@ -40,7 +40,7 @@ def status(*, cluster: ClusterName = None, output: OutputFormat = "text") -> int
         )
     else:
         print_table(f"{standing.name} on {standing.target_description}", *node_rows(nodes))
-        print_table("Outputs", ("name", "value"), list(standing.outputs().items()))
+        print_record("Outputs", standing.outputs())
     return 0 if nodes and all(node.is_healthy for node in nodes) else UnhealthyError.exit_code
 
 

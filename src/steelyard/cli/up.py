@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from steelyard.cli.console import OutputFormat, print_json, print_table
+from steelyard.cli.console import OutputFormat, print_json, print_record, print_table, stderr
 from steelyard.cli.progress import DeployProgress
 from steelyard.cli.status import node_rows
 from steelyard.cli.target import SpecFile, home, spec_from
@@ -50,6 +50,5 @@ def up(*, file: SpecFile = None, wait_s: float = 120.0, output: OutputFormat = "
         return
     changes = ", ".join(f"{count} {op}" for op, count in sorted(result.num_by_op.items())) or "no resources"
     print_table("Nodes", *node_rows(nodes))
-    print_table("Outputs", ("name", "value"), list(cluster.outputs().items()))
-    print_table("", (), [])
-    DeployProgress().say(f"up in {seconds:.1f} s: {changes}")
+    print_record("Outputs", cluster.outputs())
+    stderr().print(f"up in {seconds:.1f} s: {changes}")
