@@ -473,6 +473,13 @@ def test_a_node_that_is_stopped_ends_its_jobs_and_the_cluster_knows_why() -> Non
         assert record["error"] == f"node {cluster.worker.node_id} was stopped while the job ran on it"
         assert cluster.only_the_head_is_left()
 
+        cluster.head.process.send_signal(signal.SIGTERM)
+        assert cluster.head.process.wait(20) == 0
+        assert not cluster.processes()
+        cluster.nodes = [cluster.start(cluster.head.node_id, 0)]
+        cluster.wait_until_healthy()
+        assert head.job(job["id"]) == record, "a job is known after its head was away"
+
 
 def _answers(claim: Callable[[], bool]) -> bool:
     try:

@@ -151,6 +151,7 @@ class Node:
             with listener:
                 ray_process = self._create_ray_process(identity, token, temp_dir)
                 ray_process.launch()
+                asyncio.get_running_loop().add_signal_handler(signal.SIGCHLD, ray_process.reap)
                 server = self._create_server(identity, ray_process, token)
                 await self._serve(server, listener, ray_process, stop)
         finally:

@@ -8,7 +8,7 @@ import logging
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from steelyard.errors import GatewayError
@@ -33,20 +33,12 @@ class RayProcess:
         config: What it starts.
         environment: All of its environment.
         health: Told how it is.
-        sleep: Waits between two starts, for tests.
     """
 
-    def __init__(
-        self,
-        config: BridgeConfig,
-        environment: Mapping[str, str],
-        health: Health,
-        sleep: Callable[[float], Any] = asyncio.sleep,
-    ) -> None:
+    def __init__(self, config: BridgeConfig, environment: Mapping[str, str], health: Health) -> None:
         self._config = config
         self._environment = dict(environment)
         self._health = health
-        self._sleep = sleep
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: socket.socket | None = None
         self._writer: asyncio.StreamWriter | None = None
@@ -76,10 +68,11 @@ class RayProcess:
             if self._process is None:
                 self.launch()
             was_ready = await self._serve()
+            pause_s = _FIRST_PAUSE_S if was_ready else pause_s
             self._health.set_reason(f"Ray ended and is started again in {pause_s:.0f} s")
             await asyncio.to_thread(end_descendants, grace_s=_CLEAR_GRACE_S)
-            pause_s = _FIRST_PAUSE_S if was_ready else min(2 * pause_s, _LONGEST_PAUSE_S)
-            await self._sleep(pause_s)
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
             self.num_restarts += 1
 
     async def call(self, method: str, *, timeout_s: float = 10.0, **arguments: Any) -> Any:
@@ -114,6 +107,10 @@ class RayProcess:
             raise GatewayError(**message["error"])
         return message["result"]
 
+    def reap(self) -> None:
+        """Collect the exit codes of what this process inherited as a subreaper; for SIGCHLD."""
+        reap_orphans(keep=None if self._process is None else self._process.pid)
+
     async def stop(self) -> None:
         """End the process, and with it Ray."""
         if self._process is None:
@@ -138,7 +135,6 @@ class RayProcess:
                     self._note(message["state"], message["detail"])
                 else:
                     self._give(message)
-                reap_orphans(keep=self._process.pid)
         finally:
             self._writer = None
             writer.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -186,10 +187,8 @@ class WorkerGroup:
         ]
         results = await asyncio.gather(*starts, return_exceptions=True)
         for rank, result in enumerate(results):
-            if isinstance(result, (ray.exceptions.RayError, TimeoutError)):
+            if isinstance(result, Exception):
                 return self._lost(rank, result)
-            if isinstance(result, BaseException):
-                raise result
         return None
 
     def _spec(self, rank: int, port: int) -> WorkerSpec:
@@ -238,7 +237,8 @@ class WorkerGroup:
 
     async def _stop_workers(self) -> None:
         calls = [_answer(agent.stop.remote(self._launch.run_id, _STOP_GRACE_S)) for agent in self._agents]
-        await asyncio.wait_for(asyncio.gather(*calls, return_exceptions=True), _LOST_WAIT_S)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.gather(*calls, return_exceptions=True), _LOST_WAIT_S)
 
     def _lost(self, rank: int, error: BaseException) -> _Ending:
         import ray
@@ -248,8 +248,8 @@ class WorkerGroup:
             cause = getattr(error, "cause", error)
             return _Ending(rank=rank, exit_code=None, reason=f"{_named(rank, placement)}: {cause}")
         self._pool.forget(placement)
-        first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        return _Ending(rank=rank, exit_code=None, reason=f"{_named(rank, placement)} was lost: {first_line}")
+        reason = f"{_named(rank, placement)} was lost: the node or Ray on it ended ({type(error).__name__})"
+        return _Ending(rank=rank, exit_code=None, reason=reason)
 
     def _outcome(self, endings: Sequence[_Ending], failure: _Ending | None) -> Outcome:
         by_rank = {ending.rank: ending.exit_code for ending in endings}

@@ -180,12 +180,15 @@ def test_without_the_head_a_gateway_still_answers(bench: Callable[..., Any]) -> 
 def test_metrics_count_requests_jobs_and_nodes(bench: Callable[..., Any]) -> None:
     async def story() -> None:
         async with bench() as it:
-            await it.http.post("/v1/jobs", json=body())
+            job = (await it.http.post("/v1/jobs", json=body())).json()
+            group = await it.group(job["id"])
+            group.sink.write_events([{"kind": "step", "samples_per_s": 390.5, "is_imitated": True}])
             await it.http.get("/healthz", headers={"Authorization": ""})
             text = (await it.http.get("/metrics")).text
             assert "steelyard_gateway_jobs_accepted_total 1.0" in text
             assert 'steelyard_gateway_requests_total{route="get_health",status="200"} 1.0' in text
             assert "steelyard_nodes_alive 2.0" in text
+            assert f'steelyard_job_samples_per_s{{is_imitated="true",job_id="{job["id"]}"}} 390.5' in text
             assert "steelyard_node_healthy 1.0" in text
             assert 'bind_shim="true"' in text
 
