@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-Operation = Literal["create", "same", "update", "replace", "delete", "read"]
+Op = Literal["create", "same", "update", "replace", "delete", "read"]
 Status = Literal["started", "done", "failed"]
 
 SECRET_TEXT = "[secret]"
@@ -29,7 +29,7 @@ class Step:
         error: The failure's message, empty where there is none.
     """
 
-    op: Operation
+    op: Op
     urn: str
     type: str
     name: str
@@ -120,7 +120,7 @@ class Result:
 
         The deletion that belongs to a replacement counts as part of it.
         """
-        op_by_urn: dict[str, Operation] = {}
+        op_by_urn: dict[str, Op] = {}
         for step in self.steps:
             if step.status == "done" and (step.op != "delete" or step.urn not in op_by_urn):
                 op_by_urn[step.urn] = step.op

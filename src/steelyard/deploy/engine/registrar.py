@@ -17,7 +17,7 @@ from steelyard.deploy.engine.provider import Operation, Rules
 from steelyard.deploy.engine.run import Run
 from steelyard.deploy.engine.values import Properties
 from steelyard.deploy.record import Record
-from steelyard.deploy.report import Operation as Op
+from steelyard.deploy.report import Op
 from steelyard.errors import DeployError, ResourceError
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from steelyard.deploy.engine import urn as urns
-from steelyard.deploy.report import Message, OnStep, Operation, Status, Step
+from steelyard.deploy.report import Message, OnStep, Op, Status, Step
 
 
 class Reporter:
@@ -41,12 +41,12 @@ class Reporter:
         with self._lock:
             self._messages.append(message)
 
-    def done(self, op: Operation, urn: str) -> None:
+    def done(self, op: Op, urn: str) -> None:
         """Tell a step that takes no time."""
         self._tell(_step(op, urn, "done"))
 
     @contextmanager
-    def step(self, op: Operation, urn: str, diff: tuple[str, ...] = ()) -> Iterator[None]:
+    def step(self, op: Op, urn: str, diff: tuple[str, ...] = ()) -> Iterator[None]:
         """Tell that a step starts, and at the end of the block whether it was done or failed."""
         self._tell(_step(op, urn, "started", diff=diff))
         start = time.monotonic()
@@ -67,7 +67,7 @@ class Reporter:
 
 
 def _step(
-    op: Operation,
+    op: Op,
     urn: str,
     status: Status,
     *,
