@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 failed, 2 the call or the cluster file is wrong, 3 the clu
 from __future__ import annotations
 
 import logging
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -48,6 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     logging.basicConfig(
         level=logging.DEBUG if is_debug else logging.ERROR, format="%(levelname)s %(name)s: %(message)s"
     )
+    # A plain kill unwinds like ctrl-C, so that what a verb must clear is cleared.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(_run(words, is_debug=is_debug))
 
 

@@ -113,7 +113,7 @@ class Cluster:
 
     def outputs(self) -> Mapping[str, Any]:
         """Return the program's exports, secrets hidden."""
-        return {name: output.value for name, output in self._stack.outputs().items()}
+        return {name: output.value for name, output in sorted(self._stack.outputs().items())}
 
     def resource_counts(self) -> Mapping[str, int]:
         """Return how many resources stand, by Pulumi type; components and the stack are not resources."""
@@ -153,8 +153,11 @@ class Cluster:
             time.sleep(_POLL_S)
 
     @contextmanager
-    def gateway(self) -> Iterator[GatewayClient]:
+    def gateway(self, *, keeps_connections: bool = True) -> Iterator[GatewayClient]:
         """Give a client that reaches the gateways through the load balancer.
+
+        Args:
+            keeps_connections: Whether one connection serves several requests.
 
         Raises:
             UsageError: The cluster was not brought up to its end.
@@ -164,7 +167,7 @@ class Cluster:
             raise UsageError(
                 f"cluster {self.name} has no gateway yet", "`steelyard up` brings it up to its end"
             )
-        with GatewayClient(str(url), record.token) as client:
+        with GatewayClient(str(url), record.token, keeps_connections=keeps_connections) as client:
             yield client
 
     def _program(self, record: ClusterRecord) -> Callable[[], None]:

@@ -104,9 +104,8 @@ class Demo:
 
     def _spread_requests(self, cluster: Cluster) -> Mapping[str, int]:
         counts: Counter[str] = Counter()
-        for _ in range(NUM_HEALTH_REQUESTS):
-            with cluster.gateway() as gateway:
-                counts[gateway.health()["node_id"]] += 1
+        with cluster.gateway(keeps_connections=False) as gateway:
+            counts.update(gateway.health()["node_id"] for _ in range(NUM_HEALTH_REQUESTS))
         self.say(f"{NUM_HEALTH_REQUESTS} requests through the load balancer: {_words(counts)}")
         return dict(counts)
 

@@ -24,11 +24,12 @@ class GatewayClient:
         url: Base URL, such as `http://10.64.0.10:8000`.
         token: The cluster's bearer token.
         timeout_s: Longest wait for a connection or for the next bytes of an answer, in seconds.
-        transport: Replaces the network, for tests.
+        keeps_connections: Whether one connection serves several requests; a load balancer that balances connections
+            spreads requests only over new ones.
     """
 
     def __init__(
-        self, url: str, token: str, *, timeout_s: float = 30.0, transport: httpx.BaseTransport | None = None
+        self, url: str, token: str, *, timeout_s: float = 30.0, keeps_connections: bool = True
     ) -> None:
         self.url = url
         self.token = token
@@ -36,8 +37,11 @@ class GatewayClient:
             base_url=url,
             headers={"Authorization": f"Bearer {token}"},
             timeout=timeout_s,
-            transport=transport,
             trust_env=False,
+            limits=httpx.Limits(max_keepalive_connections=None if keeps_connections else 0),
+            verify=url.startswith(
+                "https"
+            ),  # for plain HTTP the authorities need not be loaded, which takes a while
         )
 
     def __enter__(self) -> GatewayClient:
