@@ -1,0 +1,191 @@
+"""A network, instances and a load balancer in a local cloud, for tests of the cloud as a whole."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+
+import psutil
+from alibabacloud_ecs20140526 import models as ecs
+from alibabacloud_ecs20140526.client import Client as EcsClient
+from alibabacloud_slb20140515 import models as slb
+from alibabacloud_slb20140515.client import Client as SlbClient
+from alibabacloud_tea_openapi.utils_models import Config
+from alibabacloud_vpc20160428 import models as vpc
+from alibabacloud_vpc20160428.client import Client as VpcClient
+from traffic import wait_until
+
+from steelyard.localcloud.daemon import CloudInfo
+
+REGION = "cn-hangzhou"
+PORT = 8000
+
+
+class LocalFleet:
+    """Instances that answer with their ids behind an HTTP listener on port 80."""
+
+    def __init__(self, cloud: CloudInfo) -> None:
+        self.connect(cloud)
+        self.vpc_id = self.vpc_client.create_vpc(
+            vpc.CreateVpcRequest(region_id=REGION, cidr_block="10.83.0.0/16")
+        ).body.vpc_id
+        wait_until(lambda: self._vpc_status() == "Available")
+        self.vswitch_id = self.vpc_client.create_vswitch(
+            vpc.CreateVSwitchRequest(
+                region_id=REGION, vpc_id=self.vpc_id, cidr_block="10.83.0.0/24", zone_id="cn-hangzhou-h"
+            )
+        ).body.v_switch_id
+        wait_until(lambda: self._vswitch_status() == "Available")
+        self.group_id = self.ecs_client.create_security_group(
+            ecs.CreateSecurityGroupRequest(region_id=REGION, vpc_id=self.vpc_id)
+        ).body.security_group_id
+        made = self.slb_client.create_load_balancer(
+            slb.CreateLoadBalancerRequest(
+                region_id=REGION, v_switch_id=self.vswitch_id, address_type="intranet"
+            )
+        ).body
+        self.balancer_id, self.address = made.load_balancer_id, made.address
+        self.server_group_id = self.slb_client.create_vserver_group(
+            slb.CreateVServerGroupRequest(region_id=REGION, load_balancer_id=self.balancer_id)
+        ).body.vserver_group_id
+
+    def connect(self, cloud: CloudInfo) -> None:
+        """Make the clients, after a restart for the new endpoint."""
+
+        def config() -> Config:
+            return Config(
+                access_key_id=cloud.access_key_id,
+                access_key_secret=cloud.access_key_secret,
+                endpoint=cloud.endpoint,
+                protocol="http",
+                region_id=cloud.region_id,
+            )
+
+        self.cloud = cloud
+        self.vpc_client = VpcClient(config())
+        self.ecs_client = EcsClient(config())
+        self.slb_client = SlbClient(config())
+
+    def run(self, count: int, *, delay_s: float = 0.0) -> list[str]:
+        """Run instances that serve, with a daemon beside each that has left its session."""
+        server = Path(__file__).with_name("named_server.py")
+        script = (
+            "#!/bin/bash\n"
+            'get() { curl -s "$STEELYARD_METADATA_URL/latest/meta-data/$1"; }\n'
+            "(setsid sleep 1000 &)\n"
+            'touch "$TMPDIR/made-by-the-instance"\n'
+            f'exec python3 -S {server} "$(get private-ipv4)" {PORT} "$(get instance-id)" {delay_s}\n'
+        )
+        made = self.ecs_client.run_instances(
+            ecs.RunInstancesRequest(
+                region_id=REGION,
+                image_id="ubuntu_24_04_x64_20G_alibase_20260615.vhd",
+                instance_type="ecs.gn7i-c8g1.2xlarge",
+                security_group_id=self.group_id,
+                v_switch_id=self.vswitch_id,
+                amount=count,
+                user_data=base64.b64encode(script.encode()).decode(),
+            )
+        ).body.instance_id_sets.instance_id_set
+        wait_until(lambda: set(self.statuses(*made).values()), lambda seen: seen == {"Running"})
+        return list(made)
+
+    def statuses(self, *instance_ids: str) -> dict[str, str]:
+        found = self.ecs_client.describe_instances(
+            ecs.DescribeInstancesRequest(region_id=REGION, instance_ids=json.dumps(list(instance_ids)))
+        ).body.instances.instance
+        return {instance.instance_id: instance.status for instance in found}
+
+    def addresses(self, *instance_ids: str) -> dict[str, str]:
+        found = self.ecs_client.describe_instances(
+            ecs.DescribeInstancesRequest(region_id=REGION, instance_ids=json.dumps(list(instance_ids)))
+        ).body.instances.instance
+        return {i.instance_id: i.vpc_attributes.private_ip_address.ip_address[0] for i in found}
+
+    def stop(self, instance_id: str) -> None:
+        self.ecs_client.stop_instance(ecs.StopInstanceRequest(instance_id=instance_id, force_stop=True))
+        wait_until(lambda: self.statuses(instance_id)[instance_id] == "Stopped")
+
+    def listen(self, port: int = 80) -> None:
+        target = {"load_balancer_id": self.balancer_id, "listener_port": port}
+        self.slb_client.create_load_balancer_httplistener(
+            slb.CreateLoadBalancerHTTPListenerRequest(
+                **target,
+                bandwidth=-1,
+                sticky_session="off",
+                health_check="on",
+                health_check_interval=1,
+                health_check_timeout=1,
+                healthy_threshold=2,
+                unhealthy_threshold=2,
+                vserver_group_id=self.server_group_id,
+            )
+        )
+        self.slb_client.start_load_balancer_listener(
+            slb.StartLoadBalancerListenerRequest(**target, listener_protocol="http")
+        )
+
+    def add(self, weights: dict[str, int]) -> None:
+        self.slb_client.add_vserver_group_backend_servers(
+            slb.AddVServerGroupBackendServersRequest(
+                region_id=REGION, vserver_group_id=self.server_group_id, backend_servers=rows(weights)
+            )
+        )
+
+    def weigh(self, weights: dict[str, int]) -> None:
+        self.slb_client.set_vserver_group_attribute(
+            slb.SetVServerGroupAttributeRequest(
+                region_id=REGION, vserver_group_id=self.server_group_id, backend_servers=rows(weights)
+            )
+        )
+
+    def remove(self, *instance_ids: str) -> None:
+        self.slb_client.remove_vserver_group_backend_servers(
+            slb.RemoveVServerGroupBackendServersRequest(
+                region_id=REGION,
+                vserver_group_id=self.server_group_id,
+                backend_servers=rows(dict.fromkeys(instance_ids, 0)),
+            )
+        )
+
+    def delete(self, instance_id: str) -> None:
+        self.ecs_client.delete_instance(ecs.DeleteInstanceRequest(instance_id=instance_id, force=True))
+
+    def health(self) -> dict[str, str]:
+        found = self.slb_client.describe_health_status(
+            slb.DescribeHealthStatusRequest(
+                region_id=REGION, load_balancer_id=self.balancer_id, listener_port=80
+            )
+        ).body.backend_servers.backend_server
+        return {server.server_id: server.server_health_status for server in found}
+
+    def wait_healthy(self, *instance_ids: str) -> None:
+        wait_until(
+            self.health,
+            lambda seen: {i for i, state in seen.items() if state == "normal"} == set(instance_ids),
+        )
+
+    def family(self) -> list[psutil.Process]:
+        """Give every process below the cloud's."""
+        return psutil.Process(self.cloud.pid).children(recursive=True)
+
+    def scratch_folders(self) -> list[Path]:
+        """Give the private folders of the instances and the load balancer, which lie outside the data."""
+        return [link.readlink() for link in Path(self.cloud.data_dir).glob("*/*/scratch")]
+
+    def _vpc_status(self) -> str:
+        return self.vpc_client.describe_vpc_attribute(
+            vpc.DescribeVpcAttributeRequest(region_id=REGION, vpc_id=self.vpc_id)
+        ).body.status
+
+    def _vswitch_status(self) -> str:
+        return self.vpc_client.describe_vswitch_attributes(
+            vpc.DescribeVSwitchAttributesRequest(v_switch_id=self.vswitch_id)
+        ).body.status
+
+
+def rows(weights: dict[str, int]) -> str:
+    return json.dumps(
+        [{"ServerId": server_id, "Port": PORT, "Weight": weight} for server_id, weight in weights.items()]
+    )

@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from pathlib import Path
+
+import psutil
+import pytest
+from local_fleet import LocalFleet
+from traffic import Traffic, ask, wait_until
+
+from steelyard.localcloud import daemon
+from steelyard.localcloud.hosts.address import AddressBook
+
+
+@pytest.fixture
+def fleet(tmp_path):
+    fleet = LocalFleet(daemon.start(tmp_path / "cloud"))
+    yield fleet
+    assert daemon.stop(tmp_path / "cloud").left == ()
+
+
+def is_open(address: str, port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex((address, port)) == 0
+
+
+def alive(family: list[psutil.Process]) -> list[psutil.Process]:
+    return [p for p in family if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
+
+
+def serve_with_three(fleet: LocalFleet) -> list[str]:
+    ids = fleet.run(3)
+    fleet.add(dict.fromkeys(ids, 100))
+    fleet.listen()
+    fleet.wait_healthy(*ids)
+    return ids
+
+
+def assert_nothing_is_left(family, scratch_folders, addresses) -> None:
+    wait_until(lambda: alive(family), lambda left: not left)
+    wait_until(lambda: [folder for folder in scratch_folders if folder.exists()], lambda left: not left)
+    book = AddressBook()
+    for address in addresses:
+        assert not is_open(address, 80)
+        assert not is_open(address, 8000)
+        book.claim_exactly(address)
+    book.release_all()
+
+
+def test_requests_follow_the_weights_within_a_hundredth(fleet):
+    ids = fleet.run(3)
+    fleet.add(dict(zip(ids, (100, 50, 0), strict=True)))
+    fleet.listen()
+    fleet.wait_healthy(*ids)
+
+    traffic = ask(fleet.address, 80, 3000)
+
+    assert traffic.errors == []
+    shares = [traffic.names()[i] / 3000 for i in ids]
+    assert shares == pytest.approx([2 / 3, 1 / 3, 0], abs=0.01)
+
+
+def test_drain_removal_release_and_a_new_listener_lose_no_request(fleet):
+    ids = fleet.run(4, delay_s=0.002)
+    first, second, third, fourth = ids
+    fleet.add({first: 100, second: 100})
+    fleet.listen()
+    fleet.wait_healthy(first, second)
+
+    with Traffic(fleet.address, 80).flowing() as traffic:
+        fleet.weigh({first: 0})
+        fleet.add({third: 100, fourth: 50})
+        fleet.wait_healthy(*ids)
+        fleet.remove(first)
+        fleet.delete(second)
+        fleet.listen(81)
+        wait_until(lambda: fleet.statuses(second), lambda seen: not seen)
+        wait_until(lambda: traffic.names()[fourth] > 50)
+
+    assert traffic.errors == []
+    assert len(traffic.answers) > 200
+
+
+def test_a_killed_server_is_out_within_the_window_and_its_instance_is_running(fleet):
+    ids = serve_with_three(fleet)
+    (victim,) = [
+        p for p in fleet.family() if "named_server.py" in " ".join(p.cmdline()) and ids[0] in p.cmdline()
+    ]
+
+    with Traffic(fleet.address, 80).flowing() as traffic:
+        os.kill(victim.pid, signal.SIGKILL)
+        # Two failures in a row: an interval and a timeout of a second each, and a second for this machine.
+        wait_until(fleet.health, lambda seen: seen[ids[0]] == "abnormal", deadline_s=5)
+
+    assert traffic.errors == []
+    assert fleet.statuses(ids[0]) == {ids[0]: "Running"}
+
+
+def test_a_stop_leaves_nothing_and_a_start_boots_what_ran(fleet):
+    ids = serve_with_three(fleet)
+    fleet.stop(ids[2])
+    addresses = fleet.addresses(*ids)
+    family, scratch_folders = fleet.family(), fleet.scratch_folders()
+    assert len(family) >= 10
+    assert len(scratch_folders) == 3
+
+    report = daemon.stop(Path(fleet.cloud.data_dir))
+
+    assert report.left == ()
+    assert len(report.ended) > len(family)
+    assert_nothing_is_left(family, scratch_folders, [*addresses.values(), fleet.address])
+
+    fleet.connect(daemon.start(Path(fleet.cloud.data_dir)))
+    running = {ids[0]: "Running", ids[1]: "Running", ids[2]: "Stopped"}
+    wait_until(lambda: fleet.statuses(*ids), lambda seen: seen == running)
+    assert fleet.addresses(*ids) == addresses
+    fleet.wait_healthy(ids[0], ids[1])
+    assert set(ask(fleet.address, 80, 20).names()) == {ids[0], ids[1]}
+
+
+def test_a_kill_of_the_cloud_ends_everything_and_a_start_boots_what_ran(fleet):
+    ids = serve_with_three(fleet)
+    addresses = fleet.addresses(*ids)
+    family, scratch_folders = fleet.family(), fleet.scratch_folders()
+
+    os.kill(fleet.cloud.pid, signal.SIGKILL)
+
+    assert_nothing_is_left(family, scratch_folders, [*addresses.values(), fleet.address])
+
+    fleet.connect(daemon.start(Path(fleet.cloud.data_dir)))
+    wait_until(lambda: set(fleet.statuses(*ids).values()), lambda seen: seen == {"Running"})
+    assert fleet.addresses(*ids) == addresses
+    fleet.wait_healthy(*ids)
+
+
+def test_a_kill_and_a_start_at_once_leave_no_two_of_anything(fleet):
+    ids = serve_with_three(fleet)
+    family, data_dir = fleet.family(), Path(fleet.cloud.data_dir)
+
+    os.kill(fleet.cloud.pid, signal.SIGKILL)
+    wait_until(lambda: daemon.status(data_dir) is None)
+    fleet.connect(daemon.start(data_dir))
+
+    wait_until(lambda: set(fleet.statuses(*ids).values()), lambda seen: seen == {"Running"})
+    fleet.wait_healthy(*ids)
+    assert not alive(family)
+    servers = [p for p in fleet.family() if "named_server.py" in " ".join(p.cmdline())]
+    assert len(servers) == 3
+
+
+def test_an_address_that_another_cloud_took_is_not_shared(fleet, tmp_path):
+    (first,) = fleet.run(1)
+    other = LocalFleet(daemon.start(tmp_path / "other"))
+    try:
+        (second,) = other.run(1)
+        assert {fleet.address, *fleet.addresses(first).values()}.isdisjoint(
+            {other.address, *other.addresses(second).values()}
+        )
+    finally:
+        assert daemon.stop(tmp_path / "other").left == ()
