@@ -6,10 +6,11 @@ Exit codes: 0 done, 1 failed, 2 the call or the cluster file is wrong, 3 the clu
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
 
 from cyclopts import App, CycloptsError
 from rich.markup import escape
@@ -51,7 +52,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     # A plain kill unwinds like ctrl-C, so that what a verb must clear is cleared.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    _keep_proxies_off_loopback(os.environ)
     sys.exit(_run(words, is_debug=is_debug))
+
+
+def _keep_proxies_off_loopback(environment: MutableMapping[str, str]) -> None:
+    """Keep calls of the local cloud off a proxy: the vendor's client sends even those through it otherwise."""
+    for name in ("NO_PROXY", "no_proxy"):
+        environment[name] = ",".join(filter(None, [environment.get(name), "127.0.0.0/8", "localhost"]))
 
 
 def _run(words: list[str], *, is_debug: bool) -> int:

@@ -129,12 +129,9 @@ class TrainProgress:
         if event["kind"] != "step":
             return
         self._last = event
-        figures = (
-            f"loss {event['loss']:.3f}  {event['samples_per_s']:.0f} samples/s"
-            if event["loss"] is not None
-            else ""
+        self._bar.update(
+            self._task, completed=event["step"], total=event.get("total_steps"), figures=_figures(event)
         )
-        self._bar.update(self._task, completed=event["step"], total=event.get("total_steps"), figures=figures)
         if self._live:
             self._live.update(Group(self._bar, _node_table(event)))
         elif event["step"] % 20 == 0:
@@ -147,7 +144,7 @@ class TrainProgress:
         )
         self._console.print(
             f"  {escape(self._title)} step {event['step']}/{event.get('total_steps') or '?'}  "
-            f"loss {event['loss']:.3f}  {event['samples_per_s']:.0f} samples/s  [{nodes}]{_imitated(event)}",
+            f"{_figures(event)}  [{nodes}]{_imitated(event)}",
             markup=False,
         )
 
@@ -157,6 +154,11 @@ def _node_table(event: Mapping[str, Any]) -> Table:
     for node in event["nodes"]:
         table.add_row(str(node["node_id"]), str(node["share"]), f"{node['samples_per_s']:.0f}")
     return table
+
+
+def _figures(event: Mapping[str, Any]) -> str:
+    loss = "" if event["loss"] is None else f"loss {event['loss']:.3f}  "
+    return f"{loss}{event['samples_per_s']:.0f} samples/s"
 
 
 def _imitated(event: Mapping[str, Any]) -> str:
