@@ -140,7 +140,7 @@ def test_a_kill_and_a_start_at_once_leave_no_two_of_anything(fleet):
     family, data_dir = fleet.family(), Path(fleet.cloud.data_dir)
 
     os.kill(fleet.cloud.pid, signal.SIGKILL)
-    wait_until(lambda: daemon.status(data_dir) is None)
+    wait_until(lambda: not alive([psutil.Process(fleet.cloud.pid)]))
     fleet.connect(daemon.start(data_dir))
 
     wait_until(lambda: set(fleet.statuses(*ids).values()), lambda seen: seen == {"Running"})
@@ -148,6 +148,17 @@ def test_a_kill_and_a_start_at_once_leave_no_two_of_anything(fleet):
     assert not alive(family)
     servers = [p for p in fleet.family() if "named_server.py" in " ".join(p.cmdline())]
     assert len(servers) == 3
+
+
+def test_a_kill_and_a_stop_at_once_leave_nothing(fleet):
+    ids = fleet.run(2)
+    addresses, family, folders = fleet.addresses(*ids), fleet.family(), fleet.scratch_folders()
+
+    os.kill(fleet.cloud.pid, signal.SIGKILL)
+    report = daemon.stop(Path(fleet.cloud.data_dir))
+
+    assert report.left == ()
+    assert_nothing_is_left(family, folders, addresses.values())
 
 
 def test_an_address_that_another_cloud_took_is_not_shared(fleet, tmp_path):

@@ -23,10 +23,12 @@ from typing import Self
 import psutil
 
 from steelyard.errors import LocalCloudError
+from steelyard.localcloud.hosts.supervised import remove_scratch
 
 LOCK_NAME = "cloud.lock"
 START_DEADLINE_S = 60.0
 STOP_DEADLINE_S = 60.0
+_DEATH_DEADLINE_S = 5.0
 _KILL_DEADLINE_S = 5.0
 _START_LOCK_NAME = "start.lock"
 _INFO_NAME = "cloud.json"
@@ -141,6 +143,7 @@ def stop(data_dir: Path) -> StopReport:
         survivors = _alive({*family, *_strays(data_dir)})
         names |= {process: _describe(process) for process in survivors}
         left = _kill(survivors)
+        remove_scratch(data_dir)
         _reap(data_dir)
         (data_dir / _INFO_NAME).unlink(missing_ok=True)
     return StopReport(
@@ -177,6 +180,25 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 def _is_running(data_dir: Path) -> bool:
+    """Tell whether a cloud runs; one that was killed just now is waited for, as it holds its lock to the very end."""
+    deadline = time.monotonic() + _DEATH_DEADLINE_S
+    while _is_locked(data_dir):
+        if not _is_dead(data_dir) or time.monotonic() > deadline:
+            return True
+        time.sleep(0.01)
+    return False
+
+
+def _is_dead(data_dir: Path) -> bool:
+    try:
+        info = CloudInfo.from_json((data_dir / _INFO_NAME).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    process = _process(info.pid)
+    return process is None or not _alive([process])
+
+
+def _is_locked(data_dir: Path) -> bool:
     try:
         with (data_dir / LOCK_NAME).open("r") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)

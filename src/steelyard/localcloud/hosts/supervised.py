@@ -18,10 +18,27 @@ import psutil
 from steelyard.errors import LocalCloudError
 
 _SUPERVISOR = Path(__file__).with_name("supervisor.py")
+_SCRATCH_LINK = "scratch"
 _START_TIMEOUT_S = 40.0  # Above the time for which a supervisor waits for its predecessor.
 _END_TIMEOUT_S = 10.0
 
 logger = logging.getLogger(__name__)
+
+
+def remove_scratch(data_dir: Path) -> None:
+    """Remove the private folders that supervisors left because they were killed.
+
+    Args:
+        data_dir: The cloud's data folder, in which no supervisor runs any more.
+    """
+    for link in data_dir.glob(f"*/*/{_SCRATCH_LINK}"):
+        _remove_linked(link)
+
+
+def _remove_linked(link: Path) -> None:
+    if link.is_symlink():
+        shutil.rmtree(link.readlink(), ignore_errors=True)
+        link.unlink(missing_ok=True)
 
 
 class SupervisedProcess:
@@ -50,7 +67,7 @@ class SupervisedProcess:
         self.console_path = directory / "console.log"
         self.exit_code: int | None = None
         self._lock_path = directory / "lock"
-        self._scratch_link = directory / "scratch"
+        self._scratch_link = directory / _SCRATCH_LINK
         self._working_directory = working_directory or directory
         self._environment = environment
         self._mode = "stay" if stays else "follow"
@@ -87,9 +104,7 @@ class SupervisedProcess:
         Returns:
             The folder. One that a supervisor left, because it was killed together with the cloud, is removed.
         """
-        if self._scratch_link.is_symlink():
-            shutil.rmtree(self._scratch_link.readlink(), ignore_errors=True)
-            self._scratch_link.unlink()
+        _remove_linked(self._scratch_link)
         scratch = Path(tempfile.mkdtemp(prefix="sy-"))
         self._scratch_link.symlink_to(scratch)
         return scratch
@@ -177,9 +192,7 @@ class SupervisedProcess:
         process.wait()
         with suppress(BrokenPipeError):
             process.stdin.close()
-        if self._scratch_link.is_symlink():
-            shutil.rmtree(self._scratch_link.readlink(), ignore_errors=True)
-            self._scratch_link.unlink(missing_ok=True)
+        _remove_linked(self._scratch_link)
         self._ended.set()
         if not self._started.is_set():
             self._refusal = self._refusal or "its supervisor ended"
