@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import os
+import signal
+import threading
+
+import psutil
+import pytest
+from traffic import wait_until
+
+from steelyard.errors import LocalCloudError
+from steelyard.localcloud.hosts.address import AddressInUse
+from steelyard.localcloud.hosts.host import Machine
+from steelyard.localcloud.hosts.loopback import CONSOLE_ANSWER_BYTES, LoopbackHost
+
+# A daemon that has left its session and its parent, and does not listen to SIGTERM.
+STUBBORN = """#!/bin/bash
+(setsid bash -c 'trap "" TERM; echo daemon up; while :; do sleep 0.1; done' &)
+echo "main up"
+exec sleep 1000
+"""
+
+
+@pytest.fixture
+def host(tmp_path):
+    host = LoopbackHost(tmp_path / "instances")
+    yield host
+    host.close(0)
+
+
+def boot(host, script: str, instance_id: str = "i-1") -> threading.Event:
+    ended = threading.Event()
+    machine = Machine(
+        instance_id=instance_id,
+        address="127.92.0.10",
+        user_data=script.encode(),
+        metadata_url="http://127.0.0.1:1/metadata/i-1",
+    )
+    host.boot(machine, ended.set)
+    return ended
+
+
+def wait_console(host, text: str) -> str:
+    return wait_until(lambda: host.console("i-1").decode(), lambda console: text in console)
+
+
+def family(host) -> list[psutil.Process]:
+    return [psutil.Process(pid) for pid in host.process_ids()["i-1"]]
+
+
+def wait_gone(processes: list[psutil.Process]) -> None:
+    wait_until(lambda: [p for p in processes if p.is_running()], lambda left: not left)
+
+
+@pytest.mark.parametrize("grace_s", [0, 0.2])
+def test_a_shut_down_ends_daemons_that_do_not_listen(host, grace_s):
+    ended = boot(host, STUBBORN)
+    wait_console(host, "daemon up")
+    processes = family(host)
+    assert len(processes) >= 5
+
+    host.shut_down("i-1", grace_s)
+
+    assert not any(p.is_running() for p in processes)
+    assert ended.wait(5)
+    assert not host.is_running("i-1")
+
+
+@pytest.mark.parametrize("position", [0, 1], ids=["keeper", "init"])
+def test_the_death_of_either_supervisor_ends_the_tree(host, position):
+    ended = boot(host, STUBBORN)
+    wait_console(host, "daemon up")
+    processes = family(host)
+
+    os.kill(processes[position].pid, signal.SIGKILL)
+
+    wait_gone(processes)
+    assert ended.wait(5)
+
+
+def test_the_private_folder_for_sockets_is_short_and_goes_with_the_machine(host, tmp_path):
+    boot(host, '#!/bin/bash\ntouch "$TMPDIR/x"\necho "in $TMPDIR."\n')
+    folder = wait_console(host, "in /").split("in ")[1].split(".")[0]
+    assert len(folder) < 40
+    assert os.path.exists(folder)
+    host.shut_down("i-1", 0)
+    assert not os.path.exists(folder)
+
+
+def test_a_machine_outlives_its_script_and_a_second_boot_runs_it_again(host):
+    boot(host, "#!/bin/bash\necho once\n")
+    wait_console(host, "exit code 0")
+    assert host.is_running("i-1")
+    host.shut_down("i-1", 0)
+    boot(host, "#!/bin/bash\necho twice\n")
+    assert "once" in wait_console(host, "twice")
+
+
+def test_a_script_whose_interpreter_is_missing_is_told_on_the_console(host):
+    boot(host, "#!/no/such/interpreter\n")
+    wait_console(host, "could not be started: No such file or directory")
+    assert host.is_running("i-1")
+
+
+def test_a_flood_of_output_stays_bounded_and_keeps_its_end(host, tmp_path):
+    boot(host, "#!/bin/bash\nhead -c 5000000 /dev/zero | tr '\\0' 'x'\necho the end\n")
+    console = wait_console(host, "the end")
+    assert len(console) <= CONSOLE_ANSWER_BYTES
+    assert (tmp_path / "instances" / "i-1" / "console.log").stat().st_size <= 1 << 20
+
+
+def test_nothing_boots_once_the_host_is_closed(host):
+    host.close(0)
+    with pytest.raises(LocalCloudError, match="closed"):
+        boot(host, STUBBORN)
+
+
+def test_files_are_for_their_owner_alone_and_go_with_the_instance(host, tmp_path):
+    boot(host, STUBBORN)
+    folder = tmp_path / "instances" / "i-1"
+    assert (folder / "user-data").stat().st_mode & 0o077 == 0
+    assert (folder / "console.log").stat().st_mode & 0o077 == 0
+    host.shut_down("i-1", 0)
+    host.discard("i-1")
+    assert not folder.exists()
+    assert host.console("i-1") == b""
+
+
+def test_addresses_are_claimed_in_the_networks_words_and_answered_in_the_hosts(host):
+    assert host.claim_address("10.92.1.0/24", "10.92.1.77") == "127.92.1.77"
+    with pytest.raises(AddressInUse):
+        host.claim_address("10.92.1.0/24", "127.92.1.77")
+    with pytest.raises(ValueError, match="outside"):
+        host.claim_address("10.92.1.0/24", "10.92.2.77")
+    host.hold_address("127.92.1.77")
+    host.release_address("127.92.1.77")
+    assert host.claim_address("10.92.1.0/24", "127.92.1.77") == "127.92.1.77"

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from steelyard.errors import LocalCloudError
+from steelyard.localcloud.hosts.address import AddressInUse
+from steelyard.localcloud.hosts.host import Machine
+
+
+class FakeHost:
+    """A `Host` that runs nothing: a test tells what happens to its machines."""
+
+    def __init__(self) -> None:
+        self.running: dict[str, Callable[[], None]] = {}
+        self.booted: list[Machine] = []
+        self.discarded: list[str] = []
+        self.held: set[str] = set()
+        self.taken: set[str] = set()
+        self.fails_to_boot = False
+        self.may_boot = threading.Event()
+        self.may_boot.set()
+
+    def die(self, instance_id: str) -> None:
+        """Let every process of an instance end on its own."""
+        self.running.pop(instance_id)()
+
+    def claim_address(self, cidr: str, wanted: str | None = None) -> str:
+        address = wanted or f"127.64.0.{10 + len(self.held)}"
+        self.hold_address(address)
+        return address
+
+    def hold_address(self, address: str) -> None:
+        if address in self.taken:
+            raise AddressInUse(address)
+        self.held.add(address)
+
+    def release_address(self, address: str) -> None:
+        self.held.discard(address)
+
+    def boot(self, machine: Machine, on_end: Callable[[], None]) -> None:
+        self.may_boot.wait()
+        if self.fails_to_boot:
+            raise LocalCloudError("no process can be started")
+        self.booted.append(machine)
+        self.running[machine.instance_id] = on_end
+
+    def shut_down(self, instance_id: str, grace_s: float) -> None:
+        if instance_id in self.running:
+            self.die(instance_id)
+
+    def discard(self, instance_id: str) -> None:
+        self.discarded.append(instance_id)
+
+    def is_running(self, instance_id: str) -> bool:
+        return instance_id in self.running
+
+    def console(self, instance_id: str) -> bytes:
+        return b""
+
+    def process_ids(self) -> dict[str, list[int]]:
+        return {}
+
+    def close(self, grace_s: float) -> None:
+        for instance_id in list(self.running):
+            self.die(instance_id)

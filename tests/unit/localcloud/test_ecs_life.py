@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import pytest
+from fake_host import FakeHost
+
+from steelyard.localcloud.cloud import Cloud
+from steelyard.localcloud.hosts.host import Host
+from steelyard.localcloud.identity import load_identity
+from steelyard.localcloud.record import Records
+from steelyard.localcloud.services.ecs.life import InstanceLife
+from steelyard.localcloud.services.ecs.models import Instance
+from steelyard.localcloud.store import Store
+
+
+@pytest.fixture
+def cloud(tmp_path):
+    store = Store(tmp_path / "state.sqlite")
+    yield Cloud(
+        data_dir=tmp_path,
+        store=store,
+        identity=load_identity(store, "cn-hangzhou"),
+        endpoint="127.0.0.1:1",
+        clock=lambda: 1000.0,
+        services=(),
+    )
+    store.close()
+
+
+@pytest.fixture
+def host():
+    return FakeHost()
+
+
+@pytest.fixture
+def instances(cloud):
+    return Records(cloud.store, Instance)
+
+
+@pytest.fixture
+def life(cloud, host: Host, instances):
+    life = InstanceLife(cloud, host, instances)
+    yield life
+    life.close()
+
+
+def make(instances, **changes) -> Instance:
+    instance = Instance(
+        **{
+            "id": "i-1",
+            "created_at": 0.0,
+            "region_id": "cn-hangzhou",
+            "zone_id": "cn-hangzhou-h",
+            "vpc_id": "vpc-1",
+            "vswitch_id": "vsw-1",
+            "private_address": "127.64.0.10",
+            "network_interface_id": "eni-1",
+            "mac_address": "00:16:3e:00:00:01",
+            "security_group_ids": ("sg-1",),
+            "name": "node",
+            "host_name": "node",
+            "description": "",
+            "image_id": "ubuntu_24_04_x64_20G_alibase_20260615.vhd",
+            "instance_type": "ecs.gn7i-c8g1.2xlarge",
+            "status": "Pending",
+            "boot_number": 0,
+            "started_at": 0.0,
+            "is_released": False,
+            "user_data": "IyEvYmluL3NoCg==",
+            "key_pair_name": "",
+            "ram_role_name": "",
+            "http_endpoint": "enabled",
+            "http_tokens": "optional",
+            "http_hop_limit": 1,
+            "charge_type": "PostPaid",
+            "spot_strategy": "NoSpot",
+            "spot_price_limit": 0.0,
+            "spot_duration": 1,
+            "spot_interruption_behavior": "Terminate",
+            "internet_charge_type": "PayByTraffic",
+            "internet_max_bandwidth_out": 0,
+            "has_deletion_protection": False,
+            "stopped_mode": "",
+            "resource_group_id": "",
+            "deployment_set_id": "",
+            "disks": (),
+            **changes,
+        }
+    )
+    instances.put(instance)
+    return instance
+
+
+def wait_status(instances, status: str, instance_id: str = "i-1") -> None:
+    """Wait until an instance has a status, `gone` for none any more."""
+    deadline = time.monotonic() + 5
+    while (seen := status_of(instances, instance_id)) != status:
+        assert time.monotonic() < deadline, seen
+        time.sleep(0.005)
+
+
+def status_of(instances, instance_id: str) -> str:
+    found = instances.get(instance_id)
+    return "gone" if found is None else found.status
+
+
+def test_a_pending_instance_boots_by_its_user_data(life, host, instances):
+    make(instances)
+    life.launch("i-1")
+    wait_status(instances, "Running")
+    assert host.booted[0].user_data == b"#!/bin/sh\n"
+    assert host.booted[0].metadata_url == "http://127.0.0.1:1/metadata/i-1"
+    assert instances.get("i-1").started_at == 1000.0
+
+
+def test_one_that_cannot_be_booted_is_stopped(life, host, instances):
+    host.fails_to_boot = True
+    make(instances)
+    life.launch("i-1")
+    wait_status(instances, "Stopped")
+
+
+def test_one_whose_processes_die_is_stopped(life, host, instances):
+    make(instances)
+    life.launch("i-1")
+    wait_status(instances, "Running")
+    host.die("i-1")
+    wait_status(instances, "Stopped")
+
+
+def test_news_of_an_earlier_boot_changes_nothing(life, host, instances):
+    make(instances)
+    life.launch("i-1")
+    wait_status(instances, "Running")
+    late_news = host.running["i-1"]
+    instances.put(replace(instances.get("i-1"), status="Stopping"))
+    life.reboot("i-1", 0)
+    wait_status(instances, "Running")
+    late_news()
+    assert instances.get("i-1").status == "Running"
+    assert instances.get("i-1").boot_number == 2
+
+
+def test_a_release_leaves_nothing(life, host, instances):
+    make(instances)
+    life.launch("i-1")
+    wait_status(instances, "Running")
+    instances.put(replace(instances.get("i-1"), status="Stopping", is_released=True))
+    life.release("i-1")
+    wait_status(instances, "gone")
+    assert (host.running, host.held, host.discarded) == ({}, set(), ["i-1"])
+
+
+def test_the_end_of_the_cloud_leaves_the_records_as_they_are(life, host, instances):
+    make(instances)
+    life.launch("i-1")
+    wait_status(instances, "Running")
+    life.close()
+    assert host.running == {}
+    assert instances.get("i-1").status == "Running"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("Pending", "Running"), ("Starting", "Running"), ("Running", "Running"), ("Stopping", "Stopped")],
+)
+def test_a_start_of_the_cloud_goes_on_where_it_ended(life, host, instances, before, after):
+    make(instances, status=before)
+    life.resume()
+    wait_status(instances, after)
+    assert host.held == {"127.64.0.10"}
+
+
+def test_a_start_of_the_cloud_finishes_releases(life, host, instances):
+    make(instances, status="Stopping", is_released=True)
+    life.resume()
+    wait_status(instances, "gone")
+    assert host.held == set()
+
+
+def test_one_whose_address_was_taken_meanwhile_stays_stopped(life, host, instances):
+    host.taken.add("127.64.0.10")
+    make(instances, status="Running")
+    life.resume()
+    wait_status(instances, "Stopped")
+    assert host.booted == []

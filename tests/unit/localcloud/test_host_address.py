@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import socket
+from ipaddress import IPv4Address, IPv4Network
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from steelyard.localcloud.hosts.address import (
+    CLAIM_PORT,
+    AddressBook,
+    AddressExhausted,
+    AddressInUse,
+    served_address,
+    served_network,
+)
+
+NETWORK = IPv4Network("127.93.0.0/24")
+
+
+@pytest.fixture
+def book():
+    book = AddressBook()
+    yield book
+    book.release_all()
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(8, 29))
+def test_a_block_is_served_on_the_loopback_network_with_its_last_three_bytes(number, prefix):
+    network = IPv4Network((number, prefix), strict=False)
+    served = served_network(str(network))
+    assert served.subnet_of(IPv4Network("127.0.0.0/8"))
+    assert served.prefixlen == prefix
+    assert int(served.network_address) & 0xFFFFFF == int(network.network_address) & 0xFFFFFF
+
+
+def test_a_loopback_address_stands_for_itself():
+    assert served_address("127.64.0.10") == served_address("10.64.0.10") == "127.64.0.10"
+
+
+@pytest.mark.parametrize("cidr", ["10.0.0.0/7", "10.0.0.1/24", "10.0.0.0"[:-1], "ten"])
+def test_a_malformed_block_is_refused(cidr):
+    with pytest.raises(ValueError, match=r".+"):
+        served_network(cidr)
+
+
+def test_addresses_come_from_the_tenth_on_and_each_once(book):
+    assert [book.claim(NETWORK) for _ in range(3)] == ["127.93.0.10", "127.93.0.11", "127.93.0.12"]
+    book.release("127.93.0.11")
+    assert book.claim(NETWORK) == "127.93.0.11"
+
+
+def test_a_small_network_is_used_from_its_first_address_on_until_it_is_full(book):
+    small = IPv4Network("127.93.1.0/29")
+    assert [book.claim(small) for _ in range(4)] == [str(IPv4Address("127.93.1.1") + i) for i in range(4)]
+    with pytest.raises(AddressExhausted):
+        book.claim(small)
+
+
+def test_an_address_that_another_cloud_holds_is_passed_over(book):
+    other = AddressBook()
+    assert other.claim(NETWORK) == "127.93.0.10"
+    assert book.claim(NETWORK) == "127.93.0.11"
+    with pytest.raises(AddressInUse):
+        book.claim_exactly("127.93.0.10")
+    other.release_all()
+    book.claim_exactly("127.93.0.10")
+    assert book.held() == ["127.93.0.11", "127.93.0.10"]
+
+
+def test_a_claim_takes_no_connections(book):
+    address = book.claim(NETWORK)
+    with socket.socket() as probe:
+        assert probe.connect_ex((address, CLAIM_PORT)) != 0

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import pytest
+
+from steelyard.localcloud.proxy.config import HealthCheck, Listener, ProxyConfig, Server
+from steelyard.localcloud.proxy.health import Health, parse_statistics, render_state, server_rows
+
+COLUMNS = "# pxname,svname,stot,status,weight,check_status,"
+STATE = """1
+# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight more
+3 http-80 1 a 127.64.0.10 2 0 100 100 2 15 3 4 6 0 0 0 - 8000 - 0 0 - - 0
+3 http-80 2 b 127.64.0.11 2 1 100 100 2 15 3 4 6 0 0 0 - 8000 - 0 0 - - 0
+"""
+
+
+@pytest.mark.parametrize(
+    ("status", "check", "health"),
+    [
+        ("UP", "L7OK", Health.NORMAL),
+        ("UP 2/3", "L4CON", Health.NORMAL),
+        ("DRAIN", "L7OK", Health.NORMAL),
+        ("DOWN", "L4CON", Health.ABNORMAL),
+        ("DOWN 1/2", "L7OK", Health.ABNORMAL),
+        ("DOWN", "* L4TOUT", Health.ABNORMAL),
+        ("DOWN", "INI", Health.UNAVAILABLE),
+        ("DOWN", "", Health.UNAVAILABLE),
+        ("no check", "", Health.UNAVAILABLE),
+    ],
+)
+def test_a_servers_health_is_what_haproxy_says(status, check, health):
+    text = f"{COLUMNS}\nhttp-80,FRONTEND,9,OPEN,,,\nhttp-80,a,7,{status},50,{check},\nhttp-80,BACKEND,9,UP,50,,\n"
+    (found,) = parse_statistics(text).items()
+    assert found[0] == ("http-80", "a")
+    assert (found[1].health, found[1].weight, found[1].num_sessions) == (health, 50, 7)
+
+
+def state_of(*names: str) -> dict[str, list[str]]:
+    """Render the state of servers of weight 7, and give the rows by server."""
+    servers = tuple(Server(name=name, address="127.64.0.10", port=8000, weight=7) for name in names)
+    listener = Listener(
+        name="http-80", protocol="http", port=80, servers=servers, check=HealthCheck(protocol="http")
+    )
+    config = ProxyConfig(address="127.64.0.20", listeners=(listener,))
+    text = render_state(config, server_rows(STATE))
+    return {row[3]: row for row in server_rows(text).values()}
+
+
+def test_a_known_server_keeps_its_health_and_takes_the_configurations_weight():
+    row = state_of("a")["a"]
+    assert row[5] == "2"
+    assert row[7:9] == ["7", "7"]
+
+
+def test_a_new_server_and_one_from_maintenance_start_unhealthy():
+    rows = state_of("new", "b")
+    assert {row[5] for row in rows.values()} == {"0"}
+    assert {row[6] for row in rows.values()} == {"0"}
+    assert {len(row) for row in rows.values()} == {25}
+
+
+def test_servers_that_are_not_checked_have_no_state():
+    listener = Listener(
+        name="http-80",
+        protocol="http",
+        port=80,
+        servers=(Server(name="a", address="127.64.0.10", port=8000, weight=7),),
+    )
+    assert server_rows(render_state(ProxyConfig(address="127.0.0.1", listeners=(listener,)), {})) == {}
