@@ -19,13 +19,17 @@ class CommandLine:
 
     folder: Path
 
+    @property
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, "STEELYARD_HOME": str(self.folder / "home")}
+
     def __call__(
         self, *arguments: str, expect: int = 0, timeout_s: float = 180
     ) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
             [sys.executable, "-m", "steelyard.cli", *arguments],
             cwd=self.folder,
-            env={**os.environ, "STEELYARD_HOME": str(self.folder / "home"), "COLUMNS": "160"},
+            env=self.environment,
             capture_output=True,
             text=True,
             timeout=timeout_s,

@@ -64,11 +64,42 @@ def test_a_cluster_grows_loses_a_node_shrinks_and_ends_without_a_trace(steelyard
     assert left == []
 
 
-def test_what_interrupts_an_up_is_told_by_status_and_cleared_by_down(steelyard: CommandLine) -> None:
-    steelyard.write_spec(workers=1)
-    steelyard("preview")
-    assert not (steelyard.folder / "home" / "stacks" / "e2e" / "cluster.json").exists()
+def test_an_interrupted_up_is_told_by_status_and_cleared_by_down(steelyard: CommandLine) -> None:
+    steelyard.write_spec(workers=2)
+    # A parent that ignores ctrl-C, as a shell's background job does, would hand that down.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    up = subprocess.Popen(
+        [sys.executable, "-m", "steelyard.cli", "up"],
+        cwd=steelyard.folder,
+        env=steelyard.environment,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert up.stderr is not None
+    for line in up.stderr:
+        if "Instance" in line:
+            up.send_signal(signal.SIGINT)
+            break
+    assert "interrupted" in up.communicate(timeout=60)[1]
+    assert up.returncode == 130
+
+    told = steelyard.json("status", expect=3)
+    assert not told["is_settled"]
+    assert len(told["nodes"]) == told["resources"]["alicloud:ecs/instance:Instance"] >= 1
+
+    steelyard("down")
     steelyard("status", expect=2)
+    assert steelyard.json("cloud", "stop")["left"] == []
+
+
+def test_a_preview_leaves_everything_as_it_was(steelyard: CommandLine) -> None:
+    steelyard.write_spec(workers=1)
+
+    steps = steelyard.json("preview")["steps"]
+
+    assert {step["op"] for step in steps} == {"create"}
+    assert [path for path in (steelyard.folder / "home").rglob("*") if path.is_file()] == []
+    steelyard("cloud", "status", expect=1)
 
 
 def health(steelyard: CommandLine) -> dict[str, bool]:
@@ -76,7 +107,7 @@ def health(steelyard: CommandLine) -> dict[str, bool]:
     done = subprocess.run(
         [sys.executable, "-m", "steelyard.cli", "status", "--output", "json"],
         cwd=steelyard.folder,
-        env={**os.environ, "STEELYARD_HOME": str(steelyard.folder / "home")},
+        env=steelyard.environment,
         capture_output=True,
         text=True,
         timeout=60,

@@ -25,6 +25,7 @@ app = App(
     help="Load-balanced clusters for distributed AI training on Alibaba Cloud.",
     help_format="markdown",
     result_action="return_value",
+    suppress_keyboard_interrupt=False,
 )
 jobs = App(name="jobs", help="List, show, follow and cancel training jobs.")
 cloud = App(name="cloud", help="Start, stop and inspect the local Alibaba Cloud.")

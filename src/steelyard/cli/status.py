@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from steelyard.cli.console import ClusterName, OutputFormat, print_json, print_record, print_table
+from steelyard.cli.console import ClusterName, OutputFormat, print_json, print_record, print_table, stderr
 from steelyard.cli.target import cluster_named
 from steelyard.cluster import NodeStatus
 from steelyard.errors import UnhealthyError
@@ -13,7 +13,7 @@ Rows = tuple[Sequence[str], Sequence[Sequence[object]]]
 
 
 def status(*, cluster: ClusterName = None, output: OutputFormat = "text") -> int:
-    """Show a cluster's nodes with their health as the load balancer sees it, and its outputs.
+    """Show what stands of a cluster: its nodes with their health as the load balancer sees it, and its outputs.
 
     Exits with 3 where a node is not healthy.
 
@@ -34,6 +34,8 @@ def status(*, cluster: ClusterName = None, output: OutputFormat = "text") -> int
             {
                 "cluster": standing.name,
                 "target": standing.spec.target,
+                "is_settled": standing.is_settled,
+                "resources": standing.resource_counts(),
                 "outputs": standing.outputs(),
                 "nodes": [node.as_dict() for node in nodes],
             }
@@ -41,6 +43,11 @@ def status(*, cluster: ClusterName = None, output: OutputFormat = "text") -> int
     else:
         print_table(f"{standing.name} on {standing.target_description}", *node_rows(nodes))
         print_record("Outputs", standing.outputs())
+        print_record("Resources", standing.resource_counts())
+    if not standing.is_settled:
+        stderr().print(
+            "the last `up` or `down` did not end: run it again, or clear all with `steelyard down`"
+        )
     return 0 if nodes and all(node.is_healthy for node in nodes) else UnhealthyError.exit_code
 
 

@@ -4,12 +4,13 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from steelyard.cluster.home import Home
 from steelyard.cluster.node_status import NodeStatus, console_tail, observe
 from steelyard.cluster.record import ClusterRecord
-from steelyard.deploy import AlicloudProvider, OnStep, Result, Stack
+from steelyard.deploy import AlicloudProvider, OnStep, Resource, Result, Stack
 from steelyard.deploy.engine.provider import Operation
 from steelyard.deploy.provider.api import Api, ApiPool, Connection
 from steelyard.errors import UnhealthyError, UsageError
@@ -20,6 +21,9 @@ from steelyard.spec import ClusterSpec
 PROJECT = "steelyard"
 """Name of the Pulumi project, as in `Pulumi.yaml`."""
 
+_INSTANCE = "alicloud:ecs/instance:Instance"
+_LOAD_BALANCER = "alicloud:slb/applicationLoadBalancer:ApplicationLoadBalancer"
+_SERVER_GROUP = "alicloud:slb/serverGroup:ServerGroup"
 _POLL_S = 0.25
 _CALL_TIMEOUT_S = 30.0
 
@@ -93,7 +97,9 @@ class Cluster:
         known = self._record()
         record = ClusterRecord(spec=self.spec, token=known.token) if known else ClusterRecord.new(self.spec)
         record.save(self._record_path)
-        return self._stack.up(self._program(record), self._provider(), on_step=on_step)
+        result = self._stack.up(self._program(record), self._provider(), on_step=on_step)
+        replace(record, is_settled=True).save(self._record_path)
+        return result
 
     def down(self, on_step: OnStep) -> Result:
         """Delete all that stands, and stop the local cloud when this was its last cluster.
@@ -102,6 +108,9 @@ class Cluster:
             ResourceError: The cloud refused a deletion; what is left is remembered.
         """
         self._require_local()
+        record = self._record()
+        if record:
+            replace(record, is_settled=False).save(self._record_path)
         result = self._stack.destroy(self._provider(), on_step=on_step)
         self._stack.remove()
         ClusterRecord.remove(self._record_path)
@@ -119,17 +128,22 @@ class Cluster:
         """Return how many resources stand, by Pulumi type; components and the stack are not resources."""
         return dict(sorted(Counter(item.type for item in self._stack.resources() if item.id).items()))
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether the last `up` or `down` that began has ended well; else running it again goes on with it."""
+        record = self._record()
+        return record is not None and record.is_settled
+
     def nodes(self) -> list[NodeStatus]:
-        """Return the nodes in the program's order, with their health as the load balancer sees it."""
-        outputs = self.outputs()
-        node_ids = outputs.get("node_ids") or []
-        if not node_ids:
+        """Return the nodes that stand, by name, with their health as the load balancer sees it."""
+        instances = sorted(self._standing(_INSTANCE), key=lambda item: item.name)
+        if not instances:
             return []
         return observe(
             self._api(),
-            node_ids,
-            load_balancer_id=outputs["slb_id"],
-            server_group_id=outputs["server_group_id"],
+            [item.id for item in self._in_program_order(instances)],
+            load_balancer_ids=[item.id for item in self._standing(_LOAD_BALANCER)],
+            server_group_ids=[item.id for item in self._standing(_SERVER_GROUP)],
         )
 
     def wait_until_healthy(self, *, timeout_s: float) -> None:
@@ -169,6 +183,14 @@ class Cluster:
             )
         with GatewayClient(str(url), record.token, keeps_connections=keeps_connections) as client:
             yield client
+
+    def _standing(self, type_token: str) -> list[Resource]:
+        return [item for item in self._stack.resources() if item.type == type_token and item.id]
+
+    def _in_program_order(self, instances: list[Resource]) -> list[Resource]:
+        """Put the nodes that the last clean `up` exported first, in its order."""
+        exported = {node_id: place for place, node_id in enumerate(self.outputs().get("node_ids") or [])}
+        return sorted(instances, key=lambda item: exported.get(item.id, len(exported)))
 
     def _program(self, record: ClusterRecord) -> Callable[[], None]:
         # Imported here: a verb that only looks need not wait half a second for Pulumi's SDK.

@@ -47,29 +47,27 @@ class NodeStatus:
 
 
 def observe(
-    api: Api, node_ids: Sequence[str], *, load_balancer_id: str, server_group_id: str
+    api: Api, node_ids: Sequence[str], *, load_balancer_ids: Sequence[str], server_group_ids: Sequence[str]
 ) -> list[NodeStatus]:
     """Ask the cloud for the nodes, in the order given.
 
     Args:
         api: Sends the calls.
         node_ids: Their instance ids.
-        load_balancer_id: The load balancer that checks them.
-        server_group_id: The server group that they are in.
+        load_balancer_ids: The load balancers that check them.
+        server_group_ids: The server groups that they are in.
 
     Raises:
         ResourceError: The cloud refused a call.
     """
     instances = _instances(api, node_ids)
-    group = api.call(SLB, "DescribeVServerGroupAttribute", {"VServerGroupId": server_group_id})
-    weights = {
-        server["ServerId"]: int(server["Weight"]) for server in group["BackendServers"]["BackendServer"]
-    }
-    checks = api.call(SLB, "DescribeHealthStatus", {"LoadBalancerId": load_balancer_id})
-    health = {
-        server["ServerId"]: server["ServerHealthStatus"]
-        for server in checks["BackendServers"]["BackendServer"]
-    }
+    weights, health = {}, {}
+    for group_id in server_group_ids:
+        group = api.call(SLB, "DescribeVServerGroupAttribute", {"VServerGroupId": group_id})
+        weights.update({server["ServerId"]: int(server["Weight"]) for server in _servers(group)})
+    for balancer_id in load_balancer_ids:
+        checks = api.call(SLB, "DescribeHealthStatus", {"LoadBalancerId": balancer_id})
+        health.update({server["ServerId"]: server["ServerHealthStatus"] for server in _servers(checks)})
     return [
         NodeStatus(
             id=node_id,
@@ -81,6 +79,11 @@ def observe(
         else NodeStatus(id=node_id)
         for node_id in node_ids
     ]
+
+
+def _servers(answer: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    servers: Sequence[Mapping[str, Any]] = answer["BackendServers"]["BackendServer"]
+    return servers
 
 
 def console_tail(api: Api, node_id: str, *, num_lines: int = 8) -> str:

@@ -18,10 +18,17 @@ _KEY_FILE = "cluster.key"
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterRecord:
-    """A cluster's spec as of its last `up`, and the bearer token of its gateways."""
+    """A cluster's spec as of its last `up`, and the bearer token of its gateways.
+
+    Attributes:
+        spec: What was wanted.
+        token: The token; encrypted where it lies.
+        is_settled: Whether the last `up` or `down` that began has ended well.
+    """
 
     spec: ClusterSpec
     token: str
+    is_settled: bool = False
 
     @classmethod
     def new(cls, spec: ClusterSpec) -> ClusterRecord:
@@ -39,7 +46,7 @@ class ClusterRecord:
             return None
         tree = json.loads(path.read_text(encoding="utf-8"))
         token = values.plain(_sealer(path).open(tree["token"]))
-        return cls(spec=ClusterSpec.model_validate(tree["spec"]), token=token)
+        return cls(spec=ClusterSpec.model_validate(tree["spec"]), token=token, is_settled=tree["is_settled"])
 
     def save(self, path: Path) -> None:
         """Write the record in one step, for its owner alone; the token is encrypted."""
@@ -47,6 +54,7 @@ class ClusterRecord:
         tree = {
             "spec": self.spec.model_dump(mode="json"),
             "token": _sealer(path).seal(values.secret(self.token)),
+            "is_settled": self.is_settled,
         }
         draft = path.with_suffix(".draft")
         draft.touch(mode=0o600)

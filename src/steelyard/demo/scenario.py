@@ -21,6 +21,9 @@ from steelyard.spec import ClusterSpec
 GLOBAL_BATCH = 48
 """Samples of one step in the two runs that are compared."""
 
+IMITATED_SAMPLE_MS = 8
+"""Milliseconds that an imitated accelerator of speed 1 takes for a sample: steps of 170 ms balanced, 380 ms equal."""
+
 NUM_SMALL_JOBS = 10
 NUM_HEALTH_REQUESTS = 100
 
@@ -131,7 +134,7 @@ class Demo:
         alone = [self._run_alone(gateway, node_id) for node_id in node_ids]
         limit = sum(training.samples_per_s for training in alone)
         self.say(f"the nodes alone reach {limit:.0f} samples/s in all")
-        equal = self._run_job(gateway, "equal", ["--steps", "40"], balance="equal")
+        equal = self._run_job(gateway, "equal", ["--steps", "30"], balance="equal")
         balanced = self._run_job(gateway, "balanced", ["--steps", str(self.num_steps)], balance="speed")
         bits = balanced.metric("bits_per_char")
         self._say_result(equal, balanced, limit)
@@ -167,7 +170,13 @@ class Demo:
             {
                 "name": name,
                 "script": self.script.name,
-                "args": [*args, "--global-batch", str(global_batch)],
+                "args": [
+                    *args,
+                    "--global-batch",
+                    str(global_batch),
+                    "--imitated-sample-ms",
+                    str(IMITATED_SAMPLE_MS),
+                ],
                 "package": base64.b64encode(pack_folder(self.script.parent)).decode("ascii"),
                 **request,
             }
