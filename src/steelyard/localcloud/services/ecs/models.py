@@ -153,17 +153,7 @@ class Instance(Record):
                 "ThreadsPerCore": 2,
                 "Numa": "ON",
             },
-            "NetworkInterfaces": {
-                "NetworkInterface": [
-                    {
-                        "NetworkInterfaceId": self.network_interface_id,
-                        "MacAddress": self.mac_address,
-                        "PrimaryIpAddress": self.private_address,
-                        "Type": "Primary",
-                        "PrivateIpSets": {"PrivateIpSet": [self._private_ip()]},
-                    }
-                ]
-            },
+            "NetworkInterfaces": {"NetworkInterface": [self._short_interface()]},
             "Tags": {"Tag": tag_rows(self.tags)},
         }
 
@@ -207,6 +197,15 @@ class Instance(Record):
             "Tags": {"Tag": []},
         }
         return [{**shared, **disk} for disk in self.disks]
+
+    def _short_interface(self) -> dict[str, object]:
+        return {
+            "NetworkInterfaceId": self.network_interface_id,
+            "MacAddress": self.mac_address,
+            "PrimaryIpAddress": self.private_address,
+            "Type": "Primary",
+            "PrivateIpSets": {"PrivateIpSet": [self._private_ip()]},
+        }
 
     def _private_ip(self) -> dict[str, object]:
         return {"PrivateIpAddress": self.private_address, "Primary": True}

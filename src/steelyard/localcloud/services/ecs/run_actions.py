@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
+from typing import TypedDict
 
 from steelyard.localcloud.hosts.address import AddressExhausted, AddressInUse
 from steelyard.localcloud.service import Request, action
@@ -74,19 +75,7 @@ class RunActions(EcsState):
             http_endpoint=check.read_choice(request, "HttpEndpoint", ("enabled", "disabled"), "enabled"),
             http_tokens=check.read_choice(request, "HttpTokens", ("optional", "required"), "optional"),
             http_hop_limit=request.number("HttpPutResponseHopLimit", 1),
-            charge_type=check.read_choice(request, "InstanceChargeType", ("PostPaid", "PrePaid"), "PostPaid"),
-            spot_strategy=check.read_choice(
-                request, "SpotStrategy", ("NoSpot", "SpotWithPriceLimit", "SpotAsPriceGo"), "NoSpot"
-            ),
-            spot_price_limit=_price(request),
-            spot_duration=request.number("SpotDuration", 1),
-            spot_interruption_behavior=check.read_choice(
-                request, "SpotInterruptionBehavior", ("Terminate", "Stop"), "Terminate"
-            ),
-            internet_charge_type=check.read_choice(
-                request, "InternetChargeType", ("PayByTraffic", "PayByBandwidth"), "PayByTraffic"
-            ),
-            internet_max_bandwidth_out=request.number("InternetMaxBandwidthOut", 0),
+            **_billing(request),
             has_deletion_protection=request.flag("DeletionProtection"),
             stopped_mode="",
             resource_group_id=request.text("ResourceGroupId"),
@@ -188,6 +177,34 @@ def _instance_type(request: Request) -> str:
     if name not in INSTANCE_TYPES:
         raise errors.instance_type_not_supported(name)
     return name
+
+
+class _Billing(TypedDict):
+    charge_type: str
+    spot_strategy: str
+    spot_price_limit: float
+    spot_duration: int
+    spot_interruption_behavior: str
+    internet_charge_type: str
+    internet_max_bandwidth_out: int
+
+
+def _billing(request: Request) -> _Billing:
+    """Read how an instance is paid for, which is kept and answered; nothing is billed here."""
+    strategies = ("NoSpot", "SpotWithPriceLimit", "SpotAsPriceGo")
+    return _Billing(
+        charge_type=check.read_choice(request, "InstanceChargeType", ("PostPaid", "PrePaid"), "PostPaid"),
+        spot_strategy=check.read_choice(request, "SpotStrategy", strategies, "NoSpot"),
+        spot_price_limit=_price(request),
+        spot_duration=request.number("SpotDuration", 1),
+        spot_interruption_behavior=check.read_choice(
+            request, "SpotInterruptionBehavior", ("Terminate", "Stop"), "Terminate"
+        ),
+        internet_charge_type=check.read_choice(
+            request, "InternetChargeType", ("PayByTraffic", "PayByBandwidth"), "PayByTraffic"
+        ),
+        internet_max_bandwidth_out=request.number("InternetMaxBandwidthOut", 0),
+    )
 
 
 def _price(request: Request) -> float:
