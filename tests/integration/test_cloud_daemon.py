@@ -215,7 +215,9 @@ def test_the_process_may_be_run_by_hand(data_dir):
         assert process.wait(DEADLINE_S) == 0
 
 
-@pytest.mark.parametrize("path", ["/?Action=CreateVpc", "/metadata/i-none/latest/meta-data/instance-id", "/x"])
+@pytest.mark.parametrize(
+    "path", ["/?Action=CreateVpc", "/metadata/i-none/latest/meta-data/instance-id", "/x"]
+)
 def test_nothing_is_answered_to_a_stranger(data_dir, path):
     info = daemon.start(data_dir)
     host, _, port = info.endpoint.partition(":")
