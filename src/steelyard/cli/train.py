@@ -76,7 +76,7 @@ def _follow(gateway: GatewayClient, record: Mapping[str, Any]) -> Mapping[str, A
     job_id = record["id"]
     try:
         with TrainProgress(record["name"]) as progress:
-            for event in gateway.follow(job_id):
+            for event in gateway.events(job_id, follow=True):
                 progress(event)
     except KeyboardInterrupt:
         stderr().print(

@@ -182,7 +182,7 @@ class Demo:
             }
         )
         events = []
-        for event in gateway.follow(record["id"]):
+        for event in gateway.events(record["id"], follow=True):
             if event["kind"] == "step" and self._first_step_s is None:
                 self._first_step_s = self._elapsed_s()
             self.on_event(name, event)

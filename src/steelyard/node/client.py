@@ -16,6 +16,14 @@ from steelyard.errors import GatewayError
 FINAL_STATES = frozenset({"succeeded", "failed", "cancelled"})
 """States that a job does not leave."""
 
+_PATIENCE_S = 60.0
+"""How long no gateway may answer while a job is followed."""
+
+_QUIET_S = 90.0
+"""A stream without a byte for so long is opened again; the load balancer cuts it after 60 s."""
+
+_PAUSE_S = 0.2
+
 
 class GatewayClient:
     """Calls the gateway's HTTP API.
@@ -33,6 +41,7 @@ class GatewayClient:
     ) -> None:
         self.url = url
         self.token = token
+        self._timeout_s = timeout_s
         self._http = httpx.Client(
             base_url=url,
             headers={"Authorization": f"Bearer {token}"},
@@ -89,44 +98,43 @@ class GatewayClient:
 
     def logs(self, job_id: str, *, follow: bool = False) -> Iterator[str]:
         """Yield the lines of a job's log, and with `follow` those to come until the job ends."""
-        yield from self._lines(f"/v1/jobs/{job_id}/logs", follow=follow)
+        path = f"/v1/jobs/{job_id}/logs"
+        yield from self._follow(job_id, path) if follow else self._lines(path)
 
     def events(self, job_id: str, *, follow: bool = False) -> Iterator[Mapping[str, Any]]:
         """Yield a job's training events, and with `follow` those to come until the job ends."""
-        for line in self._lines(f"/v1/jobs/{job_id}/events", follow=follow):
-            if line.strip():
-                yield json.loads(line)
+        path = f"/v1/jobs/{job_id}/events"
+        lines = self._follow(job_id, path, skips_empty=True) if follow else self._lines(path)
+        yield from (json.loads(line) for line in lines if line)
 
-    def follow(self, job_id: str, *, patience_s: float = 60.0) -> Iterator[Mapping[str, Any]]:
-        """Yield a job's training events until it ends, whichever gateway has to serve them.
+    def _follow(self, job_id: str, path: str, *, skips_empty: bool = False) -> Iterator[str]:
+        """Yield a stream's lines until its job has ended, whichever gateway has to serve them.
 
         A load balancer cuts a stream that is quiet for long, and a node may die while it serves one: the stream is
         then opened again through the load balancer, and what was already seen is passed over.
 
-        Args:
-            job_id: The job.
-            patience_s: How long no gateway may answer before this gives up, in seconds.
-
         Raises:
-            GatewayError: No gateway answered for `patience_s`, or the job is unknown.
+            GatewayError: No gateway answered for a minute, or the job is unknown.
         """
         num_seen = 0
         last_answer = time.monotonic()
         while True:
             try:
-                for index, event in enumerate(self.events(job_id, follow=True)):
-                    last_answer = time.monotonic()
+                # Asked before the stream is read: one that was opened after the end of the job is whole.
+                is_over = self.job(job_id)["state"] in FINAL_STATES
+                lines = self._lines(path, follow=not is_over)
+                for index, line in enumerate(line for line in lines if line or not skips_empty):
                     if index >= num_seen:
                         num_seen += 1
-                        yield event
-                if self.job(job_id)["state"] in FINAL_STATES:
+                        yield line
+                if is_over:
                     return
                 last_answer = time.monotonic()
             except GatewayError as error:
                 is_passing = error.status in (0, 502, 503, 504)
-                if not is_passing or time.monotonic() - last_answer > patience_s:
+                if not is_passing or time.monotonic() - last_answer > _PATIENCE_S:
                     raise
-            time.sleep(0.2)
+            time.sleep(_PAUSE_S)
 
     def _list(self, path: str, key: str) -> Sequence[Mapping[str, Any]]:
         items = self._json("GET", path)[key]
@@ -141,9 +149,9 @@ class GatewayClient:
             answer: Mapping[str, Any] = response.json()
             return answer
 
-    def _lines(self, path: str, *, follow: bool) -> Iterator[str]:
-        timeout = httpx.Timeout(self._http.timeout.connect, read=None if follow else self._http.timeout.read)
-        params = {"follow": "true" if follow else "false"}
+    def _lines(self, path: str, *, follow: bool = False) -> Iterator[str]:
+        timeout = httpx.Timeout(self._timeout_s, read=_QUIET_S if follow else self._timeout_s)
+        params = {"follow": str(follow).lower()}
         with (
             self._mapped_errors(),
             self._http.stream("GET", path, params=params, timeout=timeout) as response,

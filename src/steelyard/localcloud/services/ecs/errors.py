@@ -1,4 +1,8 @@
-"""Codes, texts and statuses of the ECS API's error tables (help pages of each action)."""
+"""Codes, texts and statuses of the ECS API.
+
+Those that the Terraform provider looks for are as it spells them; the others follow the error tables of the help pages
+from memory, and were not compared with them one by one.
+"""
 
 from __future__ import annotations
 

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+import pytest
+
+from steelyard.errors import GatewayError
+from steelyard.node.client import GatewayClient
+
+EVENTS = [{"kind": "step", "step": step} for step in range(1, 6)]
+
+
+class CutOffGateway(BaseHTTPRequestHandler):
+    """Cuts the first streams of a running job short, as a load balancer or a dying node does."""
+
+    num_streams = 0
+    job_state = "running"
+
+    def do_GET(self) -> None:
+        if self.path.startswith("/v1/jobs/job-1/"):
+            self._stream()
+        elif self.path == "/v1/jobs/job-1":
+            self._answer(200, {"id": "job-1", "state": type(self).job_state})
+        else:
+            self._answer(404, {"error": {"message": "no such job", "hint": "see `steelyard jobs list`"}})
+
+    def _stream(self) -> None:
+        kind = type(self)
+        kind.num_streams += 1
+        lines = [json.dumps(event) for event in EVENTS]
+        if kind.num_streams < 3:
+            lines = [*lines[: 2 * kind.num_streams], "", '{"kind": "st']
+        else:
+            kind.job_state = "succeeded"
+        body = "\n".join(lines).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body) + (100 if kind.num_streams < 3 else 0)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def _answer(self, status: int, tree: dict[str, object]) -> None:
+        body = json.dumps(tree).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is http.server's
+        pass
+
+
+@pytest.fixture
+def gateway() -> Iterator[GatewayClient]:
+    CutOffGateway.num_streams, CutOffGateway.job_state = 0, "running"
+    with ThreadingHTTPServer(("127.0.0.1", 0), CutOffGateway) as server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        with GatewayClient(f"http://127.0.0.1:{server.server_address[1]}", "token") as client:
+            yield client
+        server.shutdown()
+        thread.join()
+
+
+def test_events_come_once_each_however_often_the_stream_is_cut(gateway: GatewayClient) -> None:
+    assert list(gateway.events("job-1", follow=True)) == EVENTS
+    assert CutOffGateway.num_streams == 4
+
+
+def test_a_refusal_is_raised_with_its_status_and_hint(gateway: GatewayClient) -> None:
+    with pytest.raises(GatewayError, match="404 no such job") as caught:
+        list(gateway.logs("job-2", follow=True))
+
+    assert caught.value.status == 404
+    assert caught.value.hint == "see `steelyard jobs list`"
+
+
+def test_a_gateway_that_is_not_there_is_named_with_its_address() -> None:
+    with (
+        GatewayClient("http://127.0.0.1:9", "token") as client,
+        pytest.raises(GatewayError, match=r"no gateway answers at http://127\.0\.0\.1:9") as caught,
+    ):
+        client.jobs()
+
+    assert "steelyard status" in caught.value.hint
