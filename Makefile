@@ -2,7 +2,7 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 
-.PHONY: install demo test lint clean
+.PHONY: install demo test test-slow lint clean
 
 install: $(VENV)/installed  ## Install Steelyard and all it needs into a virtual environment.
 
@@ -16,7 +16,10 @@ demo: install  ## Bring a cluster up on this machine, train on it, and take it d
 	$(BIN)/steelyard demo
 
 test: install lint  ## Run the tests.
-	$(BIN)/pytest
+	$(BIN)/pytest -m 'not slow'
+
+test-slow: install  ## Run the longer proofs.
+	$(BIN)/pytest -m slow
 
 lint: install  ## Check style, types and the direction of imports.
 	$(BIN)/ruff check .
