@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -20,6 +20,7 @@ from rich.progress import (
 from rich.table import Table
 
 from steelyard.cli.console import stderr
+from steelyard.cluster import NodeStatus
 from steelyard.deploy import Step
 
 _SIGNS = {
@@ -69,6 +70,12 @@ class DeployProgress:
     def say(self, words: str) -> None:
         """Print a line of the story."""
         self._console.print(words)
+
+    def wait_for(self, nodes: Sequence[NodeStatus]) -> None:
+        """Show how many nodes are healthy by now."""
+        if self._status:
+            num_healthy = sum(node.is_healthy for node in nodes)
+            self._status.update(f"[dim]{num_healthy} of {len(nodes)} nodes are healthy[/]")
 
     def _print(self, step: Step) -> None:
         if step.op == "same" and not self._shows_same:
@@ -139,7 +146,7 @@ class TrainProgress:
 
     def _print_plain(self, event: Mapping[str, Any]) -> None:
         nodes = "  ".join(
-            f"{node['node_id']}: share {node['share']}, {node['samples_per_s']:.0f}/s"
+            f"{node['node_id']}: share {node['share']} at {node['samples_per_s']:.0f}/s"
             for node in event["nodes"]
         )
         self._console.print(
@@ -150,7 +157,7 @@ class TrainProgress:
 
 
 def _node_table(event: Mapping[str, Any]) -> Table:
-    table = Table("node", "share", f"samples/s{_imitated(event)}", box=None, padding=(0, 2))
+    table = Table("node", "share", f"own speed, samples/s{_imitated(event)}", box=None, padding=(0, 2))
     for node in event["nodes"]:
         table.add_row(str(node["node_id"]), str(node["share"]), f"{node['samples_per_s']:.0f}")
     return table

@@ -34,7 +34,7 @@ def up(*, file: SpecFile = None, wait_s: float = 120.0, output: OutputFormat = "
         result = cluster.up(progress)
         if wait_s > 0:
             progress.say("waiting for the nodes to become healthy")
-            cluster.wait_until_healthy(timeout_s=wait_s)
+            cluster.wait_until_healthy(timeout_s=wait_s, on_look=progress.wait_for)
     seconds = time.monotonic() - started
     nodes = cluster.nodes()
     if output == "json":

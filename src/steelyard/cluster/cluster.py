@@ -146,8 +146,14 @@ class Cluster:
             server_group_ids=[item.id for item in self._standing(_SERVER_GROUP)],
         )
 
-    def wait_until_healthy(self, *, timeout_s: float) -> None:
+    def wait_until_healthy(
+        self, *, timeout_s: float, on_look: Callable[[list[NodeStatus]], None] = lambda nodes: None
+    ) -> None:
         """Wait until the load balancer finds every node healthy.
+
+        Args:
+            timeout_s: How long to wait, in seconds.
+            on_look: Told of the nodes at each look.
 
         Raises:
             UnhealthyError: A node was not healthy in time.
@@ -155,6 +161,7 @@ class Cluster:
         deadline = time.monotonic() + timeout_s
         while True:
             nodes = self.nodes()
+            on_look(nodes)
             ill = [node for node in nodes if not node.is_healthy]
             if not ill:
                 return

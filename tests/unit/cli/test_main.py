@@ -33,5 +33,5 @@ def test_a_script_that_reports_no_loss_is_followed_all_the_same(monkeypatch: pyt
         following(step)
 
     assert (
-        "train step 20/?  400 samples/s  [i-1: share 48, 400/s] (imitated accelerator)" in screen.getvalue()
+        "train step 20/?  400 samples/s  [i-1: share 48 at 400/s] (imitated accelerator)" in screen.getvalue()
     )
