@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from dataclasses import asdict
 
 from steelyard.cli.console import OutputFormat, print_json, print_record, stderr
 from steelyard.cli.target import home
 from steelyard.errors import LocalCloudError
 from steelyard.localcloud import daemon
+from steelyard.localcloud.client_environment import client_environment
+from steelyard.localcloud.unserved import read_unserved
 
 
 def start_cloud(*, port: int = 0, output: OutputFormat = "text") -> None:
@@ -41,18 +45,47 @@ def stop_cloud(*, output: OutputFormat = "text") -> int:
 
 
 def status_cloud(*, output: OutputFormat = "text") -> int:
-    """Show where the local cloud answers. Exits with 1 where it does not run.
+    """Show where the local cloud answers, and what it was called for and does not serve. Exits with 1 where it is off.
 
     **Example**: `steelyard cloud status --output json`
 
     Args:
         output: Form of what is printed on stdout.
     """
+    info = _running_cloud()
+    unserved = {f"{entry.version} {entry.action}": entry.num_calls for entry in read_unserved(info.endpoint)}
+    if output == "json":
+        print_json({**asdict(info), "unserved_actions": unserved})
+        return 0
+    _print_info(info, output)
+    for name, num_calls in unserved.items():
+        stderr().print(f"called {num_calls} times and not served here: {name}")
+    return 0
+
+
+def env_cloud(*, output: OutputFormat = "text") -> int:
+    """Print what points SDKs, the aliyun CLI, Terraform and Pulumi at the local cloud, as shell exports.
+
+    **Example**: `eval "$(steelyard cloud env)"`
+
+    Args:
+        output: Form of what is printed on stdout.
+    """
+    environment = client_environment(_running_cloud())
+    if output == "json":
+        print_json(environment)
+        return 0
+    for name, value in environment.items():
+        sys.stdout.write(f"export {name}={shlex.quote(value)}\n")
+    sys.stdout.flush()
+    return 0
+
+
+def _running_cloud() -> daemon.CloudInfo:
     info = daemon.status(home().cloud_dir)
     if info is None:
         raise LocalCloudError("the local cloud does not run", hint="`steelyard cloud start` starts it")
-    _print_info(info, output)
-    return 0
+    return info
 
 
 def _print_info(info: daemon.CloudInfo, output: OutputFormat) -> None:

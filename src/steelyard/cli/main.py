@@ -36,7 +36,7 @@ for verb in ("list", "show", "logs", "cancel"):
     jobs.command(
         f"steelyard.cli.jobs:{verb}_jobs" if verb == "list" else f"steelyard.cli.jobs:{verb}_job", name=verb
     )
-for verb in ("start", "stop", "status"):
+for verb in ("start", "stop", "status", "env"):
     cloud.command(f"steelyard.cli.cloud:{verb}_cloud", name=verb)
 app.command(jobs)
 app.command(cloud)

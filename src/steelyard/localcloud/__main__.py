@@ -12,6 +12,7 @@ import logging
 import os
 import signal
 import socket
+import ssl
 import sys
 import time
 from pathlib import Path
@@ -19,8 +20,10 @@ from types import FrameType
 
 import uvicorn
 
+from steelyard.localcloud.certificate import server_context
 from steelyard.localcloud.cloud import Cloud
 from steelyard.localcloud.daemon import LOCK_NAME, CloudInfo, write_info
+from steelyard.localcloud.front import Front
 from steelyard.localcloud.identity import load_identity
 from steelyard.localcloud.metadata import InstanceDirectory, MetadataService
 from steelyard.localcloud.server import App
@@ -76,7 +79,7 @@ def _serve(data_dir: Path, port: int, region_id: str) -> None:
         services=SERVICES,
     )
     app = App(cloud, _metadata_service(cloud))
-    server = _make_server(app)
+    server = _make_server(app, server_context(data_dir))
     try:
         # Connections wait in the listener's queue until the server runs, so what starts here may already call.
         cloud.start()
@@ -89,7 +92,7 @@ def _serve(data_dir: Path, port: int, region_id: str) -> None:
         cloud.stop()
 
 
-def _make_server(app: App) -> uvicorn.Server:
+def _make_server(app: App, tls: ssl.SSLContext) -> uvicorn.Server:
     config = uvicorn.Config(
         app,
         lifespan="off",
@@ -100,7 +103,7 @@ def _make_server(app: App) -> uvicorn.Server:
         timeout_keep_alive=KEEP_ALIVE_S,
         h11_max_incomplete_event_size=MAX_HEAD_BYTES,
     )
-    server = uvicorn.Server(config)
+    server = Front(config, tls)
 
     def end(signal_number: int, frame: FrameType | None) -> None:
         # It may come before the server runs, and uvicorn raises it once more after the server has ended.

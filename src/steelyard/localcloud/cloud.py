@@ -12,6 +12,7 @@ from steelyard.localcloud.idempotence import ClientTokens
 from steelyard.localcloud.identity import TEMPORARY_KEY_KIND, Identity
 from steelyard.localcloud.service import ActionSpec, ApiError, Request, Service
 from steelyard.localcloud.store import Store
+from steelyard.localcloud.unserved import UnservedActions
 from steelyard.localcloud.wire.answer import shape_answer
 from steelyard.localcloud.wire.error import action_not_found
 from steelyard.localcloud.wire.message import WireAnswer, WireRequest
@@ -59,6 +60,7 @@ class Cloud:
         self.services: dict[str, Service] = {service.code: service(self) for service in services}
         self._verifier = Verifier(self, clock)
         self._tokens = ClientTokens(store)
+        self.unserved = UnservedActions(store)
         self._handlers = self._collect_handlers()
         self._after_commit: list[Callable[[], None]] = []
 
@@ -153,7 +155,9 @@ class Cloud:
         shape = self.schema.action(version, wire.action)
         handler = self._handlers.get((version, wire.action))
         if shape is None or handler is None:
-            raise action_not_found(wire.version, wire.action)
+            self.unserved.count(shape.product if shape else "", wire.version, wire.action)
+            _log.warning("%s %s was called, and is not served", wire.version, wire.action)
+            raise action_not_found(wire.version, wire.action, shape.product if shape else "")
         service, spec, method = handler
         params = self._parse(shape, spec, wire)
         request = Request(

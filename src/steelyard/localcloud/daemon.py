@@ -41,7 +41,7 @@ class CloudInfo:
     """A running local cloud.
 
     Attributes:
-        endpoint: Host and port of every product, e.g. `127.0.0.1:40123`; plain HTTP.
+        endpoint: Host and port of every product, e.g. `127.0.0.1:40123`; TLS and plain HTTP.
         access_key_id: Public part of its access key.
         access_key_secret: Secret part.
         region_id: Region of calls that name none.

@@ -4,17 +4,21 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from typing import Any
 
+from steelyard.localcloud import unserved
 from steelyard.localcloud.cloud import Cloud
 from steelyard.localcloud.metadata import MetadataService
 from steelyard.localcloud.wire.message import WireRequest
+from steelyard.localcloud.wire.xml import answer_root, render_xml
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _METADATA_PREFIX = "/metadata/"
+_JSON, _XML = "application/json;charset=utf-8", "text/xml;charset=utf-8"
 # RunInstances takes 16 KiB of user data before its base64 and percent encodings; nothing else comes near.
 _MAX_BODY_BYTES = 4 << 20
 
@@ -56,12 +60,18 @@ class App:
         await _send(send, status, content_type, content)
 
     def _answer(self, request: WireRequest) -> tuple[int, str, bytes]:
+        if request.path == unserved.PATH:
+            entries = [asdict(entry) for entry in self._cloud.unserved.list()]
+            return 200, _JSON, json.dumps(entries).encode()
         if request.path.startswith(_METADATA_PREFIX):
             reply = self._metadata.answer(request, request.path.removeprefix(_METADATA_PREFIX))
             return reply.status, "text/plain", reply.text.encode()
         answer = self._cloud.answer(request)
+        if request.parameters.get("Format", "").upper() == "XML":
+            root = answer_root(request.action, is_error=answer.status >= 400)
+            return answer.status, _XML, render_xml(root, answer.body).encode()
         content = json.dumps(answer.body, ensure_ascii=False, separators=(",", ":")).encode()
-        return answer.status, "application/json;charset=utf-8", content
+        return answer.status, _JSON, content
 
     def close(self) -> None:
         """End the threads, once the calls in them are answered."""

@@ -17,6 +17,7 @@ VERBS = [
     ["cloud", "start"],
     ["cloud", "stop"],
     ["cloud", "status"],
+    ["cloud", "env"],
     ["demo"],
 ]
 

@@ -35,10 +35,18 @@ def invalid_parameter(name: str, value: object, want: str) -> ApiError:
     )
 
 
-def action_not_found(version: str, action: str) -> ApiError:
-    """Tell that nobody serves an action; the code is the gateway's own."""
+def action_not_found(version: str, action: str, product: str = "") -> ApiError:
+    """Tell that nobody serves an action; the code is the gateway's own.
+
+    Args:
+        version: The API version asked for.
+        action: The action asked for.
+        product: Code of the product whose real API has the action; empty where there is no such action.
+    """
+    why = f" The local cloud does not serve this action of {product}." if product else ""
     return ApiError(
         "InvalidAction.NotFound",
-        f"Specified api is not found, please check your url and method. Version {version!r}, action {action!r}.",
+        "Specified api is not found, please check your url and method. "
+        f"Version {version!r}, action {action!r}.{why}",
         404,
     )

@@ -1,0 +1,21 @@
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from command_line import CommandLine
+
+
+def test_a_shell_is_pointed_at_the_cloud_by_what_cloud_env_prints(steelyard: CommandLine) -> None:
+    assert "does not run" in steelyard("cloud", "env", expect=1).stderr
+    info = steelyard.json("cloud", "start")
+
+    exports = steelyard("cloud", "env").stdout
+    script = f'{exports}\necho "$ALIBABA_CLOUD_ENDPOINT_VPC $ALICLOUD_SECRET_KEY $SSL_CERT_FILE"'
+    shell = subprocess.run(["/bin/sh", "-c", script], capture_output=True, text=True, timeout=30)
+
+    endpoint, secret, bundle = shell.stdout.split()
+    assert (endpoint, secret) == (info["endpoint"], info["access_key_secret"])
+    assert "BEGIN CERTIFICATE" in Path(bundle).read_text()
+    assert steelyard.json("cloud", "env")["ALICLOUD_REGION"] == info["region_id"]
+    assert steelyard.json("cloud", "status")["unserved_actions"] == {}
