@@ -3,6 +3,7 @@
 from steelyard.balance.estimator import CostEstimator, Measurement
 from steelyard.balance.policy import EqualPolicy, Policy, SpeedPolicy, policy_by_name
 from steelyard.balance.split import Shares, finish_s, rescale, split_by_cost, split_equally
+from steelyard.balance.straggler import Straggler, StragglerWatch
 from steelyard.balance.weight import MAX_WEIGHT, load_balancer_weights
 
 __all__ = [
@@ -13,6 +14,8 @@ __all__ = [
     "Policy",
     "Shares",
     "SpeedPolicy",
+    "Straggler",
+    "StragglerWatch",
     "finish_s",
     "load_balancer_weights",
     "policy_by_name",

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from steelyard.balance.estimator import CostEstimator, Measurement
-from steelyard.balance.split import Shares, finish_s, split_by_cost, split_equally
+from steelyard.balance.split import Shares, finish_s, split_by_cost, unit_bounds
+from steelyard.balance.straggler import Straggler, StragglerWatch
 
 
 class Policy(Protocol):
@@ -24,7 +25,7 @@ class Policy(Protocol):
 
     @property
     def is_equal(self) -> bool:
-        """Whether the shares never differ by more than one sample."""
+        """Whether the shares differ by one micro-batch at most, where no bound asks for more."""
         ...
 
     def observe(self, measurements: Sequence[Measurement]) -> None:
@@ -53,17 +54,36 @@ class Policy(Protocol):
 
 
 class EqualPolicy:
-    """The split of plain data parallelism: the same number of samples for every worker."""
+    """The split of plain data parallelism: the same number of samples for every worker.
+
+    Args:
+        unit: Samples of a micro-batch; every share is a multiple of it.
+        minimum: Samples that each worker gets at least; for all, or for each in rank order.
+        maximums: Samples that each worker can take at most, in rank order; unlimited where None.
+    """
 
     name = "equal"
     is_equal = True
+
+    def __init__(
+        self, *, unit: int = 1, minimum: int | Sequence[int] = 0, maximums: Sequence[int] | None = None
+    ) -> None:
+        self._unit = unit
+        self._minimum = minimum
+        self._maximums = maximums
 
     def observe(self, measurements: Sequence[Measurement]) -> None:
         """Ignore the measurements."""
 
     def plan(self, global_batch: int, current: Shares) -> Shares:
-        """Return the equal split of `global_batch` over as many workers as `current` has."""
-        return split_equally(global_batch, len(current))
+        """Return the split of `global_batch` that is as equal as the bounds allow."""
+        return split_by_cost(
+            global_batch,
+            [1.0] * len(current),
+            minimum=self._minimum,
+            maximums=self._maximums,
+            unit=self._unit,
+        )
 
     def state_dict(self) -> dict[str, Any]:
         """Return an empty state: there is nothing to learn."""
@@ -76,10 +96,15 @@ class EqualPolicy:
 class SpeedPolicy:
     """Shares by measured speed, so that all workers end a step together.
 
+    Halving a share's step where it moves back the way it came, as LB-BSP does, was tried in simulation and
+    left out: it changed the plan 3 to 19 % more often and gained nothing, since the gate of the estimates and
+    the hysteresis already keep single slow steps from moving shares.
+
     Args:
-        minimum: Samples that each worker keeps at least, so that its speed stays measured. It falls
-            with the equal split where the global batch is too small.
+        minimum: Samples that each worker keeps at least, so that its speed stays measured; for all, or
+            for each in rank order. It falls with the equal split where the global batch is too small.
         maximums: Samples that each worker can take at most, in rank order; unlimited where None.
+        unit: Samples of a micro-batch; every share is a multiple of it.
         hysteresis: Relative gain in the predicted step time below which the shares stay as they are.
     """
 
@@ -89,14 +114,17 @@ class SpeedPolicy:
     def __init__(
         self,
         *,
-        minimum: int = 1,
+        minimum: int | Sequence[int] = 1,
         maximums: Sequence[int] | None = None,
+        unit: int = 1,
         hysteresis: float = 0.03,
     ) -> None:
         self._minimum = minimum
         self._maximums = maximums
+        self._unit = unit
         self._hysteresis = hysteresis
         self._estimators: list[CostEstimator] = []
+        self._watch = StragglerWatch()
 
     @property
     def costs_s(self) -> tuple[float | None, ...]:
@@ -110,6 +138,15 @@ class SpeedPolicy:
         for estimator, measurement in zip(self._estimators, measurements, strict=True):
             if (cost_s := measurement.cost_s) is not None:
                 estimator.update(cost_s)
+        self._watch.observe(self.costs_s)
+
+    def stragglers(self, global_batch: int) -> tuple[Straggler, ...]:
+        """Return who holds the others up, since when and what it costs; the dearest first.
+
+        Args:
+            global_batch: Samples of a step.
+        """
+        return self._watch.stragglers(global_batch)
 
     def plan(self, global_batch: int, current: Shares) -> Shares:
         """Return the best integer shares, or `current` where the predicted gain is within the hysteresis.
@@ -118,7 +155,9 @@ class SpeedPolicy:
         break a bound are never kept.
         """
         costs_s = self._costs_or_median(len(current))
-        best = split_by_cost(global_batch, costs_s, minimum=self._minimum, maximums=self._maximums)
+        best = split_by_cost(
+            global_batch, costs_s, minimum=self._minimum, maximums=self._maximums, unit=self._unit
+        )
         if not self._allows(current, global_batch):
             return best
         pays = finish_s(best, costs_s) < finish_s(current, costs_s) * (1.0 - self._hysteresis)
@@ -132,33 +171,47 @@ class SpeedPolicy:
         return [typical_s if cost is None else cost for cost in self.costs_s]
 
     def _allows(self, shares: Shares, global_batch: int) -> bool:
-        minimum = min(self._minimum, global_batch // len(shares))
-        highs = self._maximums if self._maximums is not None else [global_batch] * len(shares)
-        in_bounds = all(
-            min(minimum, high) <= share <= high for share, high in zip(shares, highs, strict=True)
+        unit = self._unit
+        if sum(shares) != global_batch or (unit > 1 and any(share % unit for share in shares)):
+            return False
+        lows, highs = unit_bounds(
+            global_batch // unit,
+            len(shares),
+            minimum=self._minimum,
+            maximums=self._maximums,
+            unit=unit,
         )
-        return in_bounds and sum(shares) == global_batch
+        bounds = zip(lows, shares, highs, strict=True)
+        return all(low * unit <= share <= high * unit for low, share, high in bounds)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the estimates: ``{"costs_s": [...]}``."""
-        return {"costs_s": list(self.costs_s)}
+        """Return the estimates and what was seen of stragglers."""
+        return {"costs_s": list(self.costs_s), "watch": self._watch.state_dict()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from saved estimates; measurements of another number of workers replace them."""
-        self._estimators = [CostEstimator(cost_s=cost) for cost in state.get("costs_s", [])]
+        costs_s = state.get("costs_s", [])
+        self._estimators = [CostEstimator(cost_s=cost) for cost in costs_s]
+        if "watch" in state:
+            self._watch.load_state_dict(state["watch"], costs_s)
 
 
-def policy_by_name(name: str) -> Policy:
+def policy_by_name(
+    name: str, *, unit: int = 1, minimum: int | Sequence[int] = 1, maximums: Sequence[int] | None = None
+) -> Policy:
     """Return the policy that the command line calls `name`.
 
     Args:
         name: ``speed`` or ``equal``.
+        unit: Samples of a micro-batch; every share is a multiple of it.
+        minimum: Samples that each worker gets at least; for all, or for each in rank order.
+        maximums: Samples that each worker can take at most, in rank order; unlimited where None.
 
     Raises:
         ValueError: If there is no such policy.
     """
     if name == SpeedPolicy.name:
-        return SpeedPolicy()
+        return SpeedPolicy(unit=unit, minimum=minimum, maximums=maximums)
     if name == EqualPolicy.name:
-        return EqualPolicy()
+        return EqualPolicy(unit=unit, minimum=minimum, maximums=maximums)
     raise ValueError(f"no balance policy is called {name!r}; choose {SpeedPolicy.name} or {EqualPolicy.name}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import random
+import time
 
 import pytest
 from hypothesis import given
@@ -105,6 +106,51 @@ def test_a_plan_is_never_predicted_slower_than_the_equal_split(costs_s: list[flo
     equal = split_equally(batch, len(costs_s))
     assert sum(shares) == batch
     assert finish_s(shares, costs_s) <= finish_s(equal, costs_s) * (1 + 1e-9)
+
+
+@given(
+    st.lists(st.floats(1e-3, 1.0), min_size=1, max_size=6),
+    st.integers(1, 60),
+    st.integers(1, 16),
+    st.data(),
+)
+def test_every_plan_keeps_the_bounds_and_never_changes_for_nothing(
+    costs_s: list[float], num_units: int, unit: int, data: st.DataObject
+) -> None:
+    num_workers, batch = len(costs_s), num_units * unit
+    enough = st.integers(-(-num_units // num_workers) * unit, batch)
+    maximums = data.draw(st.lists(enough, min_size=num_workers, max_size=num_workers))
+    policy = SpeedPolicy(unit=unit, minimum=1, maximums=maximums)
+    shares = policy.plan(batch, split_equally(batch, num_workers))
+    for _ in range(3):
+        policy.observe(measure(shares, costs_s))
+        before, shares = shares, policy.plan(batch, shares)
+        assert sum(shares) == batch
+        assert all(share % unit == 0 for share in shares)
+        assert all(share <= high for share, high in zip(shares, maximums, strict=True))
+        assert num_units < num_workers or min(shares) >= unit
+        assert shares == before or finish_s(shares, costs_s) < finish_s(before, costs_s)
+
+
+def test_the_equal_policy_keeps_to_micro_batches_and_bounds_too() -> None:
+    assert EqualPolicy(unit=4).plan(24, (8, 8, 8)) == (8, 8, 8)
+    assert EqualPolicy(unit=8).plan(32, (12, 10, 10)) == (16, 8, 8)
+    assert EqualPolicy(maximums=[4, 99, 99]).plan(24, (8, 8, 8)) == (4, 10, 10)
+
+
+def test_ten_thousand_workers_get_new_shares_in_50_ms() -> None:
+    num_workers, batch = 10_000, 1_000_000
+    dice = random.Random(1)
+    costs_s = [0.001 * dice.uniform(1.0, 10.0) for _ in range(num_workers)]
+    policy, shares = SpeedPolicy(minimum=1), split_equally(batch, num_workers)
+    seconds = []
+    for _ in range(3):
+        policy.observe(measure(shares, costs_s))
+        began_s = time.process_time()
+        shares = policy.plan(batch, shares)
+        seconds.append(time.process_time() - began_s)
+    assert sum(shares) == batch
+    assert min(seconds) < 0.05
 
 
 def test_what_was_learned_survives_json() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
+from typing import Any
 
 import pytest
 from hypothesis import assume, given
@@ -116,3 +117,44 @@ def test_ten_thousand_workers_are_shared_out_in_milliseconds() -> None:
     shares = split_by_cost(1_000_000, costs_s, minimum=1)
     assert time.process_time() - began < 0.5  # 0.03 s on an idle core; the bound allows for a busy machine
     assert sum(shares) == 1_000_000
+
+
+@given(st.integers(0, 300), st.integers(1, 32), costs, st.data())
+def test_shares_are_whole_micro_batches_within_each_workers_bounds(
+    num_units: int, unit: int, costs_s: list[float], data: st.DataObject
+) -> None:
+    total, num_workers = num_units * unit, len(costs_s)
+    enough = st.integers(-(-num_units // num_workers) * unit, total + unit)
+    maximums = data.draw(st.lists(enough, min_size=num_workers, max_size=num_workers))
+    few = st.integers(0, num_units // num_workers * unit)
+    minimums = data.draw(st.lists(few, min_size=num_workers, max_size=num_workers))
+    shares = split_by_cost(total, costs_s, minimum=minimums, maximums=maximums, unit=unit)
+    assert sum(shares) == total
+    for low, share, high in zip(minimums, shares, maximums, strict=True):
+        assert share % unit == 0
+        assert low <= share <= high
+
+
+@given(totals, costs, st.data())
+def test_minimums_that_the_batch_is_too_small_for_fall_to_the_equal_split(
+    total: int, costs_s: list[float], data: st.DataObject
+) -> None:
+    any_minimum = st.integers(0, 2 * total + 1)
+    minimums = data.draw(st.lists(any_minimum, min_size=len(costs_s), max_size=len(costs_s)))
+    shares = split_by_cost(total, costs_s, minimum=minimums)
+    assert sum(shares) == total
+    for low, share in zip(minimums, shares, strict=True):
+        assert share >= (low if sum(minimums) <= total else min(low, total // len(costs_s)))
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"unit": 5}, "no multiple of micro-batches of 5"),
+        ({"unit": 4, "maximums": [7, 7]}, "cannot hold 12 samples in micro-batches of 4"),
+        ({"minimum": [1]}, "1 minimums and 2 maximums are not for 2 workers"),
+    ],
+)
+def test_bounds_that_no_split_can_keep_are_refused(options: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        split_by_cost(12, [0.01, 0.02], **options)
