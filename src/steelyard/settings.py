@@ -41,3 +41,30 @@ WORLD_SIZE = "WORLD_SIZE"
 
 LOCAL_RANK = "LOCAL_RANK"
 """torchrun's number of this worker on its node, from 0."""
+
+CONFIG_PASSPHRASE = "PULUMI_CONFIG_PASSPHRASE"
+"""Passphrase of a Pulumi stack's secrets, as the Pulumi CLI reads it."""
+
+CONFIG_PASSPHRASE_FILE = "PULUMI_CONFIG_PASSPHRASE_FILE"
+"""File that holds the passphrase, where `PULUMI_CONFIG_PASSPHRASE` is not set."""
+
+LIGHTHOUSE = "STEELYARD_LIGHTHOUSE"
+"""Address of the lighthouse of an elastic job, `http://HOST:PORT`; not set where the set of workers is fixed."""
+
+NODE_ADDRESS = "STEELYARD_NODE_ADDRESS"
+"""Private IPv4 address of the node that a training process runs on; `127.0.0.1` where it is not set."""
+
+MIN_WORKERS = "STEELYARD_MIN_WORKERS"
+"""How few workers of an elastic job may go on; 1 where it is not set."""
+
+PEER_TIMEOUT_S = "STEELYARD_PEER_TIMEOUT_S"
+"""Seconds after which an elastic worker takes a peer that answers nothing for hung; 10 where it is not set."""
+
+RESTART_COUNT = "TORCHELASTIC_RESTART_COUNT"
+"""torchrun's number of restarts before this process; in an elastic job those of all its workers together."""
+
+MASTER_ADDR = "MASTER_ADDR"
+"""torchrun's address at which the workers meet."""
+
+MASTER_PORT = "MASTER_PORT"
+"""torchrun's port there."""
