@@ -58,7 +58,7 @@ TCP = replace(HTTP, name="tcp-81", protocol="tcp", port=8081, check=HealthCheck(
     ],
 )
 def test_haproxy_takes_every_sort_of_listener_without_a_warning(tmp_path, listener):
-    config = ProxyConfig(address="127.94.0.10", listeners=(listener,))
+    config = ProxyConfig(addresses=("127.94.0.10",), listeners=(listener,))
     path, state = tmp_path / "haproxy.cfg", tmp_path / "servers.state"
     path.write_text(render_config(config, str(state)))
     state.write_text(render_state(config, {}))

@@ -70,7 +70,7 @@ def is_open(address: str, port: int) -> bool:
 
 def config_of(address: str, *servers: Server, **changes) -> ProxyConfig:
     listener = Listener(name="http-8000", protocol="http", port=PORT, servers=servers, check=CHECK)
-    return ProxyConfig(address=address, listeners=(replace(listener, **changes),))
+    return ProxyConfig(addresses=(address,), listeners=(replace(listener, **changes),))
 
 
 def healthy(balancer: ProxyBalancer) -> set[str]:
@@ -162,7 +162,7 @@ def test_weights_servers_and_listeners_change_without_a_lost_request(balancer, a
 
         second = replace(config.listeners[0], name="http-8001", port=8001)
         for _ in range(3):
-            balancer.apply(ProxyConfig(address=address, listeners=(*config.listeners, second)))
+            balancer.apply(ProxyConfig(addresses=(address,), listeners=(*config.listeners, second)))
             balancer.apply(config)
         reloaded_at = time.monotonic()
         wait_until(lambda: traffic.names(reloaded_at)["a"] > 20)
@@ -180,7 +180,7 @@ def test_health_is_kept_over_a_reload(balancer, addresses, make_server):
     wait_until(lambda: balancer.statuses()["http-8000", "dead"].health is Health.ABNORMAL)
 
     second = replace(config.listeners[0], name="http-8001", port=8001)
-    balancer.apply(ProxyConfig(address=address, listeners=(*config.listeners, second)))
+    balancer.apply(ProxyConfig(addresses=(address,), listeners=(*config.listeners, second)))
 
     assert balancer.statuses()["http-8000", "a"].health is Health.NORMAL
     assert balancer.statuses()["http-8000", "dead"].health is Health.ABNORMAL
@@ -193,7 +193,7 @@ def test_an_older_weight_does_not_come_back_with_a_reload(balancer, addresses, m
     balancer.apply(config)
     balancer.apply(config_of(address, replace(server, weight=50)))
     second = replace(config.listeners[0], name="http-8001", port=8001)
-    balancer.apply(ProxyConfig(address=address, listeners=(*config.listeners, second)))
+    balancer.apply(ProxyConfig(addresses=(address,), listeners=(*config.listeners, second)))
 
     weights = {status.weight for status in balancer.statuses().values()}
 
@@ -237,7 +237,7 @@ def test_without_listeners_nothing_runs(balancer, addresses):
     balancer.apply(config_of(address))
     assert balancer.process_ids()
 
-    balancer.apply(ProxyConfig(address=address))
+    balancer.apply(ProxyConfig(addresses=(address,)))
 
     assert balancer.process_ids() == []
     assert not is_open(address, PORT)

@@ -21,7 +21,7 @@ TCP = replace(HTTP, name="tcp-81", protocol="tcp", port=81, check=HealthCheck(pr
 
 def section(*listeners: Listener) -> list[str]:
     """Render a configuration and give its lines from the first listener on."""
-    text = render_config(ProxyConfig(address="127.64.0.20", listeners=listeners), "/data/servers.state")
+    text = render_config(ProxyConfig(addresses=("127.64.0.20",), listeners=listeners), "/data/servers.state")
     lines = [line.strip() for line in text.splitlines()]
     return lines[lines.index(f"listen {listeners[0].name}") :]
 

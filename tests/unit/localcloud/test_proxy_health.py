@@ -40,7 +40,7 @@ def state_of(*names: str) -> dict[str, list[str]]:
     listener = Listener(
         name="http-80", protocol="http", port=80, servers=servers, check=HealthCheck(protocol="http")
     )
-    config = ProxyConfig(address="127.64.0.20", listeners=(listener,))
+    config = ProxyConfig(addresses=("127.64.0.20",), listeners=(listener,))
     text = render_state(config, server_rows(STATE))
     return {row[3]: row for row in server_rows(text).values()}
 
@@ -65,4 +65,4 @@ def test_servers_that_are_not_checked_have_no_state():
         port=80,
         servers=(Server(name="a", address="127.64.0.10", port=8000, weight=7),),
     )
-    assert server_rows(render_state(ProxyConfig(address="127.0.0.1", listeners=(listener,)), {})) == {}
+    assert server_rows(render_state(ProxyConfig(addresses=("127.0.0.1",), listeners=(listener,)), {})) == {}

@@ -24,7 +24,7 @@ def reconcile(servers, known, answers=None) -> list[str]:
         name="l", protocol="http", port=80, servers=servers, check=HealthCheck(protocol="http")
     )
     rows = {("l", server.name): row(server, admin) for server, admin in known.items()}
-    ServerReconciler(command).reconcile(ProxyConfig(address="127.64.0.20", listeners=(listener,)), rows)
+    ServerReconciler(command).reconcile(ProxyConfig(addresses=("127.64.0.20",), listeners=(listener,)), rows)
     return sent
 
 

@@ -110,11 +110,11 @@ class ProxyConfig:
     """All that one load balancer does; without listeners it does nothing and needs no process.
 
     Attributes:
-        address: The load balancer's address.
+        addresses: The load balancer's addresses, one in each zone that it stands in.
         listeners: Those that run.
     """
 
-    address: str
+    addresses: tuple[str, ...]
     listeners: tuple[Listener, ...] = ()
 
 
@@ -140,7 +140,7 @@ def render_config(config: ProxyConfig, state_path: str) -> str:
         "  option redispatch 1",
         "  load-server-state-from-file global",
     ]
-    lines = head + [line for listener in config.listeners for line in _listener(config.address, listener)]
+    lines = head + [line for listener in config.listeners for line in _listener(config.addresses, listener)]
     return "\n".join(lines) + "\n"
 
 
@@ -159,11 +159,11 @@ def server_arguments(listener: Listener, server: Server) -> str:
     return " ".join(parts)
 
 
-def _listener(address: str, listener: Listener) -> list[str]:
+def _listener(addresses: tuple[str, ...], listener: Listener) -> list[str]:
     return [
         f"listen {listener.name}",
         f"  mode {listener.protocol}",
-        f"  bind {address}:{listener.port}",
+        *(f"  bind {address}:{listener.port}" for address in addresses),
         f"  balance {listener.algorithm}",
         *(_http(listener) if listener.protocol == "http" else _tcp(listener)),
         *(_check(listener.check) if listener.check is not None else []),

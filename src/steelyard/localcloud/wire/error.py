@@ -35,6 +35,11 @@ def invalid_parameter(name: str, value: object, want: str) -> ApiError:
     )
 
 
+def not_served(what: str) -> ApiError:
+    """Tell, loudly, that the local cloud cannot do what the real one does."""
+    return ApiError("UnsupportedOperation", f"The local cloud does not serve {what}.")
+
+
 def action_not_found(version: str, action: str, product: str = "") -> ApiError:
     """Tell that nobody serves an action; the code is the gateway's own.
 

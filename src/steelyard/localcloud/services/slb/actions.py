@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from steelyard.errors import LocalCloudError
 from steelyard.localcloud.proxy.health import Health
 from steelyard.localcloud.record import Records
 from steelyard.localcloud.service import Request, action
@@ -26,10 +25,7 @@ class SlbService(LoadBalancerActions, ListenerActions, ServerGroupActions):
         if request.number("ListenerPort", 0):
             listeners = [self.any_listener(request)]
         groups = self.groups_of(balancer.id)
-        try:
-            statuses = self.proxy(balancer.id).statuses()
-        except LocalCloudError as err:
-            raise errors.not_applied(err.message) from err
+        statuses = self.statuses(balancer.id)
         rows = []
         for listener in listeners:
             for server, port in servers_of(balancer, listener, groups):

@@ -9,7 +9,7 @@ from steelyard.localcloud.service import Request
 from steelyard.localcloud.services.ecs.models import RUNNING, Instance
 from steelyard.localcloud.services.slb import errors
 from steelyard.localcloud.services.slb.models import Server
-from steelyard.localcloud.wire.error import invalid_parameter, missing_parameter
+from steelyard.localcloud.wire.error import invalid_parameter, missing_parameter, not_served
 
 MAX_SERVERS_A_CALL = 20
 _MAX_WEIGHT = 100
@@ -138,7 +138,7 @@ def _server_id(item: Mapping[str, object]) -> str:
 def _type(item: Mapping[str, object]) -> str:
     server_type = str(item.get("Type") or "ecs").lower()
     if server_type in ("eni", "eci"):
-        raise errors.not_served(f"backend servers of type {server_type}")
+        raise not_served(f"backend servers of type {server_type}")
     if server_type != "ecs":
         raise invalid_parameter("Type", server_type, "ecs, eni or eci")
     return server_type

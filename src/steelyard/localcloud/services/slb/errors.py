@@ -82,18 +82,6 @@ def addresses_exhausted() -> ApiError:
     return ApiError("VswitchIpNotEnough", "The specified vSwitch has not enough IP addresses.")
 
 
-def not_served(what: str) -> ApiError:
-    """Tell, loudly, that the local cloud cannot do what the real one does."""
-    return ApiError("UnsupportedOperation", f"The local cloud does not serve {what}.")
-
-
-def not_applied(reason: str) -> ApiError:
-    """Tell that HAProxy did not take a change."""
-    return ApiError(
-        "InternalError", f"The load balancer could not be brought to what was asked for: {reason}", 500
-    )
-
-
 def unknown_resource_type(resource_type: str) -> ApiError:
     """Tell that tags cannot be set on such things."""
     return ApiError(

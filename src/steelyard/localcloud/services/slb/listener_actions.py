@@ -7,7 +7,7 @@ from steelyard.localcloud.services.slb import errors
 from steelyard.localcloud.services.slb.models import Listener, listener_id
 from steelyard.localcloud.services.slb.setting import read_settings
 from steelyard.localcloud.services.slb.state import SlbState
-from steelyard.localcloud.wire.error import invalid_parameter, missing_parameter
+from steelyard.localcloud.wire.error import invalid_parameter, missing_parameter, not_served
 
 # What the schema calls required and the API does not, by its parameter descriptions.
 _OPTIONAL_HTTP = ("Cookie", "CookieTimeout", "StickySessionType", "AclId", "HealthCheck")
@@ -50,12 +50,12 @@ class ListenerActions(SlbState):
     @action("CreateLoadBalancerUDPListener")
     def create_udp_listener(self, request: Request) -> dict[str, object]:
         """Refuse: HAProxy balances no UDP."""
-        raise errors.not_served("UDP listeners")
+        raise not_served("UDP listeners")
 
     @action("CreateLoadBalancerHTTPSListener")
     def create_https_listener(self, request: Request) -> dict[str, object]:
         """Refuse: there are no certificates here."""
-        raise errors.not_served("HTTPS listeners")
+        raise not_served("HTTPS listeners")
 
     @action("StartLoadBalancerListener", optional=("ListenerProtocol",))
     def start_listener(self, request: Request) -> dict[str, object]:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from steelyard.localcloud.balancing import INTERNET_CIDR
 from steelyard.localcloud.hosts.address import AddressExhausted, AddressInUse
 from steelyard.localcloud.page import number_page
 from steelyard.localcloud.service import Request, action
@@ -10,11 +11,8 @@ from steelyard.localcloud.services.slb.models import ACTIVE, INACTIVE, SPEC, Loa
 from steelyard.localcloud.services.slb.state import SlbState
 from steelyard.localcloud.services.vpc.models import VSwitch
 from steelyard.localcloud.tag import has_tags, read_tags
-from steelyard.localcloud.wire.error import invalid_parameter, missing_parameter
+from steelyard.localcloud.wire.error import invalid_parameter, missing_parameter, not_served
 from steelyard.spec.catalogue import REGIONS
-
-INTERNET_CIDR = "47.96.0.0/16"
-"""Where internet-facing load balancers get their addresses: a block of the provider's own."""
 
 _SWITCH = ("on", "off")
 
@@ -28,7 +26,7 @@ class LoadBalancerActions(SlbState):
         _check_charge(request)
         address_type = _choice(request, "AddressType", ("internet", "intranet"), "internet")
         if request.text("AddressIPVersion", "ipv4") != "ipv4":
-            raise errors.not_served("IPv6 load balancers")
+            raise not_served("IPv6 load balancers")
         vswitch = self._vswitch(request) if address_type == "intranet" else None
         master, slave = _zones(request, vswitch)
         draft = LoadBalancer(
@@ -169,12 +167,7 @@ class LoadBalancerActions(SlbState):
         for group_id in self.groups_of(balancer.id):
             self.server_groups.delete(group_id)
         self.load_balancers.delete(balancer.id)
-
-        def end() -> None:
-            self.drop_proxy(balancer.id)
-            self.ecs.host.release_address(balancer.address)
-
-        self.cloud.after_commit(end)
+        self.discard(balancer.id, [balancer.address])
         return {}
 
     def _vswitch(self, request: Request) -> VSwitch:

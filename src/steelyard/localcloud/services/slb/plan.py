@@ -4,16 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from steelyard.localcloud.balancing import ALGORITHMS, weight_in_effect
 from steelyard.localcloud.proxy import config as proxy
 from steelyard.localcloud.services.slb.models import ACTIVE, Listener, LoadBalancer, Server, ServerGroup
 
-_ALGORITHMS = {
-    "wrr": "roundrobin",
-    "rr": "roundrobin",
-    "wlc": "leastconn",
-    # Consistent, so that the loss of one server moves its own clients alone.
-    "sch": "source",
-}
 _BACKEND_PORT = -520
 _COOKIE_NAME = "SERVERID"
 
@@ -34,7 +28,7 @@ def plan_proxy(
     """
     running = [listener for listener in listeners if listener.is_running and balancer.status == ACTIVE]
     return proxy.ProxyConfig(
-        address=balancer.address,
+        addresses=(balancer.address,),
         listeners=tuple(
             _listener(balancer, listener, servers_of(balancer, listener, groups), find_address)
             for listener in running
@@ -71,19 +65,19 @@ def _listener(
 ) -> proxy.Listener:
     settings = listener.settings
     is_http = listener.protocol == "http"
-    is_weighted = settings["Scheduler"] != "rr"
+    scheduler = str(settings["Scheduler"])
     idle = settings["IdleTimeout"] if is_http else settings["EstablishedTimeout"]
     return proxy.Listener(
         name=listener_name(listener),
         protocol="http" if is_http else "tcp",
         port=listener.port,
-        algorithm=_ALGORITHMS[str(settings["Scheduler"])],
+        algorithm=ALGORITHMS[scheduler],
         servers=tuple(
             proxy.Server(
                 name=server_name(server, port),
                 address=address,
                 port=port,
-                weight=_weight(server, is_weighted),
+                weight=weight_in_effect(_int(server["Weight"]), scheduler),
             )
             for server, port in servers
             if (address := find_address(str(server["ServerId"]))) is not None
@@ -96,12 +90,6 @@ def _listener(
         is_client_forwarded=is_http and settings["XForwardedFor"] == "on",
         request_headers=tuple(_headers(balancer, listener)) if is_http else (),
     )
-
-
-def _weight(server: Server, is_weighted: bool) -> int:
-    weight = _int(server["Weight"])
-    # Plain round robin takes each server in turn; 0 still means none.
-    return weight if is_weighted else min(weight, 1)
 
 
 def _check(listener: Listener) -> proxy.HealthCheck:

@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from steelyard.localcloud.service import Request
-from steelyard.localcloud.services.slb import errors
-from steelyard.localcloud.wire.error import invalid_parameter, missing_parameter
+from steelyard.localcloud.wire.error import invalid_parameter, missing_parameter, not_served
 
 SCHEDULERS = ("wrr", "wlc", "rr", "sch")
 _SWITCH = ("on", "off")
@@ -168,9 +167,9 @@ def read_settings(
         settings["VServerGroupId"] = ""
     for name, (value, what) in _UNSERVED.items():
         if settings.get(name) == value:
-            raise errors.not_served(what)
+            raise not_served(what)
     if settings.get("MasterSlaveServerGroupId"):
-        raise errors.not_served("primary/secondary server groups")
+        raise not_served("primary/secondary server groups")
     _check_stickiness(settings)
     return settings
 

@@ -1,0 +1,177 @@
+"""What the load balancing products share: an HAProxy for each load balancer, and what other services ask of them."""
+
+from __future__ import annotations
+
+import logging
+from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from steelyard.errors import LocalCloudError
+from steelyard.localcloud.cloud import Cloud
+from steelyard.localcloud.hosts.address import AddressInUse
+from steelyard.localcloud.proxy.balancer import ProxyBalancer
+from steelyard.localcloud.proxy.config import ProxyConfig
+from steelyard.localcloud.proxy.health import ServerStatus
+from steelyard.localcloud.service import Request, Service
+from steelyard.localcloud.services.ecs.state import EcsState
+from steelyard.localcloud.services.vpc.state import VpcState
+from steelyard.localcloud.wire.error import ApiError
+
+_log = logging.getLogger(__name__)
+
+INTERNET_CIDR = "47.96.0.0/16"
+"""Where internet-facing load balancers get their addresses: a block of the provider's own."""
+
+ALGORITHMS: Mapping[str, str] = {
+    "wrr": "roundrobin",
+    "rr": "roundrobin",
+    "wlc": "leastconn",
+    # Consistent, so that the loss of one server moves its own clients alone.
+    "sch": "source",
+}
+"""HAProxy's word for each scheduler that is served, by the API's in small letters."""
+
+
+def weight_in_effect(weight: int, scheduler: str) -> int:
+    """Give the weight that HAProxy is told; plain round robin takes each server in turn, and 0 still means none."""
+    return min(weight, 1) if scheduler.lower() == "rr" else weight
+
+
+def not_applied(reason: str) -> ApiError:
+    """Tell that HAProxy did not take a change."""
+    return ApiError(
+        "InternalError", f"The load balancer could not be brought to what was asked for: {reason}", 500
+    )
+
+
+class BalancingService(Service):
+    """Base of a load balancing product.
+
+    A product says what each of its load balancers does (`plan`) and which servers it has; this class keeps the
+    HAProxys at it, takes up what was served at the cloud's start, and answers the VPC and ECS services.
+    """
+
+    def __init__(self, cloud: Cloud) -> None:
+        super().__init__(cloud)
+        self._proxies: dict[str, ProxyBalancer] = {}
+
+    @abstractmethod
+    def load_balancer_ids(self) -> Sequence[str]:
+        """Give the ids of all load balancers."""
+
+    @abstractmethod
+    def plan(self, load_balancer_id: str) -> ProxyConfig:
+        """Give what a load balancer's HAProxy does, by the records."""
+
+    @abstractmethod
+    def give_up(self, load_balancer_id: str) -> None:
+        """Mark a load balancer that cannot serve any more."""
+
+    @abstractmethod
+    def rewrite_servers(self, keeps: Callable[[Mapping[str, Any]], bool]) -> set[str]:
+        """Drop the servers that are not to be kept from all records, and give the load balancers that had them."""
+
+    @abstractmethod
+    def num_addresses(self, vswitch_id: str) -> int:
+        """Count the addresses of a VSwitch that load balancers hold."""
+
+    def start(self) -> None:
+        """Serve again what was served."""
+        with self.cloud.transaction():
+            for load_balancer_id in self.load_balancer_ids():
+                plan = self.plan(load_balancer_id)
+                try:
+                    for address in plan.addresses:
+                        self.ecs.host.hold_address(address)
+                    self.proxy(load_balancer_id).apply(plan)
+                except (AddressInUse, LocalCloudError) as err:
+                    _log.error("%s serves no more: %s", load_balancer_id, err)
+                    self.give_up(load_balancer_id)
+
+    def stop(self) -> None:
+        """End every HAProxy."""
+        proxies = list(self._proxies.values())
+        if proxies:
+            with ThreadPoolExecutor(max_workers=len(proxies), thread_name_prefix="end-balancer") as pool:
+                list(pool.map(ProxyBalancer.stop, proxies))
+
+    @property
+    def ecs(self) -> EcsState:
+        """The ECS service."""
+        service = self.cloud.services["ecs"]
+        assert isinstance(service, EcsState)
+        return service
+
+    @property
+    def vpc(self) -> VpcState:
+        """The VPC service."""
+        service = self.cloud.services["vpc"]
+        assert isinstance(service, VpcState)
+        return service
+
+    def proxy(self, load_balancer_id: str) -> ProxyBalancer:
+        """Give the data plane of a load balancer."""
+        directory = self.cloud.data_dir / "load-balancers" / load_balancer_id
+        return self._proxies.setdefault(load_balancer_id, ProxyBalancer(load_balancer_id, directory))
+
+    def apply(self, request: Request, *load_balancer_ids: str) -> None:
+        """Bring load balancers' HAProxys to their records; the last thing that a handler does.
+
+        Raises:
+            ApiError: `InternalError` if HAProxy does not take it, and then the records stay as they were.
+        """
+        request.stop_if_dry_run()
+        for load_balancer_id in load_balancer_ids:
+            try:
+                self.proxy(load_balancer_id).apply(self.plan(load_balancer_id))
+            except LocalCloudError as err:
+                raise not_applied(err.message) from err
+
+    def statuses(self, load_balancer_id: str) -> Mapping[tuple[str, str], ServerStatus]:
+        """Give the health of a load balancer's servers, by the names of its plan's listeners and servers.
+
+        Raises:
+            ApiError: `InternalError` if HAProxy does not answer.
+        """
+        try:
+            return self.proxy(load_balancer_id).statuses()
+        except LocalCloudError as err:
+            raise not_applied(err.message) from err
+
+    def discard(self, load_balancer_id: str, addresses: Sequence[str]) -> None:
+        """End the data plane of a load balancer that is deleted, once the deletion is kept."""
+
+        def end() -> None:
+            self.proxy(load_balancer_id).discard()
+            del self._proxies[load_balancer_id]
+            for address in addresses:
+                self.ecs.host.release_address(address)
+
+        self.cloud.after_commit(end)
+
+    def find_address(self, server_id: str) -> str | None:
+        """Give the private address of a server, None where there is no such instance."""
+        instance = self.ecs.find_instance(server_id)
+        return None if instance is None else instance.private_address
+
+    # What the ECS service tells before it releases an instance (`ServerDirectory`).
+
+    def forget_server(self, instance_id: str) -> None:
+        """Take an instance out of every server group, as the release of an instance does."""
+        for load_balancer_id in self.rewrite_servers(lambda server: server["ServerId"] != instance_id):
+            try:
+                self.proxy(load_balancer_id).apply(self.plan(load_balancer_id))
+            except LocalCloudError as err:
+                _log.error("%s may still send traffic to %s: %s", load_balancer_id, instance_id, err)
+
+    # What the VPC service asks before it deletes something (`NetworkUser`).
+
+    def in_vpc(self, vpc_id: str) -> str | None:
+        """Name what stands directly in a VPC: nothing, since load balancers stand in VSwitches."""
+        return None
+
+    def in_vswitch(self, vswitch_id: str) -> str | None:
+        """Name what stands in a VSwitch: `LoadBalancer`, or None."""
+        return "LoadBalancer" if self.num_addresses(vswitch_id) else None
