@@ -16,7 +16,8 @@ DELAY_S = float(sys.argv[4]) if len(sys.argv) > 4 else 0.0
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
+    # An answer leaves in one write: a kill between two would cut one that HAProxy has begun and cannot ask for again.
+    wbufsize = 65536
 
     def do_HEAD(self):
         self.send_response(200)

@@ -17,11 +17,12 @@ _LEFT_OUT = frozenset(
 )
 
 
-def pack_folder(folder: Path) -> bytes:
+def pack_folder(folder: Path, *, max_bytes: int = MAX_PACKAGE_BYTES) -> bytes:
     """Return a gzipped tar archive of a folder, without version control, caches and virtual environments.
 
     Args:
         folder: The folder; paths in the archive are relative to it.
+        max_bytes: Largest archive, in bytes.
 
     Raises:
         UsageError: The archive is larger than a gateway takes.
@@ -30,9 +31,9 @@ def pack_folder(folder: Path) -> bytes:
     with tarfile.open(fileobj=buffer, mode="w:gz", compresslevel=6) as archive:
         archive.add(folder, arcname=".", filter=_keep)
     package = buffer.getvalue()
-    if len(package) > MAX_PACKAGE_BYTES:
+    if len(package) > max_bytes:
         raise UsageError(
-            f"{folder} packs to {len(package) / 2**20:.1f} MiB; a gateway takes {MAX_PACKAGE_BYTES // 2**20} MiB",
+            f"{folder} packs to {len(package) / 2**20:.1f} MiB; a gateway takes {max_bytes / 2**20:.3g} MiB",
             hint="keep data and checkpoints out of the script's folder, and read them from a store",
         )
     return package

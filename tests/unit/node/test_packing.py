@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from steelyard.errors import UsageError
-from steelyard.node.packing import MAX_PACKAGE_BYTES, pack_files, pack_folder
+from steelyard.node.packing import pack_files, pack_folder
 
 
 def names(package: bytes) -> set[str]:
@@ -30,10 +30,10 @@ def test_the_owner_of_the_files_stays_at_home(tmp_path: Path) -> None:
 
 
 def test_a_folder_too_large_for_a_gateway_is_refused_with_its_size(tmp_path: Path) -> None:
-    (tmp_path / "weights.bin").write_bytes(os.urandom(MAX_PACKAGE_BYTES + 1024))
+    (tmp_path / "weights.bin").write_bytes(os.urandom(64 * 1024))
 
-    with pytest.raises(UsageError, match=r"packs to 64\.\d MiB; a gateway takes 64 MiB"):
-        pack_folder(tmp_path)
+    with pytest.raises(UsageError, match=r"packs to 0\.1 MiB; a gateway takes 0\.0312 MiB"):
+        pack_folder(tmp_path, max_bytes=32 * 1024)
 
 
 def test_texts_are_packed_by_name() -> None:
