@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from steelyard.cli.console import ClusterName, OutputFormat, print_json, stderr
 from steelyard.cli.progress import DeployProgress
+from steelyard.cli.project import ProgramDir, StackName, down_project, require_one
 from steelyard.cli.target import cluster_named
 
 
-def down(*, cluster: ClusterName = None, output: OutputFormat = "text") -> None:
-    """Take a cluster down: delete all that `up` created, and stop the local cloud when it was its last cluster.
+def down(
+    *,
+    cluster: ClusterName = None,
+    program: ProgramDir = None,
+    stack: StackName = None,
+    output: OutputFormat = "text",
+) -> None:
+    """Take a cluster down: delete all that `up` created, and stop the local cloud when nothing else stands on it.
 
     **Examples**
 
@@ -16,10 +23,18 @@ def down(*, cluster: ClusterName = None, output: OutputFormat = "text") -> None:
 
     `steelyard down --cluster demo`
 
+    `steelyard down --program examples/04-own-pulumi-program`
+
     Args:
         cluster: Name of the cluster.
+        program: Folder of a Pulumi project of your own that was brought up.
+        stack: Stack of that project.
         output: Form of what is printed on stdout.
     """
+    require_one(program, stack, cluster, "--cluster")
+    if program is not None:
+        down_project(program, stack, output=output)
+        return
     standing = cluster_named(cluster)
     with DeployProgress() as progress:
         result = standing.down(progress)

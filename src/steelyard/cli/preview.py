@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from steelyard.cli.console import OutputFormat, print_json, stderr
+from steelyard.cli.console import OutputFormat
 from steelyard.cli.progress import DeployProgress
+from steelyard.cli.project import ProgramDir, StackName, preview_project, print_foreseen, require_one
 from steelyard.cli.target import SpecFile, home, spec_from
 from steelyard.cluster import Cluster
 
 
-def preview(*, file: SpecFile = None, output: OutputFormat = "text") -> None:
+def preview(
+    *,
+    file: SpecFile = None,
+    program: ProgramDir = None,
+    stack: StackName = None,
+    output: OutputFormat = "text",
+) -> None:
     """Show what `up` would create, change and delete, and change nothing.
 
     **Examples**
@@ -17,21 +24,19 @@ def preview(*, file: SpecFile = None, output: OutputFormat = "text") -> None:
 
     `steelyard preview --file cluster.yaml --output json`
 
+    `steelyard preview --program examples/04-own-pulumi-program`
+
     Args:
         file: The cluster file; ./cluster.yaml where it is not given.
+        program: Folder of a Pulumi project of your own.
+        stack: Stack of that project.
         output: Form of what is printed on stdout.
     """
+    require_one(program, stack, file, "--file")
+    if program is not None:
+        preview_project(program, stack, output=output)
+        return
     cluster = Cluster(home(), spec_from(file))
     with DeployProgress(shows_same=True) as progress:
         result = cluster.preview(progress)
-    if output == "json":
-        steps = [
-            {"op": step.op, "type": step.type, "name": step.name, "urn": step.urn, "diff": list(step.diff)}
-            for step in result.steps
-        ]
-        print_json({"cluster": cluster.name, "changes": result.num_by_op, "steps": steps})
-        return
-    changes = ", ".join(
-        f"{count} to {op}" if op != "same" else f"{count} unchanged" for op, count in result.num_by_op.items()
-    )
-    stderr().print(f"{cluster.name}: {changes or 'nothing to do'}")
+    print_foreseen(cluster.name, "cluster", result, output=output)

@@ -6,13 +6,21 @@ import time
 
 from steelyard.cli.console import OutputFormat, print_json, print_record, print_table, stderr
 from steelyard.cli.progress import DeployProgress
+from steelyard.cli.project import ProgramDir, StackName, require_one, up_project
 from steelyard.cli.status import node_rows
 from steelyard.cli.target import SpecFile, home, spec_from
 from steelyard.cluster import Cluster
 
 
-def up(*, file: SpecFile = None, wait_s: float = 120.0, output: OutputFormat = "text") -> None:
-    """Bring the cluster of a cluster file up, or change a standing one to match it.
+def up(
+    *,
+    file: SpecFile = None,
+    program: ProgramDir = None,
+    stack: StackName = None,
+    wait_s: float = 120.0,
+    output: OutputFormat = "text",
+) -> None:
+    """Bring the cluster of a cluster file up, or change a standing one to match it; or a Pulumi project of your own.
 
     Run again, it changes nothing. After a failure it goes on where it stopped.
 
@@ -22,11 +30,19 @@ def up(*, file: SpecFile = None, wait_s: float = 120.0, output: OutputFormat = "
 
     `steelyard up --file examples/cluster.yaml --output json`
 
+    `steelyard up --program examples/04-own-pulumi-program`
+
     Args:
         file: The cluster file; ./cluster.yaml where it is not given.
+        program: Folder of a Pulumi project, whose program is applied to the local cloud.
+        stack: Stack of that project.
         wait_s: How long to wait for every node to become healthy, in seconds; 0 does not wait.
         output: Form of what is printed on stdout.
     """
+    require_one(program, stack, file, "--file")
+    if program is not None:
+        up_project(program, stack, output=output)
+        return
     started = time.monotonic()
     cluster = Cluster(home(), spec_from(file))
     with DeployProgress() as progress:

@@ -3,5 +3,6 @@
 from steelyard.cluster.cluster import Cluster
 from steelyard.cluster.home import Home
 from steelyard.cluster.node_status import NodeStatus
+from steelyard.cluster.project_stack import ProjectStack
 
-__all__ = ["Cluster", "Home", "NodeStatus"]
+__all__ = ["Cluster", "Home", "NodeStatus", "ProjectStack"]

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from steelyard.cluster.home import Home
+from steelyard.cluster.local_target import LocalTarget
 from steelyard.cluster.node_status import NodeStatus, console_tail, observe
 from steelyard.cluster.record import ClusterRecord
 from steelyard.deploy import AlicloudProvider, OnStep, Resource, Result, Stack
@@ -41,6 +42,7 @@ class Cluster:
         self.spec = spec
         self._stack = Stack(home.stack_dir(spec.name), project=PROJECT, name=spec.name)
         self._record_path = home.record_path(spec.name)
+        self._target = LocalTarget(home=home)
 
     @classmethod
     def open(cls, home: Home, name: str) -> Cluster:
@@ -76,15 +78,9 @@ class Cluster:
             DeployError: The program cannot be applied.
         """
         self._require_local()
-        was_running = daemon.status(self.home.cloud_dir) is not None
         record = self._record() or ClusterRecord.new(self.spec)
-        try:
+        with self._target.visit():
             return self._stack.preview(self._program(record), self._provider(), on_step=on_step)
-        finally:
-            if not was_running:
-                daemon.stop(self.home.cloud_dir)
-                if not self.home.clusters():
-                    daemon.purge(self.home.cloud_dir)
 
     def up(self, on_step: OnStep) -> Result:
         """Bring the cluster up, or change it to match its spec.
@@ -102,7 +98,7 @@ class Cluster:
         return result
 
     def down(self, on_step: OnStep) -> Result:
-        """Delete all that stands, and stop the local cloud when this was its last cluster.
+        """Delete all that stands, and stop the local cloud when nothing else stands on it.
 
         Raises:
             ResourceError: The cloud refused a deletion; what is left is remembered.
@@ -115,9 +111,7 @@ class Cluster:
         self._stack.remove()
         ClusterRecord.remove(self._record_path)
         self.home.stack_dir(self.name).rmdir()
-        if not self.home.clusters():
-            daemon.stop(self.home.cloud_dir)
-            daemon.purge(self.home.cloud_dir)
+        self._target.leave()
         return result
 
     def outputs(self) -> Mapping[str, Any]:
@@ -212,13 +206,7 @@ class Cluster:
         return ClusterRecord.load(self._record_path)
 
     def _provider(self) -> AlicloudProvider:
-        info = daemon.start(self.home.cloud_dir)
-        return AlicloudProvider(
-            endpoint=info.endpoint,
-            access_key_id=info.access_key_id,
-            access_key_secret=info.access_key_secret,
-            region_id=self.spec.region,
-        )
+        return self._target.provider(self.spec.region)
 
     def _api(self) -> Api:
         info = daemon.start(self.home.cloud_dir)

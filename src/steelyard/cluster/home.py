@@ -42,6 +42,20 @@ class Home:
         """Return the names of the clusters that were brought up and not taken down."""
         return sorted(path.parent.name for path in (self.root / "stacks").glob(f"*/{RECORD_FILE}"))
 
+    def project_dir(self, project: str, stack: str) -> Path:
+        """Folder of one stack of a user's own project."""
+        return self.root / "projects" / project / stack
+
+    def project_stacks(self) -> list[str]:
+        """Return the stacks of users' own projects that stand on the local cloud, as `project/stack`."""
+        files = (self.root / "projects").glob("*/*/*.json")
+        return sorted(f"{path.parent.parent.name}/{path.parent.name}" for path in files)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing stands on the local cloud that this home knows of."""
+        return not self.clusters() and not self.project_stacks()
+
     def only_cluster(self) -> str:
         """Return the name of the one cluster there is.
 

@@ -1,0 +1,58 @@
+"""Pulumi components for a load-balanced training cluster, each usable in a program of its own.
+
+    from steelyard.components import Network, NetworkArgs
+
+A name is imported when it is asked for: Pulumi's SDK takes half a second.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from steelyard.components.firewall import Firewall, FirewallArgs
+    from steelyard.components.load_balancer import LoadBalancer, LoadBalancerArgs
+    from steelyard.components.network import Network, NetworkArgs
+    from steelyard.components.node_group import NodeGroup, NodeGroupArgs
+    from steelyard.components.node_role import NodeRole, NodeRoleArgs
+    from steelyard.components.training_cluster import TrainingCluster, TrainingClusterArgs
+    from steelyard.components.user_data import PackageSource
+
+_MODULES = {
+    "Firewall": "firewall",
+    "FirewallArgs": "firewall",
+    "LoadBalancer": "load_balancer",
+    "LoadBalancerArgs": "load_balancer",
+    "Network": "network",
+    "NetworkArgs": "network",
+    "NodeGroup": "node_group",
+    "NodeGroupArgs": "node_group",
+    "NodeRole": "node_role",
+    "NodeRoleArgs": "node_role",
+    "PackageSource": "user_data",
+    "TrainingCluster": "training_cluster",
+    "TrainingClusterArgs": "training_cluster",
+}
+
+__all__ = [
+    "Firewall",
+    "FirewallArgs",
+    "LoadBalancer",
+    "LoadBalancerArgs",
+    "Network",
+    "NetworkArgs",
+    "NodeGroup",
+    "NodeGroupArgs",
+    "NodeRole",
+    "NodeRoleArgs",
+    "PackageSource",
+    "TrainingCluster",
+    "TrainingClusterArgs",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -1,7 +1,19 @@
 """Applies a Pulumi program to a cloud without the Pulumi CLI: engine, state and the Alibaba Cloud provider."""
 
+from steelyard.deploy.engine.process import ProcessProgram
 from steelyard.deploy.provider import AlicloudProvider
 from steelyard.deploy.report import Message, OnStep, Output, Resource, Result, Secret, Step
 from steelyard.deploy.stack import Stack
 
-__all__ = ["AlicloudProvider", "Message", "OnStep", "Output", "Resource", "Result", "Secret", "Stack", "Step"]
+__all__ = [
+    "AlicloudProvider",
+    "Message",
+    "OnStep",
+    "Output",
+    "ProcessProgram",
+    "Resource",
+    "Result",
+    "Secret",
+    "Stack",
+    "Step",
+]

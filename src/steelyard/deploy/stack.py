@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from steelyard.deploy.engine import fleet, values
 from steelyard.deploy.engine.deletion import Deletion, refuse_protected
 from steelyard.deploy.engine.fleet import Fleet
 from steelyard.deploy.engine.journal import Journal
 from steelyard.deploy.engine.monitor import Engine, Monitor
+from steelyard.deploy.engine.process import ProcessProgram, ProcessRun
 from steelyard.deploy.engine.program import Program, ProgramRun
 from steelyard.deploy.engine.provider import Provider
 from steelyard.deploy.engine.registrar import Registrar
@@ -54,7 +56,7 @@ class Stack:
 
     def preview(
         self,
-        program: Program,
+        program: Program | ProcessProgram,
         provider: Provider,
         *,
         config: Config | None = None,
@@ -63,7 +65,7 @@ class Stack:
         """Tell what `up` would do; nothing is created, changed or written.
 
         Args:
-            program: An inline Pulumi program, called without arguments.
+            program: An inline Pulumi program, called without arguments, or a project's own.
             provider: Answers for the cloud; only its functions and reads are used.
             config: The stack's configuration.
             on_step: Called with every step, one at a time, from any thread.
@@ -76,7 +78,7 @@ class Stack:
 
     def up(
         self,
-        program: Program,
+        program: Program | ProcessProgram,
         provider: Provider,
         *,
         config: Config | None = None,
@@ -88,7 +90,7 @@ class Stack:
         the steps of a run that raised.
 
         Args:
-            program: An inline Pulumi program, called without arguments.
+            program: An inline Pulumi program, called without arguments, or a project's own.
             provider: Makes the resources.
             config: The stack's configuration.
             on_step: Called with every step, one at a time, from any thread.
@@ -170,22 +172,25 @@ class Stack:
             parallel=self._parallel,
         )
 
-    def _apply(self, run: Run, program: Program, provider: Provider, config: Config) -> Result:
-        provider.preload()
+    def _apply(
+        self, run: Run, program: Program | ProcessProgram, provider: Provider, config: Config
+    ) -> Result:
         texts = {key: value.value if isinstance(value, Secret) else value for key, value in config.items()}
         secret_keys = tuple(key for key, value in config.items() if isinstance(value, Secret))
         providers = Fleet(provider, run.journal, project=self.project, stack=self.name)
         registrar = Registrar(run, providers)
         monitor = Monitor(run, registrar, providers, config=texts, secret_keys=secret_keys)
-        execution = ProgramRun(
-            program,
-            run,
-            monitor,
-            Engine(run),
-            config=texts,
-            secret_keys=secret_keys,
-            idle_limit_s=self._idle_limit_s,
-        )
+        settings: Mapping[str, Any] = {
+            "config": texts,
+            "secret_keys": secret_keys,
+            "idle_limit_s": self._idle_limit_s,
+        }
+        execution: ProgramRun | ProcessRun
+        if isinstance(program, ProcessProgram):
+            execution = ProcessRun(program, run, monitor, Engine(run), **settings)
+        else:
+            provider.preload()
+            execution = ProgramRun(program, run, monitor, Engine(run), **settings)
 
         def work() -> Properties:
             execution.execute()

@@ -34,6 +34,8 @@ FEATURES = {
 }
 """What the SDK may use. Resource references are left out: a resource given as a value arrives as its id."""
 
+_STACK_REFERENCE = "pulumi:pulumi:StackReference"
+
 _SEVERITIES = {engine_pb2.INFO: "info", engine_pb2.WARNING: "warning", engine_pb2.ERROR: "error"}
 
 
@@ -112,6 +114,12 @@ class Monitor:
 
     def ReadResource(self, request: resource_pb2.ReadResourceRequest) -> resource_pb2.ReadResourceResponse:
         """Read a resource that is not this stack's own."""
+        if request.type == _STACK_REFERENCE:
+            raise DeployError(
+                f"StackReference {request.id!r} reads the outputs of another stack, which the embedded engine "
+                "does not have",
+                "give the values in this stack's config, or run the program with the Pulumi CLI",
+            )
         wanted = goal.Goal(
             type=request.type,
             name=request.name,

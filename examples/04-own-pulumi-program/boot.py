@@ -1,0 +1,12 @@
+"""What a node runs at its first boot: a server that stands in for the training's own."""
+
+PORT = 8000
+
+BOOT_SCRIPT = f"""#!/bin/bash
+metadata=${{STEELYARD_METADATA_URL:-http://100.100.100.200}}/latest
+token=$(curl -s -X PUT -H "X-aliyun-ecs-metadata-token-ttl-seconds: 60" "$metadata/api/token")
+address=$(curl -s -H "X-aliyun-ecs-metadata-token: $token" "$metadata/meta-data/private-ipv4")
+mkdir -p www
+hostname > www/index.html
+nohup python3 -m http.server --directory www --bind "$address" {PORT} > server.log 2>&1 &
+"""
