@@ -47,10 +47,10 @@ class MonitorService:
                 ("grpc.max_send_message_length", _MAX_MESSAGE_BYTES),
             ],
         )
-        resource_pb2_grpc.add_ResourceMonitorServicer_to_server(
-            _Servicer(monitor, self._refuse), self._server
-        )
-        engine_pb2_grpc.add_EngineServicer_to_server(_Servicer(engine, self._refuse), self._server)
+        monitor_servicer: Any = _Servicer(monitor, self._refuse)
+        engine_servicer: Any = _Servicer(engine, self._refuse)
+        resource_pb2_grpc.add_ResourceMonitorServicer_to_server(monitor_servicer, self._server)
+        engine_pb2_grpc.add_EngineServicer_to_server(engine_servicer, self._server)
 
     @property
     def address(self) -> str:

@@ -92,7 +92,7 @@ def require_name(name: str, label: str) -> None:
 
 
 def _program(root: Path, tree: Mapping[str, Any], path: Path) -> ProcessProgram:
-    runtime = tree.get("runtime")
+    runtime: Any = tree.get("runtime")
     options: Mapping[str, Any] = {}
     if isinstance(runtime, dict):
         runtime, options = runtime.get("name"), runtime.get("options") or {}
