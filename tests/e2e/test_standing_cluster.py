@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import json
 from collections import Counter
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from command_line import CommandLine
 
 from steelyard.cluster import Cluster, Home
+from steelyard.node.packing import pack_files
 
 CHAR_LM = Path(__file__).parents[2] / "examples" / "char_lm" / "train.py"
 HELLO = "import os\nprint('hello from rank', os.environ['RANK'])\n"
@@ -60,19 +62,17 @@ def test_a_request_without_the_token_is_refused(standing: CommandLine) -> None:
         assert httpx.get(f"{url}/v1/jobs", headers=headers, trust_env=False).status_code == 401
 
 
-def test_ten_jobs_are_taken_by_several_gateways_and_all_succeed(
-    standing: CommandLine, tmp_path: Path
-) -> None:
-    (tmp_path / "hello.py").write_text(HELLO)
+def test_ten_jobs_are_taken_by_several_gateways_and_all_succeed(standing: CommandLine) -> None:
+    package = base64.b64encode(pack_files({"hello.py": HELLO})).decode()
+    request = {"name": "hello", "script": "hello.py", "package": package, "num_nodes": 1}
+    cluster = Cluster.open(Home(root=standing.folder / "home"), "e2e")
 
-    ids = {
-        standing.json("train", "--num-nodes", "1", "--detach", str(tmp_path / "hello.py"))["id"]
-        for _ in range(10)
-    }
-    for job_id in ids:
-        assert "hello from rank 0" in standing("jobs", "logs", job_id, "--follow").stdout
+    with cluster.gateway(keeps_connections=False) as gateway:
+        ids = {gateway.submit(request)["id"] for _ in range(10)}
+        logs = ["\n".join(gateway.logs(job_id, follow=True)) for job_id in ids]
+        records = [record for record in gateway.jobs() if record["id"] in ids]
 
-    records = [record for record in standing.json("jobs", "list")["jobs"] if record["id"] in ids]
+    assert all("hello from rank 0" in log for log in logs)
     assert len(records) == 10
     assert {record["state"] for record in records} == {"succeeded"}
     assert len({record["accepted_by"] for record in records}) > 1
