@@ -47,9 +47,10 @@ def test_up_again_changes_nothing(standing: CommandLine) -> None:
 
 def test_requests_are_spread_in_proportion_to_the_weights(standing: CommandLine) -> None:
     weights = {node["id"]: node["weight"] for node in standing.json("status")["nodes"]}
-    url = gateway_url(standing)
+    cluster = Cluster.open(Home(root=standing.folder / "home"), "e2e")
 
-    counts = Counter(httpx.get(f"{url}/healthz", trust_env=False).json()["node_id"] for _ in range(100))
+    with cluster.gateway(keeps_connections=False) as gateway:
+        counts = Counter(gateway.health()["node_id"] for _ in range(100))
 
     for node_id, weight in weights.items():
         assert abs(counts[node_id] - 100 * weight / sum(weights.values())) <= 2, counts
