@@ -5,30 +5,31 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from datetime import timedelta
 from types import TracebackType
 from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, Dataset
 
-from steelyard.balance import Policy, Shares, policy_by_name, split_equally
+from steelyard.balance import Policy, Shares, SpeedPolicy, Straggler, split_equally
 from steelyard.errors import UsageError
+from steelyard.training.attachment import attach, wrap
 from steelyard.training.cycle import StepCycle
-from steelyard.training.environment import DEFAULT_IMITATED_SAMPLE_S, WorkerEnvironment
+from steelyard.training.environment import WorkerEnvironment
 from steelyard.training.event import EventLog
 from steelyard.training.exchange import Exchange
-from steelyard.training.gradient import refuse_inexact, wait_for_device, weigh_gradients
-from steelyard.training.imitation import ImitatedAccelerator
+from steelyard.training.gradient import CommunicationHook, refuse_inexact
+from steelyard.training.imitation import accelerator_of
 from steelyard.training.journal import StepJournal
-from steelyard.training.loader import BalancedLoader
+from steelyard.training.loader import BalancedLoader, loadable_length
 from steelyard.training.plan import SharePlan
+from steelyard.training.share_bounds import ShareBounds, policy_within
 from steelyard.training.team import Team
-from steelyard.training.window import Cursor, WindowSampler
-
-_OWN_LOADER_OPTIONS = frozenset({"batch_size", "sampler", "batch_sampler", "drop_last"})
+from steelyard.training.token_count import TokenCount
+from steelyard.training.window import Cursor, WindowSampler, hash_seed
 
 
 class Balancer:
@@ -47,12 +48,13 @@ class Balancer:
         balancer.close()
 
     The gradient that the optimizer sees is that of the mean over the global batch, whatever the shares.
-    This asks for a loss that is a mean of independent terms, one for each sample. With gradient
-    accumulation (``model.no_sync()`` for all but the last micro-batch) each micro-batch's mean counts by
-    its part of the share: ``loss * len(micro_batch) / len(batch)``.
+    This asks for a loss that is a mean of independent terms, one for each sample. Where it is a mean over
+    valid tokens, give their number: ``balancer.weigh(loss, num_tokens=n)``. Gradients are accumulated over
+    micro-batches with ``loader.steps()``.
 
     Dropout and random augmentation draw from each worker's own generator, so other shares draw other
-    masks: the gradient is then the same in distribution, not digit by digit.
+    masks: the gradient is then the same in distribution, not digit by digit. Seed that generator with
+    `worker_seed` once the model is built, so that no two workers draw the same masks.
 
     On an accelerator the end of the local work is found by waiting for the current stream; that path was
     not measured.
@@ -60,6 +62,10 @@ class Balancer:
     Args:
         global_batch: Samples of one step over all workers; constant whatever the shares.
         seed: Seed of the order of samples. The model's own seed is the script's.
+        micro_batch: Samples of a micro-batch: every share is a multiple of it, and ``loader.steps()`` gives
+            as many at a time. Only the last window of an epoch may hold a smaller one.
+        min_share: Samples of a step that this worker gets at least, so that its speed stays measured.
+        max_share: Samples of a step that this worker can take, for instance for its memory; unlimited where None.
         policy: How to share out; from ``STEELYARD_BALANCE`` where None, which is by speed if not set.
         imitated_sample_s: Seconds per sample at relative speed 1 while an accelerator is imitated; the
             environment's where None, else 6 ms. Ignored where none is imitated.
@@ -76,6 +82,9 @@ class Balancer:
         global_batch: int,
         *,
         seed: int = 0,
+        micro_batch: int | None = None,
+        min_share: int = 1,
+        max_share: int | None = None,
         policy: Policy | None = None,
         imitated_sample_s: float | None = None,
         timeout: timedelta | None = None,
@@ -85,17 +94,28 @@ class Balancer:
         if global_batch < 1:
             raise UsageError(f"the global batch is {global_batch} samples", "ask for 1 or more")
         place = environment or WorkerEnvironment.read(os.environ)
+        bounds = ShareBounds(micro_batch=micro_batch, minimum=min_share, maximum=max_share)
+        bounds.check(global_batch)
+        if policy is not None and not bounds.is_free:
+            raise UsageError(
+                f"min_share and max_share say nothing to the policy given, a {type(policy).__name__}",
+                "give the bounds to the policy, or leave the policy out",
+            )
         self.global_batch = global_batch
         self._clock = clock
-        self._policy = policy or _policy(place.policy_name)
+        self._seed = seed
+        self._micro_batch = micro_batch
         self._team = Team(place, timeout=timeout)
-        accelerator = _imitated_accelerator(place, imitated_sample_s, clock)
-        members = self._team.gather((place.node_id, accelerator is not None))
-        self.is_imitated = any(is_imitated for _, is_imitated in members)
+        accelerator = accelerator_of(place, imitated_sample_s, clock=clock)
+        members = self._team.gather((place.node_id, accelerator is not None, asdict(bounds)))
+        self._policy = policy or policy_within(
+            place.policy_name, global_batch, [ShareBounds(**each) for _, _, each in members]
+        )
+        self.is_imitated = any(is_imitated for _, is_imitated, _ in members)
         self._events = EventLog(place.events_path if self.rank == 0 else None)
         self._journal = StepJournal(
             self._events,
-            node_ids=[node_id for node_id, _ in members],
+            node_ids=[node_id for node_id, _, _ in members],
             policy_name=self._policy.name,
             is_imitated=self.is_imitated,
         )
@@ -105,6 +125,7 @@ class Balancer:
             plan=self._first_plan(),
             exchange=Exchange(self.rank, self.world_size, self._team.group),
             cursor=Cursor(seed=seed),
+            tokens=TokenCount(self._team.group),
             accelerator=accelerator,
             on_done=self._journal.record if self.rank == 0 else lambda outcome: None,
             clock=clock,
@@ -136,14 +157,36 @@ class Balancer:
         """Number of the epoch, from 0."""
         return self._cycle.cursor.epoch
 
-    def prepare(self, model: nn.Module, optimizer: torch.optim.Optimizer, **ddp_options: Any) -> nn.Module:
+    @property
+    def worker_seed(self) -> int:
+        """Seed for this worker's own generator, another on each worker: for dropout and augmentation."""
+        return hash_seed(self._seed, -1 - self.rank)
+
+    @property
+    def stragglers(self) -> tuple[Straggler, ...]:
+        """Workers that hold the others up: how slow, since when, what it costs; none under another policy."""
+        return self._policy.stragglers(self.global_batch) if isinstance(self._policy, SpeedPolicy) else ()
+
+    def prepare(
+        self,
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        *,
+        inner_hook: CommunicationHook | None = None,
+        inner_hook_state: Any = None,
+        **ddp_options: Any,
+    ) -> nn.Module:
         """Make the model's gradients those of the global batch and have the steps measured.
 
         Args:
             model: The model, on its device. A plain module is wrapped in `DistributedDataParallel` where
-                there are other workers; a wrapped one is taken as it is. Where shares may differ the
-                wrapping leaves buffers alone after the start, unless ``broadcast_buffers`` is given.
+                there are other workers; a wrapped one, or one sharded by ``fully_shard``, is taken as it is.
+                Where shares may differ the wrapping leaves buffers alone after the start, unless
+                ``broadcast_buffers`` is given.
             optimizer: The optimizer of its parameters; its step ends the step.
+            inner_hook: A communication hook that takes the mean over the workers, such as torch's
+                ``fp16_compress_hook``; it is called with the weighed gradients.
+            inner_hook_state: The hook's first argument.
             **ddp_options: Options of `DistributedDataParallel` for the wrapping.
 
         Returns:
@@ -151,15 +194,21 @@ class Balancer:
 
         Raises:
             NotExactError: If the gradient could not be kept exact, by the name of the part and the reason.
+            UsageError: If a hook or options are given that would not be used.
         """
         is_unequal = self.world_size > 1 and not self._policy.is_equal
         refuse_inexact(model, has_unequal_shares=is_unequal)
-        if self.world_size > 1 and not isinstance(model, DistributedDataParallel):
-            if is_unequal:
-                # Sending them at each forward pass would make every worker wait for rank 0 in what is measured.
-                ddp_options.setdefault("broadcast_buffers", False)
-            model = DistributedDataParallel(model, **ddp_options)
-        self._follow(model, optimizer)
+        model = wrap(
+            model, world_size=self.world_size, has_unequal_shares=is_unequal, ddp_options=ddp_options
+        )
+        attach(
+            model,
+            optimizer,
+            self._cycle,
+            world_size=self.world_size,
+            inner_hook=inner_hook,
+            inner_state=inner_hook_state,
+        )
         return model
 
     def loader(
@@ -188,18 +237,7 @@ class Balancer:
             UsageError: If an option is Balancer's own, the dataset has no length, or the workers' datasets
                 differ.
         """
-        own = sorted(_OWN_LOADER_OPTIONS & loader_options.keys())
-        if own:
-            raise UsageError(
-                f"{', '.join(own)} of the loader is decided by Balancer",
-                "say global_batch to Balancer and shuffle to Balancer.loader",
-            )
-        if not hasattr(dataset, "__len__") or not hasattr(dataset, "__getitem__") or len(dataset) == 0:
-            raise UsageError(
-                f"a {type(dataset).__name__} cannot be shared out by index",
-                "give a dataset with __len__ above 0 and __getitem__",
-            )
-        num_samples = len(dataset)
+        num_samples = loadable_length(dataset, loader_options)
         self._agree(num_samples, num_steps, loader_options)
         sampler = WindowSampler(
             num_samples, rank=self.rank, shares_at=lambda step: self._cycle.plan.at(step), shuffle=shuffle
@@ -212,20 +250,25 @@ class Balancer:
             num_samples=num_samples,
             global_batch=self.global_batch,
             num_steps=num_steps,
+            micro_batch=self._micro_batch,
             clock=self._clock,
         )
 
-    def weigh(self, loss: torch.Tensor) -> torch.Tensor:
+    def weigh(self, loss: torch.Tensor, *, num_tokens: int | None = None) -> torch.Tensor:
         """Return the loss to call ``backward`` on, and take note of it for the step's report.
 
-        Under `DistributedDataParallel` the loss is returned unchanged, since its gradient is weighed in the
-        communication hook.
+        The worker's weight is applied where the gradients leave for the others, so the loss keeps its size: a
+        micro-batch of ``loader.steps()`` counts by its part of the share, and any other loss is returned as it is.
 
         Args:
-            loss: Mean loss over the local samples, or a micro-batch's part of it; a scalar.
+            loss: Mean loss over the samples, or over the valid tokens, at hand; a scalar.
+            num_tokens: Valid tokens that the loss is the mean of, 0 included; None for a mean over samples.
+                Each worker then counts by its tokens over those of all, and every loss of a run must be given so.
+
+        Raises:
+            TrainingError: If tokens are not given for each loss of a step, or too late to be counted.
         """
-        self._cycle.add_loss(loss)
-        return loss
+        return self._cycle.add_loss(loss, num_tokens)
 
     def metric(self, name: str, value: float, *, step: int | None = None) -> None:
         """Report a figure, such as a validation loss; that of rank 0 counts.
@@ -277,13 +320,14 @@ class Balancer:
                 f"the state is of a dataset of {saved} samples, and this one has {self._num_samples}",
                 "resume with the same dataset",
             )
-        plan = self._first_plan()
+        shares: Shares | None = None
         if len(state["shares"]) == self.world_size:
             self._policy.load_state_dict(state["policy"])
             if sum(state["shares"]) == self.global_batch:
-                plan = SharePlan(tuple(state["shares"]))
+                shares = tuple(state["shares"])
         self._num_samples = saved
-        self._cycle.restore(Cursor(**state["cursor"]), plan)
+        self._seed = state["cursor"]["seed"]
+        self._cycle.restore(Cursor(**state["cursor"]), self._first_plan(shares))
 
     def close(self) -> None:
         """Finish the last step's report and leave the other workers in order."""
@@ -297,22 +341,11 @@ class Balancer:
     ) -> None:
         self._leave(is_orderly=kind is None)
 
-    def _first_plan(self) -> SharePlan:
-        equal = split_equally(self.global_batch, self.world_size)
-        plan = SharePlan(equal)
-        plan.adopt(self._policy.plan(self.global_batch, equal), sent_in=-2)
+    def _first_plan(self, shares: Shares | None = None) -> SharePlan:
+        shares = shares or split_equally(self.global_batch, self.world_size)
+        plan = SharePlan(shares)
+        plan.adopt(self._policy.plan(self.global_batch, shares), sent_in=-2)
         return plan
-
-    def _follow(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
-        cycle = self._cycle
-        if isinstance(model, DistributedDataParallel):
-            weigh_gradients(model, cycle)
-        else:
-            device = next(model.parameters()).device
-            optimizer.register_step_pre_hook(lambda *_: wait_for_device(device))
-            optimizer.register_step_pre_hook(lambda *_: cycle.end_compute())
-        optimizer.register_step_pre_hook(lambda *_: cycle.before_update())
-        optimizer.register_step_post_hook(lambda *_: cycle.after_update())
 
     def _agree(self, num_samples: int, num_steps: int | None, loader_options: Mapping[str, Any]) -> None:
         """Check that all workers draw from the same order, and find how far the deepest one draws ahead."""
@@ -344,21 +377,3 @@ class Balancer:
             self._cycle.settle()
         self._team.leave(is_orderly=is_orderly)
         self._events.close()
-
-
-def _policy(name: str) -> Policy:
-    try:
-        return policy_by_name(name)
-    except ValueError as err:
-        raise UsageError(
-            str(err), "set STEELYARD_BALANCE, or --balance of `steelyard train`, to one of them"
-        ) from err
-
-
-def _imitated_accelerator(
-    place: WorkerEnvironment, sample_s: float | None, clock: Callable[[], float]
-) -> ImitatedAccelerator | None:
-    if place.imitated_speed is None:
-        return None
-    base_s = sample_s or place.imitated_sample_s or DEFAULT_IMITATED_SAMPLE_S
-    return ImitatedAccelerator(base_s / place.imitated_speed, clock=clock)

@@ -14,6 +14,7 @@ from steelyard.errors import TrainingError
 from steelyard.training.exchange import StepReport
 from steelyard.training.imitation import ImitatedAccelerator
 from steelyard.training.plan import SharePlan
+from steelyard.training.step_loss import StepLoss, TokenSum
 from steelyard.training.window import Cursor, Window
 
 
@@ -54,12 +55,29 @@ class ReportExchange(Protocol):
 
 
 @dataclass(kw_only=True)
+class GradientLink:
+    """How the cycle reaches the model's gradients; set when the model is prepared.
+
+    Attributes:
+        set_sync: Lets the next backward pass send the gradients to the others, or keep them.
+        is_synced: Whether the next backward pass sends the gradients.
+        rescale: Multiplies the gradients at hand, where no hook weighs them; else None.
+    """
+
+    set_sync: Callable[[bool], None] = lambda is_on: None
+    is_synced: Callable[[], bool] = lambda: True
+    rescale: Callable[[float], None] | None = None
+
+
+@dataclass(kw_only=True)
 class _Step:
     """What is known of the step under way."""
 
     window: Window
     began_s: float
-    loss: torch.Tensor | None = None
+    loss: StepLoss
+    waited_s: float = 0.0
+    marked_s: float | None = None
     compute_s: float | None = None
     is_pace_held: bool = True
     is_sent: bool = False
@@ -81,6 +99,7 @@ class StepCycle:
         plan: The shares agreed on.
         exchange: Reaches the other workers.
         cursor: Where training stands.
+        tokens: Sums the valid tokens of a step over the workers; None where losses are not weighed by them.
         accelerator: Paces the steps; None on a real accelerator.
         on_done: Is told of every step that all workers have made.
         clock: Monotonic clock in seconds.
@@ -95,6 +114,7 @@ class StepCycle:
         plan: SharePlan,
         exchange: ReportExchange,
         cursor: Cursor,
+        tokens: TokenSum | None = None,
         accelerator: ImitatedAccelerator | None = None,
         on_done: Callable[[StepOutcome], None] = lambda outcome: None,
         clock: Callable[[], float] = time.perf_counter,
@@ -103,6 +123,7 @@ class StepCycle:
         self._rank = rank
         self._policy = policy
         self._exchange = exchange
+        self._tokens = tokens
         self._accelerator = accelerator
         self._on_done = on_done
         self._clock = clock
@@ -114,11 +135,17 @@ class StepCycle:
         self._proposal = plan.newest
         self.plan = plan
         self.cursor = cursor
+        self.gradients = GradientLink()
 
     @property
     def weight(self) -> float:
-        """Weight of this worker's gradient in the step under way."""
-        return self._step.window.weight(self._rank) if self._step else 1.0
+        """Weight of this worker's gradient in the step under way; what it waits for is not measured."""
+        if self._step is None:
+            return 1.0
+        began_s = self._clock()
+        weight = self._step.loss.weight
+        self.note_wait(self._clock() - began_s)
+        return weight
 
     def begin_step(self, window: Window, behind: Cursor, began_s: float) -> None:
         """Begin a step whose data are loaded.
@@ -137,19 +164,53 @@ class StepCycle:
                 f" {window.shares}: one weight cannot be right for both",
                 "accumulate over micro-batches of one window, or skip the short last window",
             )
-        self._step = _Step(window=window, began_s=began_s)
+        self._report_skipped_update()
+        loss = StepLoss(window, self._rank, self._tokens, self.gradients.rescale)
+        self._step = _Step(window=window, began_s=began_s, loss=loss)
         self.cursor = behind
+
+    def begin_micro_batch(self, part: float, *, is_last: bool) -> None:
+        """Begin a micro-batch of the step under way.
+
+        Args:
+            part: Its part of this worker's samples of the step.
+            is_last: Whether the gradients leave for the other workers with it.
+        """
+        self.gradients.set_sync(is_last)
+        if self._step is not None:
+            self._step.loss.begin_micro_batch(part)
 
     def note_unsynced(self) -> None:
         """Take note of a forward pass under ``no_sync``: its gradient will wait for a later backward pass."""
         if self._step is not None:
             self._unsynced = self._step.window.shares
 
-    def add_loss(self, loss: torch.Tensor) -> None:
-        """Add a part of the local mean loss to the step's report."""
+    def add_loss(self, loss: torch.Tensor, num_tokens: int | None = None) -> torch.Tensor:
+        """Add a part of the local loss to the step's.
+
+        Args:
+            loss: Mean over a micro-batch's samples or valid tokens.
+            num_tokens: Valid tokens that it is the mean of; None where samples count.
+
+        Returns:
+            The loss to call ``backward`` on.
+        """
+        step = self._step
+        if step is None or step.is_sent:
+            return loss
+        return step.loss.add(loss, num_tokens, is_synced=self.gradients.is_synced())
+
+    def note_wait(self, seconds: float) -> None:
+        """Take note that this long was spent waiting for other workers: it is not measured."""
+        if self._step is not None:
+            self._step.waited_s += seconds
+
+    def mark_compute(self) -> None:
+        """Take note that this worker's own work was done up to here; the last mark of a step counts."""
+        self._unsynced = None
         step = self._step
         if step is not None and not step.is_sent:
-            step.loss = loss.detach() if step.loss is None else step.loss + loss.detach()
+            step.marked_s = self._clock() - step.began_s - step.waited_s
 
     def end_compute(self) -> None:
         """Take note that this worker's own work is done; holds the step while an accelerator is imitated."""
@@ -157,9 +218,12 @@ class StepCycle:
         step = self._step
         if step is None or step.is_sent:
             return
+        began_s = step.began_s + step.waited_s
         if self._accelerator is not None:
-            step.is_pace_held = self._accelerator.hold(step.began_s, self._num_computed(step))
-        step.compute_s = self._clock() - step.began_s
+            step.is_pace_held = self._accelerator.hold(began_s, self._num_computed(step))
+            step.compute_s = self._clock() - began_s
+        else:
+            step.compute_s = self._clock() - began_s if step.marked_s is None else step.marked_s
 
     def before_update(self) -> None:
         """Start the exchange of the step; further updates in the same step change nothing."""
@@ -172,7 +236,7 @@ class StepCycle:
             start=step.window.start,
             num_samples=0 if step.compute_s is None else self._num_computed(step),
             compute_s=step.compute_s or 0.0,
-            loss=float("nan") if step.loss is None else float(step.loss),
+            loss=step.loss.mean(),
             is_pace_held=step.is_pace_held,
         )
         self._exchange.send(report, self._proposal)
@@ -218,6 +282,20 @@ class StepCycle:
         self._step, self._unsynced = None, None
         plan.lag = self.plan.lag
         self.cursor, self.plan, self._proposal = cursor, plan, plan.newest
+
+    def _report_skipped_update(self) -> None:
+        """Send what is known of a step whose update was skipped, as a gradient scaler does on overflow.
+
+        All workers skip alike, since all see the same summed gradient.
+        """
+        step = self._step
+        if step is None or step.is_sent:
+            return
+        if step.compute_s is None and step.marked_s is not None:
+            self.end_compute()
+        if step.compute_s is not None:
+            self.before_update()
+            self.after_update()
 
     def _num_computed(self, step: _Step) -> int:
         return max(step.window.shares[self._rank], 1)  # a zero share still computes the dummy sample

@@ -2,6 +2,7 @@
 
 # Without `from __future__ import annotations`: torch compares the hook's annotations with classes, not strings.
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -11,6 +12,9 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from steelyard.errors import NotExactError
+
+CommunicationHook = Callable[[Any, dist.GradBucket], torch.futures.Future[torch.Tensor]]
+"""A hook as `DistributedDataParallel` takes it: its state and a bucket in, the reduced bucket out."""
 
 
 class WeightedStep(Protocol):
@@ -38,10 +42,14 @@ class BucketWeigher:
         group: The workers whose gradients are summed.
         step: Gives the weight, and is told when the local backward pass has ended: before its last
             gradients leave for the others, which is the one moment that tells computing from waiting.
+        inner_hook: Reduces the weighed bucket, as a mean over the workers; a plain sum where None.
+        inner_state: What `inner_hook` is called with.
     """
 
     group: dist.ProcessGroup
     step: WeightedStep
+    inner_hook: CommunicationHook | None = None
+    inner_state: Any = None
 
 
 def weigh_bucket(state: BucketWeigher, bucket: dist.GradBucket) -> torch.futures.Future[torch.Tensor]:
@@ -61,13 +69,20 @@ def weigh_bucket(state: BucketWeigher, bucket: dist.GradBucket) -> torch.futures
     if bucket.is_last():
         wait_for_device(gradients.device)
         state.step.end_compute()
-    weight = state.step.weight
-    if weight == 0.0:
-        gradients.zero_()  # a product with zero would keep the dummy sample's infinities
-    else:
-        gradients.mul_(weight)
+    if state.inner_hook is not None:
+        scale_gradients(gradients, state.step.weight * state.group.size())
+        return state.inner_hook(state.inner_state, bucket)
+    scale_gradients(gradients, state.step.weight)
     work = dist.all_reduce(gradients, group=state.group, async_op=True)
     return work.get_future().then(_first_value)
+
+
+def scale_gradients(gradients: torch.Tensor, factor: float) -> None:
+    """Multiply gradients in place; a factor of zero drops even those that are not finite."""
+    if factor == 0.0:
+        gradients.zero_()
+    elif factor != 1.0:
+        gradients.mul_(factor)
 
 
 def _first_value(future: torch.futures.Future[list[torch.Tensor]]) -> torch.Tensor:
@@ -83,12 +98,20 @@ def wait_for_device(device: torch.device) -> None:
         torch.cuda.current_stream(device).synchronize()
 
 
-def weigh_gradients(model: DistributedDataParallel, step: WeightedStep) -> None:
+def weigh_gradients(
+    model: DistributedDataParallel,
+    step: WeightedStep,
+    *,
+    inner_hook: CommunicationHook | None = None,
+    inner_state: Any = None,
+) -> None:
     """Weigh a model's gradients by the worker's share, in place of DDP's plain mean.
 
     Args:
         model: A model that has no communication hook yet.
         step: The step under way.
+        inner_hook: Reduces the weighed gradients, as a mean over the workers.
+        inner_state: What `inner_hook` is called with.
 
     Raises:
         NotExactError: If the model cannot take the hook.
@@ -103,9 +126,12 @@ def weigh_gradients(model: DistributedDataParallel, step: WeightedStep) -> None:
         names = ", ".join(str(hook.__qualname__) for hook, _ in model._comm_hooks)
         raise NotExactError(
             f"DistributedDataParallel already has the communication hook {names}, and torch allows one",
-            "hand the model to Balancer.prepare without a hook of its own",
+            "hand the model to Balancer.prepare without a hook, and the hook as inner_hook",
         )
-    model.register_comm_hook(BucketWeigher(group=model.process_group, step=step), weigh_bucket)
+    weigher = BucketWeigher(
+        group=model.process_group, step=step, inner_hook=inner_hook, inner_state=inner_state
+    )
+    model.register_comm_hook(weigher, weigh_bucket)
 
     def note_unsynced(module: nn.Module, args: tuple[Any, ...]) -> None:
         if torch.is_grad_enabled() and not module.require_backward_grad_sync:
@@ -125,21 +151,32 @@ def refuse_inexact(model: nn.Module, *, has_unequal_shares: bool) -> None:
         NotExactError: Names the part and the reason.
     """
     kinds = {base.__name__ for base in type(model).__mro__}
-    if kinds & {"FSDPModule", "FullyShardedDataParallel"}:
+    if "FullyShardedDataParallel" in kinds:
         raise NotExactError(
-            f"{type(model).__name__} is sharded by FSDP, whose reduce-scatter takes no weight per worker",
-            "train with DistributedDataParallel",
+            "FullyShardedDataParallel (FSDP1) reduces gradients where no weight per worker can be applied",
+            "shard the model with fully_shard (FSDP2), or train with DistributedDataParallel",
         )
     if not has_unequal_shares:
         return
-    names = [
-        name
+    batch_norms = {
+        name: module
         for name, module in model.named_modules()
-        if isinstance(module, nn.modules.batchnorm._BatchNorm) and not isinstance(module, nn.SyncBatchNorm)
-    ]
-    if names:
+        if isinstance(module, nn.modules.batchnorm._BatchNorm)
+    }
+    if not batch_norms:
+        return
+    names = f"{', '.join(list(batch_norms)[:3])}{', …' if len(batch_norms) > 3 else ''}"
+    hint = "use GroupNorm or LayerNorm, or the equal split (--balance equal)"
+    if all(isinstance(module, nn.SyncBatchNorm) for module in batch_norms.values()):
+        # Its backward pass sums d(local mean loss) over the workers, unweighted, before the hook sees a gradient;
+        # and a zero share's dummy sample would be part of the statistics.
         raise NotExactError(
-            f"{len(names)} BatchNorm layers ({', '.join(names[:3])}{', …' if len(names) > 3 else ''}) normalise by the"
-            " statistics of the local share, so the result would depend on how the batch is shared out",
-            "use GroupNorm or LayerNorm, SyncBatchNorm on GPUs, or the equal split (--balance equal)",
+            f"{len(batch_norms)} SyncBatchNorm layers ({names}) sum gradients of the statistics over the workers with"
+            " equal weights inside the backward pass, which is wrong for unequal shares",
+            hint,
         )
+    raise NotExactError(
+        f"{len(batch_norms)} BatchNorm layers ({names}) normalise by the statistics of the local share, so the result"
+        " would depend on how the batch is shared out",
+        hint,
+    )

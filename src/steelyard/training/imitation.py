@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from steelyard.training.environment import DEFAULT_IMITATED_SAMPLE_S, WorkerEnvironment
+
 _SPIN_S = 0.0002
 """Last stretch that is spun, not slept, so that the scheduler's delay does not show in the pace."""
 
@@ -55,3 +57,19 @@ class ImitatedAccelerator:
         while self._clock() < end_s:
             pass
         return True
+
+
+def accelerator_of(
+    place: WorkerEnvironment, sample_s: float | None, *, clock: Callable[[], float] = time.perf_counter
+) -> ImitatedAccelerator | None:
+    """Return the accelerator that a worker is to imitate, None where it has a real one.
+
+    Args:
+        place: The worker's place, with its relative speed.
+        sample_s: Seconds per sample at relative speed 1; the environment's where None, else 6 ms.
+        clock: Monotonic clock in seconds.
+    """
+    if place.imitated_speed is None:
+        return None
+    base_s = sample_s or place.imitated_sample_s or DEFAULT_IMITATED_SAMPLE_S
+    return ImitatedAccelerator(base_s / place.imitated_speed, clock=clock)

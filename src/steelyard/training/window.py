@@ -109,19 +109,30 @@ class WindowSampler(Sampler[list[int]]):
         self._shuffle = shuffle
         self._cursor = Cursor(seed=0)
         self._last_step: int | None = None
+        self._micro_batch: int | None = None
         self._order: tuple[int, torch.Tensor] | None = None
         self.drawn: deque[tuple[Window, Cursor]] = deque()
         """Windows that the loader has drawn and not yet given out, each with the cursor behind it."""
 
-    def rewind(self, cursor: Cursor, last_step: int | None) -> None:
+    def seat(self, rank: int) -> None:
+        """Give another worker's part from the next iteration on.
+
+        Args:
+            rank: The worker.
+        """
+        self._rank = rank
+
+    def rewind(self, cursor: Cursor, last_step: int | None, *, micro_batch: int | None = None) -> None:
         """Set where the next iteration begins and ends.
 
         Args:
             cursor: Where to begin.
             last_step: Step number to end before, over as many epochs as it takes; None ends with the epoch.
+            micro_batch: Samples to give out at a time; None for the whole share of a step.
         """
         self._cursor = cursor
         self._last_step = last_step
+        self._micro_batch = micro_batch
         self._order = None
         self.drawn.clear()
 
@@ -129,10 +140,20 @@ class WindowSampler(Sampler[list[int]]):
         cursor, epoch = self._cursor, self._cursor.epoch
         while cursor.step != self._last_step and (self._last_step is not None or cursor.epoch == epoch):
             window, behind = cursor.cut(self._num_samples, self._shares_at(cursor.step))
-            places = window.places(self._rank) or range(window.start, window.start + 1)
             self.drawn.append((window, behind))
-            yield self._indices(cursor, places)
+            first = (window.places(self._rank) or range(window.start, window.start + 1)).start
+            for size in self.sizes(window):
+                yield self._indices(cursor, range(first, first + size))
+                first += size
             cursor = behind
+
+    def sizes(self, window: Window) -> list[int]:
+        """Return the samples of each micro-batch that this worker is given of a window."""
+        share = window.shares[self._rank]
+        if share == 0:
+            return [1]
+        size = self._micro_batch or share
+        return [min(size, share - begun) for begun in range(0, share, size)]
 
     def _indices(self, cursor: Cursor, places: range) -> list[int]:
         if not self._shuffle:

@@ -8,11 +8,15 @@ import pytest
 import torch
 import torch.distributed as dist
 from torch import nn
+from torch.distributed import init_device_mesh
 from torch.distributed.algorithms.ddp_comm_hooks import default_hooks
+from torch.distributed.fsdp import fully_shard
 from torch.nn.parallel import DistributedDataParallel
 
-from steelyard.errors import NotExactError
+from steelyard.errors import NotExactError, UsageError
+from steelyard.training.attachment import wrap
 from steelyard.training.gradient import refuse_inexact, weigh_gradients
+from steelyard.training.sharded import weigh_sharded
 
 
 @dataclass
@@ -82,19 +86,57 @@ def test_batch_norm_is_as_good_as_in_plain_ddp_where_shares_are_equal() -> None:
     refuse_inexact(nn.Sequential(nn.BatchNorm1d(3)), has_unequal_shares=False)
 
 
-@pytest.mark.parametrize(
-    "norm", [nn.LayerNorm(3), nn.GroupNorm(1, 3), nn.SyncBatchNorm(3), nn.InstanceNorm1d(3)]
-)
+def test_synchronised_batch_norm_is_refused_where_shares_may_differ() -> None:
+    model = nn.Sequential(nn.Linear(3, 3), nn.SyncBatchNorm(3))
+    with pytest.raises(
+        NotExactError, match=r"1 SyncBatchNorm layers \(1\) sum gradients .* with equal weights"
+    ):
+        refuse_inexact(model, has_unequal_shares=True)
+    refuse_inexact(model, has_unequal_shares=False)
+
+
+@pytest.mark.parametrize("norm", [nn.LayerNorm(3), nn.GroupNorm(1, 3), nn.InstanceNorm1d(3)])
 def test_norms_that_do_not_depend_on_the_share_are_fine(norm: nn.Module) -> None:
     refuse_inexact(nn.Sequential(norm), has_unequal_shares=True)
 
 
-def test_a_sharded_model_is_refused_by_name() -> None:
-    class FSDPModule(nn.Module):
+def test_fsdp1_is_refused_by_name() -> None:
+    class FullyShardedDataParallel(nn.Module):
         pass
 
-    class FSDPLinear(FSDPModule):
-        pass
+    with pytest.raises(NotExactError, match="FSDP1") as caught:
+        refuse_inexact(FullyShardedDataParallel(), has_unequal_shares=True)
+    assert "fully_shard" in caught.value.hint
 
-    with pytest.raises(NotExactError, match="FSDP"):
-        refuse_inexact(FSDPLinear(), has_unequal_shares=True)
+
+def test_a_model_sharded_but_at_its_root_is_refused(group_of_one: dist.ProcessGroup) -> None:
+    model = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 1))
+    fully_shard(model[0], mesh=init_device_mesh("cpu", (1,)))
+    with pytest.raises(NotExactError, match="not to its root"):
+        wrap(model, world_size=1, has_unequal_shares=True, ddp_options={})
+
+
+def test_a_model_sharded_over_some_workers_only_is_refused(group_of_one: dist.ProcessGroup) -> None:
+    model = fully_shard(nn.Linear(3, 1), mesh=init_device_mesh("cpu", (1,)))
+    with pytest.raises(NotExactError, match=r"mesh of shape \(1,\), and the global batch over 2 workers"):
+        weigh_sharded(model, Step(), 2)
+
+
+def test_options_that_come_too_late_are_refused(group_of_one: dist.ProcessGroup) -> None:
+    model = DistributedDataParallel(nn.Linear(3, 1))
+    with pytest.raises(UsageError, match="find_unused_parameters cannot be applied"):
+        wrap(model, world_size=1, has_unequal_shares=False, ddp_options={"find_unused_parameters": True})
+
+
+def test_an_inner_hook_gets_the_weighed_gradient_to_take_the_mean_of(group_of_one: dist.ProcessGroup) -> None:
+    linear, seen = nn.Linear(3, 1), []
+
+    def hook(state: list[torch.Tensor], bucket: dist.GradBucket) -> torch.futures.Future[torch.Tensor]:
+        state.append(bucket.buffer().clone())
+        return default_hooks.allreduce_hook(None, bucket)
+
+    model = DistributedDataParallel(linear)
+    weigh_gradients(model, Step(weight=0.25), inner_hook=hook, inner_state=seen)
+    backward(model)
+    assert torch.equal(linear.weight.grad, torch.full((1, 3), 0.5))
+    assert len(seen) == 1
