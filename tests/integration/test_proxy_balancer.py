@@ -254,3 +254,43 @@ def test_a_killed_haproxy_is_started_again(balancer, addresses, make_server, mon
     wait_until(lambda: set(balancer.process_ids()).isdisjoint(family) and balancer.process_ids())
     wait_until(lambda: healthy(balancer), lambda names: names == {"a"})
     assert not any(psutil.pid_exists(pid) for pid in family)
+
+
+def hold_open(address: str, port: int) -> socket.socket:
+    """Open a connection, have one request answered on it, and keep it."""
+    connection = socket.create_connection((address, port), timeout=10)
+    connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert b"200" in connection.recv(4096)
+    return connection
+
+
+def test_connections_to_a_removed_server_are_cut_when_their_time_is_over(balancer, addresses, make_server):
+    address = addresses()
+    first, second = make_server("a")[0], make_server("b")[0]
+    config = config_of(address, first, protocol="tcp", check=None, drain_timeout_s=1)
+    balancer.apply(config)
+    with hold_open(address, PORT) as connection:
+        began = time.monotonic()
+        balancer.apply(config_of(address, second, protocol="tcp", check=None, drain_timeout_s=1))
+        assert ask(address, PORT, 8).names().keys() == {"b"}
+        while connection.recv(4096):
+            pass
+        assert 0.9 < time.monotonic() - began < 5
+
+
+def test_connections_to_a_removed_server_live_on_where_nobody_set_a_time(balancer, addresses, make_server):
+    address = addresses()
+    first, second = make_server("a")[0], make_server("b")[0]
+    balancer.apply(config_of(address, first, protocol="tcp", check=None))
+    with hold_open(address, PORT) as connection:
+        balancer.apply(config_of(address, second, protocol="tcp", check=None))
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert b"200" in connection.recv(4096)
+
+
+def test_each_address_of_a_load_balancer_is_served(balancer, addresses, make_server):
+    places = (addresses(), addresses())
+    server = make_server("a")[0]
+    balancer.apply(replace(config_of(places[0], server, check=None), addresses=places))
+    for address in places:
+        assert ask(address, PORT, 4, 1).names() == {"a": 4}

@@ -10,7 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from steelyard.errors import LocalCloudError
-from steelyard.localcloud.proxy.config import ProxyConfig, render_config
+from steelyard.localcloud.hosts.supervised import AT_LARGE, Placement
+from steelyard.localcloud.proxy.config import ProxyConfig, render_config, server_names
+from steelyard.localcloud.proxy.drain import Drains
 from steelyard.localcloud.proxy.health import ServerStatus, parse_statistics, render_state, server_rows
 from steelyard.localcloud.proxy.process import HaproxyProcess
 from steelyard.localcloud.proxy.runtime import RuntimeRefusal, ServerReconciler
@@ -30,9 +32,11 @@ class ProxyBalancer:
     Args:
         name: The load balancer's id.
         directory: Folder of its files; made where it is missing.
+        placement: Where its processes live.
     """
 
-    def __init__(self, name: str, directory: Path) -> None:
+    def __init__(self, name: str, directory: Path, placement: Placement = AT_LARGE) -> None:
+        self._placement = placement
         self._name = name
         self._directory = directory
         self._config_path = directory / "haproxy.cfg"
@@ -41,6 +45,7 @@ class ProxyBalancer:
         self._process: HaproxyProcess | None = None
         self._started_at = 0.0
         self._lock = threading.RLock()
+        self._drains = Drains(self._cut)
 
     def apply(self, config: ProxyConfig) -> None:
         """Bring HAProxy to a configuration, and wait until it is in force.
@@ -55,6 +60,7 @@ class ProxyBalancer:
                 self._start(config)
             else:
                 self._change(self._process, config)
+                self._drains.begin(self._config, config)
             self._config = config
 
     def statuses(self) -> dict[tuple[str, str], ServerStatus]:
@@ -85,7 +91,21 @@ class ProxyBalancer:
         self.stop()
         shutil.rmtree(self._directory, ignore_errors=True)
 
+    def _cut(self, listener: str, server: str) -> None:
+        """Close the connections to a server that was removed and has not come back."""
+        with self._lock:
+            process, config = self._process, self._config
+            if process is None or config is None or not process.is_running:
+                return
+            if (listener, server) in server_names(config):
+                return
+            try:
+                process.command(f"shutdown sessions server {listener}/{server}")
+            except LocalCloudError as err:
+                logger.error("connections of %s to %s stay: %s", self._name, server, err)
+
     def _end(self) -> None:
+        self._drains.cancel()
         process, self._process = self._process, None
         if process is not None:
             process.stop()
@@ -93,7 +113,9 @@ class ProxyBalancer:
     def _start(self, config: ProxyConfig) -> None:
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._write(config, {})
-        process = HaproxyProcess(self._name, self._directory, self._config_path, self._on_end)
+        process = HaproxyProcess(
+            self._name, self._directory, self._config_path, self._on_end, self._placement
+        )
         process.start()
         self._process, self._started_at = process, time.monotonic()
 

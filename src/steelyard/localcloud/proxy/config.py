@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
+
+from steelyard.localcloud.hosts.host import Entrance
 
 MAX_WEIGHT = 256  # HAProxy's own bound; classic load balancers end at 100.
 _CONNECT_TIMEOUT_S = 5
@@ -49,12 +52,16 @@ class Server:
         address: Where it listens.
         port: The port there.
         weight: 0 to 256; 0 takes no new traffic.
+        instance_id: The instance that it is; empty where it is none.
+        namespace: Name of the network namespace from which it is reached; HAProxy's own where it is empty.
     """
 
     name: str
     address: str
     port: int
     weight: int
+    instance_id: str = ""
+    namespace: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +96,8 @@ class Listener:
         source_persistence_s: Seconds for which a TCP client's address stays on its server; 0 for none.
         is_client_forwarded: Whether requests carry the client's address in `X-Forwarded-For`.
         request_headers: Headers that are set on each request, with HAProxy's formats as values.
+        drain_timeout_s: Seconds after which the connections to a server that was removed are closed; None leaves them
+            to end by themselves.
     """
 
     name: str
@@ -103,6 +112,7 @@ class Listener:
     source_persistence_s: int = 0
     is_client_forwarded: bool = True
     request_headers: tuple[tuple[str, str], ...] = ()
+    drain_timeout_s: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,10 +122,17 @@ class ProxyConfig:
     Attributes:
         addresses: The load balancer's addresses, one in each zone that it stands in.
         listeners: Those that run.
+        inner: Where they listen besides: in the network namespaces of VPCs.
     """
 
     addresses: tuple[str, ...]
     listeners: tuple[Listener, ...] = ()
+    inner: tuple[Entrance, ...] = ()
+
+
+def server_names(config: ProxyConfig) -> set[tuple[str, str]]:
+    """Give listener's and server's name of each server."""
+    return {(listener.name, server.name) for listener in config.listeners for server in listener.servers}
 
 
 def render_config(config: ProxyConfig, state_path: str) -> str:
@@ -140,13 +157,14 @@ def render_config(config: ProxyConfig, state_path: str) -> str:
         "  option redispatch 1",
         "  load-server-state-from-file global",
     ]
-    lines = head + [line for listener in config.listeners for line in _listener(config.addresses, listener)]
+    places = [*(Entrance(address=address) for address in config.addresses), *config.inner]
+    lines = head + [line for listener in config.listeners for line in _listener(places, listener)]
     return "\n".join(lines) + "\n"
 
 
 def server_arguments(listener: Listener, server: Server) -> str:
     """Give what follows `server NAME` in the file and `add server BACKEND/NAME` on the runtime socket."""
-    parts = [f"{server.address}:{server.port}", f"weight {server.weight}"]
+    parts = [f"{server.address}:{server.port}{_inside(server.namespace)}", f"weight {server.weight}"]
     check = listener.check
     if check is not None:
         parts.append(
@@ -159,16 +177,20 @@ def server_arguments(listener: Listener, server: Server) -> str:
     return " ".join(parts)
 
 
-def _listener(addresses: tuple[str, ...], listener: Listener) -> list[str]:
+def _listener(places: Sequence[Entrance], listener: Listener) -> list[str]:
     return [
         f"listen {listener.name}",
         f"  mode {listener.protocol}",
-        *(f"  bind {address}:{listener.port}" for address in addresses),
+        *(f"  bind {place.address}:{listener.port}{_inside(place.namespace)}" for place in places),
         f"  balance {listener.algorithm}",
         *(_http(listener) if listener.protocol == "http" else _tcp(listener)),
         *(_check(listener.check) if listener.check is not None else []),
         *(f"  server {server.name} {server_arguments(listener, server)}" for server in listener.servers),
     ]
+
+
+def _inside(namespace: str) -> str:
+    return f" namespace {namespace}" if namespace else ""
 
 
 def _http(listener: Listener) -> list[str]:

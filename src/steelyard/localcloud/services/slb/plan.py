@@ -78,6 +78,7 @@ def _listener(
                 address=address,
                 port=port,
                 weight=weight_in_effect(_int(server["Weight"]), scheduler),
+                instance_id=str(server["ServerId"]),
             )
             for server, port in servers
             if (address := find_address(str(server["ServerId"]))) is not None

@@ -2,64 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 from steelyard.localcloud.service import Request
-from steelyard.localcloud.wire.error import invalid_parameter, missing_parameter, not_served
+from steelyard.localcloud.setting import (
+    STATUS_CLASSES,
+    Setting,
+    checked,
+    choice,
+    defaults,
+    number,
+    path,
+    text,
+)
+from steelyard.localcloud.wire.error import missing_parameter, not_served
 
 SCHEDULERS = ("wrr", "wlc", "rr", "sch")
 _SWITCH = ("on", "off")
-_STATUS_CLASSES = ("http_2xx", "http_3xx", "http_4xx", "http_5xx")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Setting:
-    """One setting.
-
-    Attributes:
-        default: Its value where it is not sent.
-        check: Tells whether a value is allowed.
-        want: What is allowed, in words.
-    """
-
-    default: object
-    check: Callable[[object], bool] = lambda value: True
-    want: str = ""
-
-
-def _number(default: int, low: int, high: int) -> Setting:
-    return Setting(
-        default=default,
-        check=lambda value: isinstance(value, int) and low <= value <= high,
-        want=f"from {low} to {high}",
-    )
-
-
-def _choice(default: str, *choices: str) -> Setting:
-    return Setting(default=default, check=lambda value: value in choices, want=f"one of {', '.join(choices)}")
-
-
-def _text(default: str = "", max_length: int = 80) -> Setting:
-    # A line break or a blank would end a word of HAProxy's configuration.
-    return Setting(
-        default=default,
-        check=lambda value: (
-            len(str(value)) <= max_length and str(value).isprintable() and " " not in str(value)
-        ),
-        want=f"up to {max_length} characters without blanks",
-    )
-
-
-def _is_uri(value: object) -> bool:
-    text = str(value)
-    return (
-        text.startswith("/") and len(text) <= 80 and text.isascii() and not set(text) & set(" \t\r\n\"'\\#")
-    )
 
 
 def _are_status_classes(value: object) -> bool:
-    return all(part in _STATUS_CLASSES for part in str(value).split(","))
+    return all(part in STATUS_CLASSES for part in str(value).split(","))
 
 
 # -1 is "no limit of its own"; the local cloud limits no bandwidth.
@@ -78,54 +41,54 @@ _CHECK_PORT = Setting(
 _FORWARDING: Mapping[str, Setting] = {
     "Description": Setting(default=""),
     "Bandwidth": _BANDWIDTH,
-    "Scheduler": _choice("wrr", *SCHEDULERS),
+    "Scheduler": choice("wrr", *SCHEDULERS),
     "VServerGroupId": Setting(default=""),
-    "BackendServerPort": _number(0, 1, 65535),
-    "HealthCheckURI": Setting(default="/", check=_is_uri, want="a path of up to 80 characters"),
-    "HealthCheckDomain": _text(),
+    "BackendServerPort": number(0, 1, 65535),
+    "HealthCheckURI": path(),
+    "HealthCheckDomain": text(),
     "HealthCheckConnectPort": _CHECK_PORT,
-    "HealthCheckInterval": _number(2, 1, 50),
-    "HealthyThreshold": _number(3, 2, 10),
-    "UnhealthyThreshold": _number(3, 2, 10),
+    "HealthCheckInterval": number(2, 1, 50),
+    "HealthyThreshold": number(3, 2, 10),
+    "UnhealthyThreshold": number(3, 2, 10),
     "HealthCheckHttpCode": Setting(
-        default="http_2xx", check=_are_status_classes, want=f"a list of {', '.join(_STATUS_CLASSES)}"
+        default="http_2xx", check=_are_status_classes, want=f"a list of {', '.join(STATUS_CLASSES)}"
     ),
-    "HealthCheckMethod": _choice("head", "head", "get"),
-    "AclStatus": _choice("off", *_SWITCH),
+    "HealthCheckMethod": choice("head", "head", "get"),
+    "AclStatus": choice("off", *_SWITCH),
 }
 
 HTTP: Mapping[str, Setting] = {
     **_FORWARDING,
-    "HealthCheck": _choice("on", *_SWITCH),
-    "HealthCheckTimeout": _number(5, 1, 300),
-    "StickySession": _choice("off", *_SWITCH),
-    "StickySessionType": _choice("", "insert", "server"),
-    "Cookie": _text(max_length=200),
-    "CookieTimeout": _number(0, 1, 86400),
-    "IdleTimeout": _number(15, 1, 60),
-    "RequestTimeout": _number(60, 1, 180),
-    "Gzip": _choice("on", *_SWITCH),
-    "XForwardedFor": _choice("on", *_SWITCH),
-    "XForwardedFor_SLBIP": _choice("off", *_SWITCH),
-    "XForwardedFor_SLBID": _choice("off", *_SWITCH),
-    "XForwardedFor_proto": _choice("off", *_SWITCH),
-    "XForwardedFor_SLBPORT": _choice("off", *_SWITCH),
-    "XForwardedFor_ClientSrcPort": _choice("off", *_SWITCH),
-    "ListenerForward": _choice("off", *_SWITCH),
+    "HealthCheck": choice("on", *_SWITCH),
+    "HealthCheckTimeout": number(5, 1, 300),
+    "StickySession": choice("off", *_SWITCH),
+    "StickySessionType": choice("", "insert", "server"),
+    "Cookie": text(max_length=200),
+    "CookieTimeout": number(0, 1, 86400),
+    "IdleTimeout": number(15, 1, 60),
+    "RequestTimeout": number(60, 1, 180),
+    "Gzip": choice("on", *_SWITCH),
+    "XForwardedFor": choice("on", *_SWITCH),
+    "XForwardedFor_SLBIP": choice("off", *_SWITCH),
+    "XForwardedFor_SLBID": choice("off", *_SWITCH),
+    "XForwardedFor_proto": choice("off", *_SWITCH),
+    "XForwardedFor_SLBPORT": choice("off", *_SWITCH),
+    "XForwardedFor_ClientSrcPort": choice("off", *_SWITCH),
+    "ListenerForward": choice("off", *_SWITCH),
 }
 
 TCP: Mapping[str, Setting] = {
     **_FORWARDING,
-    "HealthCheck": _choice("on", *_SWITCH),
-    "HealthCheckType": _choice("tcp", "tcp", "http"),
-    "HealthCheckConnectTimeout": _number(5, 1, 300),
-    "EstablishedTimeout": _number(900, 10, 900),
-    "PersistenceTimeout": _number(0, 0, 3600),
-    "ConnectionDrain": _choice("off", *_SWITCH),
-    "ConnectionDrainTimeout": _number(0, 10, 900),
+    "HealthCheck": choice("on", *_SWITCH),
+    "HealthCheckType": choice("tcp", "tcp", "http"),
+    "HealthCheckConnectTimeout": number(5, 1, 300),
+    "EstablishedTimeout": number(900, 10, 900),
+    "PersistenceTimeout": number(0, 0, 3600),
+    "ConnectionDrain": choice("off", *_SWITCH),
+    "ConnectionDrainTimeout": number(0, 10, 900),
     "ProxyProtocolV2Enabled": Setting(default=False),
     "MasterSlaveServerGroupId": Setting(default=""),
-    "SynProxy": _choice("disable", "enable", "disable"),
+    "SynProxy": choice("disable", "enable", "disable"),
 }
 
 BY_PROTOCOL: Mapping[str, Mapping[str, Setting]] = {"http": HTTP, "tcp": TCP}
@@ -154,15 +117,8 @@ def read_settings(
             their type or its cookie, `UnsupportedOperation` for what the local cloud does not serve.
     """
     known = BY_PROTOCOL[protocol]
-    given = {
-        _ALIASES.get(name, name): value
-        for name, value in request.params.items()
-        if _ALIASES.get(name, name) in known and value not in (None, "")
-    }
-    for name, value in given.items():
-        if not known[name].check(value):
-            raise invalid_parameter(name, value, known[name].want)
-    settings = {name: setting.default for name, setting in known.items()} | dict(old or {}) | given
+    given = checked(known, {_ALIASES.get(name, name): value for name, value in request.params.items()})
+    settings = defaults(known) | dict(old or {}) | given
     if request.text("VServerGroup") == "off":
         settings["VServerGroupId"] = ""
     for name, (value, what) in _UNSERVED.items():

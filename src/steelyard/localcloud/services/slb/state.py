@@ -36,6 +36,11 @@ class SlbState(BalancingService):
             balancer, self.listeners_of(balancer.id), self.groups_of(balancer.id), self.find_address
         )
 
+    def vpc_id_of(self, load_balancer_id: str) -> str:
+        """Give the VPC of a load balancer, empty for one that faces the internet."""
+        balancer = self.load_balancers.get(load_balancer_id)
+        return balancer.vpc_id if balancer is not None else ""
+
     def give_up(self, load_balancer_id: str) -> None:
         """Mark a load balancer that cannot serve any more as inactive."""
         balancer = self.load_balancers.get(load_balancer_id)
