@@ -19,6 +19,24 @@ with warnings.catch_warnings():
 DEADLINE_S = 100.0
 
 
+def worker_variables(rank: int, world_size: int, port: int, own: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a worker whose rendezvous store listens on `port`, as torchrun sets it."""
+    return {
+        **{name: value for name, value in os.environ.items() if not name.startswith("STEELYARD_")},
+        "RANK": str(rank),
+        "WORLD_SIZE": str(world_size),
+        "LOCAL_RANK": "0",
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+        "TORCHELASTIC_USE_AGENT_STORE": "True",
+        "TORCHELASTIC_RESTART_COUNT": "0",
+        "GLOO_SOCKET_IFNAME": "lo",
+        "OMP_NUM_THREADS": "1",
+        "PYTHONWARNINGS": "ignore:Failed to initialize NumPy",
+        **own,
+    }
+
+
 def run_workers(
     script: Path,
     folder: Path,
@@ -39,20 +57,7 @@ def run_workers(
     store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
     workers = []
     for rank, own in enumerate(variables):
-        env = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("STEELYARD_")},
-            "RANK": str(rank),
-            "WORLD_SIZE": str(world_size),
-            "LOCAL_RANK": "0",
-            "MASTER_ADDR": "127.0.0.1",
-            "MASTER_PORT": str(store.port),
-            "TORCHELASTIC_USE_AGENT_STORE": "True",
-            "TORCHELASTIC_RESTART_COUNT": "0",
-            "GLOO_SOCKET_IFNAME": "lo",
-            "OMP_NUM_THREADS": "1",
-            "PYTHONWARNINGS": "ignore:Failed to initialize NumPy",
-            **own,
-        }
+        env = worker_variables(rank, world_size, store.port, own)
         result = [str(folder / f"result-{rank}.json")] if result_names else []
         with (folder / f"log-{rank}.txt").open("wb") as log:
             command = [sys.executable, str(script), *result, *arguments]

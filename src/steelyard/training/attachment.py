@@ -14,6 +14,9 @@ from steelyard.training.cycle import GradientLink, StepCycle
 from steelyard.training.gradient import CommunicationHook, wait_for_device, weigh_gradients
 from steelyard.training.sharded import set_gradient_sync, weigh_sharded
 
+_BUFFER_OPTIONS = frozenset({"broadcast_buffers", "forward_sync_buffers"})
+"""The deprecated and the new name, in torch 2.13, of what sends rank 0's buffers at each forward pass."""
+
 
 def wrap(
     model: nn.Module, *, world_size: int, has_unequal_shares: bool, ddp_options: dict[str, Any]
@@ -24,7 +27,7 @@ def wrap(
         model: The model; one that is wrapped or sharded already is returned as it is.
         world_size: Number of workers.
         has_unequal_shares: Whether workers may get different numbers of samples. Buffers are then left alone
-            after the start, unless ``broadcast_buffers`` is given: sending them at each forward pass would make
+            after the start, unless ``forward_sync_buffers`` is given: sending them at each forward pass would make
             every worker wait for rank 0 in what is measured.
         ddp_options: Options of `DistributedDataParallel`.
 
@@ -46,7 +49,9 @@ def wrap(
         )
     if world_size == 1:
         return model
-    options = {"broadcast_buffers": False, **ddp_options} if has_unequal_shares else ddp_options
+    options = dict(ddp_options)
+    if has_unequal_shares and not _BUFFER_OPTIONS & options.keys():
+        options["forward_sync_buffers"] = False
     return DistributedDataParallel(model, **options)
 
 

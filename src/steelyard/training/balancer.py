@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import timedelta
 from types import TracebackType
@@ -17,18 +17,17 @@ from torch.utils.data import DataLoader, Dataset
 from steelyard.balance import Policy, Shares, SpeedPolicy, Straggler, split_equally
 from steelyard.errors import UsageError
 from steelyard.training.attachment import attach, wrap
-from steelyard.training.cycle import StepCycle
+from steelyard.training.elastic_cycle import ElasticCycle, Stateful
+from steelyard.training.elastic_loader import ElasticLoader
 from steelyard.training.environment import WorkerEnvironment
 from steelyard.training.event import EventLog
-from steelyard.training.exchange import Exchange
 from steelyard.training.gradient import CommunicationHook, refuse_inexact
 from steelyard.training.imitation import accelerator_of
 from steelyard.training.journal import StepJournal
 from steelyard.training.loader import BalancedLoader, loadable_length
 from steelyard.training.plan import SharePlan
+from steelyard.training.run_mode import make_cycle, make_team
 from steelyard.training.share_bounds import ShareBounds, policy_within
-from steelyard.training.team import Team
-from steelyard.training.token_count import TokenCount
 from steelyard.training.window import Cursor, WindowSampler, hash_seed
 
 
@@ -105,32 +104,26 @@ class Balancer:
         self._clock = clock
         self._seed = seed
         self._micro_batch = micro_batch
-        self._team = Team(place, timeout=timeout)
+        self._policy_name = place.policy_name
+        self._given_policy = policy
+        self._total_steps: int | None = None
+        self._num_samples: int | None = None
+        self._team = make_team(place, timeout=timeout)
+        self._events = EventLog(place.events_path if self.rank == 0 or place.elastic else None)
         accelerator = accelerator_of(place, imitated_sample_s, clock=clock)
-        members = self._team.gather((place.node_id, accelerator is not None, asdict(bounds)))
-        self._policy = policy or policy_within(
-            place.policy_name, global_batch, [ShareBounds(**each) for _, _, each in members]
-        )
-        self.is_imitated = any(is_imitated for _, is_imitated, _ in members)
-        self._events = EventLog(place.events_path if self.rank == 0 else None)
-        self._journal = StepJournal(
-            self._events,
-            node_ids=[node_id for node_id, _, _ in members],
-            policy_name=self._policy.name,
-            is_imitated=self.is_imitated,
-        )
-        self._cycle = StepCycle(
-            rank=self.rank,
+        facts = {"node_id": place.node_id, "is_imitated": accelerator is not None, "bounds": asdict(bounds)}
+        self._begin_term(self._team.gather(facts))
+        self._cycle = make_cycle(
+            self._team,
+            facts,
             policy=self._policy,
-            plan=self._first_plan(),
-            exchange=Exchange(self.rank, self.world_size, self._team.group),
+            begin_term=self._begin_term,
+            first_plan=self._first_plan,
             cursor=Cursor(seed=seed),
-            tokens=TokenCount(self._team.group),
             accelerator=accelerator,
-            on_done=self._journal.record if self.rank == 0 else lambda outcome: None,
+            on_done=lambda outcome: self._journal.record(outcome) if self.rank == 0 else None,
             clock=clock,
         )
-        self._num_samples: int | None = None
 
     @property
     def rank(self) -> int:
@@ -182,7 +175,7 @@ class Balancer:
             model: The model, on its device. A plain module is wrapped in `DistributedDataParallel` where
                 there are other workers; a wrapped one, or one sharded by ``fully_shard``, is taken as it is.
                 Where shares may differ the wrapping leaves buffers alone after the start, unless
-                ``broadcast_buffers`` is given.
+                ``forward_sync_buffers`` is given.
             optimizer: The optimizer of its parameters; its step ends the step.
             inner_hook: A communication hook that takes the mean over the workers, such as torch's
                 ``fp16_compress_hook``; it is called with the weighed gradients.
@@ -196,6 +189,10 @@ class Balancer:
             NotExactError: If the gradient could not be kept exact, by the name of the part and the reason.
             UsageError: If a hook or options are given that would not be used.
         """
+        if isinstance(self._cycle, ElasticCycle):
+            refuse_inexact(model, has_unequal_shares=True)
+            hook = {"inner_hook": inner_hook} if inner_hook else {}
+            return self._cycle.prepare(model, optimizer, ddp_options | hook)
         is_unequal = self.world_size > 1 and not self._policy.is_equal
         refuse_inexact(model, has_unequal_shares=is_unequal)
         model = wrap(
@@ -242,7 +239,8 @@ class Balancer:
         sampler = WindowSampler(
             num_samples, rank=self.rank, shares_at=lambda step: self._cycle.plan.at(step), shuffle=shuffle
         )
-        return BalancedLoader(
+        kind = ElasticLoader if isinstance(self._cycle, ElasticCycle) else BalancedLoader
+        return kind(
             DataLoader(dataset, batch_sampler=sampler, **loader_options),
             sampler,
             observer=self._cycle,
@@ -279,12 +277,24 @@ class Balancer:
             step: Steps made when it was taken; those made by now where None.
         """
         self._cycle.settle()
-        self._events.write("metric", step=self.step if step is None else step, name=name, value=float(value))
+        at = self.step if step is None else step
+        self._report("metric", step=at, name=name, value=float(value))
 
     def result(self, values: Mapping[str, Any]) -> None:
         """Report what the training came to, as JSON values; that of rank 0 counts."""
         self._cycle.settle()
-        self._events.write("result", values=dict(values))
+        self._report("result", values=dict(values))
+
+    def keep(self, **objects: Stateful) -> None:
+        """Have the states of objects follow the steps, such as a learning-rate schedule or a gradient scaler.
+
+        Where workers come and go they go back with a step that is made again, and come along to a worker that comes.
+
+        Args:
+            **objects: What has a ``state_dict``, by a name that is the same on all workers.
+        """
+        if isinstance(self._cycle, ElasticCycle):
+            self._cycle.kept.add(**objects)
 
     def state_dict(self) -> dict[str, Any]:
         """Return where training stands and what was learned of the workers, as plain values.
@@ -341,6 +351,24 @@ class Balancer:
     ) -> None:
         self._leave(is_orderly=kind is None)
 
+    def _report(self, kind: str, **fields: Any) -> None:
+        if self.rank == 0:
+            self._events.write(kind, **fields)
+
+    def _begin_term(self, members: Sequence[Mapping[str, Any]]) -> Policy:
+        """Get to know the workers: those of the run, or of a new quorum."""
+        bounds = [ShareBounds(**member["bounds"]) for member in members]
+        self._policy = self._given_policy or policy_within(self._policy_name, self.global_batch, bounds)
+        self.is_imitated = any(member["is_imitated"] for member in members)
+        self._journal = StepJournal(
+            self._events,
+            node_ids=[member["node_id"] for member in members],
+            policy_name=self._policy.name,
+            is_imitated=self.is_imitated,
+        )
+        self._journal.total_steps = self._total_steps
+        return self._policy
+
     def _first_plan(self, shares: Shares | None = None) -> SharePlan:
         shares = shares or split_equally(self.global_batch, self.world_size)
         plan = SharePlan(shares)
@@ -354,13 +382,14 @@ class Balancer:
                 f"training began with a dataset of {self._num_samples} samples, and this one has {num_samples}",
                 "go on with the same dataset; load validation data with a plain DataLoader",
             )
-        order = {
-            "num_samples": num_samples,
-            "num_steps": num_steps,
-            "global_batch": self.global_batch,
-            **self._cycle.cursor.state_dict(),
-        }
+        order = {"num_samples": num_samples, "num_steps": num_steps, "global_batch": self.global_batch}
         depth = loader_options.get("num_workers", 0) * (loader_options.get("prefetch_factor") or 2)
+        self._num_samples = num_samples
+        self._total_steps = self._journal.total_steps = num_steps
+        if isinstance(self._cycle, ElasticCycle):
+            self._cycle.introduce(order=order, depth=depth)  # compared when a quorum forms
+            return
+        order |= self._cycle.cursor.state_dict()
         answers = self._team.gather((order, depth))
         orders = [each for each, _ in answers]
         if any(each != order for each in orders):
@@ -369,8 +398,6 @@ class Balancer:
                 "give every worker the same dataset, global batch, steps, seed and state",
             )
         self._cycle.plan.lag = max(each for _, each in answers)
-        self._num_samples = num_samples
-        self._journal.total_steps = num_steps
 
     def _leave(self, *, is_orderly: bool) -> None:
         if is_orderly:
