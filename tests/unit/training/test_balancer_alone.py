@@ -14,7 +14,8 @@ import torch
 from torch import nn
 from torch.utils.data import Dataset, IterableDataset
 
-from steelyard.errors import UsageError
+from steelyard.balance import EqualPolicy
+from steelyard.errors import TrainingError, UsageError
 from steelyard.training import Balancer
 from steelyard.training.environment import WorkerEnvironment
 
@@ -219,3 +220,73 @@ def test_an_empty_dataset_or_batch_is_refused() -> None:
         Run().balancer.loader(Numbers(0))
     with pytest.raises(UsageError, match="0 samples"):
         Balancer(0, environment=WorkerEnvironment())
+
+
+def test_micro_batches_give_the_same_samples_and_the_same_training() -> None:
+    whole, cut = Run(seed=3), Run(seed=3, micro_batch=2)
+    cut.model.load_state_dict(whole.model.state_dict())
+    whole.train(num_steps=6)
+    seen = []
+    for micro_batches in cut.balancer.loader(cut.dataset, num_steps=6).steps():
+        step = []
+        for indices, x in micro_batches:
+            step.append(indices.tolist())
+            cut.balancer.weigh(cut.model(x).mean()).backward()
+        assert len(step) == len(micro_batches)
+        cut.optimizer.step()
+        cut.optimizer.zero_grad()
+        seen.append(step)
+    assert [flat(step) for step in seen] == whole.seen
+    assert {len(batch) for step in seen for batch in step} == {2}
+    for mine, other in zip(cut.model.parameters(), whole.model.parameters(), strict=True):
+        assert torch.allclose(mine, other)
+
+
+def test_micro_batches_may_be_prefetched() -> None:
+    run = Run(micro_batch=2)
+    steps = run.balancer.loader(run.dataset, num_workers=1).steps()
+    assert sorted(index for step in steps for indices, _ in step for index in indices.tolist()) == [
+        *range(10)
+    ]
+
+
+def test_a_micro_batch_left_out_is_an_error() -> None:
+    run = Run(micro_batch=2)
+    steps = run.balancer.loader(run.dataset).steps()
+    next(iter(next(steps)))
+    with pytest.raises(TrainingError, match="1 of 2 micro-batches of step 0 were left out"):
+        next(steps)
+
+
+def test_a_lone_workers_accumulated_tokens_make_one_mean() -> None:
+    run = Run(micro_batch=1)
+    x, num_tokens = torch.randn(4, 2), [3, 0, 5, 2]
+    for micro_batches in run.balancer.loader(Numbers(4)).steps():
+        for index, _ in enumerate(micro_batches):
+            loss = run.model(x[index]).sum()
+            run.balancer.weigh(loss, num_tokens=num_tokens[index]).backward()
+    weights = torch.tensor(num_tokens) / sum(num_tokens)
+    assert torch.allclose(next(run.model.parameters()).grad, (weights[:, None] * x).sum(dim=0)[None])
+
+
+def test_bounds_are_not_for_a_policy_of_ones_own() -> None:
+    with pytest.raises(UsageError, match="the policy given, a EqualPolicy"):
+        Balancer(4, policy=EqualPolicy(), max_share=2, environment=WorkerEnvironment())
+
+
+def test_a_lone_worker_that_cannot_take_the_batch_is_refused() -> None:
+    with pytest.raises(UsageError, match="together less than the global batch of 4"):
+        Balancer(4, max_share=2, environment=WorkerEnvironment())
+
+
+def test_workers_have_seeds_of_their_own() -> None:
+    balancers = [Balancer(4, seed=seed, environment=WorkerEnvironment()) for seed in (1, 1, 2)]
+    same, also, other = (balancer.worker_seed for balancer in balancers)
+    assert same == also != other
+    torch.manual_seed(same)
+
+
+def test_a_lone_worker_is_no_straggler() -> None:
+    run = Run()
+    run.train(num_steps=6)
+    assert run.balancer.stragglers == ()

@@ -244,3 +244,62 @@ def test_the_weight_is_the_share_of_the_true_window() -> None:
     assert bench.cycle.weight == 1.0
     bench.begin(total=4)
     assert bench.cycle.weight == 1 / 4
+
+
+def test_what_was_waited_for_inside_the_work_is_not_measured() -> None:
+    bench = Bench(policy=EqualPolicy())
+    bench.begin()
+    bench.clock.pass_time(0.7)
+    bench.cycle.note_wait(0.6)
+    bench.cycle.end_compute()
+    bench.update()
+    assert bench.team.sent[0][0].compute_s == pytest.approx(0.1)
+
+
+def test_of_marked_work_the_last_mark_counts() -> None:
+    bench = Bench(policy=EqualPolicy())
+    bench.begin()
+    for _ in range(2):
+        bench.clock.pass_time(0.1)
+        bench.cycle.mark_compute()
+        bench.cycle.note_wait(0.05)
+        bench.clock.pass_time(0.05)
+    bench.clock.pass_time(3.0)  # clipping waits for the others' norms
+    bench.cycle.end_compute()
+    bench.update()
+    assert bench.team.sent[0][0].compute_s == pytest.approx(0.2)
+
+
+def test_an_imitated_accelerator_is_not_given_the_time_that_was_waited() -> None:
+    bench = Bench(policy=EqualPolicy(), imitated_s=0.01)
+    bench.begin()
+    bench.clock.pass_time(2.0)
+    bench.cycle.note_wait(2.0)
+    bench.cycle.end_compute()
+    bench.update()
+    report, _ = bench.team.sent[0]
+    assert report.compute_s == pytest.approx(0.16, abs=0.002)
+    assert report.is_pace_held
+
+
+def test_a_step_whose_update_was_skipped_is_reported_with_the_next() -> None:
+    bench = Bench(policy=EqualPolicy())
+    bench.begin()
+    bench.clock.pass_time(0.1)
+    bench.cycle.end_compute()
+    bench.step()
+    bench.cycle.settle()
+    assert [outcome.window.step for outcome in bench.outcomes] == [0, 1]
+
+
+def test_micro_batches_switch_the_gradients_on_with_the_last() -> None:
+    bench, switched = Bench(policy=EqualPolicy()), []
+    bench.cycle.gradients.set_sync = switched.append
+    bench.begin()
+    for part, is_last in ((0.75, False), (0.25, True)):
+        bench.cycle.begin_micro_batch(part, is_last=is_last)
+        bench.cycle.add_loss(torch.tensor(4.0))
+    bench.cycle.end_compute()
+    bench.update()
+    assert switched == [False, True]
+    assert bench.team.sent[0][0].loss == 4.0
