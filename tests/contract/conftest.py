@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from alibabacloud_ecs20140526 import models as ecs_models
 from alibabacloud_ecs20140526.client import Client as EcsClient
+from alibabacloud_nlb20220430.client import Client as NlbClient
 from alibabacloud_ram20150501.client import Client as RamClient
 from alibabacloud_slb20140515.client import Client as SlbClient
 from alibabacloud_sts20150401.client import Client as StsClient
@@ -41,6 +42,11 @@ def ecs_client(local_cloud: CloudInfo) -> EcsClient:
 @pytest.fixture
 def slb_client(local_cloud: CloudInfo) -> SlbClient:
     return SlbClient(sdk_config(local_cloud))
+
+
+@pytest.fixture
+def nlb_client(local_cloud: CloudInfo) -> NlbClient:
+    return NlbClient(sdk_config(local_cloud))
 
 
 @pytest.fixture

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from steelyard.localcloud.service import Service
 from steelyard.localcloud.services.ecs.actions import EcsService
+from steelyard.localcloud.services.nlb.actions import NlbService
 from steelyard.localcloud.services.ram.actions import RamService
 from steelyard.localcloud.services.slb.actions import SlbService
 from steelyard.localcloud.services.sts.actions import StsService
 from steelyard.localcloud.services.vpc.actions import VpcService
 
-SERVICES: tuple[type[Service], ...] = (VpcService, RamService, StsService, EcsService, SlbService)
+SERVICES: tuple[type[Service], ...] = (VpcService, RamService, StsService, EcsService, SlbService, NlbService)

@@ -1,0 +1,68 @@
+"""Codes, texts and statuses of the NLB API.
+
+The `ResourceNotFound` codes are those that the Terraform provider looks for, `ResourceInUse.ServerGroup` that of
+DeleteServerGroup's help page; the others are from memory.
+"""
+
+from __future__ import annotations
+
+from steelyard.localcloud.wire.error import ApiError
+
+
+def not_found(what: str) -> ApiError:
+    """Tell that a thing is not there.
+
+    Args:
+        what: The API's word for it: `loadBalancer`, `listener`, `serverGroup`, `BackendServer`, `job` and the like.
+    """
+    return ApiError(f"ResourceNotFound.{what}", f"The specified resource {what} is not found.", 404)
+
+
+def server_group_in_use() -> ApiError:
+    """Tell that a listener still sends its traffic to a server group."""
+    return ApiError("ResourceInUse.ServerGroup", "The specified resource of ServerGroup is in use.")
+
+
+def listener_exists(port: int) -> ApiError:
+    """Tell that a port has a listener."""
+    return ApiError(
+        "ResourceAlreadyExist.Listener", f"The specified resource Listener already exists: {port}."
+    )
+
+
+def server_exists(server_id: str, port: object) -> ApiError:
+    """Tell that a server is in the group with this port."""
+    return ApiError(
+        "ResourceAlreadyExist.BackendServer",
+        f"The specified resource BackendServer already exists: {server_id}:{port}.",
+    )
+
+
+def delete_protected() -> ApiError:
+    """Tell that a load balancer is protected from being deleted."""
+    return ApiError(
+        "OperationDenied.DeletionProtection",
+        "The operation is not allowed because DeletionProtection is enabled.",
+    )
+
+
+def different_vpc(what: str) -> ApiError:
+    """Tell that a thing stands in another VPC."""
+    return ApiError("ResourceNotInVpc", f"The specified {what} does not belong to the VPC.")
+
+
+def server_not_running(server_id: str, status: str) -> ApiError:
+    """Tell that only a running instance can be added."""
+    return ApiError("IncorrectStatus.BackendServer", f"The backend server {server_id} is {status}.")
+
+
+def address_not_available(address: str) -> ApiError:
+    """Tell that an address is taken, outside of the VSwitch, or that there is none left."""
+    return ApiError(
+        "OperationDenied.AddressNotAvailable", f"The specified address is not available: {address or 'any'}."
+    )
+
+
+def too_many_servers(num_servers: int, limit: int) -> ApiError:
+    """Tell that a call names too many servers."""
+    return ApiError("QuotaExceeded.ServersNum", f"A call takes {limit} servers, not {num_servers}.")

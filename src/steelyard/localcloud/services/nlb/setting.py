@@ -1,0 +1,152 @@
+"""What a server group and a listener may be set to, and what they are where nobody says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from steelyard.localcloud.setting import (
+    STATUS_CLASSES,
+    Setting,
+    checked,
+    choice,
+    defaults,
+    number,
+    path,
+    text,
+)
+from steelyard.localcloud.wire.error import invalid_parameter, not_served
+
+_SCHEDULERS = ("Wrr", "Wlc", "Rr", "Sch", "Tch", "Qch")
+
+
+def _are_status_classes(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(item in STATUS_CLASSES for item in value)
+
+
+GROUP: Mapping[str, Setting] = {
+    "Protocol": choice("TCP", "TCP", "UDP", "TCPSSL", "TCP_UDP"),
+    "Scheduler": choice("Wrr", *_SCHEDULERS),
+    "ServerGroupType": choice("Instance", "Instance", "Ip"),
+    "AddressIPVersion": choice("ipv4", "ipv4", "DualStack"),
+    "ConnectionDrainEnabled": Setting(default=False),
+    "ConnectionDrainTimeout": number(0, 0, 900),
+    "PreserveClientIpEnabled": Setting(default=True),
+    "AnyPortEnabled": Setting(default=False),
+    "ResourceGroupId": Setting(default=""),
+}
+CHECK: Mapping[str, Setting] = {
+    "HealthCheckEnabled": Setting(default=True),
+    "HealthCheckType": choice("TCP", "TCP", "HTTP", "UDP"),
+    "HealthCheckConnectPort": number(0, 0, 65535),
+    "HealthCheckConnectTimeout": number(5, 1, 300),
+    "HealthCheckInterval": number(5, 1, 50),
+    "HealthyThreshold": number(2, 2, 10),
+    "UnhealthyThreshold": number(2, 2, 10),
+    "HealthCheckUrl": path(),
+    "HealthCheckDomain": text(),
+    "HttpCheckMethod": choice("GET", "GET", "HEAD"),
+    "HealthCheckHttpVersion": choice("HTTP1.0", "HTTP1.0", "HTTP1.1"),
+    "HealthCheckHttpCode": Setting(
+        default=["http_2xx"], check=_are_status_classes, want=f"a list of {', '.join(STATUS_CLASSES)}"
+    ),
+}
+LISTENER: Mapping[str, Setting] = {
+    "IdleTimeout": number(900, 10, 900),
+    "ListenerDescription": Setting(default=""),
+    "ProxyProtocolEnabled": Setting(default=False),
+    "AlpnEnabled": Setting(default=False),
+    "CaEnabled": Setting(default=False),
+    "SecSensorEnabled": Setting(default=False),
+    "Cps": number(0, 0, 1_000_000),
+    "Mss": number(0, 0, 1500),
+}
+
+_UNSERVED_GROUP: Mapping[tuple[str, object], str] = {
+    ("Protocol", "UDP"): "server groups of the protocol UDP",
+    ("Protocol", "TCPSSL"): "server groups of the protocol TCPSSL",
+    ("Protocol", "TCP_UDP"): "server groups of the protocol TCP_UDP",
+    ("Scheduler", "Tch"): "the scheduler Tch",
+    ("Scheduler", "Qch"): "the scheduler Qch",
+    ("ServerGroupType", "Ip"): "server groups of addresses",
+    ("AddressIPVersion", "DualStack"): "IPv6 server groups",
+    ("AnyPortEnabled", True): "the forwarding of any port",
+}
+_UNSERVED_LISTENER = {
+    "ProxyProtocolEnabled": "the proxy protocol",
+    "AlpnEnabled": "listeners with TLS",
+    "CaEnabled": "listeners with TLS",
+    "Cps": "limits of new connections",
+    "Mss": "limits of segments' size",
+}
+
+
+def read_group(params: Mapping[str, object], old: Mapping[str, object] | None = None) -> dict[str, object]:
+    """Read a server group's settings.
+
+    Args:
+        params: The call's parameters.
+        old: What they were; the defaults where it is None.
+
+    Raises:
+        ApiError: `InvalidParameter` for a value that is not allowed, `UnsupportedOperation` for what the local cloud
+            does not serve.
+    """
+    # The API's words begin with a capital or not, depending on the page that one reads.
+    words = {name: _spelt(name, value) for name, value in params.items()}
+    settings = defaults(GROUP) | dict(old or {}) | checked(GROUP, words)
+    for (name, value), what in _UNSERVED_GROUP.items():
+        if settings[name] == value:
+            raise not_served(what)
+    if settings["ConnectionDrainEnabled"] and not _is_drain(settings["ConnectionDrainTimeout"]):
+        raise invalid_parameter(
+            "ConnectionDrainTimeout",
+            settings["ConnectionDrainTimeout"],
+            "from 10 to 900 while draining is on",
+        )
+    return settings
+
+
+def read_check(params: Mapping[str, object], old: Mapping[str, object] | None = None) -> dict[str, object]:
+    """Read the settings of a server group's health check.
+
+    Args:
+        params: The call's parameters, which nest them in `HealthCheckConfig`.
+        old: What they were; the defaults where it is None.
+
+    Raises:
+        ApiError: `InvalidParameter` for a value that is not allowed, `UnsupportedOperation` for checks by UDP.
+    """
+    given = params.get("HealthCheckConfig") or {}
+    assert isinstance(given, Mapping)
+    check = defaults(CHECK) | dict(old or {}) | checked(CHECK, given)
+    if check["HealthCheckType"] == "UDP":
+        raise not_served("health checks by UDP")
+    return check
+
+
+def read_listener(params: Mapping[str, object], old: Mapping[str, object] | None = None) -> dict[str, object]:
+    """Read a listener's settings.
+
+    Args:
+        params: The call's parameters.
+        old: What they were; the defaults where it is None.
+
+    Raises:
+        ApiError: `InvalidParameter` for a value that is not allowed, `UnsupportedOperation` for what the local cloud
+            does not serve.
+    """
+    settings = defaults(LISTENER) | dict(old or {}) | checked(LISTENER, params)
+    for name, what in _UNSERVED_LISTENER.items():
+        if settings[name]:
+            raise not_served(what)
+    return settings
+
+
+def _spelt(name: str, value: object) -> object:
+    if name == "Scheduler":
+        return str(value).capitalize()
+    return "ipv4" if name == "AddressIPVersion" and str(value).lower() == "ipv4" else value
+
+
+def _is_drain(value: object) -> bool:
+    return isinstance(value, int) and 10 <= value <= 900
