@@ -5,25 +5,38 @@ from __future__ import annotations
 import shlex
 import sys
 from dataclasses import asdict
+from pathlib import Path
 
 from steelyard.cli.console import OutputFormat, print_json, print_record, stderr
 from steelyard.cli.target import home
 from steelyard.errors import LocalCloudError
 from steelyard.localcloud import daemon
 from steelyard.localcloud.client_environment import client_environment
+from steelyard.localcloud.hosts.choice import HostChoice, HostName, choose
 from steelyard.localcloud.unserved import read_unserved
 
 
-def start_cloud(*, port: int = 0, output: OutputFormat = "text") -> None:
+def start_cloud(
+    *,
+    port: int = 0,
+    host: HostName | None = None,
+    limits: bool | None = None,
+    output: OutputFormat = "text",
+) -> None:
     """Start the local cloud; one that runs already is left as it is.
 
-    **Example**: `steelyard cloud start --port 8443`
+    **Example**: `steelyard cloud start --host namespace`
 
     Args:
         port: TCP port on 127.0.0.1; 0 takes a free one.
+        host: What instances run on: loopback addresses, or network namespaces in which security groups are enforced
+            (Linux, root). Kept with the cloud's state; loopback where nothing was chosen.
+        limits: Whether instances are held to the CPUs and memory of their types (control groups, root). Kept, too.
         output: Form of what is printed on stdout.
     """
-    info = daemon.start(home().cloud_dir, port=port)
+    folder = home().cloud_dir
+    choose(folder, name=host, has_limits=limits, is_running=daemon.status(folder) is not None)
+    info = daemon.start(folder, port=port)
     _print_info(info, output)
 
 
@@ -55,7 +68,7 @@ def status_cloud(*, output: OutputFormat = "text") -> int:
     info = _running_cloud()
     unserved = {f"{entry.version} {entry.action}": entry.num_calls for entry in read_unserved(info.endpoint)}
     if output == "json":
-        print_json({**asdict(info), "unserved_actions": unserved})
+        print_json({**_describe(info), "unserved_actions": unserved})
         return 0
     _print_info(info, output)
     for name, num_calls in unserved.items():
@@ -90,8 +103,18 @@ def _running_cloud() -> daemon.CloudInfo:
 
 def _print_info(info: daemon.CloudInfo, output: OutputFormat) -> None:
     if output == "json":
-        print_json(asdict(info))
+        print_json(_describe(info))
         return
     print_record(
-        "Local cloud", {name: value for name, value in asdict(info).items() if name != "access_key_secret"}
+        "Local cloud", {name: value for name, value in _describe(info).items() if name != "access_key_secret"}
     )
+
+
+def _describe(info: daemon.CloudInfo) -> dict[str, object]:
+    choice = HostChoice.load(Path(info.data_dir))
+    return {
+        **asdict(info),
+        "host": choice.name,
+        "security_groups": "enforced" if choice.enforces_security_groups else "kept, not enforced",
+        "limits": "on" if choice.has_limits else "off",
+    }

@@ -6,13 +6,14 @@ import logging
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 from steelyard.errors import LocalCloudError
 from steelyard.localcloud.cloud import Cloud
 from steelyard.localcloud.hosts.address import AddressInUse
 from steelyard.localcloud.proxy.balancer import ProxyBalancer
-from steelyard.localcloud.proxy.config import ProxyConfig
+from steelyard.localcloud.proxy.config import ProxyConfig, Server
 from steelyard.localcloud.proxy.health import ServerStatus
 from steelyard.localcloud.service import Request, Service
 from steelyard.localcloud.services.ecs.state import EcsState
@@ -66,6 +67,10 @@ class BalancingService(Service):
         """Give what a load balancer's HAProxy does, by the records."""
 
     @abstractmethod
+    def vpc_id_of(self, load_balancer_id: str) -> str:
+        """Give the VPC that a load balancer stands in, empty for one that stands in none."""
+
+    @abstractmethod
     def give_up(self, load_balancer_id: str) -> None:
         """Mark a load balancer that cannot serve any more."""
 
@@ -85,7 +90,7 @@ class BalancingService(Service):
                 try:
                     for address in plan.addresses:
                         self.ecs.host.hold_address(address)
-                    self.proxy(load_balancer_id).apply(plan)
+                    self._serve(load_balancer_id, plan)
                 except (AddressInUse, LocalCloudError) as err:
                     _log.error("%s serves no more: %s", load_balancer_id, err)
                     self.give_up(load_balancer_id)
@@ -114,7 +119,10 @@ class BalancingService(Service):
     def proxy(self, load_balancer_id: str) -> ProxyBalancer:
         """Give the data plane of a load balancer."""
         directory = self.cloud.data_dir / "load-balancers" / load_balancer_id
-        return self._proxies.setdefault(load_balancer_id, ProxyBalancer(load_balancer_id, directory))
+        placement = self.ecs.host.proxy_placement
+        return self._proxies.setdefault(
+            load_balancer_id, ProxyBalancer(load_balancer_id, directory, placement)
+        )
 
     def apply(self, request: Request, *load_balancer_ids: str) -> None:
         """Bring load balancers' HAProxys to their records; the last thing that a handler does.
@@ -125,9 +133,33 @@ class BalancingService(Service):
         request.stop_if_dry_run()
         for load_balancer_id in load_balancer_ids:
             try:
-                self.proxy(load_balancer_id).apply(self.plan(load_balancer_id))
+                self._serve(load_balancer_id, self.plan(load_balancer_id))
             except LocalCloudError as err:
                 raise not_applied(err.message) from err
+
+    def _serve(self, load_balancer_id: str, plan: ProxyConfig) -> None:
+        self.proxy(load_balancer_id).apply(self._placed(plan, self.vpc_id_of(load_balancer_id)))
+
+    def _placed(self, plan: ProxyConfig, vpc_id: str) -> ProxyConfig:
+        """Say of a plan's listeners and servers in which network namespaces they are, as the host has it."""
+
+        def placed(server: Server) -> Server:
+            instance = self.ecs.find_instance(server.instance_id) if server.instance_id else None
+            home = instance.vpc_id if instance is not None else vpc_id
+            return replace(server, namespace=self.ecs.host.namespace(home) if home else "")
+
+        blocks = [vswitch.cidr_block for vswitch in self.vpc.vswitches_of(vpc_id)] if vpc_id else []
+        return replace(
+            plan,
+            listeners=tuple(
+                replace(listener, servers=tuple(map(placed, listener.servers))) for listener in plan.listeners
+            ),
+            inner=tuple(
+                entrance
+                for address in plan.addresses
+                for entrance in self.ecs.host.inner_entrances(address, vpc_id, blocks)
+            ),
+        )
 
     def statuses(self, load_balancer_id: str) -> Mapping[tuple[str, str], ServerStatus]:
         """Give the health of a load balancer's servers, by the names of its plan's listeners and servers.
@@ -162,7 +194,7 @@ class BalancingService(Service):
         """Take an instance out of every server group, as the release of an instance does."""
         for load_balancer_id in self.rewrite_servers(lambda server: server["ServerId"] != instance_id):
             try:
-                self.proxy(load_balancer_id).apply(self.plan(load_balancer_id))
+                self._serve(load_balancer_id, self.plan(load_balancer_id))
             except LocalCloudError as err:
                 _log.error("%s may still send traffic to %s: %s", load_balancer_id, instance_id, err)
 

@@ -23,6 +23,7 @@ from typing import Self
 import psutil
 
 from steelyard.errors import LocalCloudError
+from steelyard.localcloud.hosts.leftover import find_leftovers
 from steelyard.localcloud.hosts.supervised import remove_scratch
 
 LOCK_NAME = "cloud.lock"
@@ -76,7 +77,8 @@ class StopReport:
 
     Attributes:
         ended: Every process that ran: the cloud, its instances' and load balancers'; `pid name`.
-        left: What was still there afterwards; empty, or the stop failed.
+        left: What was still there afterwards, processes, network namespaces, links and control groups; empty, or
+            the stop failed.
         was_running: Whether there was anything to stop.
         elapsed_s: Time that the stop took, in seconds.
     """
@@ -144,11 +146,12 @@ def stop(data_dir: Path) -> StopReport:
         names |= {process: _describe(process) for process in survivors}
         left = _kill(survivors)
         remove_scratch(data_dir)
+        leftovers = find_leftovers(data_dir)
         _reap(data_dir)
         (data_dir / _INFO_NAME).unlink(missing_ok=True)
     return StopReport(
         ended=tuple(name for process, name in names.items() if process not in left),
-        left=tuple(names[process] for process in left),
+        left=(*(names[process] for process in left), *leftovers),
         was_running=was_running,
         elapsed_s=time.monotonic() - began,
     )
@@ -214,6 +217,7 @@ def _spawn(data_dir: Path, port: int) -> CloudInfo:
         # The last cloud did not end in order, so something of it may still run.
         _reap(data_dir)
         _kill(_strays(data_dir))
+        find_leftovers(data_dir)
         (data_dir / _INFO_NAME).unlink()
     log_path = data_dir / _LOG_NAME
     if log_path.exists() and log_path.stat().st_size > _MAX_LOG_BYTES:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
@@ -47,11 +47,15 @@ class Records(Generic[R]):
     Args:
         store: The cloud's state.
         record_type: The type, whose `kind` names it in the store.
+        on_change: Told the id of each record that was put or deleted, in the transaction that did it.
     """
 
-    def __init__(self, store: Store, record_type: type[R]) -> None:
+    def __init__(
+        self, store: Store, record_type: type[R], on_change: Callable[[str], None] = lambda record_id: None
+    ) -> None:
         self._store = store
         self._type = record_type
+        self._on_change = on_change
 
     def get(self, record_id: str) -> R | None:
         """Give a record, or None where there is none of this id."""
@@ -65,7 +69,9 @@ class Records(Generic[R]):
     def put(self, record: R) -> None:
         """Keep a record in place of the one of this id, if any."""
         self._store.put(self._type.kind, record.id, record.to_body())
+        self._on_change(record.id)
 
     def delete(self, record_id: str) -> None:
         """Remove a record."""
         self._store.delete(self._type.kind, record_id)
+        self._on_change(record_id)

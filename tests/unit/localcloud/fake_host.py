@@ -1,17 +1,23 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from steelyard.errors import LocalCloudError
 from steelyard.localcloud.hosts.address import AddressInUse
-from steelyard.localcloud.hosts.host import Machine
+from steelyard.localcloud.hosts.host import Entrance, Machine
+from steelyard.localcloud.hosts.packet_filter import PacketFilter
+from steelyard.localcloud.hosts.supervised import AT_LARGE
 
 
 class FakeHost:
     """A `Host` that runs nothing: a test tells what happens to its machines."""
 
-    def __init__(self) -> None:
+    proxy_placement = AT_LARGE
+
+    def __init__(self, *, enforces_security_groups: bool = False) -> None:
+        self.enforces_security_groups = enforces_security_groups
+        self.filters: dict[str, PacketFilter] = {}
         self.running: dict[str, Callable[[], None]] = {}
         self.booted: list[Machine] = []
         self.discarded: list[str] = []
@@ -25,18 +31,27 @@ class FakeHost:
         """Let every process of an instance end on its own."""
         self.running.pop(instance_id)()
 
-    def claim_address(self, cidr: str, wanted: str | None = None) -> str:
+    def claim_address(self, cidr: str, wanted: str | None = None, *, vpc_id: str = "") -> str:
         address = wanted or f"127.64.0.{10 + len(self.held)}"
         self.hold_address(address)
         return address
 
-    def hold_address(self, address: str) -> None:
+    def hold_address(self, address: str, *, vpc_id: str = "") -> None:
         if address in self.taken:
             raise AddressInUse(address)
         self.held.add(address)
 
-    def release_address(self, address: str) -> None:
+    def release_address(self, address: str, *, vpc_id: str = "") -> None:
         self.held.discard(address)
+
+    def inner_entrances(self, address: str, vpc_id: str, blocks: Sequence[str]) -> tuple[Entrance, ...]:
+        return ()
+
+    def namespace(self, vpc_id: str) -> str:
+        return ""
+
+    def filter(self, instance_id: str, packet_filter: PacketFilter) -> None:
+        self.filters[instance_id] = packet_filter
 
     def boot(self, machine: Machine, on_end: Callable[[], None]) -> None:
         self.may_boot.wait()

@@ -10,6 +10,7 @@ from steelyard.localcloud.cloud import Cloud
 from steelyard.localcloud.hosts.host import Host
 from steelyard.localcloud.identity import load_identity
 from steelyard.localcloud.record import Records
+from steelyard.localcloud.services.ecs.firewall import Firewall
 from steelyard.localcloud.services.ecs.life import InstanceLife
 from steelyard.localcloud.services.ecs.models import Instance
 from steelyard.localcloud.store import Store
@@ -41,7 +42,7 @@ def instances(cloud):
 
 @pytest.fixture
 def life(cloud, host: Host, instances):
-    life = InstanceLife(cloud, host, instances)
+    life = InstanceLife(cloud, host, instances, Firewall(cloud, host))
     yield life
     life.close()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 import threading
+from collections.abc import Callable, Iterator
 
 CLAIM_PORT = 61999  # Above Linux's default range of ephemeral ports, which ends at 60999.
 _FIRST_OFFSET = 10
@@ -48,6 +49,17 @@ def _on_loopback(address: ipaddress.IPv4Address) -> ipaddress.IPv4Address:
     return ipaddress.IPv4Address((127 << 24) | (int(address) & 0xFFFFFF))
 
 
+def candidates(network: ipaddress.IPv4Network) -> Iterator[str]:
+    """Give the addresses of a VSwitch's block that may be handed out, lowest first."""
+    first = _FIRST_OFFSET if network.num_addresses >= _SMALL_NETWORK else 1
+    return (str(network[offset]) for offset in range(first, network.num_addresses - _RESERVED_TOP))
+
+
+def host_part(address: str) -> int:
+    """Give an address's last three bytes, which it shares with the loopback address that stands for it."""
+    return int(ipaddress.IPv4Address(address)) & 0xFFFFFF
+
+
 class AddressBook:
     """The addresses that this process holds: each by a socket bound on (address, `CLAIM_PORT`).
 
@@ -58,16 +70,46 @@ class AddressBook:
         self._claims: dict[str, socket.socket] = {}
         self._lock = threading.Lock()
 
-    def claim(self, network: ipaddress.IPv4Network) -> str:
+    def claim_served(
+        self, cidr: str, wanted: str | None = None, may_be_used: Callable[[str], bool] = lambda address: True
+    ) -> str:
+        """Claim the loopback address that stands for one of a VSwitch's block.
+
+        Args:
+            cidr: The VSwitch's block.
+            wanted: The address that is asked for; the lowest free one where it is None.
+            may_be_used: Tells of a loopback address whether it may be handed out.
+
+        Raises:
+            ValueError: If the wanted address is malformed or outside the block.
+            AddressInUse: If the wanted address is taken.
+            AddressExhausted: If no address of the block is free.
+        """
+        network = served_network(cidr)
+        if wanted is None:
+            return self.claim(network, may_be_used)
+        address = served_address(wanted)
+        if ipaddress.IPv4Address(address) not in network:
+            raise ValueError(f"{wanted} is outside {cidr}")
+        if not may_be_used(address):
+            raise AddressInUse(f"{address} is in use")
+        self.claim_exactly(address)
+        return address
+
+    def claim(
+        self, network: ipaddress.IPv4Network, may_be_used: Callable[[str], bool] = lambda address: True
+    ) -> str:
         """Claim the lowest free address of a loopback network.
+
+        Args:
+            network: The network.
+            may_be_used: Tells of an address whether it may be handed out.
 
         Raises:
             AddressExhausted: If none is free.
         """
-        first = _FIRST_OFFSET if network.num_addresses >= _SMALL_NETWORK else 1
-        for offset in range(first, network.num_addresses - _RESERVED_TOP):
-            address = str(network[offset])
-            if self._hold(address):
+        for address in candidates(network):
+            if may_be_used(address) and self._hold(address):
                 return address
         raise AddressExhausted(f"no address of {network} is free")
 

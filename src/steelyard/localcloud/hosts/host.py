@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
+
+from steelyard.localcloud.hosts.packet_filter import PacketFilter
+from steelyard.localcloud.hosts.supervised import Placement
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,30 +18,61 @@ class Machine:
         instance_id: The instance's id.
         address: The private address that the instance's processes serve on; claimed already.
         user_data: The decoded user data; run where it begins with `#!`, as the image's cloud-init would.
-        metadata_url: Base of the instance's metadata service.
+        metadata_url: Base of the instance's metadata service, as the cloud's own process reaches it.
+        vpc_id: Its VPC.
+        vpc_blocks: The VPC's blocks in CIDR notation.
+        packet_filter: What its security groups let pass at its boot.
+        vcpus: CPUs of its type.
+        memory_mib: Memory of its type.
     """
 
     instance_id: str
     address: str
     user_data: bytes
     metadata_url: str
+    vpc_id: str = ""
+    vpc_blocks: tuple[str, ...] = ()
+    packet_filter: PacketFilter | None = None
+    vcpus: int = 1
+    memory_mib: int = 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entrance:
+    """A place in a network where something is reached.
+
+    Attributes:
+        address: The address.
+        namespace: Name of the network namespace that has it; the machine's own where it is empty.
+    """
+
+    address: str
+    namespace: str = ""
 
 
 class Host(Protocol):
     """Boots instances as real processes and owns the addresses that they serve on.
 
     Its methods may be called from any thread; those that wait say so.
+
+    Attributes:
+        enforces_security_groups: Whether `filter` has an effect.
+        proxy_placement: Where the load balancers' processes live.
     """
 
-    def claim_address(self, cidr: str, wanted: str | None = None) -> str:
+    enforces_security_groups: bool
+    proxy_placement: Placement
+
+    def claim_address(self, cidr: str, wanted: str | None = None, *, vpc_id: str = "") -> str:
         """Claim an address of a VSwitch's block.
 
         Args:
             cidr: The VSwitch's block.
             wanted: The address that is asked for; any free one where it is None.
+            vpc_id: VPC of an instance; empty for a load balancer, whose address the machine itself must reach.
 
         Returns:
-            The address as it can be reached on this host, which is the one to answer with.
+            The address to answer with. A load balancer's can be reached on this machine.
 
         Raises:
             ValueError: If the wanted address is malformed or outside the block.
@@ -46,15 +80,34 @@ class Host(Protocol):
             AddressExhausted: If no address of the block is free.
         """
 
-    def hold_address(self, address: str) -> None:
+    def hold_address(self, address: str, *, vpc_id: str = "") -> None:
         """Claim again an address that was answered before the cloud's restart; one that is held already is fine.
 
         Raises:
             AddressInUse: If another local cloud took it meanwhile.
         """
 
-    def release_address(self, address: str) -> None:
+    def release_address(self, address: str, *, vpc_id: str = "") -> None:
         """Give an address back."""
+
+    def inner_entrances(self, address: str, vpc_id: str, blocks: Sequence[str]) -> tuple[Entrance, ...]:
+        """Give the places where a load balancer has to listen besides its address, for the instances of its VPC.
+
+        Args:
+            address: Its address, as it was claimed.
+            vpc_id: Its VPC; empty where it stands in none.
+            blocks: The blocks of the VPC's VSwitches.
+
+        Raises:
+            LocalCloudError: If one of them could not be made.
+        """
+
+    def namespace(self, vpc_id: str) -> str:
+        """Name the network namespace from which a VPC's instances are reached, empty for the machine's own.
+
+        Raises:
+            LocalCloudError: If it could not be made.
+        """
 
     def boot(self, machine: Machine, on_end: Callable[[], None]) -> None:
         """Boot an instance and wait until its user data has been started.
@@ -65,6 +118,13 @@ class Host(Protocol):
 
         Raises:
             LocalCloudError: If the instance could not be booted.
+        """
+
+    def filter(self, instance_id: str, packet_filter: PacketFilter) -> None:
+        """Let other traffic pass from now on, and wait until that is in force; one that does not run is fine.
+
+        Raises:
+            LocalCloudError: If the kernel refuses it; the rules before stay in force.
         """
 
     def shut_down(self, instance_id: str, grace_s: float) -> None:

@@ -11,6 +11,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -23,6 +24,35 @@ _START_TIMEOUT_S = 40.0  # Above the time for which a supervisor waits for its p
 _END_TIMEOUT_S = 10.0
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placement:
+    """Where a tree of processes lives, besides the machine at large.
+
+    Attributes:
+        mounts: Descriptor of a mount namespace; the cloud's own where it is None.
+        network: Descriptor of a network namespace; the cloud's own where it is None.
+        control_groups: Folders of control groups; the supervisor removes them at the end.
+    """
+
+    mounts: int | None = None
+    network: int | None = None
+    control_groups: tuple[Path, ...] = ()
+
+    @property
+    def descriptors(self) -> list[int]:
+        """The descriptors that the supervisor has to inherit."""
+        return [number for number in (self.mounts, self.network) if number is not None]
+
+    def options(self) -> list[str]:
+        """Give the supervisor's options."""
+        named = {"mounts": self.mounts, "network": self.network}
+        entered = [f"--{name}={number}" for name, number in named.items() if number is not None]
+        return [*(f"--cgroup={folder}" for folder in self.control_groups), *entered]
+
+
+AT_LARGE = Placement()
 
 
 def remove_scratch(data_dir: Path) -> None:
@@ -50,6 +80,7 @@ class SupervisedProcess:
         working_directory: Where the command runs; `directory` where it is not given.
         environment: All that the command's environment holds, besides `TMPDIR`, a private folder with a short path.
         stays: Whether the tree lives on after the command has ended.
+        placement: Where it lives; its descriptors must be open until the start.
         on_end: Called once, in a thread of its own, when the supervisor and every process below it are gone.
     """
 
@@ -61,6 +92,7 @@ class SupervisedProcess:
         working_directory: Path | None = None,
         environment: Mapping[str, str],
         stays: bool,
+        placement: Placement = AT_LARGE,
         on_end: Callable[[], None] | None = None,
     ) -> None:
         self.name = name
@@ -71,6 +103,7 @@ class SupervisedProcess:
         self._working_directory = working_directory or directory
         self._environment = environment
         self._mode = "stay" if stays else "follow"
+        self._placement = placement
         self._on_end = on_end
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
@@ -126,13 +159,21 @@ class SupervisedProcess:
                 raise LocalCloudError(f"{self.name} is not started: it was stopped before")
             self.console_path.chmod(0o600)
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(_SUPERVISOR), *map(str, arguments)],
+                [
+                    sys.executable,
+                    "-I",
+                    "-S",
+                    str(_SUPERVISOR),
+                    *self._placement.options(),
+                    *map(str, arguments),
+                ],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=console,
                 cwd=self._working_directory,
                 env={**self._environment, "TMPDIR": str(scratch)},
                 start_new_session=True,
+                pass_fds=self._placement.descriptors,
             )
         threading.Thread(
             target=self._watch, args=(self._process,), name=f"watch-{self.name}", daemon=True

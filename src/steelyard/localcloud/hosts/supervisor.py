@@ -2,7 +2,8 @@
 
 Run by path and without site-packages, because an instance's boot waits for it::
 
-    python -I -S supervisor.py CONSOLE LOCK SCRATCH (stay|follow) [COMMAND ARG ...]
+    python -I -S supervisor.py [--mounts=FD] [--network=FD] [--cgroup=DIR]...
+        CONSOLE LOCK SCRATCH (stay|follow) [COMMAND ARG ...]
 
 It is two processes. The *keeper*, a child of the cloud, copies the command's output to the bounded CONSOLE file and
 takes one order from its standard input: a number of seconds of grace, then the end. The *init*, a child of the
@@ -13,8 +14,9 @@ if the init dies, its orphans fall to the keeper. Whoever notices ends the whole
 
 With `stay` the tree lives on after the command has ended, as a machine does after a boot script; with `follow` it
 ends with it. LOCK is held for as long as either process lives: a successor waits for it. SCRATCH is removed at the
-end. Lines on standard output tell the cloud `started`, `refused REASON` and `exited CODE`; its end says that nothing
-is left.
+end. The options name where the tree shall live: namespaces that the cloud hands down as open files, and control
+groups, which are removed at the end. Lines on standard output tell the cloud `started`, `refused REASON` and
+`exited CODE`; its end says that nothing is left.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ import sys
 import time
 
 PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
+CLONE_FLAGS = {"mounts": 0x20000, "network": 0x40000000}  # CLONE_NEWNS, CLONE_NEWNET of linux/sched.h
 CONSOLE_LIMIT_BYTES = 1 << 20
 READ_BYTES = 1 << 16
 PREDECESSOR_TIMEOUT_S = 30.0
@@ -279,8 +282,43 @@ def run_keeper(init: int, orders: int, output: int, console: Console) -> None:
         console.write(data)
 
 
+def settle(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """Move this process to the namespaces and control groups that the leading options name.
+
+    Returns:
+        The control groups, and the arguments after the options.
+    """
+    groups = []
+    while arguments and arguments[0].startswith("--"):
+        name, _, value = arguments.pop(0)[2:].partition("=")
+        if name == "cgroup":
+            with open(value + "/cgroup.procs", "w") as file:
+                file.write("0")  # The process that writes.
+            groups.append(value)
+            continue
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.setns(int(value), CLONE_FLAGS[name]) != 0:
+            raise OSError(ctypes.get_errno(), f"setns({name}) failed")
+        os.close(int(value))
+    return groups, arguments
+
+
+def leave(groups: list[str]) -> None:
+    """Move this process, the last one in its control groups, to their parents, and remove the groups."""
+    for group in groups:
+        try:
+            with open(os.path.dirname(group) + "/cgroup.procs", "w") as file:
+                file.write("0")
+            os.rmdir(group)
+        except OSError as error:
+            put(2, f"[supervisor] {group} is left: {error.strerror}\n".encode())
+
+
 def main(arguments: list[str]) -> int:
     """Run the supervisor; see the module's docstring for the arguments."""
+    folder = os.getcwd()  # To enter mounts is to start over at their root.
+    groups, arguments = settle(arguments)
+    os.chdir(folder)
     console_path, lock_path, scratch, mode, *command = arguments
     become_subreaper()
     console = Console(console_path)
@@ -298,6 +336,7 @@ def main(arguments: list[str]) -> int:
     os.close(write_output)
     os.close(read_orders)
     run_keeper(init, write_orders, read_output, console)
+    leave(groups)
     remove(scratch)
     return 0
 

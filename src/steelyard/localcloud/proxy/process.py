@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from steelyard.errors import LocalCloudError
-from steelyard.localcloud.hosts.supervised import SupervisedProcess
+from steelyard.localcloud.hosts.supervised import AT_LARGE, Placement, SupervisedProcess
 from steelyard.localcloud.proxy.binary import find_haproxy
 
 _START_TIMEOUT_S = 10.0
@@ -25,9 +25,18 @@ class HaproxyProcess:
         directory: Folder that holds the configuration, the console and the lock.
         config_path: The configuration file, written before the start and before each reload.
         on_end: Called once, in a thread of its own, when HAProxy and its supervisor are gone.
+        placement: Where it lives.
     """
 
-    def __init__(self, name: str, directory: Path, config_path: Path, on_end: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        name: str,
+        directory: Path,
+        config_path: Path,
+        on_end: Callable[[], None],
+        placement: Placement = AT_LARGE,
+    ) -> None:
+        self._placement = placement
         self._config_path = config_path
         self._directory = directory
         self._name = name
@@ -48,7 +57,12 @@ class HaproxyProcess:
         """
         binary = find_haproxy()
         supervised = SupervisedProcess(
-            name=self._name, directory=self._directory, environment={}, stays=False, on_end=self._on_end
+            name=self._name,
+            directory=self._directory,
+            environment={},
+            stays=False,
+            placement=self._placement,
+            on_end=self._on_end,
         )
         # The socket lives in the supervisor's private folder: a Unix socket's path has to be short.
         self._socket_path = supervised.prepare() / "master.sock"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from steelyard.localcloud.proxy.config import Listener, ProxyConfig, Server, server_arguments
 
@@ -48,7 +49,7 @@ class ServerReconciler:
 
     def _add(self, listener: Listener, server: Server) -> None:
         path = f"{listener.name}/{server.name}"
-        idle = Server(name=server.name, address=server.address, port=server.port, weight=0)
+        idle = replace(server, weight=0)
         answer = self._command(f"add server {path} {server_arguments(listener, idle)}")
         if "registered" not in answer:
             raise RuntimeRefusal(answer)

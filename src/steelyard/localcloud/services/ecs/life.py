@@ -13,6 +13,7 @@ from steelyard.localcloud.cloud import Cloud
 from steelyard.localcloud.hosts.address import AddressInUse
 from steelyard.localcloud.hosts.host import Host, Machine
 from steelyard.localcloud.record import Records
+from steelyard.localcloud.services.ecs.firewall import Firewall
 from steelyard.localcloud.services.ecs.models import (
     PENDING,
     RUNNING,
@@ -21,6 +22,8 @@ from steelyard.localcloud.services.ecs.models import (
     STOPPING,
     Instance,
 )
+from steelyard.localcloud.services.vpc.state import VpcState
+from steelyard.spec.catalogue import INSTANCE_TYPES
 
 STOP_GRACE_S = 10.0
 CLOUD_STOP_GRACE_S = 3.0
@@ -39,12 +42,14 @@ class InstanceLife:
         cloud: Whose instances they are.
         host: Where they run.
         instances: Their records.
+        firewall: Keeps what their security groups say in force.
     """
 
-    def __init__(self, cloud: Cloud, host: Host, instances: Records[Instance]) -> None:
+    def __init__(self, cloud: Cloud, host: Host, instances: Records[Instance], firewall: Firewall) -> None:
         self._cloud = cloud
         self._host = host
         self._instances = instances
+        self._firewall = firewall
         self._threads: set[threading.Thread] = set()
         self._lock = threading.Lock()
         self._is_closing = False
@@ -82,7 +87,7 @@ class InstanceLife:
                 if instance is None or self._is_closing:
                     return
                 self._host.discard(instance_id)
-                self._host.release_address(instance.private_address)
+                self._host.release_address(instance.private_address, vpc_id=instance.vpc_id)
                 self._instances.delete(instance_id)
 
         self._spawn(f"release-{instance_id}", run)
@@ -104,7 +109,7 @@ class InstanceLife:
 
     def _resume(self, instance: Instance) -> None:
         try:
-            self._host.hold_address(instance.private_address)
+            self._host.hold_address(instance.private_address, vpc_id=instance.vpc_id)
         except AddressInUse:
             logger.error(
                 "%s stays stopped: another local cloud took %s", instance.id, instance.private_address
@@ -126,21 +131,33 @@ class InstanceLife:
                 return
             instance = replace(instance, status=STARTING, boot_number=instance.boot_number + 1)
             self._instances.put(instance)
+            machine = self._machine(instance)
         boot_number = instance.boot_number
-        machine = Machine(
-            instance_id=instance.id,
-            address=instance.private_address,
-            user_data=base64.b64decode(instance.user_data),
-            metadata_url=self._cloud.metadata_url(instance.id),
-        )
         try:
-            self._host.hold_address(instance.private_address)
+            self._host.hold_address(instance.private_address, vpc_id=instance.vpc_id)
             self._host.boot(machine, lambda: self._died(instance_id, boot_number))
         except (LocalCloudError, AddressInUse) as err:
             logger.error("%s could not be booted: %s", instance_id, err)
             self._move(instance_id, {STARTING}, STOPPED, boot_number)
             return
+        self._firewall.booted(instance_id, machine.packet_filter)
         self._move(instance_id, {STARTING}, RUNNING, boot_number)
+
+    def _machine(self, instance: Instance) -> Machine:
+        service = self._cloud.services.get("vpc")
+        vpc = service.find_vpc(instance.vpc_id) if isinstance(service, VpcState) else None
+        instance_type = INSTANCE_TYPES[instance.instance_type]
+        return Machine(
+            instance_id=instance.id,
+            address=instance.private_address,
+            user_data=base64.b64decode(instance.user_data),
+            metadata_url=self._cloud.metadata_url(instance.id),
+            vpc_id=instance.vpc_id,
+            vpc_blocks=(vpc.cidr_block,) if vpc is not None else (),
+            packet_filter=self._firewall.filter_of(instance),
+            vcpus=instance_type.vcpus,
+            memory_mib=int(instance_type.memory_gib * 1024),
+        )
 
     def _died(self, instance_id: str, boot_number: int) -> None:
         """Tell that no process of a boot is left, which is news only if nobody asked for it."""

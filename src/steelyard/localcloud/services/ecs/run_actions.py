@@ -33,7 +33,7 @@ class RunActions(EcsState):
             raise invalid_parameter("Amount", amount, f"from 1 to {MAX_AMOUNT}")
         draft, cidr_block = self._draft(request)
         request.stop_if_dry_run()
-        addresses = self._claim_addresses(request, draft.vswitch_id, cidr_block, amount)
+        addresses = self._claim_addresses(request, draft, cidr_block, amount)
         instances = [self._complete(draft, address, i, amount) for i, address in enumerate(addresses, 1)]
         for instance in instances:
             self.instances.put(instance)
@@ -111,7 +111,7 @@ class RunActions(EcsState):
             raise missing_parameter("SecurityGroupId")
         return self.groups_in_vpc(given, vpc_id)
 
-    def _claim_addresses(self, request: Request, vswitch_id: str, cidr: str, amount: int) -> list[str]:
+    def _claim_addresses(self, request: Request, draft: Instance, cidr: str, amount: int) -> list[str]:
         interface = (request.records("NetworkInterface") or [{}])[0]
         wanted = request.text("PrivateIpAddress") or str(interface.get("PrimaryIpAddress") or "")
         if wanted and amount > 1:
@@ -119,12 +119,12 @@ class RunActions(EcsState):
         claimed: list[str] = []
         try:
             for _ in range(amount):
-                claimed.append(self.host.claim_address(cidr, wanted or None))
+                claimed.append(self.host.claim_address(cidr, wanted or None, vpc_id=draft.vpc_id))
         except (AddressExhausted, AddressInUse, ValueError) as err:
             for address in claimed:
-                self.host.release_address(address)
+                self.host.release_address(address, vpc_id=draft.vpc_id)
             if isinstance(err, AddressExhausted):
-                raise errors.addresses_exhausted(vswitch_id) from err
+                raise errors.addresses_exhausted(draft.vswitch_id) from err
             raise (
                 errors.address_duplicated() if isinstance(err, AddressInUse) else errors.address_malformed()
             ) from err

@@ -12,7 +12,7 @@ from steelyard.localcloud.wire.error import invalid_parameter, missing_parameter
 
 
 class SecurityGroupActions(EcsState):
-    """Security groups. Their rules are kept and answered; the loopback host has no packet filter to enforce them."""
+    """Security groups. The namespace host enforces their rules; the loopback host has no packet filter to do so."""
 
     @action("CreateSecurityGroup")
     def create_security_group(self, request: Request) -> dict[str, object]:

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 from steelyard.localcloud.cloud import Cloud
+from steelyard.localcloud.hosts.choice import make_host
 from steelyard.localcloud.hosts.host import Host
-from steelyard.localcloud.hosts.loopback import LoopbackHost
 from steelyard.localcloud.metadata import InstanceMetadata
-from steelyard.localcloud.record import Records
 from steelyard.localcloud.service import Request, Service
 from steelyard.localcloud.services.ecs import errors
+from steelyard.localcloud.services.ecs.firewall import Firewall
 from steelyard.localcloud.services.ecs.life import InstanceLife
 from steelyard.localcloud.services.ecs.models import Instance, SecurityGroup
 from steelyard.localcloud.services.ram.state import RamState
@@ -34,10 +34,11 @@ class EcsState(Service):
 
     def __init__(self, cloud: Cloud) -> None:
         super().__init__(cloud)
-        self.instances = Records(cloud.store, Instance)
-        self.security_groups = Records(cloud.store, SecurityGroup)
-        self.host: Host = LoopbackHost(cloud.data_dir / "instances")
-        self.life = InstanceLife(cloud, self.host, self.instances)
+        self.host: Host = make_host(cloud.data_dir)
+        firewall = Firewall(cloud, self.host)
+        self.instances = firewall.instances
+        self.security_groups = firewall.security_groups
+        self.life = InstanceLife(cloud, self.host, self.instances, firewall)
 
     def start(self) -> None:
         """Boot again every instance that ran."""

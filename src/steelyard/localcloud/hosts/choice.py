@@ -1,0 +1,156 @@
+"""Which back end a local cloud runs its instances on: asked for at its start, checked against the machine, kept."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Literal, Self, get_args
+
+from steelyard.errors import LocalCloudError, UsageError
+from steelyard.localcloud.hosts.host import Host
+from steelyard.localcloud.hosts.limit import ControlGroups
+from steelyard.localcloud.hosts.loopback import LoopbackHost
+
+HostName = Literal["loopback", "namespace"]
+_FILE_NAME = "host.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class HostChoice:
+    """How instances run.
+
+    Attributes:
+        name: The back end.
+        has_limits: Whether instances are held to the CPUs and the memory of their types.
+    """
+
+    name: HostName = "loopback"
+    has_limits: bool = False
+
+    @classmethod
+    def load(cls, data_dir: Path) -> Self:
+        """Give what was chosen for a cloud's data folder; the default where nothing was."""
+        try:
+            return cls(**json.loads((data_dir / _FILE_NAME).read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            return cls()
+
+    @property
+    def enforces_security_groups(self) -> bool:
+        """Whether security groups' rules are in force, and not only kept and answered."""
+        return self.name == "namespace"
+
+
+def choose(data_dir: Path, *, name: HostName | None, has_limits: bool | None, is_running: bool) -> HostChoice:
+    """Choose how a cloud's instances run from its next start on.
+
+    Args:
+        data_dir: The cloud's data folder; made where it is missing.
+        name: The back end; what was chosen before where it is None.
+        has_limits: Whether there are limits; what was chosen before where it is None.
+        is_running: Whether the cloud runs, so that nothing can be changed.
+
+    Raises:
+        UsageError: The cloud runs, or has instances or load balancers, on another back end.
+        LocalCloudError: The machine does not have what is asked for.
+    """
+    before = HostChoice.load(data_dir)
+    wanted = replace(
+        before,
+        name=name or before.name,
+        has_limits=before.has_limits if has_limits is None else has_limits,
+    )
+    if wanted == before:
+        return before
+    if is_running:
+        raise UsageError(
+            f"the local cloud runs on {describe(before)}, not on {describe(wanted)}",
+            hint="stop it first: steelyard cloud stop",
+        )
+    if wanted.name != before.name and _has_addresses(data_dir):
+        raise UsageError(
+            f"the local cloud has instances or load balancers whose addresses are those of the {before.name} host",
+            hint="delete them first; `steelyard down` does so for a cluster",
+        )
+    if wanted.name == "namespace":
+        refuse_namespaces()
+    if wanted.has_limits:
+        ControlGroups.find()
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (data_dir / _FILE_NAME).write_text(json.dumps(asdict(wanted)) + "\n", encoding="utf-8")
+    return wanted
+
+
+def describe(choice: HostChoice) -> str:
+    """Say a choice in words."""
+    enforced = "enforced" if choice.enforces_security_groups else "kept, not enforced"
+    limits = "held to their types" if choice.has_limits else "not limited"
+    return f"the {choice.name} host (security groups {enforced}, CPU and memory {limits})"
+
+
+def make_host(data_dir: Path) -> Host:
+    """Make the host that was chosen for a cloud's data folder.
+
+    Raises:
+        LocalCloudError: The machine does not have what was chosen.
+    """
+    choice = HostChoice.load(data_dir)
+    limits = ControlGroups.find() if choice.has_limits else None
+    directory = data_dir / "instances"
+    if choice.name == "loopback":
+        return LoopbackHost(directory, limits)
+    refuse_namespaces()
+    # Imported here: pyroute2 takes a quarter of a second, which the loopback host need not wait for.
+    from steelyard.localcloud.hosts.namespaced import NamespaceHost
+
+    return NamespaceHost(directory, limits)
+
+
+def refuse_namespaces() -> None:
+    """Try what the namespace host needs, in namespaces that are gone at once.
+
+    Raises:
+        LocalCloudError: One of them is missing on this machine; the message says which.
+    """
+    reason = missing_part()
+    if reason:
+        raise LocalCloudError(
+            f"the namespace host cannot run here: {reason}",
+            hint="use the loopback host, which runs everywhere: steelyard cloud start --host loopback",
+        )
+
+
+def missing_part() -> str:
+    """Name what the namespace host lacks on this machine; the empty text where it lacks nothing."""
+    if os.geteuid() != 0:
+        return "it needs root, since HAProxy joins namespaces that only root may enter"
+    from steelyard.localcloud.hosts import kernel
+    from steelyard.localcloud.hosts.packet_filter import FilterRule, PacketFilter
+    from steelyard.localcloud.hosts.router import Router
+
+    try:
+        mounts = kernel.new_mounts()
+        try:
+            router = Router("probe", mounts)
+            try:
+                rules = (FilterRule(accepts=True, protocol="tcp", ports=(1, 2), set_name="probe"),)
+                everything = PacketFilter(ingress=rules, sets={"probe": frozenset({"10.0.0.2"})})
+                router.plug("probe", "10.0.0.1", ["10.0.0.0/8"], everything)
+            finally:
+                router.close()
+        finally:
+            os.close(mounts)
+    except OSError as err:
+        return f"the kernel refuses namespaces, veth or nftables: {err}"
+    return ""
+
+
+def _has_addresses(data_dir: Path) -> bool:
+    folders: Sequence[str] = ("instances", "load-balancers")
+    return any(next((data_dir / folder).glob("*/"), None) is not None for folder in folders)
+
+
+HOST_NAMES: tuple[str, ...] = get_args(HostName)

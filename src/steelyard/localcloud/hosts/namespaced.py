@@ -1,0 +1,244 @@
+"""The host back end with a network of its own: instances in namespaces, security groups enforced by the kernel.
+
+A VPC is a router namespace, an instance a namespace on a cable to it, under its true address. The machine's own
+network holds none of it: no link, no route, no name. So nothing that is sent to an instance's address from outside of
+the VPC reaches it, or is led astray by it; load balancers are the way in, on a loopback address of the machine.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path
+
+from steelyard.errors import LocalCloudError
+from steelyard.localcloud.hosts import kernel
+from steelyard.localcloud.hosts.address import (
+    AddressBook,
+    AddressExhausted,
+    AddressInUse,
+    candidates,
+    host_part,
+)
+from steelyard.localcloud.hosts.host import Entrance, Machine
+from steelyard.localcloud.hosts.leftover import record_networks
+from steelyard.localcloud.hosts.limit import ControlGroups
+from steelyard.localcloud.hosts.metadata_door import MetadataDoor
+from steelyard.localcloud.hosts.packet_filter import PacketFilter
+from steelyard.localcloud.hosts.process import InstanceProcesses
+from steelyard.localcloud.hosts.router import METADATA_ADDRESS, Router
+from steelyard.localcloud.hosts.supervised import Placement
+
+_METADATA_PORT = 80
+
+logger = logging.getLogger(__name__)
+
+
+class _Network:
+    """What this host knows of one VPC."""
+
+    def __init__(self) -> None:
+        self.addresses: set[str] = set()
+        self.inner: dict[str, str] = {}
+        """Address inside of the VPC by load balancer's address on the machine."""
+        self.router: Router | None = None
+        self.door: MetadataDoor | None = None
+
+    def is_idle(self) -> bool:
+        return not self.addresses and not self.inner
+
+
+class NamespaceHost(InstanceProcesses):
+    """Boots instances in network namespaces; see `Host`.
+
+    Args:
+        directory: Folder that holds one folder per instance; made where it is missing. The namespaces that stand are
+            recorded beside it, so that whoever stops the cloud can prove that they are gone.
+        limits: Holds instances to their CPUs and memory; None where nothing does.
+
+    Raises:
+        LocalCloudError: The machine does not allow namespaces.
+    """
+
+    enforces_security_groups = True
+
+    def __init__(self, directory: Path, limits: ControlGroups | None = None) -> None:
+        super().__init__(directory)
+        self._limits = limits
+        self._data_dir = directory.parent
+        self._fronts = AddressBook()
+        self._networks: dict[str, _Network] = {}
+        self._vpc_of: dict[str, str] = {}
+        self._urls: dict[str, str] = {}
+        self._numbers = itertools.count(1)
+        # Held while a VPC's network is made or removed; instances boot without it.
+        self._network_lock = threading.RLock()
+        with _refusals("make namespaces"):
+            self._mounts = kernel.new_mounts()
+        self.proxy_placement = Placement(mounts=self._mounts)
+
+    def claim_address(self, cidr: str, wanted: str | None = None, *, vpc_id: str = "") -> str:
+        """Claim a true address of a VSwitch for an instance, or a loopback address for a load balancer."""
+        with self._network_lock:
+            if not vpc_id:
+                return self._fronts.claim_served(cidr, wanted, self._is_free_inside)
+            addresses = self._network(vpc_id).addresses
+            taken = addresses | self._front_twins(cidr)
+            if wanted is not None:
+                if IPv4Address(wanted) not in IPv4Network(cidr):
+                    raise ValueError(f"{wanted} is outside {cidr}")
+                if wanted in taken:
+                    raise AddressInUse(f"{wanted} is in use")
+            address = wanted or next((a for a in candidates(IPv4Network(cidr)) if a not in taken), None)
+            if address is None:
+                raise AddressExhausted(f"no address of {cidr} is free")
+            addresses.add(address)
+            return address
+
+    def hold_address(self, address: str, *, vpc_id: str = "") -> None:
+        """Claim again an address that was answered before; see `Host.hold_address`."""
+        with self._network_lock:
+            if vpc_id:
+                self._network(vpc_id).addresses.add(address)
+            elif address not in self._fronts.held():
+                self._fronts.claim_exactly(address)
+
+    def release_address(self, address: str, *, vpc_id: str = "") -> None:
+        """Give an address back; the last one of a VPC takes its network along."""
+        with self._network_lock:
+            if vpc_id:
+                self._network(vpc_id).addresses.discard(address)
+            else:
+                self._fronts.release(address)
+                for network in self._networks.values():
+                    inner = network.inner.pop(address, None)
+                    if inner is not None and network.router is not None:
+                        network.router.drop_address(inner)
+            for idle in [name for name, network in self._networks.items() if network.is_idle()]:
+                self._remove(idle)
+
+    def inner_entrances(self, address: str, vpc_id: str, blocks: Sequence[str]) -> tuple[Entrance, ...]:
+        """Give the address of the VPC that has the last three bytes of a load balancer's loopback address."""
+        inner = next(
+            (twin for block in blocks if (twin := _twin(block, address)) in IPv4Network(block)), None
+        )
+        if inner is None:
+            return ()
+        with self._network_lock:
+            router = self._router(vpc_id)
+            if address not in self._network(vpc_id).inner:
+                with _refusals(f"serve {inner}"):
+                    router.serve_address(str(inner))
+                self._network(vpc_id).inner[address] = str(inner)
+        return (Entrance(address=str(inner), namespace=router.name),)
+
+    def namespace(self, vpc_id: str) -> str:
+        """Name the router of a VPC; see `Host.namespace`."""
+        with self._network_lock:
+            return self._router(vpc_id).name
+
+    def boot(self, machine: Machine, on_end: Callable[[], None]) -> None:
+        """Boot an instance; see `Host.boot`."""
+        with self._network_lock:
+            router = self._router(machine.vpc_id)
+            self._vpc_of[machine.instance_id] = machine.vpc_id
+            self._urls[machine.instance_id] = machine.metadata_url
+        groups = self._limits.make(machine) if self._limits is not None else ()
+        with _refusals(f"give {machine.instance_id} a network"):
+            plug = router.plug(
+                machine.instance_id, machine.address, machine.vpc_blocks, machine.packet_filter
+            )
+        self._write_record()
+
+        def end() -> None:
+            router.unplug(machine.instance_id, plug)
+            self._write_record()
+            on_end()
+
+        self.start(
+            machine,
+            end,
+            environment={},
+            placement=Placement(mounts=self._mounts, network=plug.network, control_groups=groups),
+        )
+
+    def filter(self, instance_id: str, packet_filter: PacketFilter) -> None:
+        """Put another filter in force; see `Host.filter`."""
+        with self._network_lock:
+            network = self._networks.get(self._vpc_of.get(instance_id, ""))
+            router = network.router if network is not None else None
+        if router is not None:
+            with _refusals(f"filter {instance_id}'s traffic"):
+                router.filter(instance_id, packet_filter)
+
+    def discard(self, instance_id: str) -> None:
+        """Remove the files of an instance that does not run."""
+        super().discard(instance_id)
+        with self._network_lock:
+            self._vpc_of.pop(instance_id, None)
+            self._urls.pop(instance_id, None)
+
+    def close(self, grace_s: float) -> None:
+        """Shut every instance down, wait, and remove every network."""
+        super().close(grace_s)
+        with self._network_lock:
+            for vpc_id in list(self._networks):
+                self._remove(vpc_id)
+            self._fronts.release_all()
+            os.close(self._mounts)
+
+    def _network(self, vpc_id: str) -> _Network:
+        return self._networks.setdefault(vpc_id, _Network())
+
+    def _router(self, vpc_id: str) -> Router:
+        network = self._network(vpc_id)
+        if network.router is None:
+            with _refusals(f"make the network of {vpc_id}"):
+                network.router = router = Router(f"{vpc_id}-{next(self._numbers)}", self._mounts)
+                listener = router.listen(METADATA_ADDRESS, _METADATA_PORT)
+            network.door = MetadataDoor(listener, lambda address: self._find_url(router, address))
+            self._write_record()
+        return network.router
+
+    def _remove(self, vpc_id: str) -> None:
+        network = self._networks.pop(vpc_id)
+        if network.door is not None:
+            network.door.close()
+        if network.router is not None:
+            network.router.close()
+            self._write_record()
+
+    def _find_url(self, router: Router, address: str) -> str | None:
+        instance_id = router.instance_at(address)
+        return self._urls.get(instance_id) if instance_id is not None else None
+
+    def _is_free_inside(self, address: str) -> bool:
+        taken = (inside for network in self._networks.values() for inside in network.addresses)
+        return host_part(address) not in {host_part(inside) for inside in taken}
+
+    def _front_twins(self, cidr: str) -> set[str]:
+        return {str(_twin(cidr, address)) for address in self._fronts.held()}
+
+    def _write_record(self) -> None:
+        with self._network_lock:
+            routers = [network.router for network in self._networks.values() if network.router is not None]
+            ids = [identity for router in routers for identity in router.identities()]
+            record_networks(self._data_dir, ids)
+
+
+def _twin(block: str, address: str) -> IPv4Address:
+    """Give the address that has a block's first byte and the last three of another address."""
+    return IPv4Address((int(IPv4Network(block).network_address) & 0xFF000000) | host_part(address))
+
+
+@contextmanager
+def _refusals(what: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as err:
+        raise LocalCloudError(f"the kernel refuses to {what}: {err}") from err

@@ -1,0 +1,134 @@
+"""Instances as process trees under supervisors: what every back end has in common."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from steelyard.errors import LocalCloudError
+from steelyard.localcloud.hosts.host import Machine
+from steelyard.localcloud.hosts.supervised import Placement, SupervisedProcess
+
+_SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+CONSOLE_ANSWER_BYTES = 64 * 1024  # As much as the cloud answers with.
+
+
+class InstanceProcesses:
+    """The processes and the files of instances; the part of `Host` that is not about addresses.
+
+    An instance runs its user data at every boot. The cloud's images run it at the first one alone, and restart
+    services by their init system; there is none here.
+
+    Args:
+        directory: Folder that holds one folder per instance; made where it is missing.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._machines: dict[str, SupervisedProcess] = {}
+        self._lock = threading.Lock()
+        self._is_closed = False
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def start(
+        self,
+        machine: Machine,
+        on_end: Callable[[], None],
+        *,
+        environment: dict[str, str],
+        placement: Placement,
+    ) -> None:
+        """Start an instance's processes, and wait until its user data has been started.
+
+        Args:
+            machine: The instance.
+            on_end: Called once, in another thread, when no process of it is left.
+            environment: What its environment holds besides the usual.
+            placement: Where its processes live.
+
+        Raises:
+            LocalCloudError: If they could not be started.
+        """
+        directory = self._directory / machine.instance_id
+        root = directory / "root"
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        process = SupervisedProcess(
+            name=machine.instance_id,
+            directory=directory,
+            working_directory=root,
+            environment={
+                "PATH": f"{Path(sys.executable).parent}:{_SYSTEM_PATH}",
+                "HOME": str(root),
+                "PWD": str(root),
+                "LANG": "C.UTF-8",
+                **environment,
+            },
+            stays=True,
+            placement=placement,
+            on_end=on_end,
+        )
+        with self._lock:
+            if self._is_closed:
+                raise LocalCloudError(f"{machine.instance_id} is not booted: the host is closed")
+            self._machines[machine.instance_id] = process
+        process.start(self._command(directory, machine.user_data))
+
+    def shut_down(self, instance_id: str, grace_s: float) -> None:
+        """End every process of an instance; see `Host.shut_down`."""
+        with self._lock:
+            process = self._machines.get(instance_id)
+        if process is not None:
+            process.stop(grace_s)
+
+    def discard(self, instance_id: str) -> None:
+        """Remove the files of an instance that does not run."""
+        with self._lock:
+            self._machines.pop(instance_id, None)
+        shutil.rmtree(self._directory / instance_id, ignore_errors=True)
+
+    def is_running(self, instance_id: str) -> bool:
+        """Whether a process of the instance may be alive."""
+        with self._lock:
+            process = self._machines.get(instance_id)
+        return process is not None and process.is_running
+
+    def console(self, instance_id: str) -> bytes:
+        """Return the newest output of an instance, empty where it never ran."""
+        try:
+            with (self._directory / instance_id / "console.log").open("rb") as file:
+                size = os.fstat(file.fileno()).st_size
+                file.seek(max(0, size - CONSOLE_ANSWER_BYTES))
+                return file.read()
+        except FileNotFoundError:
+            return b""
+
+    def process_ids(self) -> dict[str, list[int]]:
+        """Return the ids of the living processes by instance."""
+        with self._lock:
+            machines = dict(self._machines)
+        return {name: ids for name, machine in machines.items() if (ids := machine.process_ids())}
+
+    def close(self, grace_s: float) -> None:
+        """Shut every instance down, all at once, and wait."""
+        with self._lock:
+            self._is_closed = True
+            machines = list(self._machines.values())
+        if machines:
+            with ThreadPoolExecutor(max_workers=len(machines), thread_name_prefix="shut-down") as pool:
+                list(pool.map(lambda machine: machine.stop(grace_s), machines))
+
+    @staticmethod
+    def _command(directory: Path, user_data: bytes) -> list[str]:
+        script = directory / "user-data"
+        script.unlink(missing_ok=True)
+        if not user_data.startswith(b"#!"):
+            return []
+        # Written through a descriptor with the final mode: the user data holds the cluster's token.
+        with open(os.open(script, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o700), "wb") as file:
+            file.write(user_data)
+        return [str(script)]

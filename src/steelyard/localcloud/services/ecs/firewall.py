@@ -1,0 +1,160 @@
+"""Security groups as packet filters: planned from the records, and kept in force on the instances that run."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from ipaddress import IPv4Network
+
+from steelyard.errors import LocalCloudError
+from steelyard.localcloud.cloud import Cloud
+from steelyard.localcloud.hosts.host import Host
+from steelyard.localcloud.hosts.packet_filter import FilterRule, PacketFilter, Protocol
+from steelyard.localcloud.record import Records
+from steelyard.localcloud.services.ecs.models import Instance, SecurityGroup
+
+_PROTOCOLS: Mapping[str, Protocol] = {"TCP": "tcp", "UDP": "udp", "ICMP": "icmp", "GRE": "gre", "ALL": ""}
+_PEERS = {"ingress": ("SourceCidrIp", "SourceGroupId"), "egress": ("DestCidrIp", "DestGroupId")}
+
+logger = logging.getLogger(__name__)
+
+
+def plan_filter(groups: Sequence[SecurityGroup], members: Mapping[str, frozenset[str]]) -> PacketFilter:
+    """Plan what an instance's security groups let pass. Pure.
+
+    The rules of all groups are one list, by priority and at the same priority with Drop first. What no rule matches
+    meets the groups' defaults: a basic group lets its own members in, unless its inner access policy is Drop, and
+    everything out; an enterprise group lets nothing in or out (help page "Security group rules"). Rules of IPv6 and of
+    prefix lists have no effect: instances here have IPv4 alone, and there are no prefix lists.
+
+    Args:
+        groups: The instance's groups.
+        members: Addresses of the instances of each group, in the instance's VPC.
+    """
+    inner = tuple(
+        FilterRule(accepts=True, set_name=group.id)
+        for group in groups
+        if group.group_type == "normal" and group.inner_access_policy == "Accept"
+    )
+    ingress, egress = _rules(groups, "ingress") + inner, _rules(groups, "egress")
+    names = {rule.set_name for rule in (*ingress, *egress) if rule.set_name}
+    return PacketFilter(
+        ingress=ingress,
+        egress=egress,
+        accepts_egress=any(group.group_type == "normal" for group in groups),
+        sets={name: members.get(name, frozenset()) for name in names},
+    )
+
+
+def _rules(groups: Sequence[SecurityGroup], direction: str) -> tuple[FilterRule, ...]:
+    given = [rule for group in groups for rule in group.rules if rule["Direction"] == direction]
+    given.sort(key=lambda rule: (int(str(rule["Priority"])), rule["Policy"] != "Drop"))
+    return tuple(planned for rule in given for planned in _plan_rule(rule, direction))
+
+
+def _plan_rule(rule: Mapping[str, object], direction: str) -> list[FilterRule]:
+    protocol = _PROTOCOLS.get(str(rule["IpProtocol"]))
+    if protocol is None:
+        return []
+    network_name, group_name = _PEERS[direction]
+    cidr, group_id = str(rule.get(network_name) or ""), str(rule.get(group_name) or "")
+    has_ports = protocol in ("tcp", "udp")
+    shared = FilterRule(
+        accepts=rule["Policy"] == "Accept",
+        protocol=protocol,
+        ports=_ports(rule["PortRange"]) if has_ports else None,
+        source_ports=_ports(rule["SourcePortRange"]) if has_ports else None,
+    )
+    planned = [replace(shared, network=IPv4Network(cidr, strict=False))] if cidr else []
+    return [*planned, replace(shared, set_name=group_id)] if group_id else planned
+
+
+def _ports(text: object) -> tuple[int, int] | None:
+    first, _, last = str(text).partition("/")
+    return None if first == "-1" else (int(first), int(last))
+
+
+class Firewall:
+    """Keeps the filters of running instances at what the records say.
+
+    A change of a rule, a group or a member is in force when the call that made it is answered.
+
+    Args:
+        cloud: Whose instances they are.
+        host: Where they run.
+    """
+
+    def __init__(self, cloud: Cloud, host: Host) -> None:
+        self._cloud = cloud
+        self._host = host
+        self._memberships: dict[str, tuple[object, ...]] = {}
+        self._applied: dict[str, PacketFilter] = {}
+        self._lock = threading.Lock()
+        on_instance = self._on_instance if host.enforces_security_groups else _ignore
+        on_group = self._on_group if host.enforces_security_groups else _ignore
+        self.instances = Records(cloud.store, Instance, on_instance)
+        self.security_groups = Records(cloud.store, SecurityGroup, on_group)
+
+    def filter_of(self, instance: Instance) -> PacketFilter | None:
+        """Plan an instance's filter; None where the host has no use for one."""
+        if not self._host.enforces_security_groups:
+            return None
+        return self._plan(instance, self.instances.list())
+
+    def booted(self, instance_id: str, packet_filter: PacketFilter | None) -> None:
+        """Take note of the filter that an instance booted with, and catch up with what changed meanwhile."""
+        if packet_filter is not None:
+            with self._lock:
+                self._applied[instance_id] = packet_filter
+            self.refresh()
+
+    def refresh(self) -> None:
+        """Bring the filter of every instance that has booted to what the records say."""
+        with self._lock:
+            with self._cloud.transaction():
+                instances = self.instances.list()
+                wanted = {i.id: self._plan(i, instances) for i in instances if i.id in self._applied}
+            for instance_id in list(self._applied):
+                if instance_id not in wanted:
+                    del self._applied[instance_id]
+                elif self._applied[instance_id] != wanted[instance_id]:
+                    self._apply(instance_id, wanted[instance_id])
+
+    def _apply(self, instance_id: str, packet_filter: PacketFilter) -> None:
+        try:
+            self._host.filter(instance_id, packet_filter)
+        except LocalCloudError as err:
+            logger.error("the rules of %s are not in force: %s", instance_id, err)
+        else:
+            self._applied[instance_id] = packet_filter
+
+    def _plan(self, instance: Instance, instances: Sequence[Instance]) -> PacketFilter:
+        found = [self.security_groups.get(group_id) for group_id in instance.security_group_ids]
+        groups = [group for group in found if group is not None]
+        members: dict[str, set[str]] = {}
+        for other in instances:
+            if other.vpc_id == instance.vpc_id:
+                for group_id in other.security_group_ids:
+                    members.setdefault(group_id, set()).add(other.private_address)
+        return plan_filter(groups, {name: frozenset(addresses) for name, addresses in members.items()})
+
+    def _on_group(self, group_id: str) -> None:
+        self._cloud.after_commit(self.refresh)
+
+    def _on_instance(self, instance_id: str) -> None:
+        instance = self.instances.get(instance_id)
+        membership: tuple[object, ...] = ()
+        if instance is not None:
+            membership = (instance.vpc_id, instance.private_address, instance.security_group_ids)
+        if self._memberships.get(instance_id, ()) == membership:
+            return
+        self._memberships[instance_id] = membership
+        if instance is None:
+            del self._memberships[instance_id]
+        self._cloud.after_commit(self.refresh)
+
+
+def _ignore(record_id: str) -> None:
+    """Take no note."""
