@@ -70,11 +70,13 @@ class StragglerWatch:
             self._num_slow[rank] = self._num_slow[rank] + 1 if is_slow else 0
 
     def stragglers(self, global_batch: int) -> tuple[Straggler, ...]:
-        """Return the stragglers by what they cost, the dearest first.
+        """Return the stragglers by what they cost, the dearest first; a lone worker holds nobody up.
 
         Args:
             global_batch: Samples of a step.
         """
+        if len(self._costs_s) < 2:
+            return ()
         speed = math.fsum(1.0 / cost for cost in self._costs_s if cost is not None)
         references = self._references()
         found = [

@@ -88,7 +88,9 @@ def attach(
                 "leave inner_hook out, or train with DDP",
             )
         cycle.gradients = _link(model, cycle, world_size)
-        _measure_at_update(model, optimizer, cycle, is_measured=_is_measured(model, world_size))
+        device = next(model.parameters()).device
+        optimizer.register_step_pre_hook(lambda *_: wait_for_device(device))
+        optimizer.register_step_pre_hook(lambda *_: cycle.end_compute())
     optimizer.register_step_pre_hook(lambda *_: cycle.before_update())
     optimizer.register_step_post_hook(lambda *_: cycle.after_update())
 
@@ -97,7 +99,7 @@ def _link(model: nn.Module, cycle: StepCycle, world_size: int) -> GradientLink:
     if isinstance(model, FSDPModule):
         weigh_sharded(model, cycle, world_size)
         if world_size > 1:
-            return _link_to_shards(model)
+            return _link_to_shards(model, next(model.parameters()).device)
     parameters = list(model.parameters())
     return GradientLink(rescale=lambda factor: _rescale(parameters, factor))
 
@@ -109,7 +111,7 @@ def _link_to_replica(model: DistributedDataParallel) -> GradientLink:
     return GradientLink(set_sync=set_sync, is_synced=lambda: bool(model.require_backward_grad_sync))
 
 
-def _link_to_shards(model: FSDPModule) -> GradientLink:
+def _link_to_shards(model: FSDPModule, device: torch.device) -> GradientLink:
     is_synced = True
 
     def set_sync(is_on: bool) -> None:
@@ -117,27 +119,10 @@ def _link_to_shards(model: FSDPModule) -> GradientLink:
         is_synced = is_on
         set_gradient_sync(model, is_on=is_on)
 
-    return GradientLink(set_sync=set_sync, is_synced=lambda: is_synced)
-
-
-def _is_measured(model: nn.Module, world_size: int) -> bool:
-    """Tell whether the computing of a model can be told from its waiting.
-
-    The collectives of a sharded model on an accelerator run beside the computing, and how long the one
-    waited for the other was not measurable here; a wrong figure would drive the shares apart.
-    """
-    on_cpu = next(model.parameters()).device.type == "cpu"
-    return on_cpu or world_size == 1 or not isinstance(model, FSDPModule)
-
-
-def _measure_at_update(
-    model: nn.Module, optimizer: torch.optim.Optimizer, cycle: StepCycle, *, is_measured: bool
-) -> None:
-    if not is_measured:
-        return
-    device = next(model.parameters()).device
-    optimizer.register_step_pre_hook(lambda *_: wait_for_device(device))
-    optimizer.register_step_pre_hook(lambda *_: cycle.end_compute())
+    # An accelerator runs these collectives beside the computing, and how long the one waited for the other could not
+    # be measured without one at hand. A wrong figure would drive the shares apart.
+    is_measured = device.type == "cpu"
+    return GradientLink(set_sync=set_sync, is_synced=lambda: is_synced, is_measured=is_measured)
 
 
 def _rescale(parameters: list[nn.Parameter], factor: float) -> None:

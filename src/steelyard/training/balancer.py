@@ -365,6 +365,7 @@ class Balancer:
             node_ids=[member["node_id"] for member in members],
             policy_name=self._policy.name,
             is_imitated=self.is_imitated,
+            stragglers=lambda: self.stragglers,
         )
         self._journal.total_steps = self._total_steps
         return self._policy

@@ -62,11 +62,13 @@ class GradientLink:
         set_sync: Lets the next backward pass send the gradients to the others, or keep them.
         is_synced: Whether the next backward pass sends the gradients.
         rescale: Multiplies the gradients at hand, where no hook weighs them; else None.
+        is_measured: Whether the model's computing can be told from its waiting.
     """
 
     set_sync: Callable[[bool], None] = lambda is_on: None
     is_synced: Callable[[], bool] = lambda: True
     rescale: Callable[[float], None] | None = None
+    is_measured: bool = True
 
 
 @dataclass(kw_only=True)
@@ -231,11 +233,12 @@ class StepCycle:
         if step is None or step.is_sent:
             return
         self.settle()
+        compute_s = step.compute_s if self.gradients.is_measured else None
         report = StepReport(
             step=step.window.step,
             start=step.window.start,
-            num_samples=0 if step.compute_s is None else self._num_computed(step),
-            compute_s=step.compute_s or 0.0,
+            num_samples=0 if compute_s is None else self._num_computed(step),
+            compute_s=compute_s or 0.0,
             loss=step.loss.mean(),
             is_pace_held=step.is_pace_held,
         )

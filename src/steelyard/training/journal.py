@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+from steelyard.balance import Straggler
 from steelyard.training.cycle import StepOutcome
 from steelyard.training.event import EventLog
 
@@ -22,15 +23,24 @@ class StepJournal:
         node_ids: Node of each worker, in rank order.
         policy_name: How the global batch is shared out.
         is_imitated: Whether any worker's accelerator is imitated.
+        stragglers: Gives the workers that hold the others up.
     """
 
     def __init__(
-        self, events: EventLog, *, node_ids: Sequence[str], policy_name: str, is_imitated: bool
+        self,
+        events: EventLog,
+        *,
+        node_ids: Sequence[str],
+        policy_name: str,
+        is_imitated: bool,
+        stragglers: Callable[[], Sequence[Straggler]] = tuple,
     ) -> None:
         self._events = events
         self._node_ids = node_ids
         self._policy_name = policy_name
         self._is_imitated = is_imitated
+        self._stragglers = stragglers
+        self._named: set[int] = set()
         self._num_steps = 0
         self._num_late = 0
         self.total_steps: int | None = None
@@ -73,6 +83,30 @@ class StepJournal:
             is_pace_held=is_pace_held,
             nodes=nodes,
         )
+        self._name_stragglers(outcome.window.step + 1)
+
+    def _name_stragglers(self, step: int) -> None:
+        """Write down each worker that has become slower than it was, once until it recovers."""
+        slowed = {each.rank: each for each in self._stragglers() if each.reason == "slowed"}
+        for rank in slowed.keys() - self._named:
+            each, node_id = slowed[rank], self._node_ids[rank]
+            message = (
+                f"{node_id} (rank {rank}) has become {each.slowdown:.1f} times slower than it was:"
+                f" each step takes {each.lost_s * 1000:.0f} ms longer"
+            )
+            logger.warning(message)
+            self._events.write(
+                "warning",
+                step=step,
+                name="straggler",
+                message=message,
+                rank=rank,
+                node_id=node_id,
+                slowdown=each.slowdown,
+                num_steps=each.num_steps,
+                lost_s=each.lost_s,
+            )
+        self._named = set(slowed)
 
     def _warn_of_pace(self, outcome: StepOutcome) -> None:
         members = zip(self._node_ids, outcome.reports, strict=True)

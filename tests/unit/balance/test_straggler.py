@@ -62,6 +62,10 @@ def test_a_worker_that_was_not_measured_is_not_judged() -> None:
     assert watch_of([0.01, None, 0.01]).stragglers(100) == ()
 
 
+def test_a_lone_worker_holds_nobody_up() -> None:
+    assert watch_of([0.01], [0.05]).stragglers(100) == ()
+
+
 def test_another_number_of_workers_starts_afresh() -> None:
     assert watch_of([0.01, 0.01], [0.03, 0.03, 0.03]).stragglers(100) == ()
 
