@@ -9,8 +9,10 @@ from dataclasses import asdict
 
 from steelyard.deploy.engine import urn
 from steelyard.deploy.engine.provider import Created, Operation, Rules, Values
+from steelyard.deploy.provider import nlb, nlb_server_group
 from steelyard.deploy.provider.api import ApiPool, Connection, is_not_found
 from steelyard.deploy.provider.ecs import Instance, RamRoleAttachment
+from steelyard.deploy.provider.egress import EipAddress, EipAssociation, NatGateway, SnatEntry
 from steelyard.deploy.provider.listener import Listener
 from steelyard.deploy.provider.lookup import FUNCTIONS
 from steelyard.deploy.provider.ram import Policy, Role, RolePolicyAttachment
@@ -25,12 +27,20 @@ RESOURCE_TYPES: Mapping[str, ResourceType] = {
     for kind in (
         Network,
         Switch,
+        NatGateway,
+        EipAddress,
+        EipAssociation,
+        SnatEntry,
         SecurityGroup,
         SecurityGroupRule,
         LoadBalancer,
         ServerGroup,
         ServerGroupServerAttachment,
         Listener,
+        nlb.LoadBalancer,
+        nlb.Listener,
+        nlb_server_group.ServerGroup,
+        nlb_server_group.ServerGroupServerAttachment,
         Instance,
         RamRoleAttachment,
         Role,

@@ -27,6 +27,7 @@ class Product:
 VPC: Final = Product(code="vpc", version="2016-04-28")
 ECS: Final = Product(code="ecs", version="2014-05-26")
 SLB: Final = Product(code="slb", version="2014-05-15")
+NLB: Final = Product(code="nlb", version="2022-04-30")
 RAM: Final = Product(code="ram", version="2015-05-01", is_regional=False)
 STS: Final = Product(code="sts", version="2015-04-01", is_regional=False)
 

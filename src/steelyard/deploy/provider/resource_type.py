@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from steelyard.deploy.engine.provider import Rules, Values
 from steelyard.deploy.provider.api import Api
+from steelyard.errors import ResourceError
 
 
 class ResourceType(ABC):
@@ -56,6 +57,26 @@ def wire(inputs: Values, names: Mapping[str, str]) -> dict[str, Any]:
         names: Pulumi's name -> the API's.
     """
     return {api_name: inputs[name] for name, api_name in names.items() if inputs.get(name) is not None}
+
+
+def nested(inputs: Values, names: Mapping[str, str], label: str) -> dict[str, Any]:
+    """Return the inputs of a nested object that are set under the API's names.
+
+    Args:
+        inputs: The object's inputs by Pulumi's names.
+        names: Pulumi's name -> the API's.
+        label: What the object is called in errors.
+
+    Raises:
+        ResourceError: For an input that would have to be left out.
+    """
+    unknown = sorted(name for name, value in inputs.items() if value is not None and name not in names)
+    if unknown:
+        raise ResourceError(
+            f"{label} has the input {unknown[0]!r}, which the embedded provider does not support",
+            f"it has {', '.join(sorted(names))}",
+        )
+    return wire(inputs, names)
 
 
 def changes(old: Values, new: Values, names: Mapping[str, str]) -> dict[str, Any]:
