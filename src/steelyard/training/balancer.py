@@ -277,8 +277,7 @@ class Balancer:
             step: Steps made when it was taken; those made by now where None.
         """
         self._cycle.settle()
-        at = self.step if step is None else step
-        self._report("metric", step=at, name=name, value=float(value))
+        self._report("metric", step=self.step if step is None else step, name=name, value=float(value))
 
     def result(self, values: Mapping[str, Any]) -> None:
         """Report what the training came to, as JSON values; that of rank 0 counts."""
@@ -286,12 +285,9 @@ class Balancer:
         self._report("result", values=dict(values))
 
     def keep(self, **objects: Stateful) -> None:
-        """Have the states of objects follow the steps, such as a learning-rate schedule or a gradient scaler.
+        """Keep states in step, such as a schedule's or a gradient scaler's, where workers come and go.
 
-        Where workers come and go they go back with a step that is made again, and come along to a worker that comes.
-
-        Args:
-            **objects: What has a ``state_dict``, by a name that is the same on all workers.
+        They go back with a step that is made again, and a worker that comes takes its peers' by the same names.
         """
         if isinstance(self._cycle, ElasticCycle):
             self._cycle.kept.add(**objects)

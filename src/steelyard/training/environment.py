@@ -9,6 +9,7 @@ from pathlib import Path
 
 from steelyard import settings
 from steelyard.errors import UsageError
+from steelyard.training.elastic_environment import ElasticEnvironment
 
 DEFAULT_IMITATED_SAMPLE_S = 0.006
 """Seconds per sample of an imitated accelerator of relative speed 1, where nothing else is set."""
@@ -28,6 +29,7 @@ class WorkerEnvironment:
         imitated_speed: Relative speed to imitate by waiting; None on a real accelerator.
         imitated_sample_s: Seconds per sample at relative speed 1 while imitating; None leaves the choice
             to the script.
+        elastic: How to find the other workers where they may come and go; None where they are fixed.
     """
 
     rank: int = 0
@@ -38,6 +40,7 @@ class WorkerEnvironment:
     events_path: Path | None = None
     imitated_speed: float | None = None
     imitated_sample_s: float | None = None
+    elastic: ElasticEnvironment | None = None
 
     @classmethod
     def read(cls, variables: Mapping[str, str]) -> WorkerEnvironment:
@@ -67,6 +70,7 @@ class WorkerEnvironment:
             events_path=Path(events_path) if events_path else None,
             imitated_speed=_above_zero(variables, settings.IMITATED_SPEED),
             imitated_sample_s=None if sample_ms is None else sample_ms / 1000.0,
+            elastic=ElasticEnvironment.read(variables),
         )
 
 

@@ -1,0 +1,67 @@
+"""What differs between a fixed set of workers and one that comes and goes: chosen by the environment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from steelyard.balance import Policy
+from steelyard.training.cycle import StepCycle
+from steelyard.training.elastic_cycle import ElasticCycle
+from steelyard.training.elastic_team import ElasticTeam
+from steelyard.training.environment import WorkerEnvironment
+from steelyard.training.exchange import Exchange
+from steelyard.training.plan import SharePlan
+from steelyard.training.team import Team
+from steelyard.training.token_count import TokenCount
+
+
+def make_team(place: WorkerEnvironment, *, timeout: timedelta | None) -> Team | ElasticTeam:
+    """Return the workers: met once for the run, or anew for every step where there is a lighthouse.
+
+    Args:
+        place: This worker's place.
+        timeout: How long a collective of a fixed team waits; torch's default where None.
+    """
+    if place.elastic is None:
+        return Team(place, timeout=timeout)
+    return ElasticTeam(place.elastic, rank=place.rank, world_size=place.world_size)
+
+
+def make_cycle(
+    team: Team | ElasticTeam,
+    facts: Mapping[str, Any],
+    *,
+    policy: Policy,
+    begin_term: Callable[[Sequence[Mapping[str, Any]]], Policy],
+    first_plan: Callable[[], SharePlan],
+    **options: Any,
+) -> StepCycle:
+    """Return what follows the steps of a team.
+
+    Args:
+        team: The workers.
+        facts: What this worker tells of itself; JSON values.
+        policy: Chooses the first shares.
+        begin_term: Takes what all of a new quorum tell of themselves, and gives its policy.
+        first_plan: Gives the first shares of the team.
+        **options: Further arguments of `StepCycle`.
+    """
+    if isinstance(team, ElasticTeam):
+        return ElasticCycle(
+            team=team,
+            policy=policy,
+            begin_term=begin_term,
+            first_plan=first_plan,
+            introduction=facts,
+            **options,
+        )
+    return StepCycle(
+        rank=team.rank,
+        policy=policy,
+        plan=first_plan(),
+        exchange=Exchange(team.rank, team.world_size, team.group),
+        tokens=TokenCount(team.group),
+        **options,
+    )

@@ -1,0 +1,159 @@
+"""Workers that are killed, stopped and started again cost steps, never samples, and never the job.
+
+Real processes: they are killed by SIGKILL at places chosen to hurt, and the parameters are compared with those of one
+process that makes every step on its whole window, in float64.
+"""
+
+from __future__ import annotations
+
+import itertools
+import signal
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from elastic_worker import GLOBAL_BATCH, NUM_SAMPLES
+from elastic_workers import ElasticRun, WorkerServer
+
+EXACT = 1e-12
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[WorkerServer]:
+    server = WorkerServer()
+    yield server
+    server.end()
+
+
+@pytest.fixture
+def runs(server: WorkerServer, tmp_path: Path) -> Iterator[Any]:
+    """Gives runs, and ends what is left of them."""
+    begun: list[ElasticRun] = []
+
+    def begin(**options: Any) -> ElasticRun:
+        folder = tmp_path / str(len(begun))
+        folder.mkdir()
+        begun.append(ElasticRun(server, folder, **options))
+        return begun[-1]
+
+    yield begin
+    for run in begun:
+        run.end()
+
+
+def flat(values: Any) -> list[float]:
+    return [number for value in values for number in flat(value)] if isinstance(values, list) else [values]
+
+
+def assert_as_one_process(run: ElasticRun, begin: Any, name: str) -> None:
+    """Compare a worker's end with that of one process with the same windows."""
+    alone = begin(num_steps=run.num_steps)
+    alone.wait(alone.start(0, is_alone=True))
+    expected, actual = alone.result("0.0"), run.result(name)
+    for part in ("parameters", "momentum"):
+        pairs = zip(flat(expected[part]), flat(actual[part]), strict=True)
+        assert max(abs(one - other) for one, other in pairs) <= EXACT
+    assert actual["lr"] == expected["lr"]
+    assert actual["state"]["cursor"] == expected["state"]["cursor"]
+
+
+def assert_each_sample_once(run: ElasticRun) -> None:
+    """Every window was made once, of all its samples; each epoch holds every sample once."""
+    steps = run.samples_by_step()
+    assert sorted(steps) == list(range(1, run.num_steps + 1))
+    assert all(count == 1 for samples in steps.values() for count in samples.values())
+    per_epoch = -(-NUM_SAMPLES // GLOBAL_BATCH)
+    first = sum((steps[step] for step in range(1, per_epoch + 1)), Counter())
+    assert run.num_steps < per_epoch or first == Counter(range(NUM_SAMPLES))
+
+
+def test_a_worker_that_is_killed_in_mid_reduction_costs_one_step_and_comes_back_with_the_live_state(
+    runs: Any,
+) -> None:
+    run = runs(num_steps=50)
+    run.start(0)
+    run.start(1, seed=11, dies_at=12, dies_in="backward")
+    run.start(2, seed=12)  # whatever it begins with, it takes the state of the first
+    run.wait_for_step("0.0", 14)
+    run.start(1, restart_count=1, seed=13)
+    run.wait("0.0", "2.0", "1.1")
+    assert run.exit_code("1.0") == -signal.SIGKILL
+    assert [note["step"] for name in ("0.0", "2.0") for note in run.notes(name) if not note["is_made"]] == [
+        12,
+        12,
+    ]
+    assert {note["world"] for note in run.made("0.0")} == {2, 3}
+    assert run.made("1.1")[0]["step"] > 13
+    assert run.made("1.1")[-1]["rank"] == 2  # those that were there longer come first
+    ends = [run.result(name) for name in ("0.0", "2.0", "1.1")]
+    assert ends[0]["parameters"] == ends[1]["parameters"] == ends[2]["parameters"]
+    assert ends[0]["momentum"] == ends[1]["momentum"] == ends[2]["momentum"]
+    assert_as_one_process(run, runs, "1.1")
+    shares = {tuple(note["shares"]) for note in run.made("0.0")}
+    assert {sum(each) for each in shares} == {GLOBAL_BATCH}
+    done = Counter(step for step, samples in run.samples_by_step().items() for _ in samples)
+    assert len(done) == 50
+    assert run.longest_pause_s("0.0") < 3.0  # 0.9 s: the lighthouse's patience with a silent worker
+
+
+def test_every_sample_of_an_epoch_is_counted_once_however_its_worker_dies(runs: Any) -> None:
+    run = runs(num_steps=20)
+    run.start(0, dies_at=5, dies_in="update")
+    run.start(1)
+    run.start(2, dies_at=9, dies_in="step")
+    run.wait("1.0")
+    assert run.made("1.0")[-1]["shares"] == [GLOBAL_BATCH]
+    assert_each_sample_once(run)
+    assert_as_one_process(run, runs, "1.0")
+
+
+def test_a_hung_worker_is_noticed_within_the_timeout_and_takes_the_live_state_when_it_goes_on(
+    runs: Any,
+) -> None:
+    run = runs(num_steps=40, peer_timeout_s=1.0)
+    run.start(0)
+    run.start(1)
+    run.start(2, dies_at=8, dies_in="stop")
+    run.wait_for_step("0.0", 11)
+    assert run.longest_pause_s("0.0") < 1.0 + 2.0
+    run.send("2.0", signal.SIGCONT)
+    run.wait("0.0", "1.0", "2.0")
+    assert run.result("2.0")["parameters"] == run.result("0.0")["parameters"]
+    assert_each_sample_once(run)
+    assert_as_one_process(run, runs, "2.0")
+
+
+def test_the_lighthouse_may_die(runs: Any) -> None:
+    run = runs(num_steps=30)
+    for rank in range(3):
+        run.start(rank)
+    run.wait_for_step("0.0", 8)
+    run.lighthouse.stop()
+    run.lighthouse.start()
+    run.wait("0.0", "1.0", "2.0")
+    assert run.lighthouse.num_starts == 2
+    assert_each_sample_once(run)
+    assert_as_one_process(run, runs, "0.0")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(4))
+def test_workers_that_come_and_go_all_the_time_make_the_same_steps(runs: Any, seed: int) -> None:
+    run = runs(num_steps=150)
+    places = itertools.cycle([(seed + shift) % 3 for shift in (0, 2, 1)])
+    ways = itertools.cycle(["backward", "update", "step"])
+    living = {rank: run.start(rank) for rank in range(3)}
+    for restart_count in range(1, 6):
+        rank = next(places)
+        step = 20 * restart_count
+        others = [name for place, name in living.items() if place != rank]
+        run.wait_for_step(others[0], step)
+        run.send(living[rank], signal.SIGKILL)
+        run.wait_for_step(others[0], step + 2)
+        living[rank] = run.start(rank, restart_count, seed=seed, way=next(ways))
+    run.wait(*living.values())
+    ends = [run.result(name)["parameters"] for name in living.values()]
+    assert ends[0] == ends[1] == ends[2]
+    assert_as_one_process(run, runs, living[0])
