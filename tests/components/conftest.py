@@ -13,3 +13,9 @@ TOKEN = "f" * 64
 def demo() -> Recording:
     """What the smallest cluster file declares."""
     return record(lambda: declare(ClusterSpec(name="demo"), TOKEN))
+
+
+@pytest.fixture(scope="session")
+def behind_nat() -> Recording:
+    """What a cluster declares whose nodes reach the Internet by a NAT gateway."""
+    return record(lambda: declare(ClusterSpec(name="demo", network={"egress": "nat"}), TOKEN))

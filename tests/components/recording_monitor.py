@@ -28,6 +28,8 @@ IMAGE_ID = "ubuntu_24_04_x64_20G_alibase_20260618.vhd"
 
 _COMPUTED: Mapping[str, Callable[[str], dict[str, Any]]] = {
     "alicloud:slb/applicationLoadBalancer:ApplicationLoadBalancer": lambda name: {"address": "10.64.0.9"},
+    "alicloud:vpc/natGateway:NatGateway": lambda name: {"snatTableIds": "stb-1"},
+    "alicloud:ecs/eipAddress:EipAddress": lambda name: {"ipAddress": "203.0.113.1"},
     "alicloud:ecs/instance:Instance": lambda name: {
         "privateIp": f"10.64.0.{10 + int(name.rpartition('-')[2])}"
     },

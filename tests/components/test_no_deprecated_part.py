@@ -33,15 +33,17 @@ def test_the_scan_sees_the_marks_of_the_sdk() -> None:
     assert "roleName" in deprecated_properties(ecs.Instance)
 
 
-def test_no_resource_gets_a_deprecated_argument(demo: Recording) -> None:
+@pytest.mark.parametrize("name", ["demo", "behind_nat"])
+def test_no_resource_gets_a_deprecated_argument(name: str, request: pytest.FixtureRequest) -> None:
+    recording: Recording = request.getfixturevalue(name)
     classes = resource_classes()
-    for one in demo.resources.values():
+    for one in recording.resources.values():
         if one.is_custom:
             assert not deprecated_properties(classes[one.type]) & one.inputs.keys(), one.name
 
 
-def test_neither_the_sdk_nor_the_engine_warns(demo: Recording) -> None:
-    assert demo.warnings == []
+def test_neither_the_sdk_nor_the_engine_warns(demo: Recording, behind_nat: Recording) -> None:
+    assert demo.warnings == behind_nat.warnings == []
 
 
 @pytest.mark.parametrize("deprecated", [slb.LoadBalancer, ecs.Eip])

@@ -11,6 +11,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from steelyard.components.egress import Egress, EgressArgs
     from steelyard.components.firewall import Firewall, FirewallArgs
     from steelyard.components.load_balancer import LoadBalancer, LoadBalancerArgs
     from steelyard.components.network import Network, NetworkArgs
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from steelyard.components.user_data import PackageSource
 
 _MODULES = {
+    "Egress": "egress",
+    "EgressArgs": "egress",
     "Firewall": "firewall",
     "FirewallArgs": "firewall",
     "LoadBalancer": "load_balancer",
@@ -36,6 +39,8 @@ _MODULES = {
 }
 
 __all__ = [
+    "Egress",
+    "EgressArgs",
     "Firewall",
     "FirewallArgs",
     "LoadBalancer",

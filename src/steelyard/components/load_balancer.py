@@ -1,13 +1,18 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_alicloud import slb
 
-from steelyard.components.tag import cluster_tags
+from steelyard.components.balancer_front import Front
+from steelyard.components.classic_balancer import attach_to_classic, declare_classic
+from steelyard.components.network_balancer import attach_to_network, declare_network
+from steelyard.errors import UsageError
 from steelyard.spec import HealthCheckSpec, ListenerSpec
+from steelyard.spec.balancer import ABILITIES, misfits
+from steelyard.spec.mistake import path_text
+from steelyard.spec.nearest import listed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,51 +21,64 @@ class LoadBalancerArgs:
 
     Attributes:
         cluster: The cluster's name.
-        vswitch_id: VSwitch that an intranet address is taken from.
-        zones: Zone ids; the load balancer stands in the first and falls back to the second.
+        vswitch_ids: The VSwitches of the zones, in their order. A classic intranet one takes an address of the first, a
+            network one an address of each.
+        zones: Zone ids. A classic one stands in the first and falls back to the second, a network one serves in all.
         listeners: Its ports.
         health_check: How it watches the nodes.
+        kind: `classic` (CLB) or `network` (NLB).
+        vpc_id: The VPC; needed by a network one.
         address_type: `intranet` or `internet`.
-        scheduler: `wrr` or `rr`.
+        scheduler: `wrr`, `rr`; a network one has `wlc` and `sch` as well.
+        drain_timeout_s: Seconds that the connections to a removed node are given to end; 0 for no such care. A network
+            one has it alone.
     """
 
     cluster: str
-    vswitch_id: pulumi.Input[str]
+    vswitch_ids: Sequence[pulumi.Input[str]]
     zones: Sequence[str]
     listeners: Sequence[ListenerSpec]
     health_check: HealthCheckSpec
+    kind: str = "classic"
+    vpc_id: pulumi.Input[str] | None = None
     address_type: str = "intranet"
     scheduler: str = "wrr"
+    drain_timeout_s: int = 0
+
+
+_DECLARE: Mapping[str, Callable[[str, LoadBalancerArgs, pulumi.Resource], Front]] = {
+    "classic": declare_classic,
+    "network": declare_network,
+}
+_ATTACH: Mapping[str, Callable[..., None]] = {"classic": attach_to_classic, "network": attach_to_network}
 
 
 class LoadBalancer(pulumi.ComponentResource):
-    """A classic load balancer, paid by use, with a group of servers and its listeners.
+    """A load balancer of one of several kinds, with a group of servers and its listeners.
 
     Attributes:
+        kind: Its kind.
         load_balancer_id: Id of the load balancer.
-        address: Its IPv4 address.
+        address: What clients call: its IPv4 address, or the name of a network one.
         server_group_id: Id of the server group that nodes are attached to.
+
+    Raises:
+        UsageError: If its kind cannot do what is asked for; it names the kind that can.
     """
 
+    kind: str
     load_balancer_id: pulumi.Output[str]
     address: pulumi.Output[str]
     server_group_id: pulumi.Output[str]
 
     def __init__(self, name: str, args: LoadBalancerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        _check(args)
         super().__init__("steelyard:index:LoadBalancer", name, None, opts)
-        balancer = self._create_balancer(name, args)
-        self.load_balancer_id = balancer.id
-        self.address = balancer.address
-        group = slb.ServerGroup(
-            f"{name}-servers",
-            name=f"{args.cluster}-nodes",
-            load_balancer_id=self.load_balancer_id,
-            tags=cluster_tags(args.cluster),
-            opts=pulumi.ResourceOptions(parent=self),
-        )
-        self.server_group_id = group.id
-        for listener in args.listeners:
-            self._create_listener(name, args, listener)
+        front = _DECLARE[args.kind](name, args, self)
+        self.kind = args.kind
+        self.load_balancer_id = front.load_balancer_id
+        self.address = front.address
+        self.server_group_id = front.server_group_id
         self.register_outputs(
             {
                 "load_balancer_id": self.load_balancer_id,
@@ -69,41 +87,47 @@ class LoadBalancer(pulumi.ComponentResource):
             }
         )
 
-    def _create_balancer(self, name: str, args: LoadBalancerArgs) -> slb.ApplicationLoadBalancer:
-        # The class is the classic load balancer, whatever its name says. It is sold by use alone since 2025.
-        is_public = args.address_type == "internet"
-        return slb.ApplicationLoadBalancer(
-            f"{name}-balancer",
-            load_balancer_name=f"{args.cluster}-lb",
-            address_type=args.address_type,
-            vswitch_id=None if is_public else args.vswitch_id,
-            internet_charge_type="PayByTraffic" if is_public else None,
-            instance_charge_type="PayByCLCU",
-            master_zone_id=args.zones[0],
-            slave_zone_id=args.zones[1] if len(args.zones) > 1 else None,
-            tags=cluster_tags(args.cluster),
-            opts=pulumi.ResourceOptions(parent=self),
-        )
 
-    def _create_listener(self, name: str, args: LoadBalancerArgs, listener: ListenerSpec) -> None:
-        check = args.health_check
-        slb.Listener(
-            f"{name}-listener-{listener.port}",
-            load_balancer_id=self.load_balancer_id,
-            server_group_id=self.server_group_id,
-            frontend_port=listener.port,
-            protocol=listener.protocol,
-            bandwidth=-1,
+def attach_server(
+    kind: str,
+    name: str,
+    *,
+    server_group_id: pulumi.Input[str],
+    server_id: pulumi.Input[str],
+    port: int,
+    weight: int,
+    opts: pulumi.ResourceOptions,
+) -> None:
+    """Put an instance into the server group of a load balancer.
+
+    Args:
+        kind: The load balancer's kind.
+        name: The attachment's name in the program.
+        server_group_id: Id of the server group.
+        server_id: Id of the instance.
+        port: Port that it serves on.
+        weight: Share of the requests, 0 to 100.
+        opts: The attachment's options.
+    """
+    _ATTACH[kind](
+        name, server_group_id=server_group_id, server_id=server_id, port=port, weight=weight, opts=opts
+    )
+
+
+def _check(args: LoadBalancerArgs) -> None:
+    if args.kind not in ABILITIES:
+        raise UsageError(f"`{args.kind}` is no kind of load balancer", f"use {listed(ABILITIES)}")
+    if args.kind == "network" and args.vpc_id is None:
+        raise UsageError("a network load balancer needs its VPC", "give `vpc_id`")
+    found = list(
+        misfits(
+            args.kind,
+            protocols=[(i, listener.protocol) for i, listener in enumerate(args.listeners)],
             scheduler=args.scheduler,
-            sticky_session="off",
-            health_check="on",
-            health_check_method="get",
-            health_check_uri=check.path,
-            health_check_http_code="http_2xx",
-            health_check_interval=check.interval_s,
-            health_check_timeout=check.timeout_s,
-            healthy_threshold=check.healthy_threshold,
-            unhealthy_threshold=check.unhealthy_threshold,
-            # Its id is the load balancer's and the port: there cannot be two of one port.
-            opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
+            drain_timeout_s=args.drain_timeout_s,
+            num_zones=len(args.zones),
         )
+    )
+    if found:
+        message = "; ".join(f"{path_text(one.path)}: {one.message}" for one in found)
+        raise UsageError(message, "; ".join(one.hint for one in found))

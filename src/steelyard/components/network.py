@@ -6,39 +6,62 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_alicloud import vpc
 
+from steelyard.components.egress import Egress, EgressArgs
 from steelyard.components.tag import cluster_tags
 
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkArgs:
-    """What a `Network` is made from.
+    """What a `Network` is made from: ranges for a new one, or the ids of one that exists.
 
     Attributes:
         cluster: The cluster's name.
-        cidr: The VPC's range.
         zones: Zone ids; a VSwitch stands in each.
+        cidr: The VPC's range; None where it exists.
         vswitch_cidrs: The VSwitches' ranges, in the order of the zones.
+        has_nat: Whether a NAT gateway lets the VSwitches reach the Internet.
+        vpc_id: An existing VPC; nothing is made then.
+        vswitch_ids: Its VSwitches, in the order of the zones.
     """
 
     cluster: str
-    cidr: pulumi.Input[str]
     zones: Sequence[str]
-    vswitch_cidrs: Sequence[pulumi.Input[str]]
+    cidr: pulumi.Input[str] | None = None
+    vswitch_cidrs: Sequence[pulumi.Input[str]] = ()
+    has_nat: bool = False
+    vpc_id: pulumi.Input[str] | None = None
+    vswitch_ids: Sequence[pulumi.Input[str]] = ()
 
 
 class Network(pulumi.ComponentResource):
-    """A VPC with a VSwitch in each zone.
+    """A VPC with a VSwitch in each zone and, where it is asked for, a way to the Internet.
 
     Attributes:
         vpc_id: Id of the VPC.
         vswitch_ids: Ids of the VSwitches, in the order of the zones.
+        egress: The way to the Internet; None where there is none of the network's own.
     """
 
     vpc_id: pulumi.Output[str]
     vswitch_ids: list[pulumi.Output[str]]
+    egress: Egress | None
 
     def __init__(self, name: str, args: NetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("steelyard:index:Network", name, None, opts)
+        self.egress = None
+        if args.vpc_id is not None:
+            self.vpc_id = pulumi.Output.from_input(args.vpc_id)
+            self.vswitch_ids = [pulumi.Output.from_input(vswitch_id) for vswitch_id in args.vswitch_ids]
+        else:
+            self._create(name, args)
+        self.register_outputs({"vpc_id": self.vpc_id, "vswitch_ids": self.vswitch_ids})
+
+    @property
+    def ways_out(self) -> list[pulumi.Resource]:
+        """What a node that needs the Internet to boot depends on."""
+        return self.egress.entries if self.egress else []
+
+    def _create(self, name: str, args: NetworkArgs) -> None:
         network = vpc.Network(
             f"{name}-vpc",
             vpc_name=f"{args.cluster}-vpc",
@@ -51,7 +74,13 @@ class Network(pulumi.ComponentResource):
             self._create_vswitch(name, args, zone, cidr)
             for zone, cidr in zip(args.zones, args.vswitch_cidrs, strict=True)
         ]
-        self.register_outputs({"vpc_id": self.vpc_id, "vswitch_ids": self.vswitch_ids})
+        if args.has_nat:
+            vswitch_ids = dict(zip(args.zones, self.vswitch_ids, strict=True))
+            self.egress = Egress(
+                f"{name}-egress",
+                EgressArgs(cluster=args.cluster, vpc_id=self.vpc_id, vswitch_ids=vswitch_ids),
+                pulumi.ResourceOptions(parent=self),
+            )
 
     def _create_vswitch(
         self, name: str, args: NetworkArgs, zone: str, cidr: pulumi.Input[str]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import pulumi
 from pulumi_alicloud import ecs, slb
 
+from steelyard.components.egress import BANDWIDTH_MBIT_PER_S
 from steelyard.components.tag import node_tags
 from steelyard.components.user_data import PackageSource, Role, user_data
 from steelyard.spec import DiskSpec
@@ -31,6 +32,7 @@ class NodeGroupArgs:
         head_address: Private address of Ray's head; None where this group's first node is the head.
         role_name: RAM role that the nodes act under; None for no role.
         source: Where a fresh node takes Steelyard from.
+        has_public_address: Whether each node has a public address, to reach the Internet by.
         boot_after: What must stand before a node boots, such as the firewall's rules.
     """
 
@@ -49,6 +51,7 @@ class NodeGroupArgs:
     head_address: pulumi.Input[str] | None = None
     role_name: pulumi.Input[str] | None = None
     source: PackageSource = field(default_factory=PackageSource)
+    has_public_address: bool = False
     boot_after: Sequence[pulumi.Resource] = ()
 
 
@@ -92,7 +95,8 @@ class NodeGroup(pulumi.ComponentResource):
             image_id=args.image_id,
             vswitch_id=args.vswitch_ids[i % len(args.vswitch_ids)],
             security_groups=[args.security_group_id],
-            internet_max_bandwidth_out=0,
+            internet_max_bandwidth_out=BANDWIDTH_MBIT_PER_S if args.has_public_address else 0,
+            internet_charge_type="PayByTraffic" if args.has_public_address else None,
             system_disk_category=args.disk.category,
             system_disk_size=args.disk.size_gib,
             system_disk_encrypted=True,

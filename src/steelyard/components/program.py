@@ -16,6 +16,8 @@ def declare(spec: ClusterSpec, token: pulumi.Input[str]) -> TrainingCluster:
     cluster = TrainingCluster(spec.name, TrainingClusterArgs(spec=spec, token=token))
     pulumi.export("vpc_id", cluster.network.vpc_id)
     pulumi.export("vswitch_ids", cluster.network.vswitch_ids)
+    if cluster.network.egress is not None:
+        pulumi.export("egress_address", cluster.network.egress.address)
     pulumi.export("security_group_id", cluster.firewall.security_group_id)
     pulumi.export("slb_id", cluster.load_balancer.load_balancer_id)
     pulumi.export("load_balancer_address", cluster.load_balancer.address)

@@ -78,14 +78,18 @@ class TrainingCluster(pulumi.ComponentResource):
         return [address for group in self.node_groups for address in group.private_ips]
 
     def _create_network(self) -> Network:
-        spec = self._spec
+        spec, wanted = self._spec, self._spec.network
+        is_adopted = wanted.vpc_id is not None
         return Network(
             f"{self._name}-network",
             NetworkArgs(
                 cluster=spec.name,
-                cidr=spec.network.cidr,
                 zones=spec.zones,
-                vswitch_cidrs=spec.vswitch_cidrs,
+                cidr=None if is_adopted else wanted.cidr,
+                vswitch_cidrs=() if is_adopted else spec.vswitch_cidrs,
+                has_nat=wanted.egress == "nat",
+                vpc_id=wanted.vpc_id,
+                vswitch_ids=wanted.vswitch_ids,
             ),
             pulumi.ResourceOptions(parent=self),
         )
@@ -151,8 +155,9 @@ class TrainingCluster(pulumi.ComponentResource):
                 head_address=self.node_groups[0].private_ips[0] if self.node_groups else None,
                 role_name=self.node_role.role_name if self.node_role else None,
                 source=PackageSource(version=package.version, index_url=package.index_url),
-                # A node joins the others while it boots: the way there must be open.
-                boot_after=self.firewall.rules,
+                has_public_address=self._spec.network.egress == "public",
+                # A node fetches its packages and joins the others while it boots: the ways there must be open.
+                boot_after=[*self.firewall.rules, *self.network.ways_out],
             ),
             pulumi.ResourceOptions(parent=self),
         )

@@ -38,6 +38,7 @@ def findings_across(raw: Mapping[str, Any]) -> list[Finding]:
         *_zone_findings(draft),
         *_instance_type_findings(draft),
         *_group_name_findings(draft),
+        *_adoption_findings(draft),
         *_vswitch_findings(draft),
         *_room_findings(draft),
         *_listener_findings(draft),
@@ -102,7 +103,32 @@ def _group_name_findings(draft: Draft) -> Iterator[Finding]:
         seen.setdefault(group.name, group.index)
 
 
+def _adoption_findings(draft: Draft) -> Iterator[Finding]:
+    """Check that an existing network comes whole, and that nothing is asked for that would be made in it."""
+    place = ("network", "vswitch_ids")
+    if not draft.is_adopted:
+        if draft.num_vswitch_ids:
+            message = "these VSwitches are of no VPC"
+            yield Finding(path=place, message=message, hint="give `vpc_id` as well, or neither")
+        return
+    if draft.num_vswitch_ids != draft.num_zones:
+        message = f"there are {draft.num_vswitch_ids} VSwitches for {draft.num_zones} zones"
+        hint = "give one of the VPC's VSwitches for each zone, in the zones' order"
+        yield Finding(
+            path=place if draft.num_vswitch_ids else ("network", "vpc_id"), message=message, hint=hint
+        )
+    if draft.num_vswitches:
+        message = "an existing VPC has its ranges already"
+        yield Finding(path=("network", "vswitch_cidrs"), message=message, hint="remove `vswitch_cidrs`")
+    if draft.egress == "nat":
+        message = "no NAT gateway is made in an existing VPC"
+        hint = "give the VPC a NAT gateway of its own and take `none`, or take `public`"
+        yield Finding(path=("network", "egress"), message=message, hint=hint)
+
+
 def _vswitch_findings(draft: Draft) -> Iterator[Finding]:
+    if draft.is_adopted:
+        return
     place = ("network", "vswitch_cidrs")
     if draft.num_vswitches and draft.num_vswitches != draft.num_zones:
         message = f"there are {draft.num_vswitches} ranges for {draft.num_zones} zones"
@@ -131,7 +157,7 @@ def _free_range_hint(draft: Draft, wanted: IPv4Network) -> str:
 
 def _room_findings(draft: Draft) -> Iterator[Finding]:
     """Check that the VSwitches hold a VSwitch for each zone, the nodes and the load balancer."""
-    if not draft.num_zones or not draft.network:
+    if draft.is_adopted or not draft.num_zones or not draft.network:
         return
     wanted = [
         sum(_num_in_zone(group.count or 0, zone, draft.num_zones) for group in draft.groups)

@@ -41,6 +41,9 @@ class Draft:
         self.network = cidr if cidr and VPC_PREFIXES[0] <= cidr.prefixlen <= VPC_PREFIXES[1] else None
         self.num_vswitches = len(vswitches)
         self.vswitches = [(i, read) for i, text in enumerate(vswitches) if (read := _range(text))]
+        self.is_adopted = network.get("vpc_id") is not None
+        self.num_vswitch_ids = len(_list(network, "vswitch_ids"))
+        self.egress = _text(network.get("egress"))
         self.groups = [_group(i, value) for i, value in enumerate(_list(raw, "node_groups"))]
         self.has_group_list = isinstance(raw.get("node_groups"), list | tuple)
         self.listener_ports = [

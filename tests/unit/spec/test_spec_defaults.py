@@ -28,7 +28,13 @@ def test_a_file_that_holds_a_name_alone_is_valid(write) -> None:
         "target": "local",
         "region": "cn-hangzhou",
         "zones": ["cn-hangzhou-h", "cn-hangzhou-i"],
-        "network": {"cidr": "10.64.0.0/16", "vswitch_cidrs": []},
+        "network": {
+            "cidr": "10.64.0.0/16",
+            "vswitch_cidrs": [],
+            "vpc_id": None,
+            "vswitch_ids": [],
+            "egress": "none",
+        },
         "node_groups": [
             {
                 "name": "workers",

@@ -5,17 +5,20 @@ from typing import Any
 from steelyard.localcloud.record import Records
 from steelyard.localcloud.service import Request, action
 from steelyard.localcloud.services.vpc import errors
+from steelyard.localcloud.services.vpc.eip_actions import EipActions
+from steelyard.localcloud.services.vpc.nat_gateway_actions import NatGatewayActions
+from steelyard.localcloud.services.vpc.snat_actions import SnatActions
 from steelyard.localcloud.services.vpc.vpc_actions import VpcActions
 from steelyard.localcloud.services.vpc.vswitch_actions import VSwitchActions
 from steelyard.localcloud.tag import list_tags, set_tags, unset_tags
 
 
-class VpcService(VpcActions, VSwitchActions):
-    """VPCs, VSwitches, their route tables and tags."""
+class VpcService(VpcActions, VSwitchActions, NatGatewayActions, EipActions, SnatActions):
+    """VPCs, VSwitches, their route tables, what leads out of them, and tags."""
 
     @action("TagResources", optional=("RegionId",))
     def tag_resources(self, request: Request) -> dict[str, object]:
-        """Set tags on VPCs or VSwitches."""
+        """Set tags on VPCs, VSwitches, NAT gateways or EIPs."""
         records = self._tagged_records(request)
         set_tags(request, records, ids_name="ResourceId", not_found=errors.resource_not_found)
         return {}
@@ -41,8 +44,12 @@ class VpcService(VpcActions, VSwitchActions):
 
     def _tagged_records(self, request: Request) -> Records[Any]:
         resource_type = request.text("ResourceType")
-        if resource_type.upper() == "VPC":
-            return self.vpcs
-        if resource_type.upper() == "VSWITCH":
-            return self.vswitches
+        kinds: dict[str, Records[Any]] = {
+            "VPC": self.vpcs,
+            "VSWITCH": self.vswitches,
+            "NATGATEWAY": self.nat_gateways,
+            "EIP": self.eips,
+        }
+        if resource_type.upper() in kinds:
+            return kinds[resource_type.upper()]
         raise errors.unknown_resource_type(resource_type)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from steelyard.localcloud.wire.error import ApiError
 
+_WORDS = {"Vpc": "VPC", "VSwitch": "virtual switch", "Eip": "elastic IP address"}
+
 
 def vpc_not_found() -> ApiError:
     """Tell that there is no such VPC."""
@@ -46,14 +48,14 @@ def cidr_overlaps() -> ApiError:
 
 
 def malformed_name(kind: str) -> ApiError:
-    """Tell that a name is not valid; `kind` is `Vpc` or `VSwitch`."""
-    what = "VPC" if kind == "Vpc" else "virtual switch"
+    """Tell that a name is not valid; `kind` is `Vpc`, `VSwitch` or what else bears one."""
+    what = _WORDS.get(kind, kind)
     return ApiError(f"Invalid{kind}Name.Malformed", f"Specified {what} name is not valid.")
 
 
 def malformed_description(kind: str) -> ApiError:
     """Tell that a description is not valid; the code's spelling is the provider's."""
-    what = "VPC" if kind == "Vpc" else "virtual switch"
+    what = _WORDS.get(kind, kind)
     return ApiError(f"Invalid{kind}Discription.Malformed", f"Specified {what} description is not valid.")
 
 
@@ -73,9 +75,9 @@ def dependency_violation(what: str) -> ApiError:
 
 
 def quota_exceeded(kind: str) -> ApiError:
-    """Tell that there are too many; `kind` is `Vpc` or `VSwitch`."""
-    what = "VPC" if kind == "Vpc" else "Virtual switch"
-    return ApiError(f"QuotaExceeded.{kind}", f"{what} quota exceeded.")
+    """Tell that there are too many; `kind` is `Vpc`, `VSwitch` or `Eip`."""
+    what = _WORDS[kind]
+    return ApiError(f"QuotaExceeded.{kind}", f"{what[0].upper()}{what[1:]} quota exceeded.")
 
 
 def unknown_resource_type(resource_type: str) -> ApiError:
@@ -90,3 +92,77 @@ def resource_not_found(resource_id: str) -> ApiError:
     return ApiError(
         "InvalidResourceId.NotFound", f"The specified ResourceIds are not found: {resource_id!r}.", 404
     )
+
+
+def nat_gateway_not_found() -> ApiError:
+    """Tell that there is no such NAT gateway."""
+    return ApiError(
+        "InvalidNatGatewayId.NotFound", "The specified NatGatewayId does not exist in our records.", 404
+    )
+
+
+def incorrect_nat_gateway_status() -> ApiError:
+    """Tell that a NAT gateway is not available yet."""
+    return ApiError("IncorrectStatus.NatGateway", "The status of the NAT gateway is incorrect.")
+
+
+def nat_gateway_has_eips() -> ApiError:
+    """Tell that EIPs are bound to the NAT gateway that is to be deleted."""
+    return ApiError(
+        "DependencyViolation.EIPS", "There are Eips on specified NatGateway, please unbind it first."
+    )
+
+
+def nat_gateway_has_snat_entries(gateway_id: str) -> ApiError:
+    """Tell that the NAT gateway that is to be deleted has SNAT entries."""
+    return ApiError(
+        "DependencyViolation.SnatEntry",
+        f"The specified resource of {gateway_id} depends on SnatEntry, so the operation cannot be completed.",
+    )
+
+
+def deletion_protected() -> ApiError:
+    """Tell that deletion protection is on; the text's spelling is the provider's."""
+    return ApiError(
+        "InvalidOperation.DeletionProtection", "The instance cannnot delete because of deletion protecion."
+    )
+
+
+def eip_not_found() -> ApiError:
+    """Tell that there is no such EIP; code and text from memory."""
+    return ApiError("InvalidAllocationId.NotFound", "Specified allocation ID is not found.", 404)
+
+
+def incorrect_eip_status() -> ApiError:
+    """Tell that an EIP is bound, or is not; the text from memory, the code as the vendor's provider knows it."""
+    return ApiError("IncorrectEipStatus", "Current elastic IP status does not support this operation.")
+
+
+def eip_used_by_snat() -> ApiError:
+    """Tell that a SNAT entry sends by the EIP that is to be unbound; code and text are of this cloud's own."""
+    return ApiError("DependencyViolation.SnatEntry", "A SNAT entry uses the specified elastic IP address.")
+
+
+def snat_table_not_found() -> ApiError:
+    """Tell that there is no such SNAT table."""
+    return ApiError("InvalidSnatTableId.NotFound", "Specified SNAT table does not exist.", 404)
+
+
+def snat_entry_not_found() -> ApiError:
+    """Tell that a SNAT table has no such entry."""
+    return ApiError("InvalidSnatEntryId.NotFound", "Specified SNAT entry does not exist.", 404)
+
+
+def malformed_snat_ip() -> ApiError:
+    """Tell that what a SNAT entry should send by is no address."""
+    return ApiError("InvalidSnatIp.Malformed", "The specified SnatIp is not a valid IP address.")
+
+
+def snat_ip_not_in_gateway() -> ApiError:
+    """Tell that an address is not bound to the SNAT table's gateway; the text from memory."""
+    return ApiError("EIP_NOT_IN_GATEWAY", "The specified EIP is not bound to the NAT gateway.")
+
+
+def source_duplicated() -> ApiError:
+    """Tell that a source has a SNAT entry already; the text's spelling is the provider's."""
+    return ApiError("Forbidden.SourceVSwitchId.Duplicated", "The specified SourceCIDRis duplicated.")

@@ -38,7 +38,9 @@ class Vpc(Record):
         """Its address range."""
         return IPv4Network(self.cidr_block)
 
-    def to_answer(self, *, now: float, owner_id: int, vswitch_ids: list[str]) -> dict[str, object]:
+    def to_answer(
+        self, *, now: float, owner_id: int, vswitch_ids: list[str], nat_gateway_ids: list[str]
+    ) -> dict[str, object]:
         """Give the fields of DescribeVpcs and DescribeVpcAttribute."""
         return {
             "VpcId": self.id,
@@ -59,7 +61,7 @@ class Vpc(Record):
             "SecondaryCidrBlocks": {"SecondaryCidrBlock": []},
             "UserCidrs": {"UserCidr": list(self.user_cidrs)},
             "Ipv6CidrBlocks": {"Ipv6CidrBlock": []},
-            "NatGatewayIds": {"NatGatewayIds": []},
+            "NatGatewayIds": {"NatGatewayIds": nat_gateway_ids},
             "RouterTableIds": {"RouterTableIds": [self.route_table_id]},
             "VSwitchIds": {"VSwitchId": vswitch_ids},
             "Tags": {"Tag": tag_list(self.tags)},

@@ -5,8 +5,8 @@ from dataclasses import replace
 from steelyard.localcloud.page import number_page
 from steelyard.localcloud.service import Request, action
 from steelyard.localcloud.services.vpc import check, errors
+from steelyard.localcloud.services.vpc.egress_state import EgressState
 from steelyard.localcloud.services.vpc.models import Vpc
-from steelyard.localcloud.services.vpc.state import VpcState
 from steelyard.localcloud.tag import has_tags, read_tags
 from steelyard.localcloud.text import utc_text
 
@@ -14,7 +14,7 @@ DEFAULT_CIDR = "172.16.0.0/12"
 MAX_VPCS = 10
 
 
-class VpcActions(VpcState):
+class VpcActions(EgressState):
     """VPCs and the system route tables of their routers."""
 
     @action("CreateVpc")
@@ -125,6 +125,7 @@ class VpcActions(VpcState):
             now=self.cloud.clock(),
             owner_id=int(self.cloud.identity.account_id),
             vswitch_ids=[vswitch.id for vswitch in self.vswitches_of(vpc.id)],
+            nat_gateway_ids=[one.id for one in self.nat_gateways.list() if one.vpc_id == vpc.id],
         )
 
     def _route_table_answer(self, vpc: Vpc) -> dict[str, object]:

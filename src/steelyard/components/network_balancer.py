@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pulumi
+from pulumi_alicloud import nlb
+
+from steelyard.components.balancer_front import Front
+from steelyard.components.tag import cluster_tags
+
+if TYPE_CHECKING:
+    from steelyard.components.load_balancer import LoadBalancerArgs
+    from steelyard.spec import ListenerSpec
+
+_IDLE_TIMEOUT_S = 900
+"""The longest that there is: streams of a job's log may be silent for long."""
+
+
+def declare_network(name: str, args: LoadBalancerArgs, parent: pulumi.Resource) -> Front:
+    """Declare a network load balancer in every zone, with its server group and its TCP listeners.
+
+    Nodes see its addresses of the VSwitches and not the clients', so that a security group that lets the VSwitches in
+    lets in what comes through it.
+
+    Args:
+        name: Beginning of the resources' names.
+        args: What is wanted; its VPC is needed.
+        parent: The component that they belong to.
+    """
+    balancer = nlb.LoadBalancer(
+        f"{name}-balancer",
+        load_balancer_name=f"{args.cluster}-lb",
+        address_type=args.address_type.capitalize(),
+        vpc_id=args.vpc_id,
+        zone_mappings=[
+            nlb.LoadBalancerZoneMappingArgs(zone_id=zone, vswitch_id=vswitch_id)
+            for zone, vswitch_id in zip(args.zones, args.vswitch_ids, strict=True)
+        ],
+        cross_zone_enabled=True,
+        tags=cluster_tags(args.cluster),
+        opts=pulumi.ResourceOptions(parent=parent),
+    )
+    group = _declare_group(name, args, parent)
+    for listener in args.listeners:
+        _declare_listener(name, listener, balancer.id, group.id, parent)
+    return Front(load_balancer_id=balancer.id, address=balancer.dns_name, server_group_id=group.id)
+
+
+def _declare_group(name: str, args: LoadBalancerArgs, parent: pulumi.Resource) -> nlb.ServerGroup:
+    check, drains = args.health_check, args.drain_timeout_s > 0
+    return nlb.ServerGroup(
+        f"{name}-servers",
+        server_group_name=f"{args.cluster}-nodes",
+        server_group_type="Instance",
+        vpc_id=args.vpc_id,
+        protocol="TCP",
+        scheduler=args.scheduler.capitalize(),
+        connection_drain_enabled=drains,
+        connection_drain_timeout=args.drain_timeout_s if drains else None,
+        preserve_client_ip_enabled=False,
+        health_check=nlb.ServerGroupHealthCheckArgs(
+            health_check_enabled=True,
+            health_check_type="HTTP",
+            http_check_method="GET",
+            health_check_url=check.path,
+            health_check_http_codes=["http_2xx"],
+            health_check_interval=check.interval_s,
+            health_check_connect_timeout=check.timeout_s,
+            healthy_threshold=check.healthy_threshold,
+            unhealthy_threshold=check.unhealthy_threshold,
+        ),
+        tags=cluster_tags(args.cluster),
+        opts=pulumi.ResourceOptions(parent=parent),
+    )
+
+
+def _declare_listener(
+    name: str,
+    listener: ListenerSpec,
+    load_balancer_id: pulumi.Output[str],
+    server_group_id: pulumi.Output[str],
+    parent: pulumi.Resource,
+) -> None:
+    nlb.Listener(
+        f"{name}-listener-{listener.port}",
+        load_balancer_id=load_balancer_id,
+        server_group_id=server_group_id,
+        listener_port=listener.port,
+        listener_protocol=listener.protocol.upper(),
+        idle_timeout=_IDLE_TIMEOUT_S,
+        # There cannot be two of one port.
+        opts=pulumi.ResourceOptions(parent=parent, delete_before_replace=True),
+    )
+
+
+def attach_to_network(
+    name: str,
+    *,
+    server_group_id: pulumi.Input[str],
+    server_id: pulumi.Input[str],
+    port: int,
+    weight: int,
+    opts: pulumi.ResourceOptions,
+) -> None:
+    """Put an instance into the server group of a network load balancer."""
+    nlb.ServerGroupServerAttachment(
+        name,
+        server_group_id=server_group_id,
+        server_id=server_id,
+        server_type="Ecs",
+        port=port,
+        weight=weight,
+        opts=opts,
+    )

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+from steelyard.localcloud.cloud import Cloud
+from steelyard.localcloud.record import Records
+from steelyard.localcloud.service import Request
+from steelyard.localcloud.services.vpc import errors
+from steelyard.localcloud.services.vpc.egress_models import Eip, NatGateway, SnatEntry
+from steelyard.localcloud.services.vpc.models import status_at
+from steelyard.localcloud.services.vpc.state import VpcState
+
+
+class EgressState(VpcState):
+    """What NAT gateways, elastic addresses and SNAT entries share; a gateway stands in a VPC and a VSwitch."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        super().__init__(cloud)
+        self.nat_gateways = Records(cloud.store, NatGateway)
+        self.eips = Records(cloud.store, Eip)
+        self.snat_entries = Records(cloud.store, SnatEntry)
+
+    def in_vpc(self, vpc_id: str) -> str | None:
+        """Name what of the egress stands in a VPC."""
+        return "NatGateway" if any(one.vpc_id == vpc_id for one in self.nat_gateways.list()) else None
+
+    def in_vswitch(self, vswitch_id: str) -> str | None:
+        """Name what of the egress stands in a VSwitch."""
+        return "NatGateway" if any(one.vswitch_id == vswitch_id for one in self.nat_gateways.list()) else None
+
+    def num_addresses(self, vswitch_id: str) -> int:
+        """Count the addresses of a VSwitch that gateways hold: one each."""
+        return sum(one.vswitch_id == vswitch_id for one in self.nat_gateways.list())
+
+    def nat_gateway(self, gateway_id: str) -> NatGateway:
+        """Give a NAT gateway.
+
+        Raises:
+            ApiError: `InvalidNatGatewayId.NotFound`.
+        """
+        gateway = self.nat_gateways.get(gateway_id)
+        if gateway is None:
+            raise errors.nat_gateway_not_found()
+        return gateway
+
+    def available_nat_gateway(self, gateway_id: str) -> NatGateway:
+        """Give a NAT gateway, if it can be worked on.
+
+        Raises:
+            ApiError: `InvalidNatGatewayId.NotFound` or `IncorrectStatus.NatGateway`.
+        """
+        gateway = self.nat_gateway(gateway_id)
+        if status_at(gateway.created_at, self.cloud.clock()) != "Available":
+            raise errors.incorrect_nat_gateway_status()
+        return gateway
+
+    def eip(self, request: Request) -> Eip:
+        """Give the elastic address that a call names.
+
+        Raises:
+            ApiError: `InvalidAllocationId.NotFound`.
+        """
+        eip = self.eips.get(request.text("AllocationId"))
+        if eip is None:
+            raise errors.eip_not_found()
+        return eip
+
+    def eips_of(self, instance_id: str) -> list[Eip]:
+        """Give the elastic addresses that are bound to an instance."""
+        return [eip for eip in self.eips.list() if eip.instance_id == instance_id]
+
+    def gateway_of_table(self, table_id: str) -> NatGateway:
+        """Give the NAT gateway that a SNAT table belongs to.
+
+        Raises:
+            ApiError: `InvalidSnatTableId.NotFound`.
+        """
+        found = [one for one in self.nat_gateways.list() if one.snat_table_id == table_id]
+        if not found:
+            raise errors.snat_table_not_found()
+        return found[0]
+
+    def snat_entries_of(self, gateway_id: str) -> list[SnatEntry]:
+        """Give a NAT gateway's SNAT entries."""
+        return [entry for entry in self.snat_entries.list() if entry.gateway_id == gateway_id]

@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from ipaddress import IPv4Network
+
+from steelyard.localcloud.page import number_page
+from steelyard.localcloud.service import Request, action
+from steelyard.localcloud.services.vpc import check, errors
+from steelyard.localcloud.services.vpc.egress_models import Eip
+from steelyard.localcloud.services.vpc.egress_state import EgressState
+from steelyard.localcloud.tag import has_tags, read_tags
+from steelyard.localcloud.wire.error import invalid_parameter, not_served
+
+# TEST-NET-3 of RFC 5737, kept for documentation: no packet for it leaves a machine by mistake to somebody's host.
+EIP_NETWORK = IPv4Network("203.0.113.0/24")
+
+_DEFAULT_MBIT_PER_S = "5"
+_MAX_MBIT_PER_S = 1000
+_CHARGE_TYPES = ("PayByTraffic", "PayByBandwidth")
+
+
+class EipActions(EgressState):
+    """Elastic addresses, which NAT gateways alone can hold here."""
+
+    @action("AllocateEipAddress", optional=("RegionId", "AutoPay", "Period", "PricingCycle"))
+    def allocate_eip_address(self, request: Request) -> dict[str, object]:
+        """Allocate an elastic address, paid by its use."""
+        if request.text("InstanceChargeType", "PostPaid") != "PostPaid":
+            raise not_served("EIPs by subscription")
+        charge = request.text("InternetChargeType") or "PayByTraffic"
+        if charge not in _CHARGE_TYPES:
+            raise invalid_parameter("InternetChargeType", charge, " or ".join(_CHARGE_TYPES))
+        check.check_name("Eip", request.text("Name"))
+        check.check_description("Eip", request.text("Description"))
+        eip = Eip(
+            id=self.cloud.new_id("eip"),
+            created_at=self.cloud.clock(),
+            tags=read_tags(request),
+            region_id=request.region_id,
+            address=self._free_address(request.text("IpAddress")),
+            bandwidth=_bandwidth(request, _DEFAULT_MBIT_PER_S),
+            internet_charge_type=charge,
+            name=request.text("Name"),
+            description=request.text("Description"),
+            isp=request.text("ISP") or "BGP",
+            resource_group_id=request.text("ResourceGroupId"),
+            instance_id="",
+            instance_type="",
+            vpc_id="",
+            is_protected=False,
+        )
+        self.eips.put(eip)
+        return {
+            "AllocationId": eip.id,
+            "EipAddress": eip.address,
+            "OrderId": 0,
+            "ResourceGroupId": eip.resource_group_id,
+        }
+
+    @action("DescribeEipAddresses", optional=("RegionId",))
+    def describe_eip_addresses(self, request: Request) -> dict[str, object]:
+        """List elastic addresses by id, address, state, what they are bound to, name and tags."""
+        tags = read_tags(request)
+        filters = {
+            "AllocationId": "AllocationId",
+            "EipAddress": "IpAddress",
+            "Status": "Status",
+            "AssociatedInstanceId": "InstanceId",
+            "AssociatedInstanceType": "InstanceType",
+            "EipName": "Name",
+            "ISP": "ISP",
+            "ResourceGroupId": "ResourceGroupId",
+        }
+        wanted = {field: request.texts(name) for name, field in filters.items()}
+        found = [
+            answer
+            for eip in self.eips.list()
+            if eip.region_id == request.region_id and has_tags(eip.tags, tags)
+            for answer in (eip.to_answer(),)
+            if all(not values or answer[field] in values for field, values in wanted.items())
+        ]
+        page, head = number_page(request, found)
+        return {**head, "EipAddresses": {"EipAddress": page}}
+
+    @action("ModifyEipAddressAttribute", optional=("RegionId",))
+    def modify_eip_address_attribute(self, request: Request) -> dict[str, object]:
+        """Change an elastic address's bandwidth, name or description."""
+        eip = self.eip(request)
+        check.check_name("Eip", request.text("Name"))
+        check.check_description("Eip", request.text("Description"))
+        self.eips.put(
+            replace(
+                eip,
+                bandwidth=_bandwidth(request, eip.bandwidth),
+                name=request.text("Name", eip.name),
+                description=request.text("Description", eip.description),
+            )
+        )
+        return {}
+
+    # The vendor's own provider sends none of these, and neither `AutoPay` nor a period above.
+    @action("AssociateEipAddress", optional=("RegionId", "InstanceRegionId", "Mode", "VpcId"))
+    def associate_eip_address(self, request: Request) -> dict[str, object]:
+        """Bind a free elastic address to a NAT gateway."""
+        eip = self.eip(request)
+        instance_type = request.text("InstanceType") or "EcsInstance"
+        if instance_type != "Nat":
+            raise not_served(f"EIPs of {instance_type}: NAT gateways alone can hold them here")
+        gateway = self.available_nat_gateway(request.text("InstanceId"))
+        if eip.is_bound:
+            raise errors.incorrect_eip_status()
+        self.eips.put(replace(eip, instance_id=gateway.id, instance_type="Nat", vpc_id=gateway.vpc_id))
+        return {}
+
+    @action("UnassociateEipAddress", optional=("RegionId",))
+    def unassociate_eip_address(self, request: Request) -> dict[str, object]:
+        """Take an elastic address off its NAT gateway."""
+        eip = self.eip(request)
+        if not eip.is_bound or request.text("InstanceId") not in ("", eip.instance_id):
+            raise errors.incorrect_eip_status()
+        if any(eip.address in entry.addresses for entry in self.snat_entries_of(eip.instance_id)):
+            raise errors.eip_used_by_snat()
+        self.eips.put(replace(eip, instance_id="", instance_type="", vpc_id=""))
+        return {}
+
+    @action("ReleaseEipAddress", optional=("RegionId",))
+    def release_eip_address(self, request: Request) -> dict[str, object]:
+        """Give a free elastic address back."""
+        eip = self.eip(request)
+        if eip.is_protected:
+            raise errors.deletion_protected()
+        if eip.is_bound:
+            raise errors.incorrect_eip_status()
+        self.eips.delete(eip.id)
+        return {}
+
+    def _free_address(self, wanted: str) -> str:
+        held = {eip.address for eip in self.eips.list()}
+        free = (str(address) for address in EIP_NETWORK.hosts() if str(address) not in held)
+        address = next((one for one in free if wanted in ("", one)), None)
+        if address is None:
+            raise errors.quota_exceeded("Eip")
+        return address
+
+
+def _bandwidth(request: Request, default: str) -> str:
+    text = request.text("Bandwidth") or default
+    if not text.isdecimal() or not 1 <= int(text) <= _MAX_MBIT_PER_S:
+        raise invalid_parameter("Bandwidth", text, f"from 1 to {_MAX_MBIT_PER_S}")
+    return text

@@ -1,0 +1,117 @@
+"""What each kind of load balancer can do: one table for the spec's checks and for the component."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from steelyard.spec.mistake import Finding
+from steelyard.spec.nearest import listed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ability:
+    """What a kind of load balancer can do, as far as this version makes use of it.
+
+    Attributes:
+        product: Alibaba Cloud's name for it.
+        protocols: What its listeners speak.
+        schedulers: How it chooses a node.
+        drains: Whether it gives the connections to a removed node time to end.
+        num_zones: Zones that it needs at least.
+        num_zone_addresses: Addresses that it takes of each zone's VSwitch. A classic one takes one, in its first zone
+            alone. A network one takes one to be called at and up to eight to call the nodes from (parameter
+            `Ipv4LocalAddresses` of NLB's CreateLoadBalancer).
+    """
+
+    product: str
+    protocols: tuple[str, ...]
+    schedulers: tuple[str, ...]
+    drains: bool
+    num_zones: int
+    num_zone_addresses: int
+
+
+ABILITIES: Mapping[str, Ability] = {
+    "classic": Ability(
+        product="CLB",
+        protocols=("http",),
+        schedulers=("wrr", "rr"),
+        drains=False,
+        num_zones=1,
+        num_zone_addresses=1,
+    ),
+    "network": Ability(
+        product="NLB",
+        protocols=("tcp",),
+        schedulers=("wrr", "rr", "wlc", "sch"),
+        drains=True,
+        num_zones=2,
+        num_zone_addresses=9,
+    ),
+}
+"""What there is, by kind."""
+
+DRAIN_TIMES_S = (10, 900)
+"""Shortest and longest time that draining takes (the provider's `connection_drain_timeout`); 0 is no draining."""
+
+
+def misfits(
+    kind: str | None,
+    *,
+    protocols: Sequence[tuple[int, str | None]],
+    scheduler: str | None,
+    drain_timeout_s: int | None,
+    num_zones: int | None,
+) -> Iterator[Finding]:
+    """Give what is asked of a load balancer and is not what its kind can do, each with the kind that can.
+
+    What is None could not be read, and is passed over.
+
+    Args:
+        kind: The kind.
+        protocols: The listeners' protocols, with their places in the list.
+        scheduler: How it is to choose a node.
+        drain_timeout_s: Seconds that connections to a removed node are given; 0 for no draining.
+        num_zones: Number of the cluster's zones.
+    """
+    ability = ABILITIES.get(kind or "")
+    if kind is None or ability is None:
+        return
+    for i, protocol in protocols:
+        if protocol is not None and protocol not in ability.protocols:
+            message = f"a {kind} load balancer's listener does not speak {protocol}"
+            mend = _mend(lambda other, protocol=protocol: protocol in other.protocols)
+            hint = f"use {listed(ability.protocols)}{mend}"
+            yield Finding(path=("load_balancer", "listeners", i, "protocol"), message=message, hint=hint)
+    if scheduler is not None and scheduler not in ability.schedulers:
+        mend = _mend(lambda other: scheduler in other.schedulers)
+        yield Finding(
+            path=("load_balancer", "scheduler"),
+            message=f"a {kind} load balancer has no scheduler `{scheduler}`",
+            hint=f"use {listed(ability.schedulers)}{mend}",
+        )
+    yield from _drain_misfits(kind, ability, drain_timeout_s)
+    if num_zones and num_zones < ability.num_zones:
+        message = f"a {kind} load balancer stands in {ability.num_zones} zones or more, and there is {num_zones}"
+        mend = _mend(lambda other: other.num_zones <= num_zones)
+        yield Finding(path=("load_balancer", "kind"), message=message, hint=f"name another zone{mend}")
+
+
+def _drain_misfits(kind: str, ability: Ability, drain_timeout_s: int | None) -> Iterator[Finding]:
+    if not drain_timeout_s:
+        return
+    path = ("load_balancer", "drain_timeout_s")
+    shortest, longest = DRAIN_TIMES_S
+    if not ability.drains:
+        message = f"a {kind} load balancer gives the connections to a removed node no time to end"
+        yield Finding(path=path, message=message, hint=f"use 0{_mend(lambda other: other.drains)}")
+    elif not shortest <= drain_timeout_s <= longest:
+        message = f"{drain_timeout_s} s is outside {shortest} to {longest} s"
+        hint = f"the nearest is {max(shortest, min(longest, drain_timeout_s))}; 0 is no draining"
+        yield Finding(path=path, message=message, hint=hint)
+
+
+def _mend(is_able: Callable[[Ability], bool]) -> str:
+    able = [f"`kind: {kind}`" for kind, other in ABILITIES.items() if is_able(other)]
+    return f", or take {listed(able).replace('``', '`')}" if able else ""

@@ -1,0 +1,352 @@
+"""NAT gateways, elastic addresses and SNAT entries, by the vendor's SDK."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pytest
+from alibabacloud_vpc20160428 import models
+from alibabacloud_vpc20160428.client import Client
+from contract_sdk import refused, wait_for
+
+REGION = "cn-hangzhou"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Egress:
+    """A VPC with a VSwitch, a NAT gateway in it, and calls on what leads out."""
+
+    client: Client
+    vpc_id: str
+    vswitch_id: str
+    gateway_id: str
+
+    def gateways(self, **filters: object):
+        request = models.DescribeNatGatewaysRequest(region_id=REGION, **filters)
+        return self.client.describe_nat_gateways(request).body.nat_gateways.nat_gateway
+
+    @property
+    def gateway(self):
+        return self.gateways(nat_gateway_id=self.gateway_id)[0]
+
+    @property
+    def table_id(self) -> str:
+        return self.gateway.snat_table_ids.snat_table_id[0]
+
+    def allocate(self, **settings: object):
+        request = models.AllocateEipAddressRequest(region_id=REGION, **settings)
+        return self.client.allocate_eip_address(request).body
+
+    def eips(self, **filters: object):
+        request = models.DescribeEipAddressesRequest(region_id=REGION, **filters)
+        return self.client.describe_eip_addresses(request).body.eip_addresses.eip_address
+
+    def bind(self, allocation_id: str, *, instance_id: str = "", instance_type: str = "Nat") -> None:
+        self.client.associate_eip_address(
+            models.AssociateEipAddressRequest(
+                region_id=REGION,
+                allocation_id=allocation_id,
+                instance_id=instance_id or self.gateway_id,
+                instance_type=instance_type,
+            )
+        )
+
+    def unbind(self, allocation_id: str) -> None:
+        self.client.unassociate_eip_address(
+            models.UnassociateEipAddressRequest(
+                region_id=REGION,
+                allocation_id=allocation_id,
+                instance_id=self.gateway_id,
+                instance_type="Nat",
+            )
+        )
+
+    def release(self, allocation_id: str) -> None:
+        self.client.release_eip_address(
+            models.ReleaseEipAddressRequest(region_id=REGION, allocation_id=allocation_id)
+        )
+
+    def translate(self, snat_ip: str, **source: object) -> str:
+        request = models.CreateSnatEntryRequest(
+            region_id=REGION,
+            snat_table_id=self.table_id,
+            snat_ip=snat_ip,
+            **(source or {"source_vswitch_id": self.vswitch_id}),
+        )
+        return self.client.create_snat_entry(request).body.snat_entry_id
+
+    def entries(self):
+        request = models.DescribeSnatTableEntriesRequest(region_id=REGION, snat_table_id=self.table_id)
+        return self.client.describe_snat_table_entries(request).body.snat_table_entries.snat_table_entry
+
+    def delete_entry(self, entry_id: str) -> None:
+        self.client.delete_snat_entry(
+            models.DeleteSnatEntryRequest(
+                region_id=REGION, snat_table_id=self.table_id, snat_entry_id=entry_id
+            )
+        )
+
+    def delete(self, *, force: bool | None = None) -> None:
+        self.client.delete_nat_gateway(
+            models.DeleteNatGatewayRequest(region_id=REGION, nat_gateway_id=self.gateway_id, force=force)
+        )
+
+    def protect(self, instance_id: str, kind: str, *, is_on: bool) -> None:
+        self.client.deletion_protection(
+            models.DeletionProtectionRequest(
+                region_id=REGION, instance_id=instance_id, type=kind, protection_enable=is_on
+            )
+        )
+
+
+def create_gateway(client: Client, vpc_id: str, vswitch_id: str, **settings: object) -> str:
+    request = models.CreateNatGatewayRequest(
+        **{
+            "region_id": REGION,
+            "vpc_id": vpc_id,
+            "v_switch_id": vswitch_id,
+            "nat_type": "Enhanced",
+            "internet_charge_type": "PayByLcu",
+            "name": "out",
+            **settings,
+        }
+    )
+    return client.create_nat_gateway(request).body.nat_gateway_id
+
+
+@pytest.fixture
+def egress(
+    vpc_client: Client, make_vpc: Callable[..., str], make_vswitch: Callable[..., str]
+) -> Iterator[Egress]:
+    vpc_id = make_vpc("10.60.0.0/16")
+    vswitch_id = make_vswitch(vpc_id, "10.60.0.0/24")
+    gateway_id = create_gateway(vpc_client, vpc_id, vswitch_id)
+    made = Egress(client=vpc_client, vpc_id=vpc_id, vswitch_id=vswitch_id, gateway_id=gateway_id)
+    wait_for(lambda: made.gateway.status, lambda status: status == "Available")
+    yield made
+    for gateway in made.gateways(vpc_id=vpc_id):
+        made.protect(gateway.nat_gateway_id, "NATGW", is_on=False)
+        vpc_client.delete_nat_gateway(
+            models.DeleteNatGatewayRequest(
+                region_id=REGION, nat_gateway_id=gateway.nat_gateway_id, force=True
+            )
+        )
+    for eip in made.eips():
+        made.protect(eip.allocation_id, "EIP", is_on=False)
+        made.release(eip.allocation_id)
+
+
+class TestNatGateway:
+    def test_stands_in_its_vswitch_with_two_tables(self, egress):
+        gateway = egress.gateway
+        assert (gateway.vpc_id, gateway.nat_gateway_private_info.vswitch_id) == (
+            egress.vpc_id,
+            egress.vswitch_id,
+        )
+        assert (gateway.nat_type, gateway.network_type, gateway.internet_charge_type) == (
+            "Enhanced",
+            "internet",
+            "PayByLcu",
+        )
+        assert gateway.snat_table_ids.snat_table_id[0].startswith("stb-")
+        assert gateway.forward_table_ids.forward_table_id[0].startswith("ftb-")
+        (vpc,) = egress.client.describe_vpcs(
+            models.DescribeVpcsRequest(region_id=REGION, vpc_id=egress.vpc_id)
+        ).body.vpcs.vpc
+        assert vpc.nat_gateway_ids.nat_gateway_ids == [egress.gateway_id]
+
+    def test_keeps_its_vpc_and_its_vswitch_from_being_deleted(self, egress):
+        with refused("DependencyViolation.NatGateway"):
+            egress.client.delete_vswitch(models.DeleteVSwitchRequest(v_switch_id=egress.vswitch_id))
+        with refused("DependencyViolation.VSwitch"):
+            egress.client.delete_vpc(models.DeleteVpcRequest(vpc_id=egress.vpc_id))
+
+    def test_changes_its_name_and_is_found_by_it(self, egress):
+        egress.client.modify_nat_gateway_attribute(
+            models.ModifyNatGatewayAttributeRequest(
+                region_id=REGION, nat_gateway_id=egress.gateway_id, name="other", description="why"
+            )
+        )
+        (found,) = egress.gateways(name="other", vpc_id=egress.vpc_id)
+        assert (found.nat_gateway_id, found.description) == (egress.gateway_id, "why")
+        assert egress.gateways(name="out", vpc_id=egress.vpc_id) == []
+
+    @pytest.mark.parametrize(
+        ("settings", "code", "text"),
+        [
+            ({"nat_type": "Normal"}, "InvalidParameter", "Enhanced"),
+            ({"nat_type": None}, "InvalidParameter", "Enhanced"),
+            ({"internet_charge_type": "PayBySpec"}, "InvalidParameter", "PayByLcu"),
+            ({"network_type": "intranet"}, "UnsupportedOperation", "VPC NAT gateways"),
+            ({"instance_charge_type": "PrePaid"}, "UnsupportedOperation", "subscription"),
+            ({"v_switch_id": None}, "MissingParameter", "VSwitchId"),
+        ],
+    )
+    def test_of_a_sort_that_is_not_sold_or_not_made_is_refused(self, egress, settings, code, text):
+        with refused(code, text=text):
+            create_gateway(egress.client, egress.vpc_id, egress.vswitch_id, **settings)
+
+    def test_in_a_vswitch_of_another_vpc_is_refused(self, egress, make_vpc):
+        with refused("InvalidVSwitchId.NotFound", 404):
+            create_gateway(egress.client, make_vpc("10.61.0.0/16"), egress.vswitch_id)
+
+    def test_holds_tags(self, egress):
+        egress.client.tag_resources(
+            models.TagResourcesRequest(
+                region_id=REGION,
+                resource_type="NATGATEWAY",
+                resource_id=[egress.gateway_id],
+                tag=[models.TagResourcesRequestTag(key="env", value="test")],
+            )
+        )
+        assert [(tag.tag_key, tag.tag_value) for tag in egress.gateway.tags.tag] == [("env", "test")]
+
+    def test_that_is_protected_or_used_is_not_deleted_but_by_force(self, egress):
+        egress.protect(egress.gateway_id, "NATGW", is_on=True)
+        with refused("InvalidOperation.DeletionProtection"):
+            egress.delete(force=True)
+        egress.protect(egress.gateway_id, "NATGW", is_on=False)
+        eip = egress.allocate()
+        egress.bind(eip.allocation_id)
+        with refused("DependencyViolation.EIPS"):
+            egress.delete()
+        egress.translate(eip.eip_address)
+        with refused("DependencyViolation.SnatEntry"):
+            egress.delete()
+        egress.delete(force=True)
+        assert egress.gateways(nat_gateway_id=egress.gateway_id) == []
+        assert egress.eips(allocation_id=eip.allocation_id)[0].status == "Available"
+        with refused("InvalidNatGatewayId.NotFound", 404):
+            egress.delete()
+
+    def test_may_stand_in_any_zone_of_the_region(self, vpc_client):
+        zones = vpc_client.list_enhanhced_nat_gateway_available_zones(
+            models.ListEnhanhcedNatGatewayAvailableZonesRequest(region_id=REGION)
+        ).body.zones
+        assert "cn-hangzhou-h" in [zone.zone_id for zone in zones]
+
+
+class TestEip:
+    def test_is_an_address_of_its_own_that_a_gateway_holds(self, egress):
+        one, other = egress.allocate(bandwidth="100", name="one"), egress.allocate()
+        assert one.eip_address != other.eip_address
+        (free,) = egress.eips(allocation_id=one.allocation_id)
+        assert (free.ip_address, free.status, free.bandwidth, free.name) == (
+            one.eip_address,
+            "Available",
+            "100",
+            "one",
+        )
+        egress.bind(one.allocation_id)
+        (bound,) = egress.eips(associated_instance_id=egress.gateway_id, associated_instance_type="Nat")
+        assert (bound.allocation_id, bound.status, bound.instance_type) == (one.allocation_id, "InUse", "Nat")
+        assert [item.ip_address for item in egress.gateway.ip_lists.ip_list] == [one.eip_address]
+
+    def test_that_is_bound_is_neither_bound_again_nor_released(self, egress):
+        eip = egress.allocate()
+        egress.bind(eip.allocation_id)
+        with refused("IncorrectEipStatus"):
+            egress.bind(eip.allocation_id)
+        with refused("IncorrectEipStatus"):
+            egress.release(eip.allocation_id)
+        egress.unbind(eip.allocation_id)
+        with refused("IncorrectEipStatus"):
+            egress.unbind(eip.allocation_id)
+        egress.release(eip.allocation_id)
+        assert egress.eips(allocation_id=eip.allocation_id) == []
+
+    def test_of_anything_but_a_gateway_is_refused_loudly(self, egress):
+        eip = egress.allocate()
+        with refused("UnsupportedOperation", text="EcsInstance"):
+            egress.bind(eip.allocation_id, instance_id="i-1", instance_type="EcsInstance")
+        with refused("InvalidNatGatewayId.NotFound", 404):
+            egress.bind(eip.allocation_id, instance_id="ngw-nowhere")
+        with refused("InvalidAllocationId.NotFound", 404):
+            egress.bind("eip-nowhere")
+
+    def test_changes_its_bandwidth_within_bounds(self, egress):
+        eip = egress.allocate()
+
+        def change(bandwidth: str) -> None:
+            egress.client.modify_eip_address_attribute(
+                models.ModifyEipAddressAttributeRequest(
+                    region_id=REGION, allocation_id=eip.allocation_id, bandwidth=bandwidth
+                )
+            )
+
+        change("200")
+        assert egress.eips(allocation_id=eip.allocation_id)[0].bandwidth == "200"
+        with refused("InvalidParameter", text="Bandwidth"):
+            change("0")
+
+    def test_that_is_protected_is_not_released(self, egress):
+        eip = egress.allocate()
+        egress.protect(eip.allocation_id, "EIP", is_on=True)
+        with refused("InvalidOperation.DeletionProtection"):
+            egress.release(eip.allocation_id)
+
+
+class TestSnatEntry:
+    def test_lets_a_vswitch_out_by_an_address_of_the_gateway(self, egress):
+        eip = egress.allocate()
+        egress.bind(eip.allocation_id)
+        entry_id = egress.translate(eip.eip_address)
+        (entry,) = wait_for(egress.entries, lambda found: found[0].status == "Available")
+        assert (entry.snat_entry_id, entry.snat_ip, entry.source_vswitch_id, entry.source_cidr) == (
+            entry_id,
+            eip.eip_address,
+            egress.vswitch_id,
+            "10.60.0.0/24",
+        )
+        with refused("DependencyViolation.SnatEntry"):
+            egress.unbind(eip.allocation_id)
+        egress.delete_entry(entry_id)
+        assert egress.entries() == []
+        with refused("InvalidSnatEntryId.NotFound", 404):
+            egress.delete_entry(entry_id)
+
+    def test_of_a_source_that_has_one_is_refused(self, egress):
+        eip = egress.allocate()
+        egress.bind(eip.allocation_id)
+        egress.translate(eip.eip_address)
+        with refused("Forbidden.SourceVSwitchId.Duplicated"):
+            egress.translate(eip.eip_address)
+
+    def test_needs_an_address_that_the_gateway_holds_and_a_source_of_its_vpc(self, egress):
+        eip = egress.allocate()
+        with refused("EIP_NOT_IN_GATEWAY"):
+            egress.translate(eip.eip_address)
+        with refused("InvalidSnatIp.Malformed"):
+            egress.translate("nonsense")
+        egress.bind(eip.allocation_id)
+        with refused("InvalidVSwitchId.NotFound", 404):
+            egress.translate(eip.eip_address, source_vswitch_id="vsw-nowhere")
+        with refused("InvalidCidrBlock.Malformed"):
+            egress.translate(eip.eip_address, source_cidr="10.60.0.1/24")
+        assert egress.translate(eip.eip_address, source_cidr="10.60.1.0/24").startswith("snat-")
+
+    def test_of_an_unknown_table_is_refused(self, vpc_client):
+        with refused("InvalidSnatTableId.NotFound", 404):
+            vpc_client.create_snat_entry(
+                models.CreateSnatEntryRequest(
+                    region_id=REGION,
+                    snat_table_id="stb-nowhere",
+                    snat_ip="203.0.113.1",
+                    source_cidr="10.0.0.0/8",
+                )
+            )
+
+    def test_changes_its_name(self, egress):
+        eip = egress.allocate()
+        egress.bind(eip.allocation_id)
+        entry_id = egress.translate(eip.eip_address)
+        egress.client.modify_snat_entry(
+            models.ModifySnatEntryRequest(
+                region_id=REGION,
+                snat_table_id=egress.table_id,
+                snat_entry_id=entry_id,
+                snat_entry_name="out",
+            )
+        )
+        assert egress.entries()[0].snat_entry_name == "out"
