@@ -20,7 +20,13 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
     import pulumi_alicloud
 
-    for _module in (pulumi_alicloud.ecs, pulumi_alicloud.ram, pulumi_alicloud.slb, pulumi_alicloud.vpc):
+    for _module in (
+        pulumi_alicloud.ecs,
+        pulumi_alicloud.nlb,
+        pulumi_alicloud.ram,
+        pulumi_alicloud.slb,
+        pulumi_alicloud.vpc,
+    ):
         hasattr(_module, "any")  # loads it
 
 ACCOUNT_ID = "1234567890123456"
@@ -30,6 +36,7 @@ _COMPUTED: Mapping[str, Callable[[str], dict[str, Any]]] = {
     "alicloud:slb/applicationLoadBalancer:ApplicationLoadBalancer": lambda name: {"address": "10.64.0.9"},
     "alicloud:vpc/natGateway:NatGateway": lambda name: {"snatTableIds": "stb-1"},
     "alicloud:ecs/eipAddress:EipAddress": lambda name: {"ipAddress": "203.0.113.1"},
+    "alicloud:nlb/loadBalancer:LoadBalancer": lambda name: {"dnsName": "nlb-1.example.com"},
     "alicloud:ecs/instance:Instance": lambda name: {
         "privateIp": f"10.64.0.{10 + int(name.rpartition('-')[2])}"
     },

@@ -9,7 +9,7 @@ from steelyard.spec import HealthCheckSpec, ListenerSpec
 def declared(**changes: object) -> Recording:
     wanted = {
         "cluster": "demo",
-        "vswitch_id": "vsw-1",
+        "vswitch_ids": ("vsw-1", "vsw-2"),
         "zones": ("z-a", "z-b"),
         "listeners": (ListenerSpec(),),
         "health_check": HealthCheckSpec(),

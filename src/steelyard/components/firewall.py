@@ -20,12 +20,14 @@ class FirewallArgs:
         cluster: The cluster's name.
         vpc_id: VPC of the nodes.
         gateway_port: Port of the gateway on each node.
+        balancer_cidrs: Ranges that the load balancer calls the gateways from; a classic one's where none is given.
         admin_cidrs: Ranges that may reach SSH and the gateways; none is the safe choice.
     """
 
     cluster: str
     vpc_id: pulumi.Input[str]
     gateway_port: int
+    balancer_cidrs: Sequence[str] = ()
     admin_cidrs: Sequence[str] = ()
 
 
@@ -54,7 +56,11 @@ class Firewall(pulumi.ComponentResource):
         self.security_group_id = group.id
         self.rules = [self._let_in_members()]
         gateway = f"{args.gateway_port}/{args.gateway_port}"
-        self._let_in("gateway", "The load balancer to the gateways", gateway, str(LOAD_BALANCER_NETWORK))
+        if not args.balancer_cidrs:
+            self._let_in("gateway", "The load balancer to the gateways", gateway, str(LOAD_BALANCER_NETWORK))
+        for cidr in args.balancer_cidrs:
+            suffix = cidr.replace("/", "-")
+            self._let_in(f"gateway-{suffix}", "The load balancer to the gateways", gateway, cidr)
         for cidr in args.admin_cidrs:
             suffix = cidr.replace("/", "-")
             ssh = f"{_SSH_PORT}/{_SSH_PORT}"

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pulumi
-from pulumi_alicloud import ecs, slb
+from pulumi_alicloud import ecs
 
 from steelyard.components.egress import BANDWIDTH_MBIT_PER_S
+from steelyard.components.load_balancer import attach_server
 from steelyard.components.tag import node_tags
 from steelyard.components.user_data import PackageSource, Role, user_data
 from steelyard.spec import DiskSpec
@@ -27,6 +28,7 @@ class NodeGroupArgs:
         vswitch_ids: VSwitches that the nodes are placed in by turns.
         security_group_id: The nodes' security group.
         server_group_id: Server group of the load balancer.
+        balancer_kind: The load balancer's kind.
         gateway_port: Port of the gateway on each node.
         token: The gateways' bearer token.
         head_address: Private address of Ray's head; None where this group's first node is the head.
@@ -50,6 +52,7 @@ class NodeGroupArgs:
     token: pulumi.Input[str]
     head_address: pulumi.Input[str] | None = None
     role_name: pulumi.Input[str] | None = None
+    balancer_kind: str = "classic"
     source: PackageSource = field(default_factory=PackageSource)
     has_public_address: bool = False
     boot_after: Sequence[pulumi.Resource] = ()
@@ -121,13 +124,13 @@ class NodeGroup(pulumi.ComponentResource):
     def _attach(self, name: str, args: NodeGroupArgs, i: int, instance: ecs.Instance) -> None:
         # An attachment's id is what it joins, so a new one must not be taken away as the old one.
         options = pulumi.ResourceOptions(parent=self, delete_before_replace=True)
-        slb.ServerGroupServerAttachment(
+        attach_server(
+            args.balancer_kind,
             f"{name}-server-{i}",
             server_group_id=args.server_group_id,
             server_id=instance.id,
             port=args.gateway_port,
             weight=args.weight,
-            type="ecs",
             opts=options,
         )
         if args.role_name is not None:

@@ -15,12 +15,21 @@ _TRUST = {
     ],
 }
 
-# A node may see how the load balancer in front of it judges it, and nothing else.
-_ACTIONS = [
-    "slb:DescribeLoadBalancerAttribute",
-    "slb:DescribeVServerGroupAttribute",
-    "slb:DescribeHealthStatus",
-]
+# A node may see how the load balancer in front of it judges it, and nothing else. The forms of NLB's resources are from
+# memory of its page on RAM.
+_RIGHTS = {
+    "classic": {
+        "acs:slb:{0}:{1}:loadbalancer/{2}": [
+            "slb:DescribeLoadBalancerAttribute",
+            "slb:DescribeVServerGroupAttribute",
+            "slb:DescribeHealthStatus",
+        ]
+    },
+    "network": {
+        "acs:nlb:{0}:{1}:loadbalancer/{2}": ["nlb:GetLoadBalancerAttribute"],
+        "acs:nlb:{0}:{1}:servergroup/{3}": ["nlb:ListServerGroupServers"],
+    },
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,12 +41,16 @@ class NodeRoleArgs:
         region: The cluster's region; roles are global, and two regions may hold clusters of one name.
         account_id: Account that owns the load balancer.
         load_balancer_id: The load balancer that the nodes may look at.
+        server_group_id: Its server group.
+        balancer_kind: The load balancer's kind.
     """
 
     cluster: str
     region: str
     account_id: pulumi.Input[str]
     load_balancer_id: pulumi.Input[str]
+    server_group_id: pulumi.Input[str]
+    balancer_kind: str = "classic"
 
 
 class NodeRole(pulumi.ComponentResource):
@@ -82,12 +95,14 @@ class NodeRole(pulumi.ComponentResource):
 
 
 def _policy_document(args: NodeRoleArgs) -> pulumi.Output[str]:
-    resource = pulumi.Output.format(
-        "acs:slb:{0}:{1}:loadbalancer/{2}", args.region, args.account_id, args.load_balancer_id
-    )
-    return resource.apply(
-        lambda arn: json.dumps(
-            {"Version": "1", "Statement": [{"Action": _ACTIONS, "Effect": "Allow", "Resource": [arn]}]},
-            sort_keys=True,
-        )
-    )
+    rights = _RIGHTS[args.balancer_kind]
+    resources = pulumi.Output.all(args.region, args.account_id, args.load_balancer_id, args.server_group_id)
+
+    def write(parts: list[str]) -> str:
+        statements = [
+            {"Action": actions, "Effect": "Allow", "Resource": [form.format(*parts)]}
+            for form, actions in rights.items()
+        ]
+        return json.dumps({"Version": "1", "Statement": statements}, sort_keys=True)
+
+    return resources.apply(write)

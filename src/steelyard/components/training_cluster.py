@@ -77,6 +77,10 @@ class TrainingCluster(pulumi.ComponentResource):
         """Private IPv4 addresses of all nodes, in the order of `node_ids`."""
         return [address for group in self.node_groups for address in group.private_ips]
 
+    @property
+    def _is_network(self) -> bool:
+        return self._spec.load_balancer.kind == "network"
+
     def _create_network(self) -> Network:
         spec, wanted = self._spec, self._spec.network
         is_adopted = wanted.vpc_id is not None
@@ -101,6 +105,8 @@ class TrainingCluster(pulumi.ComponentResource):
                 cluster=self._spec.name,
                 vpc_id=self.network.vpc_id,
                 gateway_port=self._spec.gateway_port,
+                # A network load balancer calls the nodes from addresses of its VSwitches.
+                balancer_cidrs=self._spec.vswitch_cidrs if self._is_network else (),
                 admin_cidrs=self._spec.access.admin_cidrs,
             ),
             pulumi.ResourceOptions(parent=self),
@@ -112,12 +118,15 @@ class TrainingCluster(pulumi.ComponentResource):
             f"{self._name}-balancer",
             LoadBalancerArgs(
                 cluster=self._spec.name,
-                vswitch_id=self.network.vswitch_ids[0],
+                kind=wanted.kind,
+                vpc_id=self.network.vpc_id,
+                vswitch_ids=self.network.vswitch_ids,
                 zones=self._spec.zones,
                 listeners=wanted.listeners,
                 health_check=wanted.health_check,
                 address_type=wanted.address_type,
                 scheduler=wanted.scheduler,
+                drain_timeout_s=wanted.drain_timeout_s,
             ),
             pulumi.ResourceOptions(parent=self),
         )
@@ -130,7 +139,9 @@ class TrainingCluster(pulumi.ComponentResource):
                 cluster=self._spec.name,
                 region=self._spec.region,
                 account_id=account.account_id,
+                balancer_kind=self.load_balancer.kind,
                 load_balancer_id=self.load_balancer.load_balancer_id,
+                server_group_id=self.load_balancer.server_group_id,
             ),
             pulumi.ResourceOptions(parent=self),
         )
@@ -150,6 +161,7 @@ class TrainingCluster(pulumi.ComponentResource):
                 vswitch_ids=self.network.vswitch_ids,
                 security_group_id=self.firewall.security_group_id,
                 server_group_id=self.load_balancer.server_group_id,
+                balancer_kind=self.load_balancer.kind,
                 gateway_port=self._spec.gateway_port,
                 token=self.token,
                 head_address=self.node_groups[0].private_ips[0] if self.node_groups else None,

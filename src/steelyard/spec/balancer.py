@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from steelyard.spec.mistake import Finding
@@ -81,21 +81,23 @@ def misfits(
     for i, protocol in protocols:
         if protocol is not None and protocol not in ability.protocols:
             message = f"a {kind} load balancer's listener does not speak {protocol}"
-            mend = _mend(lambda other, protocol=protocol: protocol in other.protocols)
-            hint = f"use {listed(ability.protocols)}{mend}"
+            able = [name for name, other in ABILITIES.items() if protocol in other.protocols]
+            hint = f"use {listed(ability.protocols)}{_mend(able)}"
             yield Finding(path=("load_balancer", "listeners", i, "protocol"), message=message, hint=hint)
     if scheduler is not None and scheduler not in ability.schedulers:
-        mend = _mend(lambda other: scheduler in other.schedulers)
+        able = [name for name, other in ABILITIES.items() if scheduler in other.schedulers]
         yield Finding(
             path=("load_balancer", "scheduler"),
             message=f"a {kind} load balancer has no scheduler `{scheduler}`",
-            hint=f"use {listed(ability.schedulers)}{mend}",
+            hint=f"use {listed(ability.schedulers)}{_mend(able)}",
         )
     yield from _drain_misfits(kind, ability, drain_timeout_s)
     if num_zones and num_zones < ability.num_zones:
-        message = f"a {kind} load balancer stands in {ability.num_zones} zones or more, and there is {num_zones}"
-        mend = _mend(lambda other: other.num_zones <= num_zones)
-        yield Finding(path=("load_balancer", "kind"), message=message, hint=f"name another zone{mend}")
+        message = (
+            f"a {kind} load balancer stands in {ability.num_zones} zones or more, and there is {num_zones}"
+        )
+        able = [name for name, other in ABILITIES.items() if other.num_zones <= num_zones]
+        yield Finding(path=("load_balancer", "kind"), message=message, hint=f"name another zone{_mend(able)}")
 
 
 def _drain_misfits(kind: str, ability: Ability, drain_timeout_s: int | None) -> Iterator[Finding]:
@@ -104,14 +106,19 @@ def _drain_misfits(kind: str, ability: Ability, drain_timeout_s: int | None) -> 
     path = ("load_balancer", "drain_timeout_s")
     shortest, longest = DRAIN_TIMES_S
     if not ability.drains:
+        able = [name for name, other in ABILITIES.items() if other.drains]
         message = f"a {kind} load balancer gives the connections to a removed node no time to end"
-        yield Finding(path=path, message=message, hint=f"use 0{_mend(lambda other: other.drains)}")
+        yield Finding(
+            path=path,
+            message=message,
+            hint=f"use 0{_mend(able)}",
+        )
     elif not shortest <= drain_timeout_s <= longest:
         message = f"{drain_timeout_s} s is outside {shortest} to {longest} s"
         hint = f"the nearest is {max(shortest, min(longest, drain_timeout_s))}; 0 is no draining"
         yield Finding(path=path, message=message, hint=hint)
 
 
-def _mend(is_able: Callable[[Ability], bool]) -> str:
-    able = [f"`kind: {kind}`" for kind, other in ABILITIES.items() if is_able(other)]
-    return f", or take {listed(able).replace('``', '`')}" if able else ""
+def _mend(able: Sequence[str]) -> str:
+    """Give the end of a hint that names the kinds that can; empty where none can."""
+    return f", or take {listed(f'`kind: {kind}`' for kind in able)}" if able else ""

@@ -12,6 +12,7 @@ from ipaddress import IPv4Network
 from itertools import combinations
 from typing import Any, Final
 
+from steelyard.spec.balancer import ABILITIES, misfits
 from steelyard.spec.catalogue import INSTANCE_TYPES, REGIONS
 from steelyard.spec.draft import Draft
 from steelyard.spec.mistake import Finding
@@ -21,9 +22,6 @@ from steelyard.spec.subnet import longest_prefix_for, num_slots, num_usable, spl
 
 SEPARATELY: Final = object()
 """Validation context under which `ClusterSpec` leaves the checks across its parts to its caller."""
-
-# The load balancer's own address is taken from the first zone's VSwitch.
-_NUM_BALANCER_ADDRESSES = 1
 
 
 def findings_across(raw: Mapping[str, Any]) -> list[Finding]:
@@ -42,6 +40,7 @@ def findings_across(raw: Mapping[str, Any]) -> list[Finding]:
         *_vswitch_findings(draft),
         *_room_findings(draft),
         *_listener_findings(draft),
+        *_balancer_findings(draft),
         *_admin_findings(draft),
     ]
 
@@ -161,7 +160,7 @@ def _room_findings(draft: Draft) -> Iterator[Finding]:
         return
     wanted = [
         sum(_num_in_zone(group.count or 0, zone, draft.num_zones) for group in draft.groups)
-        + (_NUM_BALANCER_ADDRESSES if zone == 0 else 0)
+        + _num_balancer_addresses(draft, zone)
         for zone in range(draft.num_zones)
     ]
     if draft.num_vswitches:
@@ -172,6 +171,11 @@ def _room_findings(draft: Draft) -> Iterator[Finding]:
                 yield Finding(path=("network", "vswitch_cidrs", i), message=message, hint=hint)
         return
     yield from _split_findings(draft.network, draft.num_zones, max(wanted))
+
+
+def _num_balancer_addresses(draft: Draft, zone: int) -> int:
+    ability = ABILITIES[draft.balancer_kind or "classic"]
+    return ability.num_zone_addresses if zone == 0 or ability.num_zones > 1 else 0
 
 
 def _split_findings(network: IPv4Network, num_zones: int, num_wanted: int) -> Iterator[Finding]:
@@ -211,6 +215,22 @@ def _listener_findings(draft: Draft) -> Iterator[Finding]:
             hint = "give each listener a port of its own"
             yield Finding(path=("load_balancer", "listeners", i, "port"), message=message, hint=hint)
         seen.setdefault(port, i)
+
+
+def _balancer_findings(draft: Draft) -> Iterator[Finding]:
+    yield from misfits(
+        draft.balancer_kind,
+        protocols=draft.listener_protocols,
+        scheduler=draft.scheduler,
+        drain_timeout_s=draft.drain_timeout_s,
+        num_zones=draft.num_zones,
+    )
+    if draft.balancer_kind == "network" and draft.is_adopted:
+        message = (
+            "a network load balancer calls the nodes from its VSwitches, whose ranges are not known here"
+        )
+        hint = "take `kind: classic`, or a network of the cluster's own"
+        yield Finding(path=("load_balancer", "kind"), message=message, hint=hint)
 
 
 def _admin_findings(draft: Draft) -> Iterator[Finding]:

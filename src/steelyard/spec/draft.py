@@ -1,12 +1,16 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 from typing import Any
 
+from steelyard.spec.balancer import ABILITIES
 from steelyard.spec.catalogue import REGIONS
 from steelyard.spec.subnet import VPC_PREFIXES
+
+_PROTOCOLS = {protocol for ability in ABILITIES.values() for protocol in ability.protocols}
+_SCHEDULERS = {scheduler for ability in ABILITIES.values() for scheduler in ability.schedulers}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +53,13 @@ class Draft:
         self.listener_ports = [
             (i, _whole(_mapping(one).get("port"))) for i, one in enumerate(_list(balancer, "listeners"))
         ]
+        self.balancer_kind = _known(balancer.get("kind"), ABILITIES)
+        self.scheduler = _known(balancer.get("scheduler"), _SCHEDULERS)
+        self.drain_timeout_s = _whole(balancer.get("drain_timeout_s"))
+        self.listener_protocols = [
+            (i, _known(_mapping(one).get("protocol"), _PROTOCOLS))
+            for i, one in enumerate(_list(balancer, "listeners"))
+        ]
         self.has_listener_list = isinstance(balancer.get("listeners"), list | tuple)
         self.admin_ranges = [
             (i, read) for i, text in enumerate(_list(access, "admin_cidrs")) if (read := _range(text))
@@ -70,6 +81,10 @@ def _list(raw: Mapping[str, Any], key: str) -> list[Any]:
 
 def _text(value: Any) -> str | None:
     return value if isinstance(value, str) else None
+
+
+def _known(value: Any, choices: Collection[str]) -> str | None:
+    return value if isinstance(value, str) and value in choices else None
 
 
 def _whole(value: Any) -> int | None:

@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 
 from steelyard.spec import check
 from steelyard.spec.mistake import Finding, Path
-from steelyard.spec.model import ClusterSpec, Part
+from steelyard.spec.model import ClusterSpec, LoadBalancerSpec, Part
 from steelyard.spec.nearest import listed, nearest
 
 
@@ -59,8 +59,10 @@ def _filled_value(value: Any, field: FieldInfo) -> Any:
 
 
 def _readable(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values that other settings' defaults rest upon."""
     region = raw.get("region", ClusterSpec.model_fields["region"].default)
-    return {"region": region} if isinstance(region, str) else {}
+    kind = raw.get("kind", LoadBalancerSpec.model_fields["kind"].default)
+    return {key: value for key, value in (("region", region), ("kind", kind)) if isinstance(value, str)}
 
 
 def _plain(value: Any) -> Any:

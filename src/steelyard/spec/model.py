@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, model_validator
 
 from steelyard.spec import check, rule
+from steelyard.spec.balancer import ABILITIES
 from steelyard.spec.catalogue import REGIONS
 from steelyard.spec.mistake import path_text
 from steelyard.spec.rule import Flag, Text, WholeNumber
@@ -17,9 +18,9 @@ from steelyard.spec.subnet import split
 DEFAULT_REGION = "cn-hangzhou"
 _NUM_DEFAULT_ZONES = 2
 
-_LATER_KIND = "this version makes classic load balancers alone"
-_LATER_PROTOCOL = "this version's listeners speak http alone"
-_LAYER_4 = "a classic load balancer offers it on layer 4 alone, and the listeners here speak http"
+_LATER_KIND = "this version makes classic and network load balancers alone"
+_LATER_PROTOCOL = "this version's listeners speak http and tcp alone"
+_LATER_SCHEDULER = "this version hashes by the client's address alone, as `sch`"
 
 
 class Part(BaseModel):
@@ -92,12 +93,12 @@ class ListenerSpec(Part):
 
     Attributes:
         port: Port at the load balancer's address.
-        protocol: What is spoken there; `http`.
+        protocol: What is spoken there: `http`, or `tcp` on a network load balancer, which the gateways' HTTP passes.
     """
 
     port: Annotated[WholeNumber, rule.port()] = 8000
     protocol: Annotated[
-        Text, rule.one_of("http", unserved=dict.fromkeys(("tcp", "udp", "https"), _LATER_PROTOCOL))
+        Text, rule.one_of("http", "tcp", unserved=dict.fromkeys(("udp", "https"), _LATER_PROTOCOL))
     ] = "http"
 
 
@@ -124,25 +125,34 @@ class HealthCheckSpec(Part):
     unhealthy_threshold: Annotated[WholeNumber, rule.within(2, 10)] = 3
 
 
+def _first_listeners(fields: dict[str, Any]) -> tuple[ListenerSpec, ...]:
+    ability = ABILITIES.get(fields.get("kind", ""))
+    return (ListenerSpec(protocol=ability.protocols[0]) if ability else ListenerSpec(),)
+
+
 class LoadBalancerSpec(Part):
     """The load balancer in front of the nodes' gateways.
 
     Attributes:
-        kind: `classic`.
+        kind: `classic` (CLB), or `network` (NLB), which stands in every zone and balances connections.
         address_type: `intranet` for an address of the VPC, `internet` for a public one.
-        scheduler: `wrr` by weight, `rr` in turn.
+        scheduler: `wrr` by weight, `rr` in turn; a network one has `wlc` by weight and open connections and `sch` by
+            the client's address as well.
+        drain_timeout_s: Seconds that the connections to a removed node are given to end; 0 for no such care, which is
+            all that a classic one has.
         listeners: Its ports, at least one.
         health_check: How it watches the nodes.
     """
 
-    kind: Annotated[
-        Text, rule.one_of("classic", unserved=dict.fromkeys(("network", "application"), _LATER_KIND))
-    ] = "classic"
+    kind: Annotated[Text, rule.one_of("classic", "network", unserved={"application": _LATER_KIND})] = (
+        "classic"
+    )
     address_type: Annotated[Text, rule.one_of("intranet", "internet")] = "intranet"
     scheduler: Annotated[
-        Text, rule.one_of("wrr", "rr", unserved=dict.fromkeys(("wlc", "sch", "tch", "qch"), _LAYER_4))
+        Text, rule.one_of("wrr", "rr", "wlc", "sch", unserved=dict.fromkeys(("tch", "qch"), _LATER_SCHEDULER))
     ] = "wrr"
-    listeners: tuple[ListenerSpec, ...] = (ListenerSpec(),)
+    drain_timeout_s: Annotated[WholeNumber, rule.within(0, 900, " s")] = 0
+    listeners: tuple[ListenerSpec, ...] = Field(default_factory=_first_listeners)
     health_check: HealthCheckSpec = HealthCheckSpec()
 
 

@@ -49,6 +49,7 @@ def test_a_file_that_holds_a_name_alone_is_valid(write) -> None:
             "kind": "classic",
             "address_type": "intranet",
             "scheduler": "wrr",
+            "drain_timeout_s": 0,
             "listeners": [{"port": 8000, "protocol": "http"}],
             "health_check": {
                 "path": "/healthz",
@@ -150,3 +151,19 @@ def test_a_zone_that_is_not_listed_may_exist_on_alibaba_cloud(write) -> None:
         load_spec(write(text))
     with pytest.raises(SpecError, match="`cn-beijing-a` is not a zone of cn-hangzhou"):
         load_spec(write(text.replace("-z", "-h").replace("hangzhou-h", "beijing-a") + "target: alicloud\n"))
+
+
+def test_a_network_load_balancer_listens_to_tcp_unless_it_is_told_otherwise(write) -> None:
+    spec = load_spec(
+        write("name: demo\nload_balancer: {kind: network, scheduler: wlc, drain_timeout_s: 30}\n")
+    )
+    assert [(one.port, one.protocol) for one in spec.load_balancer.listeners] == [(8000, "tcp")]
+    assert (spec.load_balancer.scheduler, spec.load_balancer.drain_timeout_s) == ("wlc", 30)
+
+
+def test_a_network_load_balancer_wants_more_addresses_of_every_zone(write) -> None:
+    text = "name: demo\nnetwork: {cidr: 10.0.0.0/16, vswitch_cidrs: [10.0.0.0/28, 10.0.1.0/28]}\n"
+    group = "node_groups: [{name: workers, count: 8}]\n"
+    assert load_spec(write(text + group)).num_nodes == 8
+    with pytest.raises(SpecError, match="the zone wants 13 addresses"):
+        load_spec(write(f"{text}{group}load_balancer: {{kind: network}}\n"))
