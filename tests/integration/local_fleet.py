@@ -67,12 +67,12 @@ class LocalFleet:
         self.ecs_client = EcsClient(config())
         self.slb_client = SlbClient(config())
 
-    def run(self, count: int, *, delay_s: float = 0.0) -> list[str]:
+    def run(self, count: int, *, delay_s: float = 0.0, group_id: str = "") -> list[str]:
         """Run instances that serve, with a daemon beside each that has left its session."""
         server = Path(__file__).with_name("named_server.py")
         script = (
             "#!/bin/bash\n"
-            'get() { curl -s "$STEELYARD_METADATA_URL/latest/meta-data/$1"; }\n'
+            'get() { curl -s "${STEELYARD_METADATA_URL:-http://100.100.100.200}/latest/meta-data/$1"; }\n'
             "(setsid sleep 1000 &)\n"
             'touch "$TMPDIR/made-by-the-instance"\n'
             f'exec python3 -S {server} "$(get private-ipv4)" {PORT} "$(get instance-id)" {delay_s}\n'
@@ -82,7 +82,7 @@ class LocalFleet:
                 region_id=REGION,
                 image_id="ubuntu_24_04_x64_20G_alibase_20260615.vhd",
                 instance_type="ecs.gn7i-c8g1.2xlarge",
-                security_group_id=self.group_id,
+                security_group_id=group_id or self.group_id,
                 v_switch_id=self.vswitch_id,
                 amount=count,
                 user_data=base64.b64encode(script.encode()).decode(),

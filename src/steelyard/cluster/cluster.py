@@ -16,6 +16,7 @@ from steelyard.deploy.engine.provider import Operation
 from steelyard.deploy.provider.api import Api, ApiPool, Connection
 from steelyard.errors import UnhealthyError, UsageError
 from steelyard.localcloud import daemon
+from steelyard.localcloud.hosts.choice import HostChoice
 from steelyard.node.client import GatewayClient
 from steelyard.spec import ClusterSpec
 
@@ -68,7 +69,8 @@ class Cluster:
     def target_description(self) -> str:
         """Where the cluster stands, in words."""
         if self.spec.target == "local":
-            return f"the local cloud ({self.spec.region}, on loopback addresses)"
+            host = HostChoice.load(self.home.cloud_dir).name
+            return f"the local cloud ({self.spec.region}, {host} host)"
         return f"Alibaba Cloud ({self.spec.region})"
 
     def preview(self, on_step: OnStep) -> Result:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import socket
+import struct
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -16,6 +19,7 @@ from steelyard.localcloud.hosts.loopback import LoopbackHost
 
 HostName = Literal["loopback", "namespace"]
 _FILE_NAME = "host.json"
+_GET_FLAGS, _SET_FLAGS, _IS_UP = 0x8913, 0x8914, 1  # SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP: netdevice(7)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +67,8 @@ def choose(data_dir: Path, *, name: HostName | None, has_limits: bool | None, is
         name=name or before.name,
         has_limits=before.has_limits if has_limits is None else has_limits,
     )
+    if wanted.name == "namespace" and not is_running:
+        raise_loopback()
     if wanted == before:
         return before
     if is_running:
@@ -126,7 +132,7 @@ def refuse_namespaces() -> None:
 def missing_part() -> str:
     """Name what the namespace host lacks on this machine; the empty text where it lacks nothing."""
     if os.geteuid() != 0:
-        return "it needs root, since HAProxy joins namespaces that only root may enter"
+        return "it needs root, or a shell in a user namespace of its own: unshare -Urn"
     from steelyard.localcloud.hosts import kernel
     from steelyard.localcloud.hosts.packet_filter import FilterRule, PacketFilter
     from steelyard.localcloud.hosts.router import Router
@@ -146,6 +152,24 @@ def missing_part() -> str:
     except OSError as err:
         return f"the kernel refuses namespaces, veth or nftables: {err}"
     return ""
+
+
+def raise_loopback() -> None:
+    """Bring up the loopback interface of this process's network; in a namespace by `unshare -Urn` it is down.
+
+    Raises:
+        LocalCloudError: It is down, and this process may not change that.
+    """
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as channel:
+        request = struct.pack("16sH14x", b"lo", 0)
+        try:
+            (flags,) = struct.unpack_from("H", fcntl.ioctl(channel, _GET_FLAGS, request), 16)
+            if not flags & _IS_UP:
+                fcntl.ioctl(channel, _SET_FLAGS, struct.pack("16sH14x", b"lo", flags | _IS_UP))
+        except OSError as err:
+            raise LocalCloudError(
+                f"the loopback interface is down: {err}", hint="bring it up: ip link set lo up"
+            ) from err
 
 
 def _has_addresses(data_dir: Path) -> bool:

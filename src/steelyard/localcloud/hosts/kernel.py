@@ -99,6 +99,7 @@ def new_mounts() -> int:
         _mount("none", "/", "", _MS_REC | _MS_SLAVE)
         _mount("tmpfs", os.path.realpath(NAMES.parent), "tmpfs", 0, "mode=755")
         NAMES.mkdir(mode=0o755)
+        _hide_resolver(NAMES.parent / "resolv.conf")
         return os.open(_OWN_MOUNTS, os.O_RDONLY | os.O_CLOEXEC)
 
     return on_own_thread(run)
@@ -184,6 +185,15 @@ def _is_same(link: Path, wanted: NetworkId) -> bool:
         return network_id(descriptor) == wanted
     finally:
         os.close(descriptor)
+
+
+def _hide_resolver(empty: Path) -> None:
+    # Without a server in the file the one of this machine is asked, which is not there, and says so at once; the one
+    # in the file may have an address of a VPC, and is waited for.
+    resolver = Path("/etc/resolv.conf")
+    if resolver.exists():
+        empty.touch()
+        _mount(str(empty), os.path.realpath(resolver), "", _MS_BIND)
 
 
 def _mount(source: str, target: str, kind: str, flags: int, options: str = "") -> None:

@@ -46,6 +46,11 @@ class NlbState(BalancingService):
         groups = {group.id: group for group in self.server_groups.list()}
         return plan_proxy(balancer, self.listeners_of(load_balancer_id), groups, self.find_address)
 
+    def vpc_id_of(self, load_balancer_id: str) -> str:
+        """Give the VPC of a load balancer."""
+        balancer = self.load_balancers.get(load_balancer_id)
+        return balancer.vpc_id if balancer is not None else ""
+
     def give_up(self, load_balancer_id: str) -> None:
         """Mark a load balancer that cannot serve any more as inactive."""
         balancer = self.load_balancers.get(load_balancer_id)

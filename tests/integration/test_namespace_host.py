@@ -1,0 +1,257 @@
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import psutil
+import pytest
+from alibabacloud_ecs20140526 import models as ecs
+from local_fleet import PORT, REGION, LocalFleet
+from traffic import wait_until
+
+from steelyard.errors import UsageError
+from steelyard.localcloud import daemon
+from steelyard.localcloud.hosts import kernel
+from steelyard.localcloud.hosts.choice import choose, missing_part, raise_loopback
+
+T = TypeVar("T")
+MISSING = missing_part()
+needs_namespaces = pytest.mark.skipif(bool(MISSING), reason=f"no namespace host here: {MISSING}")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Iterator[Path]:
+    """Data folder of a cloud on the namespace host, which runs, and leaves nothing when it is stopped."""
+    raise_loopback()
+    links = {path.name for path in Path("/sys/class/net").iterdir()}
+    routes = Path("/proc/net/route").read_text()
+    folder = tmp_path_factory.mktemp("namespaces") / "cloud"
+    choose(folder, name="namespace", has_limits=None, is_running=False)
+    daemon.start(folder)
+    assert {path.name for path in Path("/sys/class/net").iterdir()} == links
+    yield folder
+    assert daemon.stop(folder).left == ()
+    assert not (folder / "namespaces.json").exists()
+    assert {path.name for path in Path("/sys/class/net").iterdir()} == links
+    assert Path("/proc/net/route").read_text() == routes
+
+
+@pytest.fixture
+def fleets(folder) -> Iterator[Callable[[], LocalFleet]]:
+    made: list[LocalFleet] = []
+
+    def make() -> LocalFleet:
+        info = daemon.status(folder)
+        assert info is not None
+        made.append(LocalFleet(info))
+        return made[-1]
+
+    yield make
+    for fleet in made:
+        request = ecs.DescribeInstancesRequest(region_id=REGION, vpc_id=fleet.vpc_id)
+        for instance in fleet.ecs_client.describe_instances(request).body.instances.instance:
+            fleet.delete(instance.instance_id)
+
+
+def in_instance(fleet: LocalFleet, instance_id: str, call: Callable[[], T]) -> T:
+    """Make a call from within an instance's network."""
+    home = f"{fleet.cloud.data_dir}/instances/{instance_id}/"
+    for process in fleet.family():
+        try:
+            is_inside = process.environ().get("HOME", "").startswith(home)
+        except psutil.Error:
+            continue
+        if is_inside:
+            network = os.open(f"/proc/{process.pid}/ns/net", os.O_RDONLY)
+            try:
+                return kernel.inside(call, network=network)
+            finally:
+                os.close(network)
+    raise AssertionError(f"no process of {instance_id}")
+
+
+def ask(address: str, port: int, method: str = "GET", path: str = "/", **headers: str) -> tuple[int, str]:
+    """Send one request, and give the answer's status and text."""
+    connection = http.client.HTTPConnection(address, port, timeout=5)
+    try:
+        connection.request(
+            method, path, headers={f"X-aliyun-ecs-metadata-{k}": v for k, v in headers.items()}
+        )
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+    finally:
+        connection.close()
+
+
+def name_at(address: str, port: int) -> str:
+    """Ask who serves."""
+    return ask(address, port)[1].split(" ")[0]
+
+
+def passes(fleet: LocalFleet, client: str, address: str, port: int = PORT) -> bool:
+    """Tell whether a connection from an instance is answered; one that is dropped is given up on."""
+
+    def connect() -> bool:
+        try:
+            socket.create_connection((address, port), timeout=0.3).close()
+        except TimeoutError:
+            return False
+        return True
+
+    return in_instance(fleet, client, connect)
+
+
+def make_group(fleet: LocalFleet) -> str:
+    request = ecs.CreateSecurityGroupRequest(region_id=REGION, vpc_id=fleet.vpc_id)
+    return fleet.ecs_client.create_security_group(request).body.security_group_id
+
+
+def rule(group_id: str, ports: str = f"{PORT}/{PORT}", **peer: str) -> dict[str, str]:
+    return {
+        "region_id": REGION,
+        "security_group_id": group_id,
+        "ip_protocol": "TCP",
+        "port_range": ports,
+        **peer,
+    }
+
+
+def authorize(fleet: LocalFleet, group_id: str, **what: str) -> None:
+    fleet.ecs_client.authorize_security_group(ecs.AuthorizeSecurityGroupRequest(**rule(group_id, **what)))
+
+
+def revoke(fleet: LocalFleet, group_id: str, **what: str) -> None:
+    fleet.ecs_client.revoke_security_group(ecs.RevokeSecurityGroupRequest(**rule(group_id, **what)))
+
+
+def serve(fleet: LocalFleet, group_id: str = "") -> tuple[str, str]:
+    """Run an instance that serves, and give its id and address."""
+    (instance_id,) = fleet.run(1, group_id=group_id)
+    address = fleet.addresses(instance_id)[instance_id]
+
+    def is_served() -> bool:
+        try:
+            return in_instance(fleet, instance_id, lambda: name_at(address, PORT)) == instance_id
+        except OSError:
+            return False
+
+    wait_until(is_served)
+    return instance_id, address
+
+
+@needs_namespaces
+def test_what_no_rule_allows_is_dropped_and_a_change_takes_effect_when_it_is_answered(fleets):
+    fleet = fleets()
+    clients, servers = make_group(fleet), make_group(fleet)
+    client, client_address = serve(fleet, clients)
+    server, address = serve(fleet, servers)
+    assert not passes(fleet, client, address)
+    authorize(fleet, servers, source_group_id=clients)
+    assert passes(fleet, client, address)
+    assert not passes(fleet, server, client_address)  # Only one way.
+    authorize(fleet, servers, source_cidr_ip=f"{client_address}/32", policy="drop")
+    assert not passes(fleet, client, address)  # At the same priority Drop wins.
+    revoke(fleet, servers, source_cidr_ip=f"{client_address}/32", policy="drop")
+    assert passes(fleet, client, address)
+    revoke(fleet, servers, source_group_id=clients)
+    assert not passes(fleet, client, address)
+    authorize(fleet, servers, ports=f"1/{PORT - 1}", source_cidr_ip="10.83.0.0/24")
+    assert not passes(fleet, client, address)
+
+
+@needs_namespaces
+def test_members_of_a_group_reach_each_other_unless_its_inner_policy_is_drop(fleets):
+    fleet = fleets()
+    first, _ = serve(fleet)
+    _, address = serve(fleet)
+    assert passes(fleet, first, address)
+    fleet.ecs_client.modify_security_group_policy(
+        ecs.ModifySecurityGroupPolicyRequest(
+            region_id=REGION, security_group_id=fleet.group_id, inner_access_policy="Drop"
+        )
+    )
+    assert not passes(fleet, first, address)
+
+
+@needs_namespaces
+def test_two_vpcs_have_the_same_addresses_and_each_balancer_reaches_its_own(fleets):
+    first, second = fleets(), fleets()
+    (one, address), (other, same_address) = serve(first), serve(second)
+    assert address == same_address
+    for fleet, instance_id in ((first, one), (second, other)):
+        fleet.add({instance_id: 100})
+        fleet.listen()
+        fleet.wait_healthy(instance_id)  # Although no rule lets the check in.
+        assert fleet.address.startswith("127.")
+        assert name_at(fleet.address, 80) == instance_id
+        inside = fleet.address.replace("127.", "10.", 1)
+        assert in_instance(fleet, instance_id, lambda at=inside: name_at(at, 80)) == instance_id
+
+
+@needs_namespaces
+def test_an_instance_reaches_its_metadata_and_neither_the_machine_nor_the_world(fleets):
+    fleet = fleets()
+    instance_id, address = serve(fleet)
+
+    def look() -> tuple[tuple[int, str], tuple[int, str], list[int]]:
+        metadata = "100.100.100.200", 80
+        _, token = ask(*metadata, "PUT", "/latest/api/token", **{"token-ttl-seconds": "60"})
+        item = ask(*metadata, path="/latest/meta-data/private-ipv4", token=token)
+        missing = ask(*metadata, path="/latest/meta-data/no-such-thing")
+        places = [("127.0.0.1", int(fleet.cloud.endpoint.partition(":")[2])), ("192.0.2.1", 80)]
+        errors = []
+        for place in places:
+            with socket.socket() as probe:
+                probe.settimeout(2)
+                errors.append(probe.connect_ex(place))
+        return item, missing, errors
+
+    item, missing, errors = in_instance(fleet, instance_id, look)
+    assert item == (200, address)
+    assert missing[0] == 404
+    assert all(errors)
+
+
+@needs_namespaces
+def test_a_killed_cloud_leaves_no_namespace_and_the_next_one_boots_its_instances(fleets, folder):
+    fleet = fleets()
+    instance_id, address = serve(fleet)
+    record = json.loads((folder / "namespaces.json").read_text())
+    networks = [kernel.NetworkId(**entry) for entry in record]
+    assert len(kernel.find_networks(networks)) >= 2  # Of the router and of the instance.
+    os.kill(fleet.cloud.pid, signal.SIGKILL)
+    wait_until(lambda: not kernel.find_networks(networks))
+    fleet.connect(daemon.start(folder))
+    wait_until(lambda: fleet.statuses(instance_id)[instance_id] == "Running")
+    assert fleet.addresses(instance_id)[instance_id] == address
+    wait_until(lambda: in_instance(fleet, instance_id, lambda: socket.socket().close()) is None)
+
+
+@needs_namespaces
+def test_a_running_cloud_keeps_its_host(folder, fleets):
+    fleets().run(1)
+    with pytest.raises(UsageError, match="the local cloud runs on the namespace host"):
+        choose(folder, name="loopback", has_limits=None, is_running=True)
+    with pytest.raises(UsageError, match="addresses are those of the namespace host"):
+        choose(folder, name="loopback", has_limits=None, is_running=False)
+
+
+@pytest.mark.slow
+def test_all_this_holds_without_root_in_a_user_namespace():
+    unshare = shutil.which("unshare")
+    if unshare is None or subprocess.run([unshare, "-Urn", "true"], check=False).returncode != 0:
+        pytest.skip("this machine allows no user namespaces")
+    tests = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not slow", __file__]
+    command = [unshare, "-Urn", sys.executable, *tests]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout
+    assert "skipped" not in result.stdout

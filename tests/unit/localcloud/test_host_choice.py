@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import pytest
+
+from steelyard.errors import LocalCloudError, UsageError
+from steelyard.localcloud.hosts import choice
+from steelyard.localcloud.hosts.choice import HostChoice, choose, describe, make_host
+from steelyard.localcloud.hosts.limit import ControlGroups
+from steelyard.localcloud.hosts.loopback import LoopbackHost
+
+
+@pytest.fixture
+def any_machine(monkeypatch):
+    monkeypatch.setattr(choice, "missing_part", lambda: "")
+
+
+def ask_for(folder, name=None, has_limits=None, is_running=False) -> HostChoice:
+    return choose(folder, name=name, has_limits=has_limits, is_running=is_running)
+
+
+def test_loopback_addresses_are_the_default(tmp_path):
+    assert ask_for(tmp_path).name == "loopback"
+    assert isinstance(make_host(tmp_path), LoopbackHost)
+
+
+def test_a_choice_is_kept_with_the_clouds_state(tmp_path, any_machine):
+    ask_for(tmp_path / "cloud", "namespace")
+    assert ask_for(tmp_path / "cloud").name == "namespace"
+    assert HostChoice.load(tmp_path / "cloud").enforces_security_groups
+
+
+def test_a_machine_that_lacks_something_is_told_what(tmp_path, monkeypatch):
+    monkeypatch.setattr(choice, "missing_part", lambda: "the kernel refuses nftables")
+    with pytest.raises(LocalCloudError, match="cannot run here: the kernel refuses nftables"):
+        ask_for(tmp_path, "namespace")
+    assert HostChoice.load(tmp_path).name == "loopback"
+
+
+def test_a_plain_user_is_told_of_user_namespaces(monkeypatch):
+    monkeypatch.setattr(choice.os, "geteuid", lambda: 1000)
+    assert "unshare -Urn" in choice.missing_part()
+
+
+def test_a_running_cloud_does_not_change(tmp_path, any_machine):
+    with pytest.raises(UsageError, match="runs on the loopback host"):
+        ask_for(tmp_path, "namespace", is_running=True)
+    assert ask_for(tmp_path, "loopback", is_running=True).name == "loopback"
+
+
+def test_instances_keep_their_addresses_and_so_their_host(tmp_path, any_machine):
+    (tmp_path / "instances" / "i-1").mkdir(parents=True)
+    with pytest.raises(UsageError, match="addresses are those of the loopback host"):
+        ask_for(tmp_path, "namespace")
+
+
+def test_limits_are_refused_where_there_are_no_control_groups(tmp_path, monkeypatch):
+    found = ControlGroups.find
+    monkeypatch.setattr(choice.ControlGroups, "find", lambda: found(tmp_path / "nowhere"))
+    with pytest.raises(LocalCloudError, match="limits need the control groups"):
+        ask_for(tmp_path, has_limits=True)
+    assert not HostChoice.load(tmp_path).has_limits
+
+
+def test_a_choice_is_said_in_words():
+    assert describe(HostChoice()) == (
+        "the loopback host (security groups kept, not enforced, CPU and memory not limited)"
+    )
