@@ -7,8 +7,10 @@ from pathlib import Path
 
 from provider_without_cloud import ProviderWithoutCloud
 
+from steelyard.components.program import declare
 from steelyard.deploy import Stack
 from steelyard.deploy.project import load_config, load_project
+from steelyard.spec import load_spec
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -37,4 +39,27 @@ def test_a_program_of_ones_own_is_previewed_with_a_component_among_its_own_resou
         "slb_id",
         "node_ids",
         "url",
+    }
+
+
+def test_the_smallest_cluster_is_previewed_as_its_readme_lists_it(tmp_path: Path) -> None:
+    spec = load_spec(EXAMPLES / "01-minimal" / "cluster.yaml")
+    stack = Stack(tmp_path / "state", project="steelyard", name=spec.name)
+    result = stack.preview(lambda: declare(spec, "f" * 64), ProviderWithoutCloud())
+    assert {step.op for step in result.steps} == {"create"}
+    of_the_cloud = [step.type for step in result.steps if step.type.startswith("alicloud:")]
+    assert Counter(kind.rpartition(":")[2] for kind in of_the_cloud) == {
+        "Network": 1,
+        "Switch": 2,
+        "SecurityGroup": 1,
+        "SecurityGroupRule": 2,
+        "ApplicationLoadBalancer": 1,
+        "ServerGroup": 1,
+        "Listener": 1,
+        "Instance": 2,
+        "ServerGroupServerAttachment": 2,
+        "Role": 1,
+        "Policy": 1,
+        "RolePolicyAttachment": 1,
+        "RamRoleAttachment": 2,
     }

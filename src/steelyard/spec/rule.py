@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv4Network, NetmaskValueError
 from typing import Annotated
 
@@ -29,6 +30,17 @@ TAKEN_PORTS: Mapping[int, str] = {
 WIDEST_ADMIN_PREFIX = 8
 
 
+@dataclass(frozen=True, slots=True)
+class Rule(AfterValidator):
+    """A check of one value, and what it lets through, in words.
+
+    Attributes:
+        limits: What is right.
+    """
+
+    limits: str = ""
+
+
 def refusal(reason: str, hint: str) -> PydanticCustomError:
     """Return the error that a validator raises.
 
@@ -39,7 +51,7 @@ def refusal(reason: str, hint: str) -> PydanticCustomError:
     return PydanticCustomError("refused", "{reason}", {"reason": reason, "hint": hint})
 
 
-def within(low: int, high: int, unit: str = "") -> AfterValidator:
+def within(low: int, high: int, unit: str = "") -> Rule:
     """Accept whole numbers of a range, both ends included."""
 
     def check(value: int) -> int:
@@ -48,10 +60,10 @@ def within(low: int, high: int, unit: str = "") -> AfterValidator:
         bound = max(low, min(high, value))
         raise refusal(f"{value}{unit} is outside {low} to {high}{unit}", f"the nearest is {bound}")
 
-    return AfterValidator(check)
+    return Rule(check, f"{low} to {high}{unit}")
 
 
-def at_least(low: int) -> AfterValidator:
+def at_least(low: int) -> Rule:
     """Accept whole numbers from a bound on."""
 
     def check(value: int) -> int:
@@ -59,10 +71,10 @@ def at_least(low: int) -> AfterValidator:
             raise refusal(f"{value} is less than {low}", f"the nearest is {low}")
         return value
 
-    return AfterValidator(check)
+    return Rule(check, f"at least {low}")
 
 
-def one_of(*choices: str, unserved: Mapping[str, str] | None = None) -> AfterValidator:
+def one_of(*choices: str, unserved: Mapping[str, str] | None = None) -> Rule:
     """Accept some words.
 
     Args:
@@ -78,10 +90,10 @@ def one_of(*choices: str, unserved: Mapping[str, str] | None = None) -> AfterVal
         hint = f"the nearest is `{nearest(value, choices)}`"
         raise refusal(f"`{value}` is not one of {listed(choices)}", hint)
 
-    return AfterValidator(check)
+    return Rule(check, ", ".join(f"`{choice}`" for choice in choices))
 
 
-def name_of(longest: int, example: str) -> AfterValidator:
+def name_of(longest: int, example: str) -> Rule:
     """Accept names that stay valid in every name made from them: host names, RAM roles, load balancers."""
 
     def check(value: str) -> str:
@@ -95,7 +107,7 @@ def name_of(longest: int, example: str) -> AfterValidator:
             return value
         raise refusal(reason, f"try `{_mended_name(value, longest) or example}`")
 
-    return AfterValidator(check)
+    return Rule(check, f"2 to {longest} lower-case letters, digits and single hyphens, a letter first")
 
 
 def _mended_name(value: str, longest: int) -> str:
@@ -104,7 +116,7 @@ def _mended_name(value: str, longest: int) -> str:
     return mended if len(mended) >= 2 else ""
 
 
-def matching(pattern: str, what: str, example: str) -> AfterValidator:
+def matching(pattern: str, what: str, example: str) -> Rule:
     """Accept text that matches a regular expression as a whole."""
 
     def check(value: str) -> str:
@@ -112,10 +124,10 @@ def matching(pattern: str, what: str, example: str) -> AfterValidator:
             return value
         raise refusal(f"`{value}` is not {what}", f"such as `{example}`")
 
-    return AfterValidator(check)
+    return Rule(check, f"{what}, such as `{example}`")
 
 
-def port(low: int = 1) -> AfterValidator:
+def port(low: int = 1) -> Rule:
     """Accept TCP ports from a bound on that nothing else on a node takes."""
 
     def check(value: int) -> int:
@@ -126,7 +138,7 @@ def port(low: int = 1) -> AfterValidator:
             raise refusal(f"port {value} is taken: {TAKEN_PORTS[value]}", f"the nearest is {value + 1}")
         return value
 
-    return AfterValidator(check)
+    return Rule(check, f"{low} to 65535, without {' and '.join(map(str, TAKEN_PORTS))}")
 
 
 def _network_from(value: str) -> IPv4Network:
@@ -167,6 +179,10 @@ def _private_range(prefixes: tuple[int, int], what: str) -> Callable[[str], str]
     return check
 
 
+def _range_limits(prefixes: tuple[int, int]) -> str:
+    return "a private IPv4 range, mask /{} to /{}".format(*prefixes)
+
+
 def _admin_range(value: str) -> str:
     network = _network_from(value)
     if network.prefixlen < WIDEST_ADMIN_PREFIX:
@@ -178,11 +194,11 @@ def _admin_range(value: str) -> str:
     return value
 
 
-vpc_range = AfterValidator(_private_range(VPC_PREFIXES, "VPC"))
+vpc_range = Rule(_private_range(VPC_PREFIXES, "VPC"), _range_limits(VPC_PREFIXES))
 """Accept the private range of a VPC."""
 
-vswitch_range = AfterValidator(_private_range(VSWITCH_PREFIXES, "VSwitch"))
+vswitch_range = Rule(_private_range(VSWITCH_PREFIXES, "VSwitch"), _range_limits(VSWITCH_PREFIXES))
 """Accept the private range of a VSwitch."""
 
-admin_range = AfterValidator(_admin_range)
+admin_range = Rule(_admin_range, f"an IPv4 range, mask /{WIDEST_ADMIN_PREFIX} to /32")
 """Accept the range of an administrator's network, and no range that opens the cluster to the world."""
