@@ -2,7 +2,7 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 
-.PHONY: install demo test test-slow lint clean
+.PHONY: install demo test test-slow bench-balance lint clean
 
 install: $(VENV)/installed  ## Install Steelyard and all it needs into a virtual environment.
 
@@ -20,6 +20,9 @@ test: install lint  ## Run the tests.
 
 test-slow: install  ## Run the longer proofs.
 	$(BIN)/pytest -m slow
+
+bench-balance: install  ## Compare ways to train on nodes of unequal speed.
+	$(BIN)/python benchmarks/balance.py
 
 lint: install  ## Check style, types and the direction of imports.
 	$(BIN)/ruff check .

@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-from gradient_worker import Scripted
+from gradient_cases import Scripted, split_errors
 from torch import nn
 from torch.distributed.algorithms.ddp_comm_hooks import default_hooks
 from torch.distributed.fsdp import fully_shard
@@ -204,6 +204,7 @@ def shares_of_sharded(*, costs_s: list[float], num_steps: int) -> list[int]:
 
 CASES: dict[str, Callable[..., Any]] = {
     "exactness": exactness,
+    "split_errors": split_errors,
     "scaling": scaling,
     "shares_of_sharded": shares_of_sharded,
 }

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
-from gloo_workers import run_workers
+from gradient_service import GradientService
 
 SPLITS = ["equal", "by speed", "lopsided", "one zero", "two zeros"]
 
 
 @pytest.fixture(scope="module")
-def errors(tmp_path_factory: pytest.TempPathFactory) -> dict[str, float]:
+def errors(gradient_service: GradientService) -> dict[str, float]:
     """Largest absolute differences to one process, over all workers."""
-    script = Path(__file__).parent / "gradient_worker.py"
-    results = run_workers(script, tmp_path_factory.mktemp("gradient"), variables=[{}] * 3)
+    results = gradient_service.ask("split_errors")
     return {name: max(result[name] for result in results) for name in results[0]}
 
 

@@ -5,7 +5,6 @@ The workers are real and are started once; each example is a case that all of th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -24,14 +23,8 @@ PLAIN = {
 }
 
 
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GradientService]:
-    with GradientService(tmp_path_factory.mktemp("service"), NUM_WORKERS) as service:
-        yield service
-
-
-def exactness(service: GradientService, **case: Any) -> float:
-    return max(service.ask("exactness", **{**PLAIN, **case}))
+def exactness(gradient_service: GradientService, **case: Any) -> float:
+    return max(gradient_service.ask("exactness", **{**PLAIN, **case}))
 
 
 @st.composite
@@ -54,41 +47,41 @@ def problems(draw: st.DrawFn) -> dict[str, Any]:
 @given(case=problems())
 @settings(max_examples=40, deadline=None)
 def test_replicas_apply_the_gradient_of_the_global_batch(
-    service: GradientService, case: dict[str, Any]
+    gradient_service: GradientService, case: dict[str, Any]
 ) -> None:
-    assert exactness(service, **case, is_sharded=False) <= 1e-12
+    assert exactness(gradient_service, **case, is_sharded=False) <= 1e-12
 
 
 @given(case=problems())
 @settings(max_examples=25, deadline=None)
 def test_shards_apply_the_gradient_of_the_global_batch(
-    service: GradientService, case: dict[str, Any]
+    gradient_service: GradientService, case: dict[str, Any]
 ) -> None:
-    assert exactness(service, **case, is_sharded=True) <= 1e-12
+    assert exactness(gradient_service, **case, is_sharded=True) <= 1e-12
 
 
 @pytest.mark.parametrize("is_sharded", [False, True])
 def test_counting_samples_where_tokens_count_would_be_wrong(
-    service: GradientService, is_sharded: bool
+    gradient_service: GradientService, is_sharded: bool
 ) -> None:
     case = {"by_tokens": True, "shares": [9, 2, 1], "is_sharded": is_sharded}
-    assert exactness(service, **case, count_tokens=False) > 1e-3
-    assert exactness(service, **case) <= 1e-12
+    assert exactness(gradient_service, **case, count_tokens=False) > 1e-3
+    assert exactness(gradient_service, **case) <= 1e-12
 
 
-def test_an_inner_hook_that_loses_nothing_changes_nothing(service: GradientService) -> None:
-    assert exactness(service, shares=[9, 2, 1], hook="allreduce_hook") <= 1e-12
+def test_an_inner_hook_that_loses_nothing_changes_nothing(gradient_service: GradientService) -> None:
+    assert exactness(gradient_service, shares=[9, 2, 1], hook="allreduce_hook") <= 1e-12
 
 
-def test_a_compressing_inner_hook_loses_what_its_format_loses(service: GradientService) -> None:
-    assert 1e-12 < exactness(service, shares=[9, 2, 1], hook="fp16_compress_hook") < 1e-3
+def test_a_compressing_inner_hook_loses_what_its_format_loses(gradient_service: GradientService) -> None:
+    assert 1e-12 < exactness(gradient_service, shares=[9, 2, 1], hook="fp16_compress_hook") < 1e-3
 
 
 @pytest.mark.parametrize("is_sharded", [False, True])
 def test_workers_agree_to_skip_an_update_that_overflowed_on_one(
-    service: GradientService, is_sharded: bool
+    gradient_service: GradientService, is_sharded: bool
 ) -> None:
-    answers = service.ask("scaling", is_sharded=is_sharded, shares=[7, 4, 1], overflowing_rank=2)
+    answers = gradient_service.ask("scaling", is_sharded=is_sharded, shares=[7, 4, 1], overflowing_rank=2)
     for answer in answers:
         assert answer["scales"] == [1024.0, 512.0, 512.0, 512.0]
         assert answer["parameters"] == answers[0]["parameters"]
@@ -98,13 +91,17 @@ def test_workers_agree_to_skip_an_update_that_overflowed_on_one(
 
 
 @pytest.mark.parametrize("is_sharded", [False, True])
-def test_a_zero_shares_overflow_is_nobodys_business(service: GradientService, is_sharded: bool) -> None:
-    for answer in service.ask("scaling", is_sharded=is_sharded, shares=[7, 0, 5], overflowing_rank=1):
+def test_a_zero_shares_overflow_is_nobodys_business(
+    gradient_service: GradientService, is_sharded: bool
+) -> None:
+    for answer in gradient_service.ask(
+        "scaling", is_sharded=is_sharded, shares=[7, 0, 5], overflowing_rank=1
+    ):
         assert answer["scales"] == [1024.0] * 4
 
 
-def test_shares_of_a_sharded_model_follow_the_speeds(service: GradientService) -> None:
-    answers = service.ask("shares_of_sharded", costs_s=[0.001, 0.001, 0.003], num_steps=8)
+def test_shares_of_a_sharded_model_follow_the_speeds(gradient_service: GradientService) -> None:
+    answers = gradient_service.ask("shares_of_sharded", costs_s=[0.001, 0.001, 0.003], num_steps=8)
     assert answers[0] == answers[1] == answers[2]
     fast, other, slow = answers[0]
     assert fast + other + slow == 48

@@ -1,0 +1,109 @@
+"""Compare ways to train on nodes of unequal speed, side by side, on this machine.
+
+Every accelerator is imitated by a wait in proportion to the samples (see `balance_worker.py`), so that two cores can
+stand for several nodes. The last line on standard output is one JSON object: `cases`, then the case, then samples/s of
+each way and of the limit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch.distributed as dist
+
+WORKER = Path(__file__).with_name("balance_worker.py")
+DEADLINE_S = 300.0
+CASES: Mapping[str, dict[str, Any]] = {
+    "two_3_1": {"costs_s": [0.001, 0.003]},
+    "three_4_2_1": {"costs_s": [0.001, 0.002, 0.004]},
+    "two_3_1_fixed": {"costs_s": [0.001, 0.003], "fixed_s": 0.010},
+    "equal": {"costs_s": [0.0015, 0.0015]},
+    "slowdown": {"costs_s": [0.001, 0.001], "slowed_costs_s": [0.001, 0.004], "num_steps": 60},
+}
+WAYS = ("ddp", "join", "queue", "balancer_ddp", "limit")
+
+
+def run(case: Mapping[str, Any]) -> dict[str, Any]:
+    """Run all ways of a case with one process per node; returns what rank 0 measured."""
+    world_size = len(case["costs_s"])
+    store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    with tempfile.TemporaryDirectory() as folder:
+        result = Path(folder) / "result.json"
+        shared = {
+            **os.environ,
+            "WORLD_SIZE": str(world_size),
+            "LOCAL_RANK": "0",
+            "MASTER_ADDR": "127.0.0.1",
+            "MASTER_PORT": str(store.port),
+            "TORCHELASTIC_USE_AGENT_STORE": "True",
+            "TORCHELASTIC_RESTART_COUNT": "0",
+            "GLOO_SOCKET_IFNAME": "lo",
+            "OMP_NUM_THREADS": "1",
+            "STEELYARD_BALANCE": "speed",
+        }
+        command = [sys.executable, str(WORKER), json.dumps(case), str(result)]
+        workers = [subprocess.Popen(command, env={**shared, "RANK": str(rank)}) for rank in range(world_size)]
+        try:
+            codes = [worker.wait(timeout=DEADLINE_S) for worker in workers]
+        finally:
+            for worker in workers:
+                worker.kill()
+                worker.wait()
+        if any(codes):
+            raise SystemExit(f"workers ended with {codes}")
+        return dict(json.loads(result.read_text()))
+
+
+def rate(result: Mapping[str, Any], way: str) -> float:
+    value = result[way]
+    return float(value["samples_per_s"] if isinstance(value, dict) else value)
+
+
+def steps_to_reach(result: Mapping[str, Any], case: Mapping[str, Any], fraction: float) -> int | None:
+    """Return after how many steps a step is as fast as `fraction` of the limit, from the change on if there is one."""
+    since = case.get("slowed_at", 25) if "slowed_costs_s" in case else 0
+    fastest_s = case.get("global_batch", 256) / (fraction * rate(result, "limit"))
+    steps_s = result["balancer_ddp"]["steps_s"][since:]
+    return next((index for index, step_s in enumerate(steps_s) if step_s <= fastest_s), None)
+
+
+def summary(name: str, results: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the medians of a case and tell them as a row."""
+    medians = {way: statistics.median(rate(result, way) for result in results) for way in WAYS}
+    row = "  ".join(f"{way} {value:7.1f} ({value / medians['limit']:.3f})" for way, value in medians.items())
+    last = results[-1]["balancer_ddp"]
+    reached = [steps_to_reach(result, CASES[name], 0.9) for result in results]
+    print(f"{name:14s} {row}", flush=True)
+    print(
+        f"{'':14s} shares {last['shares']}, plan changes {[r['balancer_ddp']['plan_changes'] for r in results]},"
+        f" steps to 0.9 of the limit {reached}",
+        flush=True,
+    )
+    return {**medians, "plan_changes": last["plan_changes"], "steps_to_0.9": reached[-1]}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--repeats", type=int, default=1, help="runs of each case; medians are told")
+    parser.add_argument("--cases", nargs="*", choices=list(CASES), default=list(CASES))
+    args = parser.parse_args()
+    print("samples/s, and as a part of the limit; accelerators are imitated by waiting", flush=True)
+    cases = {name: summary(name, [run(CASES[name]) for _ in range(args.repeats)]) for name in args.cases}
+    answer: dict[str, Any] = {"is_imitated": True, "cases": cases}
+    if "equal" in cases:
+        batch, equal = 256, cases["equal"]
+        answer["overhead_ms_per_step"] = 1000 * batch * (1 / equal["balancer_ddp"] - 1 / equal["ddp"])
+    print(json.dumps(answer))
+
+
+if __name__ == "__main__":
+    main()
