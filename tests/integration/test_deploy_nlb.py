@@ -10,8 +10,11 @@ import pulumi_alicloud as alicloud
 import pytest
 from traffic import ask, wait_until
 
+from steelyard.cluster.balancer_view import look
+from steelyard.cluster.node_status import NodeStatus, observe
 from steelyard.deploy import AlicloudProvider, Stack
 from steelyard.deploy.engine.provider import Operation
+from steelyard.deploy.provider.api import ApiPool, Connection
 from steelyard.errors import ResourceError
 from steelyard.localcloud import daemon
 from steelyard.localcloud.daemon import CloudInfo
@@ -145,8 +148,27 @@ def counts(stack: Stack, num_requests: int = 30) -> dict[str, int]:
     return names
 
 
+def nodes(stack: Stack, info: CloudInfo) -> list[NodeStatus]:
+    """Look at the nodes as `steelyard status` does."""
+    connection = Connection(
+        endpoint=info.endpoint,
+        protocol="http",
+        access_key_id=info.access_key_id,
+        access_key_secret=info.access_key_secret,
+        region_id=info.region_id,
+        poll_s=0.1,
+        timeout_s=10,
+    )
+    api = ApiPool(connection).api(Operation(urn=""))
+
+    def standing(kind: str) -> list[str]:
+        return [item.id for item in sorted(stack.resources(), key=lambda one: one.name) if item.type == kind]
+
+    return observe(api, standing("alicloud:ecs/instance:Instance"), look(api, standing))
+
+
 def test_a_network_load_balancer_comes_up_stays_changes_and_goes(
-    stack: Stack, provider: AlicloudProvider
+    stack: Stack, provider: AlicloudProvider, info: CloudInfo
 ) -> None:
     up = stack.up(front(100, 50), provider)
     assert set(up.num_by_op) == {"create"}
@@ -156,12 +178,14 @@ def test_a_network_load_balancer_comes_up_stays_changes_and_goes(
         "127.66.1",
     ]
     wait_until(lambda: counts(stack), lambda seen: seen == {first: 20, second: 10})
+    assert [(node.weight, node.health) for node in nodes(stack, info)] == [(100, "normal"), (50, "normal")]
 
     assert set(stack.up(front(100, 50), provider).num_by_op) == {"same"}
 
     weighed = stack.up(front(0, 50), provider)
     assert weighed.num_by_op["update"] == 1
     assert counts(stack) == {second: 30}
+    assert [(node.weight, node.health) for node in nodes(stack, info)] == [(0, "normal"), (50, "normal")]
 
     changed = stack.up(front(0, 50, scheduler="Wlc", interval_s=2, port=81, label="two"), provider)
     assert changed.num_by_op == {"same": weighed.num_by_op["same"] - 2, "update": 2, "replace": 1}

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
+from steelyard.cluster.balancer_view import look
 from steelyard.cluster.home import Home
 from steelyard.cluster.local_target import LocalTarget
 from steelyard.cluster.node_status import NodeStatus, console_tail, observe
@@ -24,8 +25,6 @@ PROJECT = "steelyard"
 """Name of the Pulumi project, as in `Pulumi.yaml`."""
 
 _INSTANCE = "alicloud:ecs/instance:Instance"
-_LOAD_BALANCER = "alicloud:slb/applicationLoadBalancer:ApplicationLoadBalancer"
-_SERVER_GROUP = "alicloud:slb/serverGroup:ServerGroup"
 _POLL_S = 0.25
 _CALL_TIMEOUT_S = 30.0
 
@@ -135,12 +134,9 @@ class Cluster:
         instances = sorted(self._standing(_INSTANCE), key=lambda item: item.name)
         if not instances:
             return []
-        return observe(
-            self._api(),
-            [item.id for item in self._in_program_order(instances)],
-            load_balancer_ids=[item.id for item in self._standing(_LOAD_BALANCER)],
-            server_group_ids=[item.id for item in self._standing(_SERVER_GROUP)],
-        )
+        api = self._api()
+        views = look(api, lambda kind: [item.id for item in self._standing(kind)])
+        return observe(api, [item.id for item in self._in_program_order(instances)], views)
 
     def wait_until_healthy(
         self, *, timeout_s: float, on_look: Callable[[list[NodeStatus]], None] = lambda nodes: None

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from steelyard.deploy.provider.api import ECS, SLB, Api, pages
+from steelyard.cluster.balancer_view import BalancerView
+from steelyard.deploy.provider.api import ECS, Api, pages
 
 _NUM_INSTANCES_A_CALL = 50
 """DescribeInstances takes up to 100 ids; its pages hold 50 here."""
@@ -25,7 +26,7 @@ class NodeStatus:
         zone_id: Zone that it stands in.
         state: Instance state, such as `Running`; `Deleted` where the cloud knows it no more.
         weight: Share of the requests, 0 to 100.
-        health: `normal`, `abnormal` or `unavailable`, as DescribeHealthStatus says it.
+        health: `normal`, `abnormal` or `unavailable`, as the load balancer's health check finds it.
     """
 
     id: str
@@ -46,28 +47,20 @@ class NodeStatus:
         return {**asdict(self), "is_healthy": self.is_healthy}
 
 
-def observe(
-    api: Api, node_ids: Sequence[str], *, load_balancer_ids: Sequence[str], server_group_ids: Sequence[str]
-) -> list[NodeStatus]:
+def observe(api: Api, node_ids: Sequence[str], views: Sequence[BalancerView]) -> list[NodeStatus]:
     """Ask the cloud for the nodes, in the order given.
 
     Args:
         api: Sends the calls.
         node_ids: Their instance ids.
-        load_balancer_ids: The load balancers that check them.
-        server_group_ids: The server groups that they are in.
+        views: What the load balancers say of them.
 
     Raises:
         ResourceError: The cloud refused a call.
     """
     instances = _instances(api, node_ids)
-    weights, health = {}, {}
-    for group_id in server_group_ids:
-        group = api.call(SLB, "DescribeVServerGroupAttribute", {"VServerGroupId": group_id})
-        weights.update({server["ServerId"]: int(server["Weight"]) for server in _servers(group)})
-    for balancer_id in load_balancer_ids:
-        checks = api.call(SLB, "DescribeHealthStatus", {"LoadBalancerId": balancer_id})
-        health.update({server["ServerId"]: server["ServerHealthStatus"] for server in _servers(checks)})
+    weights = {node_id: weight for view in views for node_id, weight in view.weights.items()}
+    health = {node_id: state for view in views for node_id, state in view.health.items()}
     return [
         NodeStatus(
             id=node_id,
@@ -79,11 +72,6 @@ def observe(
         else NodeStatus(id=node_id)
         for node_id in node_ids
     ]
-
-
-def _servers(answer: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    servers: Sequence[Mapping[str, Any]] = answer["BackendServers"]["BackendServer"]
-    return servers
 
 
 def console_tail(api: Api, node_id: str, *, num_lines: int = 8) -> str:
