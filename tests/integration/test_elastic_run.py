@@ -126,7 +126,7 @@ def test_a_hung_worker_is_noticed_within_the_timeout_and_takes_the_live_state_wh
 
 
 def test_the_lighthouse_may_die(runs: Any) -> None:
-    run = runs(num_steps=30)
+    run = runs(num_steps=30, peer_timeout_s=1.0)
     for rank in range(3):
         run.start(rank)
     run.wait_for_step("0.0", 8)

@@ -27,6 +27,7 @@ def train(
     *args: Annotated[str, Parameter(allow_leading_hyphen=True)],
     balance: Literal["speed", "equal"] = "speed",
     num_nodes: int | None = None,
+    nodes: str | None = None,
     name: str | None = None,
     detach: bool = False,
     cluster: ClusterName = None,
@@ -48,6 +49,7 @@ def train(
         args: Arguments for the script.
         balance: Share out the global batch by measured speed, or equally.
         num_nodes: How many nodes to train on; all where it is not given.
+        nodes: How many nodes, as `MIN:MAX`: the job starts with those that are free and goes on while MIN live.
         name: Name of the job; the script's own where it is not given.
         detach: Submit and return without following.
         cluster: Name of the cluster.
@@ -60,7 +62,7 @@ def train(
         "script": script.name,
         "args": list(args),
         "package": base64.b64encode(pack_folder(script.resolve().parent)).decode("ascii"),
-        "num_nodes": num_nodes,
+        **_node_counts(num_nodes, nodes),
         "balance": balance,
     }
     with cluster_named(cluster).gateway() as gateway:
@@ -70,6 +72,25 @@ def train(
             record = _follow(gateway, record)
     if output == "json":
         print_json(record)
+
+
+def _node_counts(num_nodes: int | None, nodes: str | None) -> dict[str, int | None]:
+    """Return the fields of the request that say how many nodes."""
+    if nodes is None:
+        return {"num_nodes": num_nodes}
+    low, colon, high = nodes.partition(":")
+    if (
+        num_nodes is not None
+        or not colon
+        or not low.isdecimal()
+        or not high.isdecimal()
+        or not 1 <= int(low) <= int(high)
+    ):
+        raise UsageError(
+            f"--nodes is {nodes!r}" + ("" if num_nodes is None else f", beside --num-nodes {num_nodes}"),
+            hint="say --nodes MIN:MAX, such as 2:3, or --num-nodes N",
+        )
+    return {"min_nodes": int(low), "num_nodes": int(high)}
 
 
 def _follow(gateway: GatewayClient, record: Mapping[str, Any]) -> Mapping[str, Any]:

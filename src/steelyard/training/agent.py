@@ -44,6 +44,9 @@ class WorkerSpec:
         node_id: Instance id of its node.
         balance: `speed` or `equal`.
         imitated_speed: Relative speed to imitate; None where nothing is imitated.
+        lighthouse: Address of the lighthouse of an elastic job; None where the set of workers is fixed.
+        min_workers: How few workers of an elastic job may go on.
+        restart_count: How many workers of the job were started again by now.
     """
 
     run_id: str
@@ -57,6 +60,9 @@ class WorkerSpec:
     balance: str
     imitated_speed: float | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
+    lighthouse: str | None = None
+    min_workers: int = 1
+    restart_count: int = 0
 
 
 class WorkerAgent:
@@ -93,13 +99,14 @@ class WorkerAgent:
         """
         folder = self._folder / spec.run_id
         await asyncio.to_thread(self._prepare, folder, package)
-        events_path = folder / "events.jsonl"
+        events_path = folder / f"events-{spec.restart_count}.jsonl"
         environment = worker_environment(os.environ, spec, address=self._address, events_path=events_path)
         worker = WorkerProcess(
             [sys.executable, spec.script, *spec.args],
             folder=folder / "package",
             environment=environment,
-            events_path=events_path if spec.rank == 0 else None,
+            # Of an elastic job whoever has been in it longest tells of the steps.
+            events_path=events_path if spec.rank == 0 or spec.lighthouse else None,
         )
         worker.start()
         self._workers[spec.run_id] = worker
@@ -175,7 +182,7 @@ def worker_environment(
         "MASTER_ADDR": spec.master_address,
         "MASTER_PORT": str(spec.master_port),
         "TORCHELASTIC_RUN_ID": spec.run_id,
-        "TORCHELASTIC_RESTART_COUNT": "0",
+        settings.RESTART_COUNT: str(spec.restart_count),
         "TORCHELASTIC_MAX_RESTARTS": "0",
         "TORCHELASTIC_USE_AGENT_STORE": "False",
         settings.JOB_ID: spec.run_id,
@@ -183,6 +190,13 @@ def worker_environment(
         settings.EVENTS_PATH: str(events_path),
         settings.BALANCE: spec.balance,
     }
+    if spec.lighthouse is not None:
+        kept |= {
+            settings.LIGHTHOUSE: spec.lighthouse,
+            settings.NODE_ADDRESS: address,
+            settings.MIN_WORKERS: str(spec.min_workers),
+            "RUST_LOG": "warn",  # torchft's native parts tell every step otherwise
+        }
     kept.pop(settings.IMITATED_SPEED, None)
     if spec.imitated_speed is not None:
         kept[settings.IMITATED_SPEED] = repr(spec.imitated_speed)

@@ -21,7 +21,7 @@ from steelyard.training.elastic_environment import ElasticEnvironment
 logger = logging.getLogger(__name__)
 
 _GATE_TIMEOUT_S = 60.0
-_QUORUM_TIMEOUT_S = 60.0
+_QUORUM_SLACK_S = 2.0
 _HEALING_TIMEOUT_S = 120.0
 _GIVE_UP_S = 900.0
 _PAUSE_S = 0.1
@@ -234,7 +234,7 @@ class ElasticTeam:
             min_replica_size=place.min_workers,
             use_async_quorum=False,
             timeout=timedelta(seconds=_HEALING_TIMEOUT_S),
-            quorum_timeout=timedelta(seconds=_QUORUM_TIMEOUT_S),
+            quorum_timeout=timedelta(seconds=place.peer_timeout_s + _QUORUM_SLACK_S),
             connect_timeout=timedelta(seconds=place.peer_timeout_s),
             rank=0,
             world_size=1,

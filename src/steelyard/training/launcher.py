@@ -49,6 +49,7 @@ class Launch:
         balance: `speed` or `equal`.
         placements: The nodes, in the order of their ranks.
         environment: What the job adds to the environment.
+        min_workers: How few workers may go on where some are lost; None where none may be.
     """
 
     run_id: str
@@ -58,6 +59,7 @@ class Launch:
     balance: str
     placements: Sequence[Placement]
     environment: Mapping[str, str] = field(default_factory=dict)
+    min_workers: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,8 +120,14 @@ class AgentPool:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Ending:
-    """How one worker ended: with an exit code, or with its node lost."""
+class Ending:
+    """How one worker ended: with an exit code, or with its node lost.
+
+    Attributes:
+        rank: Its rank.
+        exit_code: None where its node was lost.
+        reason: What is known of that.
+    """
 
     rank: int
     exit_code: int | None
@@ -149,6 +157,11 @@ class WorkerGroup:
         """Ask all workers to end; `run` then returns soon."""
         self._is_stopping.set()
 
+    async def release(self, node_id: str) -> bool:
+        """Give a node back; returns whether the job goes on without it, which one with a fixed team does not."""
+        del node_id
+        return False
+
     async def run(self) -> Outcome:
         """Start the workers and wait for their end."""
         self._agents = [self._pool.agent(placement) for placement in self._launch.placements]
@@ -158,7 +171,7 @@ class WorkerGroup:
             return self._outcome([failure], failure)
         follows = {asyncio.create_task(self._follow(rank)) for rank in range(len(self._agents))}
         stopping = asyncio.create_task(self._is_stopping.wait())
-        endings: list[_Ending] = []
+        endings: list[Ending] = []
         pending: set[asyncio.Task[Any]] = {*follows, stopping}
         try:
             while pending & follows and not self._is_stopping.is_set():
@@ -173,7 +186,7 @@ class WorkerGroup:
         lost = next((ending for ending in endings if ending.exit_code is None), None)
         return self._outcome(endings, lost or first)  # peers of a lost node fail before Ray misses it
 
-    async def _start_workers(self) -> _Ending | None:
+    async def _start_workers(self) -> Ending | None:
         import ray
 
         reference = ray.put(self._launch.package)
@@ -207,7 +220,7 @@ class WorkerGroup:
             environment=dict(launch.environment),
         )
 
-    async def _follow(self, rank: int) -> _Ending:
+    async def _follow(self, rank: int) -> Ending:
         import ray
 
         agent = self._agents[rank]
@@ -222,9 +235,9 @@ class WorkerGroup:
             if report.events:
                 self._sink.write_events(report.events)
             if report.exit_code is not None:
-                return _Ending(rank=rank, exit_code=report.exit_code)
+                return Ending(rank=rank, exit_code=report.exit_code)
 
-    async def _end_rest(self, follows: set[asyncio.Task[Any]]) -> list[_Ending]:
+    async def _end_rest(self, follows: set[asyncio.Task[Any]]) -> list[Ending]:
         if not follows:
             return []
         stopping = asyncio.create_task(self._stop_workers())
@@ -235,36 +248,38 @@ class WorkerGroup:
         await asyncio.gather(stopping, *pending, return_exceptions=True)
         return [task.result() for task in done]
 
-    async def _stop_workers(self) -> None:
-        calls = [_answer(agent.stop.remote(self._launch.run_id, _STOP_GRACE_S)) for agent in self._agents]
+    async def _stop_workers(self, ranks: Sequence[int] | None = None) -> None:
+        agents = self._agents if ranks is None else [self._agents[rank] for rank in ranks]
+        calls = [_answer(agent.stop.remote(self._launch.run_id, _STOP_GRACE_S)) for agent in agents]
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(asyncio.gather(*calls, return_exceptions=True), _LOST_WAIT_S)
 
-    def _lost(self, rank: int, error: BaseException) -> _Ending:
+    def _lost(self, rank: int, error: BaseException) -> Ending:
         import ray
 
         placement = self._launch.placements[rank]
         if isinstance(error, ray.exceptions.RayTaskError):
             cause = getattr(error, "cause", error)
-            return _Ending(rank=rank, exit_code=None, reason=f"{_named(rank, placement)}: {cause}")
+            return Ending(rank=rank, exit_code=None, reason=f"{_named(rank, placement)}: {cause}")
         self._pool.forget(placement)
         reason = f"{_named(rank, placement)} was lost: the node or Ray on it ended ({type(error).__name__})"
-        return _Ending(rank=rank, exit_code=None, reason=reason)
+        return Ending(rank=rank, exit_code=None, reason=reason)
 
-    def _outcome(self, endings: Sequence[_Ending], failure: _Ending | None) -> Outcome:
+    def _outcome(self, endings: Sequence[Ending], failure: Ending | None) -> Outcome:
         by_rank = {ending.rank: ending.exit_code for ending in endings}
         exit_codes = [by_rank.get(rank) for rank in range(len(self._launch.placements))]
         if failure is None:
             return Outcome(exit_codes=exit_codes, exit_code=0, error=None)
-        error = failure.reason
-        if failure.exit_code is not None:
-            placement = self._launch.placements[failure.rank]
-            last_line = next((line for line in reversed(self._last_lines[failure.rank]) if line.strip()), "")
-            how = _words_for(failure.exit_code)
-            error = f"{_named(failure.rank, placement)} {how}" + (
-                f": {last_line.strip()}" if last_line else ""
-            )
-        return Outcome(exit_codes=exit_codes, exit_code=failure.exit_code, error=error)
+        return Outcome(exit_codes=exit_codes, exit_code=failure.exit_code, error=self._words(failure))
+
+    def _words(self, ending: Ending) -> str:
+        """Say how a worker ended."""
+        if ending.exit_code is None:
+            return ending.reason
+        placement = self._launch.placements[ending.rank]
+        last_line = next((line for line in reversed(self._last_lines[ending.rank]) if line.strip()), "")
+        how = _words_for(ending.exit_code)
+        return f"{_named(ending.rank, placement)} {how}" + (f": {last_line.strip()}" if last_line else "")
 
 
 async def _answer(reference: Any) -> Any:

@@ -47,9 +47,15 @@ class ImaginedGroup:
     nodes: Sequence[ClusterNode]
     sink: Sink
     ended: asyncio.Future[Outcome] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    is_elastic: bool = False
+    released: list[str] = field(default_factory=list)
 
     async def run(self) -> Outcome:
         return await self.ended
+
+    async def release(self, node_id: str) -> bool:
+        self.released.append(node_id)
+        return self.is_elastic
 
     def stop(self) -> None:
         if not self.ended.done():

@@ -71,6 +71,25 @@ def test_a_large_job_is_not_overtaken_by_small_ones_for_ever() -> None:
     assert started(queue) == {"2": ["i-0", "i-1", "i-2"]}
 
 
+def test_an_elastic_job_starts_with_the_nodes_that_are_free_and_takes_no_more_than_it_asks_for() -> None:
+    queue = JobQueue()
+    queue.submit(job(1, num_nodes=1), NODES)
+    queue.submit(job(2, min_nodes=2, num_nodes=3), NODES)
+    queue.submit(job(3, min_nodes=1), NODES)
+    assert started(queue) == {"1": ["i-0"], "2": ["i-1", "i-2"]}
+    queue.finish(job(1).id, JobState.SUCCEEDED, NOW)
+    assert started(queue) == {"3": ["i-0"]}
+
+
+def test_an_elastic_job_needs_its_minimum_alive() -> None:
+    queue = JobQueue()
+    left = [node(0), node(1, is_alive=False), node(2, is_alive=False)]
+    with pytest.raises(GatewayError, match="min_nodes: 2 are asked for, 1 are alive"):
+        queue.submit(job(1, min_nodes=2, num_nodes=3), left)
+    queue.submit(job(2, min_nodes=1, num_nodes=3), left)
+    assert started(queue, left) == {"2": ["i-0"]}
+
+
 def test_a_job_keeps_the_order_of_the_nodes_that_it_names() -> None:
     queue = JobQueue()
     queue.submit(job(1, node_ids=("i-2", "i-0")), NODES)

@@ -112,6 +112,20 @@ def test_a_node_is_made_ready_the_first_time_its_gateway_calls(bench: Callable[.
     asyncio.run(story())
 
 
+def test_a_node_that_stops_is_given_back_by_an_elastic_job_which_goes_on(bench: Callable[..., Any]) -> None:
+    async def story() -> None:
+        async with bench(num_nodes=2) as it:
+            await it.service.submit(fields(1, num_nodes=2, min_nodes=1), PACKAGE)
+            group = await it.group(fields(1)["id"])
+            group.is_elastic = True
+            await it.service.drain("i-1")
+            assert group.released == ["i-1"]
+            assert (await it.service.job(fields(1)["id"]))["state"] == "running"
+            group.succeed()
+
+    asyncio.run(story())
+
+
 def test_the_folders_of_jobs_are_for_their_owner_alone(bench: Callable[..., Any], tmp_path: Path) -> None:
     async def story() -> None:
         async with bench() as it:

@@ -37,6 +37,7 @@ class JobRequest(BaseModel):
         args: The script's arguments.
         package: Gzipped tar archive of the script's folder, in base64.
         num_nodes: How many nodes; all of them where it is null.
+        min_nodes: How few nodes it may start with and, where some are lost, go on with; all where it is null.
         node_ids: The very nodes, by rank; any where it is null.
         balance: Share the global batch out by measured speed, or equally.
         env: Variables added to the workers' environment.
@@ -49,6 +50,7 @@ class JobRequest(BaseModel):
     args: tuple[str, ...] = ()
     package: Annotated[str, Field(min_length=1, repr=False)]
     num_nodes: Annotated[int, Field(ge=1)] | None = None
+    min_nodes: Annotated[int, Field(ge=1)] | None = None
     node_ids: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     balance: Literal["speed", "equal"] = "speed"
     env: dict[str, str] = Field(default_factory=dict, repr=False)
@@ -81,6 +83,9 @@ class JobRequest(BaseModel):
 
     @model_validator(mode="after")
     def _check_nodes(self) -> JobRequest:
+        most = self.num_nodes or (len(self.node_ids) if self.node_ids is not None else None)
+        if self.min_nodes is not None and most is not None and self.min_nodes > most:
+            raise ValueError(f"min_nodes is {self.min_nodes}, above the {most} nodes that are asked for")
         if self.node_ids is None:
             return self
         if len(set(self.node_ids)) != len(self.node_ids):

@@ -14,6 +14,7 @@ from steelyard.node.job.record import ClusterNode, JobRecord
 from steelyard.node.job.service import JobService
 from steelyard.node.job.store import JobStore
 from steelyard.node.ray_cluster import IMITATED_SPEED_LABEL, INSTANCE_TYPE_LABEL, NODE_ID_LABEL
+from steelyard.training.elastic_launcher import ElasticGroup
 from steelyard.training.launcher import AgentPool, Launch, Placement, Sink, WorkerGroup
 
 
@@ -63,6 +64,8 @@ class RayNodes:
         self, record: JobRecord, nodes: Sequence[ClusterNode], package: bytes, sink: Sink
     ) -> WorkerGroup:
         """Return a job's workers, not yet started."""
+        import ray
+
         launch = Launch(
             run_id=record.id,
             script=record.script,
@@ -71,8 +74,17 @@ class RayNodes:
             balance=record.balance,
             placements=[_placement(node) for node in nodes],
             environment=record.env,
+            min_workers=record.min_nodes,
         )
-        return WorkerGroup(launch, self._pool, sink)
+        if record.min_nodes is None:
+            return WorkerGroup(launch, self._pool, sink)
+        return ElasticGroup(
+            launch, self._pool, sink, address=ray.util.get_node_ip_address(), locate=self._locate
+        )
+
+    async def _locate(self, node_id: str) -> Placement | None:
+        found = [node for node in await self.nodes() if node.node_id == node_id and node.is_alive]
+        return _placement(found[0]) if found else None
 
 
 def cluster_nodes(entries: Sequence[Mapping[str, Any]]) -> Sequence[ClusterNode]:

@@ -68,9 +68,10 @@ class JobQueue:
                     hint=f"the living nodes are {', '.join(node.node_id for node in alive) or 'none'}",
                     status=422,
                 )
-        elif record.num_nodes is not None and record.num_nodes > len(alive):
+        elif (record.num_nodes or record.min_nodes) is not None and record.num_needed > len(alive):
+            name = "num_nodes" if record.min_nodes is None else "min_nodes"
             raise GatewayError(
-                f"num_nodes: {record.num_nodes} are asked for, {len(alive)} are alive",
+                f"{name}: {record.num_needed} are asked for, {len(alive)} are alive",
                 hint="ask for fewer, or add nodes with `steelyard up`",
                 status=422,
             )
@@ -102,8 +103,8 @@ class JobQueue:
             missing = sorted(set(record.node_ids or ()) - alive)
             if missing:
                 reasons[record.id] = f"{', '.join(missing)} is not alive"
-            elif (record.num_nodes or 1) > len(alive):
-                reasons[record.id] = f"{record.num_nodes or 1} nodes are asked for, {len(alive)} are alive"
+            elif record.num_needed > len(alive):
+                reasons[record.id] = f"{record.num_needed} nodes are asked for, {len(alive)} are alive"
         return reasons
 
     def start(self, start: JobStart, now: datetime) -> JobRecord:
@@ -189,10 +190,10 @@ def _choose(record: JobRecord, alive: Sequence[ClusterNode], taken: set[str]) ->
         if any(node_id not in by_id for node_id in record.node_ids):
             return None
         return [by_id[node_id] for node_id in record.node_ids]
-    if record.num_nodes is None:
+    if record.num_nodes is None and record.min_nodes is None:
         return list(alive) or None
     free = [node for node in alive if node.node_id not in taken]
-    return free[: record.num_nodes] if len(free) >= record.num_nodes else None
+    return free[: record.num_nodes] if len(free) >= record.num_needed else None
 
 
 def _wanted(record: JobRecord, alive: Sequence[ClusterNode]) -> set[str]:

@@ -79,6 +79,7 @@ class JobRecord:
         script: Path of the script in the package.
         args: The script's arguments.
         num_nodes: How many nodes it asks for; None for all.
+        min_nodes: How few nodes it may start with and go on with; None where it needs all that it asks for.
         node_ids: The very nodes it asks for, by rank; None where any will do.
         balance: `speed` or `equal`.
         env: What it adds to the environment; may hold secrets, so it is never shown.
@@ -100,6 +101,7 @@ class JobRecord:
     created_at: str
     args: Sequence[str] = ()
     num_nodes: int | None = None
+    min_nodes: int | None = None
     node_ids: Sequence[str] | None = None
     balance: str = "speed"
     env: Mapping[str, str] = field(default_factory=dict)
@@ -110,6 +112,11 @@ class JobRecord:
     exit_code: int | None = None
     error: str | None = None
     last_event: Mapping[str, Any] | None = None
+
+    @property
+    def num_needed(self) -> int:
+        """How many nodes it needs at least."""
+        return self.min_nodes or self.num_nodes or 1
 
     def to_json(self) -> dict[str, Any]:
         """Return what the API says of it."""

@@ -38,6 +38,9 @@ class RunningGroup(Protocol):
     def stop(self) -> None:
         """Ask them to end."""
 
+    async def release(self, node_id: str) -> bool:
+        """Give a node back; returns whether the job goes on without it."""
+
 
 class Cluster(Protocol):
     """The nodes, and what can be run on them."""
@@ -184,11 +187,15 @@ class JobService:
         return self._queue.record(job_id).to_json()
 
     async def drain(self, node_id: str) -> None:
-        """Start nothing more on a node that is about to stop, and end the jobs that run on it."""
+        """Start nothing more on a node that is about to stop, and end the jobs that cannot go on without it."""
         self._draining |= {
             node.ray_node_id for node in await self._cluster.nodes() if node.node_id == node_id
         }
-        job_ids = [record.id for record in self._queue.running_on(node_id)]
+        job_ids = [
+            record.id
+            for record in self._queue.running_on(node_id)
+            if not await self._groups[record.id].release(node_id)
+        ]
         for job_id in job_ids:
             self._stop(job_id, JobState.FAILED, f"node {node_id} was stopped while the job ran on it")
         await self._wait_for_end(job_ids)
