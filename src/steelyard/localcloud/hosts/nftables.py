@@ -1,27 +1,30 @@
 """A packet filter as nftables, told to the kernel over netlink: no `nft` program is needed.
 
-pyroute2 gives the messages; the whole table is replaced in one transaction, so no packet ever meets half of it.
-The numbers are those of linux/netfilter/nf_tables.h and of the IPv4, TCP and UDP headers.
+The whole table is replaced in one transaction, so no packet ever meets half of it. The numbers are those of
+linux/netfilter/nf_tables.h and of the headers of IPv4, TCP and UDP.
 """
 
 from __future__ import annotations
 
 import socket
 import struct
-from typing import Any
+from collections.abc import Mapping, Sequence
 
-from pyroute2.netlink import NLM_F_ACK, NLM_F_APPEND, NLM_F_CREATE, NLM_F_REQUEST, nlmsg
-from pyroute2.netlink.exceptions import NetlinkError
-from pyroute2.netlink.nfnetlink import nfgen_msg
-from pyroute2.netlink.nfnetlink import nftsocket as nft
-from pyroute2.nftables.main import NFTables
-
+from steelyard.localcloud.hosts.netlink import (
+    APPEND,
+    CREATE,
+    Attribute,
+    Message,
+    encode_transaction,
+    number,
+    send_transaction,
+    text,
+)
 from steelyard.localcloud.hosts.packet_filter import SERVICE_NETWORK, FilterRule, PacketFilter
 
 TABLE = "security-groups"
-_NFTABLES = 10  # NFNL_SUBSYS_NFTABLES
-_BEGIN, _END = 0x10, 0x11  # NFNL_MSG_BATCH_BEGIN, _END
 _IPV4 = 2  # NFPROTO_IPV4
+_NEW_TABLE, _DELETE_TABLE, _NEW_CHAIN, _NEW_RULE, _NEW_SET, _NEW_ELEMENTS = 0, 2, 3, 6, 9, 12  # NFT_MSG_...
 _ADDRESS_TYPE = 7  # ipv4_addr, by nft(8)'s own numbering
 _REGISTER, _VERDICT_REGISTER = 1, 0
 _NETWORK_HEADER, _TRANSPORT_HEADER = 1, 2
@@ -33,8 +36,7 @@ _META_IN, _META_OUT = 6, 7  # NFT_META_IIFNAME, _OIFNAME
 _PROTOCOLS = {"icmp": 1, "tcp": 6, "udp": 17, "gre": 47}
 _DROP, _ACCEPT = 0, 1
 _CHAINS = {"ingress": 1, "egress": 3}  # NF_INET_LOCAL_IN, _LOCAL_OUT
-
-Expression = dict[str, Any]
+_ELEMENTS_A_MESSAGE = 1000  # An attribute holds at most 64 KiB, an element 20 bytes.
 
 
 def install(packet_filter: PacketFilter) -> None:
@@ -43,57 +45,27 @@ def install(packet_filter: PacketFilter) -> None:
     Raises:
         OSError: The kernel refuses it.
     """
-    messages = render(packet_filter)
-    with NFTables(nfgen_family=_IPV4) as sender:
-
-        async def send() -> None:
-            async for _ in sender.asyncore.nlm_request_batch(messages):
-                pass
-
-        try:
-            sender.asyncore.event_loop.run_until_complete(send())
-        except NetlinkError as err:
-            raise OSError(err.code, f"nftables refuse the security groups' rules: {err}") from err
+    send_transaction(encode_transaction(render(packet_filter), _IPV4))
 
 
-def render(packet_filter: PacketFilter) -> list[nlmsg]:
-    """Write a filter as one transaction of netlink messages."""
-    table = [("NFTA_TABLE_NAME", TABLE)]
-    create = NLM_F_CREATE | NLM_F_ACK
+def render(packet_filter: PacketFilter) -> list[Message]:
+    """Write a filter as the messages of one transaction."""
+    table: list[Attribute] = [(1, text(TABLE))]
     messages = [
-        _edge(_BEGIN),
         # Made before it is removed: removing one that is not there is an error.
-        _message(nft.nft_table_msg, nft.NFT_MSG_NEWTABLE, create, table),
-        _message(nft.nft_table_msg, nft.NFT_MSG_DELTABLE, NLM_F_ACK, table),
-        _message(nft.nft_table_msg, nft.NFT_MSG_NEWTABLE, create, table),
+        Message(kind=_NEW_TABLE, attributes=table),
+        Message(kind=_DELETE_TABLE, attributes=table, flags=0),
+        Message(kind=_NEW_TABLE, attributes=table),
     ]
-    set_ids = {name: number for number, name in enumerate(sorted(packet_filter.sets), 1)}
-    for name, number in set_ids.items():
-        messages += _set(name, number, packet_filter.sets[name])
-    for chain, is_open in (("ingress", False), ("egress", packet_filter.accepts_egress)):
-        hook = [("NFTA_HOOK_HOOKNUM", _CHAINS[chain]), ("NFTA_HOOK_PRIORITY", 0)]
-        attributes = [
-            ("NFTA_CHAIN_TABLE", TABLE),
-            ("NFTA_CHAIN_NAME", chain),
-            ("NFTA_CHAIN_HOOK", {"attrs": hook}),
-            ("NFTA_CHAIN_TYPE", "filter"),
-            ("NFTA_CHAIN_POLICY", _ACCEPT if is_open else _DROP),
-        ]
-        messages.append(_message(nft.nft_chain_msg, nft.NFT_MSG_NEWCHAIN, create, attributes))
-        rules = packet_filter.ingress if chain == "ingress" else packet_filter.egress
-        for expressions in (*_standing_rules(chain), *(expressions_of(r, chain, set_ids) for r in rules)):
-            attributes = [
-                ("NFTA_RULE_TABLE", TABLE),
-                ("NFTA_RULE_CHAIN", chain),
-                ("NFTA_RULE_EXPRESSIONS", expressions),
-            ]
-            flags = create | NLM_F_APPEND
-            messages.append(_message(nft.nft_rule_msg, nft.NFT_MSG_NEWRULE, flags, attributes))
-    messages.append(_edge(_END))
-    return messages
+    set_ids = {name: place for place, name in enumerate(sorted(packet_filter.sets), 1)}
+    for name, place in set_ids.items():
+        messages += _set(name, place, packet_filter.sets[name])
+    messages += _chain("ingress", _DROP, packet_filter.ingress, set_ids)
+    egress_policy = _ACCEPT if packet_filter.accepts_egress else _DROP
+    return messages + _chain("egress", egress_policy, packet_filter.egress, set_ids)
 
 
-def expressions_of(rule: FilterRule, chain: str, set_ids: dict[str, int]) -> list[Expression]:
+def expressions_of(rule: FilterRule, chain: str, set_ids: Mapping[str, int]) -> list[Attribute]:
     """Write one rule.
 
     Args:
@@ -101,105 +73,99 @@ def expressions_of(rule: FilterRule, chain: str, set_ids: dict[str, int]) -> lis
         chain: `ingress` or `egress`.
         set_ids: Number of each set in the transaction.
     """
-    expressions: list[Expression] = []
+    expressions: list[Attribute] = []
     peer = _SOURCE if chain == "ingress" else _DESTINATION
     if rule.protocol:
-        expressions += _field(_NETWORK_HEADER, _PROTOCOL, bytes([_PROTOCOLS[rule.protocol]]))
+        protocol = bytes([_PROTOCOLS[rule.protocol]])
+        expressions += [_load(_NETWORK_HEADER, _PROTOCOL), _compare(_EQUAL, protocol)]
     if rule.network is not None and rule.network.prefixlen:
         mask, address = rule.network.netmask.packed, rule.network.network_address.packed
         expressions += [_load(_NETWORK_HEADER, peer), _mask(mask), _compare(_EQUAL, address)]
     if rule.set_name:
-        number = set_ids[rule.set_name]
-        lookup = _expression("lookup", sreg=_REGISTER, set=rule.set_name, set_id=number)
-        expressions += [_load(_NETWORK_HEADER, peer), lookup]
-    for place, ports in ((_SOURCE_PORT, rule.source_ports), (_DESTINATION_PORT, rule.ports)):
+        place = number(set_ids[rule.set_name])
+        looked_up: list[Attribute] = [(1, text(rule.set_name)), (2, number(_REGISTER)), (4, place)]
+        expressions += [_load(_NETWORK_HEADER, peer), _expression("lookup", looked_up)]
+    for place_of_port, ports in ((_SOURCE_PORT, rule.source_ports), (_DESTINATION_PORT, rule.ports)):
         if ports is not None:
-            first, last = (struct.pack(">H", port) for port in ports)
-            expressions += [_load(_TRANSPORT_HEADER, place), _compare(_AT_LEAST, first)]
+            first, last = (struct.pack("!H", port) for port in ports)
+            expressions += [_load(_TRANSPORT_HEADER, place_of_port), _compare(_AT_LEAST, first)]
             expressions.append(_compare(_AT_MOST, last))
     return [*expressions, _verdict(_ACCEPT if rule.accepts else _DROP)]
 
 
-def _standing_rules(chain: str) -> list[list[Expression]]:
+def _chain(name: str, policy: int, rules: Sequence[FilterRule], set_ids: Mapping[str, int]) -> list[Message]:
+    head: list[Attribute] = [
+        (1, text(TABLE)),
+        (3, text(name)),
+        (4, [(1, number(_CHAINS[name])), (2, number(0))]),
+        (5, number(policy)),
+        (7, text("filter")),
+    ]
+    written = [*_standing_rules(name), *(expressions_of(rule, name, set_ids) for rule in rules)]
+    return [
+        Message(kind=_NEW_CHAIN, attributes=head),
+        *(
+            Message(
+                kind=_NEW_RULE,
+                attributes=[(1, text(TABLE)), (2, text(name)), (4, expressions)],
+                flags=CREATE | APPEND,
+            )
+            for expressions in written
+        ),
+    ]
+
+
+def _standing_rules(chain: str) -> list[list[Attribute]]:
     """Let replies, the instance's own loopback interface and the cloud's own range pass."""
-    state = _expression("ct", dreg=_REGISTER, key=_CT_STATE)
+    state = _expression("ct", [(1, number(_REGISTER)), (2, number(_CT_STATE))])
     known = [state, _mask(struct.pack("=I", _ESTABLISHED_OR_RELATED)), _compare(_UNEQUAL, bytes(4))]
-    interface = _expression("meta", dreg=_REGISTER, key=_META_IN if chain == "ingress" else _META_OUT)
+    key = _META_IN if chain == "ingress" else _META_OUT
+    interface = _expression("meta", [(1, number(_REGISTER)), (2, number(key))])
     loopback = [interface, _compare(_EQUAL, b"lo".ljust(16, b"\0"))]
     accept = _verdict(_ACCEPT)
     service = expressions_of(FilterRule(accepts=True, network=SERVICE_NETWORK), chain, {})
     return [[*known, accept], [*loopback, accept], service]
 
 
-def _set(name: str, number: int, addresses: frozenset[str]) -> list[nlmsg]:
-    attributes = [
-        ("NFTA_SET_TABLE", TABLE),
-        ("NFTA_SET_NAME", name),
-        ("NFTA_SET_KEY_TYPE", _ADDRESS_TYPE),
-        ("NFTA_SET_KEY_LEN", 4),
-        ("NFTA_SET_ID", number),
-        ("NFTA_SET_FLAGS", set()),
+def _set(name: str, place: int, addresses: frozenset[str]) -> list[Message]:
+    head: list[Attribute] = [
+        (1, text(TABLE)),
+        (2, text(name)),
+        (3, number(0)),
+        (4, number(_ADDRESS_TYPE)),
+        (5, number(4)),
+        (10, number(place)),
     ]
-    create = NLM_F_CREATE | NLM_F_ACK
-    messages = [_message(nft.nft_set_msg, nft.NFT_MSG_NEWSET, create, attributes)]
-    elements = [
-        {"attrs": [("NFTA_SET_ELEM_KEY", _data(socket.inet_aton(address)))]} for address in sorted(addresses)
+    messages = [Message(kind=_NEW_SET, attributes=head)]
+    elements: list[Attribute] = [
+        (1, [(1, [(1, socket.inet_aton(address))])]) for address in sorted(addresses)
     ]
-    # An attribute of netlink holds at most 64 KiB, an element 20 bytes.
-    for start in range(0, len(elements), 1000):
-        attributes = [
-            ("NFTA_SET_ELEM_LIST_TABLE", TABLE),
-            ("NFTA_SET_ELEM_LIST_SET", name),
-            ("NFTA_SET_ELEM_LIST_SET_ID", number),
-            ("NFTA_SET_ELEM_LIST_ELEMENTS", elements[start : start + 1000]),
-        ]
-        messages.append(_message(nft.nft_set_elem_list_msg, nft.NFT_MSG_NEWSETELEM, create, attributes))
+    for start in range(0, len(elements), _ELEMENTS_A_MESSAGE):
+        part = elements[start : start + _ELEMENTS_A_MESSAGE]
+        listed: list[Attribute] = [(1, text(TABLE)), (2, text(name)), (3, part), (4, number(place))]
+        messages.append(Message(kind=_NEW_ELEMENTS, attributes=listed))
     return messages
 
 
-def _message(kind: type[nlmsg], number: int, flags: int, attributes: list[Any]) -> nlmsg:
-    message = kind()
-    message["attrs"] = attributes
-    message["header"]["type"] = (_NFTABLES << 8) | number
-    message["header"]["flags"] = NLM_F_REQUEST | flags
-    message["nfgen_family"] = _IPV4
-    return message
+def _expression(name: str, attributes: Sequence[Attribute]) -> Attribute:
+    return (1, [(1, text(name)), (2, attributes)])
 
 
-def _edge(number: int) -> nlmsg:
-    message = nfgen_msg()
-    message["res_id"] = _NFTABLES
-    message["header"]["type"] = number
-    message["header"]["flags"] = NLM_F_REQUEST
-    return message
+def _load(header: int, place: tuple[int, int]) -> Attribute:
+    offset, length = place
+    where: list[Attribute] = [(2, number(header)), (3, number(offset)), (4, number(length))]
+    return _expression("payload", [(1, number(_REGISTER)), *where])
 
 
-def _expression(name: str, **fields: object) -> Expression:
-    data = [(f"NFTA_{name.upper()}_{key.upper()}", value) for key, value in fields.items()]
-    return {"attrs": [("NFTA_EXPR_NAME", name), ("NFTA_EXPR_DATA", {"attrs": data})]}
+def _mask(mask: bytes) -> Attribute:
+    registers: list[Attribute] = [(1, number(_REGISTER)), (2, number(_REGISTER)), (3, number(len(mask)))]
+    return _expression("bitwise", [*registers, (4, [(1, mask)]), (5, [(1, bytes(len(mask)))])])
 
 
-def _data(value: bytes) -> Expression:
-    return {"attrs": [("NFTA_DATA_VALUE", value)]}
+def _compare(how: int, value: bytes) -> Attribute:
+    return _expression("cmp", [(1, number(_REGISTER)), (2, number(how)), (3, [(1, value)])])
 
 
-def _load(header: int, place: tuple[int, int]) -> Expression:
-    return _expression("payload", dreg=_REGISTER, base=header, offset=place[0], len=place[1])
-
-
-def _mask(mask: bytes) -> Expression:
-    zero = _data(bytes(len(mask)))
-    return _expression("bitwise", sreg=_REGISTER, dreg=_REGISTER, len=len(mask), mask=_data(mask), xor=zero)
-
-
-def _compare(how: int, value: bytes) -> Expression:
-    return _expression("cmp", sreg=_REGISTER, op=how, data=_data(value))
-
-
-def _field(header: int, place: tuple[int, int], value: bytes) -> list[Expression]:
-    return [_load(header, place), _compare(_EQUAL, value)]
-
-
-def _verdict(code: int) -> Expression:
-    verdict = {"attrs": [("NFTA_VERDICT_CODE", code)]}
-    return _expression("immediate", dreg=_VERDICT_REGISTER, data={"attrs": [("NFTA_DATA_VERDICT", verdict)]})
+def _verdict(code: int) -> Attribute:
+    verdict: list[Attribute] = [(2, [(1, number(code))])]
+    return _expression("immediate", [(1, number(_VERDICT_REGISTER)), (2, verdict)])
