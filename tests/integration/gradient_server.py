@@ -202,11 +202,36 @@ def shares_of_sharded(*, costs_s: list[float], num_steps: int) -> list[int]:
     return list(balancer.shares)
 
 
+def losses(*, sequence: list[list[int]], num_steps: int) -> list[float]:
+    """Train the demo's model in float64 under shares that follow a sequence; rank 0 returns the loss of each step."""
+    sys.path.append(str(Path(__file__).parents[2] / "examples" / "char_lm"))
+    from corpus import NUM_SYMBOLS, load_corpus
+    from model import GPT
+
+    torch.manual_seed(0)
+    model = GPT(NUM_SYMBOLS, length=32).double()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2, betas=(0.9, 0.95))
+    with tempfile.NamedTemporaryFile() as events:
+        place = replace(WorkerEnvironment.read(os.environ), events_path=Path(events.name))
+        policy = Scripted([tuple(shares) for shares in sequence])
+        balancer = Balancer(sum(sequence[0]), policy=policy, environment=place)
+        wrapped = balancer.prepare(model, optimizer)
+        for x, y in balancer.loader(load_corpus(32).train, num_steps=num_steps):
+            loss = functional.cross_entropy(wrapped(x).flatten(0, 1), y.flatten())
+            balancer.weigh(loss).backward()
+            optimizer.step()
+            optimizer.zero_grad()
+        balancer.close()
+        written = [json.loads(line) for line in events]
+    return [event["loss"] for event in written if event["kind"] == "step"]
+
+
 CASES: dict[str, Callable[..., Any]] = {
     "exactness": exactness,
     "split_errors": split_errors,
     "scaling": scaling,
     "shares_of_sharded": shares_of_sharded,
+    "losses": losses,
 }
 
 

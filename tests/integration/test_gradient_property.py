@@ -108,3 +108,14 @@ def test_shares_of_a_sharded_model_follow_the_speeds(gradient_service: GradientS
     assert fast >= 17
     assert other >= 17
     assert slow <= 10
+
+
+def test_the_demos_model_learns_alike_step_by_step_whatever_the_shares(
+    gradient_service: GradientService,
+) -> None:
+    equal, *_ = gradient_service.ask("losses", sequence=[[4, 4, 4]], num_steps=10)
+    changing = [[6, 5, 1], [0, 11, 1], [10, 1, 1], [4, 4, 4]]
+    balanced, *_ = gradient_service.ask("losses", sequence=changing, num_steps=10)
+    assert len(equal) == 10
+    assert equal[-1] < equal[0]
+    assert balanced == pytest.approx(equal, rel=1e-9)

@@ -32,8 +32,8 @@ class ShardedStep(Protocol):
         ...
 
 
-class TimedAllGather:
-    """Gathers parameters as FSDP does, and tells how long that took: most of it waits for other workers.
+class TimedCollective:
+    """A collective of FSDP2 that tells how long it took: most of it waits for other workers.
 
     Args:
         step: Is told.
@@ -45,8 +45,18 @@ class TimedAllGather:
         self._clock = clock
 
     def allocate(self, size: Any, *, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
-        """Return memory for the parameters."""
+        """Return memory for what is communicated."""
         return torch.empty(size, dtype=dtype, device=device)
+
+    def _time(self, run: Callable[[], dist.Work | None]) -> dist.Work | None:
+        began_s = self._clock()
+        work = run()
+        self._step.note_wait(self._clock() - began_s)
+        return work
+
+
+class TimedAllGather(TimedCollective):
+    """Gathers parameters as FSDP2 does."""
 
     def __call__(
         self,
@@ -56,33 +66,17 @@ class TimedAllGather:
         async_op: bool = False,
     ) -> dist.Work | None:
         """Gather the shards of all workers."""
-        began_s = self._clock()
-        work = dist.all_gather_single(output_tensor, input_tensor, group=group, async_op=async_op)
-        self._step.note_wait(self._clock() - began_s)
-        return work
+        return self._time(
+            lambda: dist.all_gather_single(output_tensor, input_tensor, group=group, async_op=async_op)
+        )
 
 
-class WeighedReduceScatter:
-    """Sums gradients as FSDP does, each worker's weighed by its share first.
+class WeighedReduceScatter(TimedCollective):
+    """Sums gradients as FSDP2 does, each worker's weighed by its share first.
 
-    FSDP then divides by the number of workers, which is multiplied in here.
-
-    Args:
-        step: Gives the weight, and is told when the local work was done.
-        num_workers: Number of workers.
-        clock: Monotonic clock in seconds.
+    FSDP2 then divides by the number of workers, which is multiplied in here. The local work was done when
+    the last of these begins.
     """
-
-    def __init__(
-        self, step: ShardedStep, num_workers: int, clock: Callable[[], float] = time.perf_counter
-    ) -> None:
-        self._step = step
-        self._num_workers = num_workers
-        self._clock = clock
-
-    def allocate(self, size: Any, *, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
-        """Return memory for the gradients."""
-        return torch.empty(size, dtype=dtype, device=device)
 
     def __call__(
         self,
@@ -94,11 +88,12 @@ class WeighedReduceScatter:
     ) -> dist.Work | None:
         """Weigh the gradients and sum them, each worker keeping its shard."""
         self._step.mark_compute()
-        scale_gradients(input_tensor, self._step.weight * self._num_workers)
-        began_s = self._clock()
-        work = dist.reduce_scatter_single(output_tensor, input_tensor, group=group, op=op, async_op=async_op)
-        self._step.note_wait(self._clock() - began_s)
-        return work
+        scale_gradients(input_tensor, self._step.weight * group.size())
+        return self._time(
+            lambda: dist.reduce_scatter_single(
+                output_tensor, input_tensor, group=group, op=op, async_op=async_op
+            )
+        )
 
 
 def weigh_sharded(model: nn.Module, step: ShardedStep, num_workers: int) -> None:
@@ -127,13 +122,13 @@ def weigh_sharded(model: nn.Module, step: ShardedStep, num_workers: int) -> None
             )
     for module in model.modules():
         if isinstance(module, FSDPModule):
-            _set_collectives(module, step, num_workers)
+            _set_collectives(module, step)
 
 
-def _set_collectives(module: FSDPModule, step: ShardedStep, num_workers: int) -> None:
+def _set_collectives(module: FSDPModule, step: ShardedStep) -> None:
     # Any: torch types these methods by abstract classes that it does not export.
     all_gather: Any = TimedAllGather(step)
-    reduce_scatter: Any = WeighedReduceScatter(step, num_workers)
+    reduce_scatter: Any = WeighedReduceScatter(step)
     try:
         module.set_custom_all_gather(all_gather)
         module.set_custom_reduce_scatter(reduce_scatter)
