@@ -94,12 +94,7 @@ class Balancer:
             raise UsageError(f"the global batch is {global_batch} samples", "ask for 1 or more")
         place = environment or WorkerEnvironment.read(os.environ)
         bounds = ShareBounds(micro_batch=micro_batch, minimum=min_share, maximum=max_share)
-        bounds.check(global_batch)
-        if policy is not None and not bounds.is_free:
-            raise UsageError(
-                f"min_share and max_share say nothing to the policy given, a {type(policy).__name__}",
-                "give the bounds to the policy, or leave the policy out",
-            )
+        bounds.check(global_batch, policy)
         self.global_batch = global_batch
         self._clock = clock
         self._seed = seed

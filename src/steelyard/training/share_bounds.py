@@ -28,12 +28,21 @@ class ShareBounds:
         """Whether the share may be any but zero."""
         return self.minimum == 1 and self.maximum is None
 
-    def check(self, global_batch: int) -> None:
+    def check(self, global_batch: int, policy: Policy | None = None) -> None:
         """Check that a share can keep to them.
+
+        Args:
+            global_batch: Samples of a step over all workers.
+            policy: A policy of the script's own, which does not know of them.
 
         Raises:
             UsageError: If not; says which and why.
         """
+        if policy is not None and not self.is_free:
+            raise UsageError(
+                f"min_share and max_share say nothing to the policy given, a {type(policy).__name__}",
+                "give the bounds to the policy, or leave the policy out",
+            )
         unit = 1 if self.micro_batch is None else self.micro_batch
         if unit < 1 or global_batch % unit:
             raise UsageError(
