@@ -122,6 +122,10 @@ class Network:
             models.GetLoadBalancerAttributeRequest(region_id=REGION, load_balancer_id=balancer_id)
         ).body
 
+    def addresses(self, balancer_id):
+        zones = self.describe(balancer_id).zone_mappings
+        return [zone.load_balancer_addresses[0].private_ipv_4address for zone in zones]
+
     def describe_listener(self, listener_id):
         return self.client.get_listener_attribute(
             models.GetListenerAttributeRequest(region_id=REGION, listener_id=listener_id)
@@ -265,6 +269,47 @@ class TestLoadBalancer:
         network.balance()
         with refused("DependencyViolation.LoadBalancer"):
             vpc_client.delete_vswitch(vpc.DeleteVSwitchRequest(v_switch_id=network.vswitch_ids[1]))
+
+    def test_moves_to_another_zone_and_keeps_its_address_where_it_stays(
+        self, network, nlb_client, fleet, make_vswitch
+    ):
+        balancer_id, group_id, (server_id,) = network.balance(), network.group(), fleet.run(SERVER)
+        network.add(group_id, {server_id: 100})
+        network.wait_healthy(network.listen(balancer_id, group_id))
+        before = network.addresses(balancer_id)
+        third = make_vswitch(fleet.vpc_id, "10.77.2.0/24", "cn-hangzhou-k")
+        mappings = [
+            models.UpdateLoadBalancerZonesRequestZoneMappings(
+                v_switch_id=vswitch_id, zone_id=zone, eip_type="Common"
+            )
+            for vswitch_id, zone in ((network.vswitch_ids[0], ZONES[0]), (third, "cn-hangzhou-k"))
+        ]
+        done = nlb_client.update_load_balancer_zones(
+            models.UpdateLoadBalancerZonesRequest(
+                region_id=REGION, load_balancer_id=balancer_id, zone_mappings=mappings
+            )
+        ).body
+        assert network.job(done.job_id) == "Succeeded"
+        after = network.addresses(balancer_id)
+        assert after[0] == before[0]
+        assert after[1].startswith("127.77.2.")
+        assert [get(address) for address in after] == [200, 200]
+        with socket.socket() as probe:
+            assert probe.connect_ex((before[1], 8000)) != 0
+
+    def test_turns_to_the_internet_and_back(self, network, nlb_client):
+        balancer_id = network.balance()
+        private = network.describe(balancer_id).dnsname
+        for address_type in ("Internet", "Intranet"):
+            nlb_client.update_load_balancer_address_type_config(
+                models.UpdateLoadBalancerAddressTypeConfigRequest(
+                    region_id=REGION, load_balancer_id=balancer_id, address_type=address_type
+                )
+            )
+            found = network.describe(balancer_id)
+            assert found.address_type == address_type
+            assert (found.dnsname == private) == (address_type == "Intranet")
+            assert network.addresses(balancer_id)[0] == private
 
     def test_in_one_zone_is_refused(self, network):
         with refused("InvalidParameter", text="from 2 to 10 zones"):

@@ -4,20 +4,23 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
-from steelyard.localcloud.balancing import INTERNET_CIDR
-from steelyard.localcloud.hosts.address import AddressExhausted, AddressInUse
 from steelyard.localcloud.page import token_page
 from steelyard.localcloud.service import Request, action
 from steelyard.localcloud.services.nlb import errors
-from steelyard.localcloud.services.nlb.models import ACTIVE, INTERNET, INTRANET, LoadBalancer, Zone
+from steelyard.localcloud.services.nlb.models import (
+    ACTIVE,
+    INTERNET,
+    INTRANET,
+    LoadBalancer,
+    Zone,
+    addresses_of,
+)
 from steelyard.localcloud.services.nlb.state import NlbState
-from steelyard.localcloud.services.vpc.models import VSwitch
+from steelyard.localcloud.services.nlb.zone import Place, claim_zones, read_places, release
 from steelyard.localcloud.tag import has_tags, read_tags
-from steelyard.localcloud.wire.error import invalid_parameter, not_served
-from steelyard.spec.catalogue import REGIONS
+from steelyard.localcloud.wire.error import ApiError, invalid_parameter, not_served
 
 _NAME = re.compile(r"[A-Za-z\u4e00-\u9fa5][\w.\u4e00-\u9fa5-]{1,127}\Z")
-_MAX_ZONES = 10
 
 
 class LoadBalancerActions(NlbState):
@@ -26,9 +29,7 @@ class LoadBalancerActions(NlbState):
     @action("CreateLoadBalancer")
     def create_load_balancer(self, request: Request) -> dict[str, object]:
         """Create a load balancer with an address in each of its zones."""
-        address_type = request.text("AddressType")
-        if address_type not in (INTERNET, INTRANET):
-            raise invalid_parameter("AddressType", address_type, f"{INTERNET} or {INTRANET}")
+        address_type = _address_type(request)
         if request.text("AddressIpVersion", "ipv4").lower() != "ipv4":
             raise not_served("IPv6 load balancers")
         if request.text("BandwidthPackageId"):
@@ -36,7 +37,7 @@ class LoadBalancerActions(NlbState):
         vpc = self.vpc.find_vpc(request.text("VpcId"))
         if vpc is None or vpc.region_id != request.region_id:
             raise errors.not_found("vpc")
-        vswitches = self._vswitches(request, vpc.id)
+        places = read_places(request, vpc.id, self.vpc)
         draft = LoadBalancer(
             id=self.cloud.new_id("nlb"),
             created_at=self.cloud.clock(),
@@ -56,7 +57,7 @@ class LoadBalancerActions(NlbState):
             resource_group_id=request.text("ResourceGroupId"),
         )
         request.stop_if_dry_run()
-        zones = self._claim(vswitches, is_public=address_type == INTERNET)
+        zones = claim_zones(self.ecs.host, places, is_public=address_type == INTERNET)
         balancer = replace(draft, zones=zones, name=draft.name or draft.id)
         self.load_balancers.put(balancer)
         # The API's own spelling.
@@ -105,6 +106,30 @@ class LoadBalancerActions(NlbState):
         name = read_name(request, "LoadBalancerName", balancer.name)
         self.load_balancers.put(replace(balancer, name=name))
         return self.done()
+
+    @action("UpdateLoadBalancerZones")
+    def update_load_balancer_zones(self, request: Request) -> dict[str, object]:
+        """Let a load balancer stand in just the zones that are named; where it stood, it keeps its address."""
+        balancer = self.load_balancer(request)
+        places = read_places(request, balancer.vpc_id, self.vpc)
+        request.stop_if_dry_run()
+        is_public = balancer.address_type == INTERNET
+        zones = claim_zones(self.ecs.host, places, is_public=is_public, kept=balancer.zones)
+        return self._move(request, balancer, zones)
+
+    @action("UpdateLoadBalancerAddressTypeConfig")
+    def update_load_balancer_address_type_config(self, request: Request) -> dict[str, object]:
+        """Give a load balancer public addresses, or take them away."""
+        balancer = self.load_balancer(request)
+        address_type = _address_type(request)
+        if any(mapping.get("AllocationId") for mapping in request.records("ZoneMappings")):
+            raise not_served("load balancers on given EIPs")
+        vswitches = [self.vpc.find_vswitch(zone["VSwitchId"]) for zone in balancer.zones]
+        places = [Place(vswitch=vswitch, wanted="") for vswitch in vswitches if vswitch is not None]
+        request.stop_if_dry_run()
+        is_public = address_type == INTERNET
+        zones = claim_zones(self.ecs.host, places, is_public=is_public, kept=balancer.zones)
+        return self._move(request, replace(balancer, address_type=address_type), zones)
 
     @action("UpdateLoadBalancerProtection")
     def update_load_balancer_protection(self, request: Request) -> dict[str, object]:
@@ -156,50 +181,18 @@ class LoadBalancerActions(NlbState):
         self.discard(balancer.id, balancer.addresses)
         return self.done()
 
-    def _vswitches(self, request: Request, vpc_id: str) -> list[tuple[VSwitch, str]]:
-        """Give the VSwitch of each zone, and the address that is asked for there, which may be empty."""
-        mappings = request.records("ZoneMappings")
-        num_needed = min(2, len(REGIONS[request.region_id]))
-        if not num_needed <= len(mappings) <= _MAX_ZONES:
-            raise invalid_parameter(
-                "ZoneMappings", f"{len(mappings)} zones", f"from {num_needed} to {_MAX_ZONES} zones"
-            )
-        found: list[tuple[VSwitch, str]] = []
-        for mapping in mappings:
-            vswitch = self.vpc.find_vswitch(str(mapping.get("VSwitchId") or ""))
-            if vswitch is None:
-                raise errors.not_found("vSwitch")
-            if vswitch.vpc_id != vpc_id:
-                raise errors.different_vpc("vSwitch")
-            if mapping.get("ZoneId") != vswitch.zone_id:
-                raise invalid_parameter(
-                    "ZoneMappings.ZoneId", mapping.get("ZoneId"), f"the VSwitch's, {vswitch.zone_id}"
-                )
-            if vswitch.zone_id in {other.zone_id for other, _ in found}:
-                raise invalid_parameter("ZoneMappings.ZoneId", vswitch.zone_id, "a zone that is named once")
-            if mapping.get("AllocationId"):
-                raise not_served("load balancers on given EIPs")
-            found.append((vswitch, str(mapping.get("PrivateIPv4Address") or "")))
-        return found
-
-    def _claim(self, vswitches: list[tuple[VSwitch, str]], *, is_public: bool) -> tuple[Zone, ...]:
-        """Claim the addresses of all zones, or none of them."""
-        claimed: list[str] = []
-        zones: list[Zone] = []
-        host = self.ecs.host
+    def _move(self, request: Request, balancer: LoadBalancer, zones: tuple[Zone, ...]) -> dict[str, object]:
+        """Let a load balancer stand in other zones; the addresses that it leaves are given back."""
+        host, old, new = self.ecs.host, set(balancer.addresses), set(addresses_of(zones))
+        job = self.done()
+        self.load_balancers.put(replace(balancer, zones=zones))
         try:
-            for vswitch, wanted in vswitches:
-                claimed.append(host.claim_address(vswitch.cidr_block, wanted or None))
-                zone = {"ZoneId": vswitch.zone_id, "VSwitchId": vswitch.id, "PrivateIPv4Address": claimed[-1]}
-                if is_public:
-                    claimed.append(host.claim_address(INTERNET_CIDR))
-                    zone["PublicIPv4Address"] = claimed[-1]
-                zones.append(zone)
-        except (AddressExhausted, AddressInUse, ValueError) as err:
-            for address in claimed:
-                host.release_address(address)
-            raise errors.address_not_available(wanted) from err
-        return tuple(zones)
+            self.apply(request, balancer.id)
+        except ApiError:
+            release(host, new - old)
+            raise
+        self.cloud.after_commit(lambda: release(host, old - new))
+        return job
 
 
 def read_name(request: Request, parameter: str, default: str) -> str:
@@ -212,6 +205,13 @@ def read_name(request: Request, parameter: str, default: str) -> str:
     if name and not _NAME.match(name):
         raise invalid_parameter(parameter, name, "of 2 to 128 letters, digits and . _ -, a letter first")
     return name
+
+
+def _address_type(request: Request) -> str:
+    address_type = request.text("AddressType")
+    if address_type not in (INTERNET, INTRANET):
+        raise invalid_parameter("AddressType", address_type, f"{INTERNET} or {INTRANET}")
+    return address_type
 
 
 def _nested(request: Request, name: str) -> dict[str, object]:

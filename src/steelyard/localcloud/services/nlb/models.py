@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -43,10 +43,7 @@ class LoadBalancer(Record):
     @property
     def addresses(self) -> tuple[str, ...]:
         """All addresses that it serves on."""
-        found = [
-            zone.get(name) for zone in self.zones for name in ("PublicIPv4Address", "PrivateIPv4Address")
-        ]
-        return tuple(address for address in found if address)
+        return addresses_of(self.zones)
 
     @property
     def dns_name(self) -> str:
@@ -174,6 +171,12 @@ class Job(Record):
     """A change that was carried out; every one is, when its call is answered."""
 
     kind: ClassVar[str] = "nlb_job"
+
+
+def addresses_of(zones: Iterable[Zone]) -> tuple[str, ...]:
+    """Give all addresses of zones, in each zone the public one first."""
+    found = [zone.get(name) for zone in zones for name in ("PublicIPv4Address", "PrivateIPv4Address")]
+    return tuple(address for address in found if address)
 
 
 def answered_tags(tags: Mapping[str, str]) -> list[dict[str, str]]:
