@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 from steelyard.deploy.engine import fleet, values
 from steelyard.deploy.engine.deletion import Deletion, refuse_protected
@@ -13,6 +12,7 @@ from steelyard.deploy.engine.journal import Journal
 from steelyard.deploy.engine.monitor import Engine, Monitor
 from steelyard.deploy.engine.process import ProcessProgram, ProcessRun
 from steelyard.deploy.engine.program import Program, ProgramRun
+from steelyard.deploy.engine.program_context import ProgramContext
 from steelyard.deploy.engine.provider import Provider
 from steelyard.deploy.engine.registrar import Registrar
 from steelyard.deploy.engine.reporter import Reporter
@@ -180,17 +180,20 @@ class Stack:
         providers = Fleet(provider, run.journal, project=self.project, stack=self.name)
         registrar = Registrar(run, providers)
         monitor = Monitor(run, registrar, providers, config=texts, secret_keys=secret_keys)
-        settings: Mapping[str, Any] = {
-            "config": texts,
-            "secret_keys": secret_keys,
-            "idle_limit_s": self._idle_limit_s,
-        }
+        context = ProgramContext(
+            run=run,
+            monitor=monitor,
+            engine=Engine(run),
+            config=texts,
+            secret_keys=secret_keys,
+            idle_limit_s=self._idle_limit_s,
+        )
         execution: ProgramRun | ProcessRun
         if isinstance(program, ProcessProgram):
-            execution = ProcessRun(program, run, monitor, Engine(run), **settings)
+            execution = ProcessRun(program, context)
         else:
             provider.preload()
-            execution = ProgramRun(program, run, monitor, Engine(run), **settings)
+            execution = ProgramRun(program, context)
 
         def work() -> Properties:
             execution.execute()

@@ -7,15 +7,13 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from steelyard.deploy.engine import program_host
-from steelyard.deploy.engine.monitor import Engine, Monitor
-from steelyard.deploy.engine.run import Run
+from steelyard.deploy.engine.program_context import ProgramContext
 from steelyard.deploy.engine.service import MonitorService
 from steelyard.deploy.report import Message
 from steelyard.errors import DeployError
@@ -46,32 +44,13 @@ class ProcessRun:
 
     Args:
         program: The program.
-        run: The run at hand.
-        monitor: Answers the program's registrations.
-        engine: Takes its messages.
-        config: The stack's configuration by full key.
-        secret_keys: Those of its keys that are secret.
-        idle_limit_s: After so many seconds without any call the program is taken to hang.
+        context: What it runs in.
     """
 
-    def __init__(
-        self,
-        program: ProcessProgram,
-        run: Run,
-        monitor: Monitor,
-        engine: Engine,
-        *,
-        config: Mapping[str, str],
-        secret_keys: tuple[str, ...],
-        idle_limit_s: float,
-    ) -> None:
+    def __init__(self, program: ProcessProgram, context: ProgramContext) -> None:
         self._program = program
-        self._run = run
-        self._monitor = monitor
-        self._engine = engine
-        self._config = config
-        self._secret_keys = secret_keys
-        self._idle_limit_s = idle_limit_s
+        self._context = context
+        self._run = context.run
 
     def execute(self) -> None:
         """Run the program to its end.
@@ -81,7 +60,9 @@ class ProcessRun:
             KeyboardInterrupt: When what was going on has ended and is in the state.
             BaseException: What a resource raised, as it was raised.
         """
-        with MonitorService(self._monitor, self._engine, parallel=self._run.parallel) as service:
+        with MonitorService(
+            self._context.monitor, self._context.engine, parallel=self._run.parallel
+        ) as service:
             child = self._start()
             listener = threading.Thread(target=self._listen, args=(child.stdout,), daemon=True)
             listener.start()
@@ -124,8 +105,8 @@ class ProcessRun:
             "stack": self._run.stack,
             "parallel": self._run.parallel,
             "is_preview": self._run.is_preview,
-            "config": dict(self._config),
-            "secret_keys": list(self._secret_keys),
+            "config": dict(self._context.config),
+            "secret_keys": list(self._context.secret_keys),
         }
         assert child.stdin is not None
         # A child that ended at once tells why by its exit code.
@@ -144,11 +125,8 @@ class ProcessRun:
             try:
                 return child.wait(_TICK_S)
             except subprocess.TimeoutExpired:
-                if self._run.idle_s > self._idle_limit_s:
-                    raise DeployError(
-                        f"the program has done nothing for {self._idle_limit_s:g} s and has not ended",
-                        "look for an Output that waits for itself, or for a call that does not return",
-                    ) from None
+                pass
+            self._context.refuse_idling()
 
     def _failure(self, exit_code: int) -> DeployError:
         if exit_code == program_host.NO_SDK_EXIT_CODE:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,7 @@ from typing import Any
 from pulumi.runtime import config as pulumi_config
 from pulumi.runtime import settings, stack
 
-from steelyard.deploy.engine.monitor import Engine, Monitor
-from steelyard.deploy.engine.run import Run
-from steelyard.errors import DeployError
+from steelyard.deploy.engine.program_context import ProgramContext
 
 log = logging.getLogger(__name__)
 
@@ -33,32 +31,13 @@ class ProgramRun:
 
     Args:
         program: The program.
-        run: The run at hand.
-        monitor: Answers the program's registrations.
-        engine: Takes its messages.
-        config: The stack's configuration by full key.
-        secret_keys: Those of its keys that are secret.
-        idle_limit_s: After so many seconds without any call the program is taken to hang.
+        context: What it runs in.
     """
 
-    def __init__(
-        self,
-        program: Program,
-        run: Run,
-        monitor: Monitor,
-        engine: Engine,
-        *,
-        config: Mapping[str, str],
-        secret_keys: tuple[str, ...],
-        idle_limit_s: float,
-    ) -> None:
+    def __init__(self, program: Program, context: ProgramContext) -> None:
         self._program = program
-        self._run = run
-        self._monitor = monitor
-        self._engine = engine
-        self._config = config
-        self._secret_keys = secret_keys
-        self._idle_limit_s = idle_limit_s
+        self._context = context
+        self._run = context.run
         self._ended = threading.Event()
         self._error: BaseException | None = None
         self._loop = asyncio.new_event_loop()
@@ -76,11 +55,7 @@ class ProgramRun:
         thread.start()
         try:
             while not self._ended.wait(_TICK_S):
-                if self._run.idle_s > self._idle_limit_s:
-                    raise DeployError(
-                        f"the program has done nothing for {self._idle_limit_s:g} s and has not ended",
-                        "look for an Output that waits for itself, or for a call that does not return",
-                    )
+                self._context.refuse_idling()
         except BaseException:
             self._stop()
             raise
@@ -120,14 +95,14 @@ class ProgramRun:
             settings.Settings(
                 project=self._run.project,
                 stack=self._run.stack,
-                monitor=self._monitor,
-                engine=self._engine,
+                monitor=self._context.monitor,
+                engine=self._context.engine,
                 parallel=self._run.parallel,
                 dry_run=self._run.is_preview,
                 root_directory=str(Path.cwd()),
             )
         )
-        pulumi_config.set_all_config(dict(self._config), list(self._secret_keys))
+        pulumi_config.set_all_config(dict(self._context.config), list(self._context.secret_keys))
         await stack.run_in_stack(self._program)
 
 
