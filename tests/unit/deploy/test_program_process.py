@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -119,3 +122,39 @@ def test_a_program_that_hangs_is_ended(tmp_path: Path, cloud: FakeCloud) -> None
     assert (tmp_path / "up").exists()
     assert not [child for child in psutil.Process().children() if "program_host" in " ".join(child.cmdline())]
     assert NETWORK not in str(cloud.log)
+
+
+PARENT = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from fake_cloud import FakeCloud
+from steelyard.deploy import ProcessProgram, Stack
+
+folder = Path(sys.argv[2])
+program = ProcessProgram(interpreter=Path(sys.executable), folder=folder, entry=folder, root=folder)
+Stack(folder / "state", project="steelyard", name="test").up(program, FakeCloud())
+"""
+
+
+@pytest.mark.slow
+def test_a_program_ends_with_the_process_that_deploys_it(tmp_path: Path) -> None:
+    hanging = program(tmp_path / "one", "import time\ntime.sleep(600)\n")
+    arguments = [sys.executable, "-c", PARENT, str(Path(__file__).parent), str(hanging.folder)]
+    parent = subprocess.Popen(arguments)
+    try:
+        children = wait_for(lambda: psutil.Process(parent.pid).children(), timeout_s=30)
+    finally:
+        parent.kill()
+        parent.wait()
+    _, alive = psutil.wait_procs(children, timeout=10)
+    assert alive == []
+
+
+def wait_for(look: Callable[[], list[psutil.Process]], *, timeout_s: float) -> list[psutil.Process]:
+    """Poll until there is something to see; fail at the deadline."""
+    deadline = time.monotonic() + timeout_s
+    while not (found := look()):
+        assert time.monotonic() < deadline, f"nothing after {timeout_s} s"
+        time.sleep(0.05)
+    return found
