@@ -57,7 +57,12 @@ def stack(tmp_path: Path, provider: AlicloudProvider) -> Iterator[Stack]:
 
 
 def front(
-    *weights: int, scheduler: str = "Wrr", interval_s: int = 1, port: int = 80, label: str = "one"
+    *weights: int,
+    scheduler: str = "Wrr",
+    interval_s: int = 1,
+    port: int = 80,
+    label: str = "one",
+    address_type: str = "Intranet",
 ) -> Callable[[], None]:
     """Return a program with a network load balancer in two zones before an instance for each weight."""
 
@@ -71,7 +76,7 @@ def front(
         balancer = alicloud.nlb.LoadBalancer(
             "balancer",
             load_balancer_name=f"front-{label}",
-            address_type="Intranet",
+            address_type=address_type,
             vpc_id=net.id,
             zone_mappings=[
                 {"vswitch_id": switch.id, "zone_id": zone}
@@ -187,13 +192,15 @@ def test_a_network_load_balancer_comes_up_stays_changes_and_goes(
     assert counts(stack) == {second: 30}
     assert [(node.weight, node.health) for node in nodes(stack, info)] == [(0, "normal"), (50, "normal")]
 
-    changed = stack.up(front(0, 50, scheduler="Wlc", interval_s=2, port=81, label="two"), provider)
+    other = front(0, 50, scheduler="Wlc", interval_s=2, port=81, label="two", address_type="Internet")
+    changed = stack.up(other, provider)
     assert changed.num_by_op == {"same": weighed.num_by_op["same"] - 2, "update": 2, "replace": 1}
     resources = {resource.type: resource for resource in stack.resources()}
     assert resources[GROUP].outputs["scheduler"] == "Wlc"
     assert resources[GROUP].outputs["healthCheck"]["healthCheckInterval"] == 2
     assert resources[GROUP].outputs["tags"] == resources[BALANCER].outputs["tags"] == {"label": "two"}
     assert resources[BALANCER].outputs["loadBalancerName"] == "front-two"
+    assert value(stack, "address") == value(stack, "zones")[0]["publicIpv4Address"]
     assert resources[LISTENER].outputs["listenerPort"] == 81
 
     stack.destroy(provider)

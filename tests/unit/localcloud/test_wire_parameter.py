@@ -167,3 +167,10 @@ def test_a_missing_parameter_is_refused_by_its_name(flat, name):
 
 def test_an_action_may_do_without_what_the_schema_calls_required():
     assert parse({}, "t.Strict", optional={"Id"}) == {}
+
+
+def test_an_optional_parameter_of_a_list_may_be_missing_where_it_is_named_by_its_path():
+    flat = {"Id": "1", "Tag.1.Value": "x"}
+    assert parse(flat, "t.Strict", optional={"Tag.Key"}) == {"Id": "1", "Tag": [{"Value": "x"}]}
+    with pytest.raises(ApiError, match=r"Tag\.1\.Key"):
+        parse(flat, "t.Strict", optional={"Key"})

@@ -39,7 +39,8 @@ def parse_parameters(
         schema: Where shapes are looked up.
         shape: The request's shape.
         flat: Parameters as sent: query and form merged.
-        optional: Parameters of the top level that the schema wrongly calls required.
+        optional: Parameters that the schema wrongly calls required; nested ones by their dotted path without the
+            numbers of lists, e.g. `ZoneMappings.EipType`.
 
     Returns:
         Values by wire name; str, int, float, bool, lists and dicts of these. What was not sent is absent.
@@ -72,34 +73,44 @@ def _parse_shape(
     parsed: dict[str, object] = {}
     for name, field in schema.fields(shape).items():
         if name in branches:
-            parsed[name] = _parse(schema, field.type_spec, branches[name], path + name)
-        if field.is_required and name not in optional and parsed.get(name) in (None, ""):
+            parsed[name] = _parse(schema, field.type_spec, branches[name], path + name, optional)
+        if (
+            field.is_required
+            and parsed.get(name) in (None, "")
+            and _without_numbers(path + name) not in optional
+        ):
             raise missing_parameter(path + name)
     return parsed
 
 
-def _parse(schema: Schema, spec: TypeSpec, node: _Node, path: str) -> object:
+def _without_numbers(path: str) -> str:
+    return ".".join(part for part in path.split(".") if not part.isdigit())
+
+
+def _parse(schema: Schema, spec: TypeSpec, node: _Node, path: str, optional: Collection[str]) -> object:
     if node.text is not None:
         return _parse_text(schema, spec, node.text, path)
     if isinstance(spec, list):
-        return _parse_items(schema, spec[0], node.branches, path)
+        return _parse_items(schema, spec[0], node.branches, path, optional)
     if isinstance(spec, str) and schema.is_shape(spec):
-        return _parse_shape(schema, spec, node, path + ".")
+        return _parse_shape(schema, spec, node, path + ".", optional)
     if isinstance(spec, dict) or spec == "any":
         item_spec = spec["*"] if isinstance(spec, dict) else spec
         return {
-            part: _parse(schema, item_spec, branch, f"{path}.{part}")
+            part: _parse(schema, item_spec, branch, f"{path}.{part}", optional)
             for part, branch in node.branches.items()
         }
     raise invalid_parameter(path, ".".join(node.branches), f"of type {spec}")
 
 
-def _parse_items(schema: Schema, spec: TypeSpec, branches: Mapping[str, _Node], path: str) -> list[object]:
+def _parse_items(
+    schema: Schema, spec: TypeSpec, branches: Mapping[str, _Node], path: str, optional: Collection[str]
+) -> list[object]:
     for index in branches:
         if not _INTEGER.fullmatch(index):
             raise invalid_parameter(path, index, "a list index")
     return [
-        _parse(schema, spec, branches[index], f"{path}.{index}")
+        _parse(schema, spec, branches[index], f"{path}.{index}", optional)
         for index in sorted(branches, key=lambda index: int(index))
     ]
 

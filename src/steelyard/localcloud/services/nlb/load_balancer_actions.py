@@ -107,7 +107,7 @@ class LoadBalancerActions(NlbState):
         self.load_balancers.put(replace(balancer, name=name))
         return self.done()
 
-    @action("UpdateLoadBalancerZones")
+    @action("UpdateLoadBalancerZones", optional=("ZoneMappings.EipType",))
     def update_load_balancer_zones(self, request: Request) -> dict[str, object]:
         """Let a load balancer stand in just the zones that are named; where it stood, it keeps its address."""
         balancer = self.load_balancer(request)
@@ -117,7 +117,7 @@ class LoadBalancerActions(NlbState):
         zones = claim_zones(self.ecs.host, places, is_public=is_public, kept=balancer.zones)
         return self._move(request, balancer, zones)
 
-    @action("UpdateLoadBalancerAddressTypeConfig")
+    @action("UpdateLoadBalancerAddressTypeConfig", optional=("ZoneMappings.EipType",))
     def update_load_balancer_address_type_config(self, request: Request) -> dict[str, object]:
         """Give a load balancer public addresses, or take them away."""
         balancer = self.load_balancer(request)
