@@ -20,6 +20,7 @@ from types import FrameType
 
 import uvicorn
 
+from steelyard.errors import LocalCloudError
 from steelyard.localcloud.certificate import server_context
 from steelyard.localcloud.cloud import Cloud
 from steelyard.localcloud.daemon import LOCK_NAME, CloudInfo, write_info
@@ -61,7 +62,11 @@ def main() -> int:
     except BlockingIOError:
         sys.stderr.write(f"another local cloud runs on {data_dir}\n")
         return 1
-    _serve(data_dir, arguments.port, arguments.region)
+    try:
+        _serve(data_dir, arguments.port, arguments.region)
+    except LocalCloudError as err:
+        sys.stderr.write(f"{err.message}; {err.hint}\n")
+        return err.exit_code
     return 0
 
 

@@ -160,12 +160,12 @@ class NamespaceHost(InstanceProcesses):
             self._write_record()
             on_end()
 
-        self.start(
-            machine,
-            end,
-            environment={},
-            placement=Placement(mounts=self._mounts, network=plug.network, control_groups=groups),
-        )
+        placement = Placement(mounts=self._mounts, network=plug.network, control_groups=groups)
+        try:
+            self.start(machine, end, environment={}, placement=placement)
+        except LocalCloudError:
+            router.unplug(machine.instance_id, plug)
+            raise
 
     def filter(self, instance_id: str, packet_filter: PacketFilter) -> None:
         """Put another filter in force; see `Host.filter`."""

@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 from steelyard.errors import LocalCloudError
@@ -61,22 +62,22 @@ class InstanceProcesses:
             name=machine.instance_id,
             directory=directory,
             working_directory=root,
-            environment={
-                "PATH": f"{Path(sys.executable).parent}:{_SYSTEM_PATH}",
-                "HOME": str(root),
-                "PWD": str(root),
-                "LANG": "C.UTF-8",
-                **environment,
-            },
+            environment={**_usual_environment(root), **environment},
             stays=True,
             placement=placement,
             on_end=on_end,
         )
-        with self._lock:
-            if self._is_closed:
-                raise LocalCloudError(f"{machine.instance_id} is not booted: the host is closed")
-            self._machines[machine.instance_id] = process
-        process.start(self._command(directory, machine.user_data))
+        try:
+            with self._lock:
+                if self._is_closed:
+                    raise LocalCloudError(f"{machine.instance_id} is not booted: the host is closed")
+                self._machines[machine.instance_id] = process
+            process.start(self._command(directory, machine.user_data))
+        except LocalCloudError:
+            for group in placement.control_groups:
+                with suppress(OSError):  # The supervisor, where there was one, has removed it.
+                    group.rmdir()
+            raise
 
     def shut_down(self, instance_id: str, grace_s: float) -> None:
         """End every process of an instance; see `Host.shut_down`."""
@@ -132,3 +133,12 @@ class InstanceProcesses:
         with open(os.open(script, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o700), "wb") as file:
             file.write(user_data)
         return [str(script)]
+
+
+def _usual_environment(root: Path) -> dict[str, str]:
+    return {
+        "PATH": f"{Path(sys.executable).parent}:{_SYSTEM_PATH}",
+        "HOME": str(root),
+        "PWD": str(root),
+        "LANG": "C.UTF-8",
+    }

@@ -153,20 +153,14 @@ class SupervisedProcess:
                 was called before.
         """
         scratch = self.scratch if self._scratch_link.is_symlink() else self.prepare()
+        supervisor = [sys.executable, "-I", "-S", str(_SUPERVISOR), *self._placement.options()]
         arguments = [self.console_path, self._lock_path, scratch, self._mode, *command]
         with self._lock, self.console_path.open("ab") as console:
             if self._is_cancelled:
                 raise LocalCloudError(f"{self.name} is not started: it was stopped before")
             self.console_path.chmod(0o600)
             self._process = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-I",
-                    "-S",
-                    str(_SUPERVISOR),
-                    *self._placement.options(),
-                    *map(str, arguments),
-                ],
+                [*supervisor, *map(str, arguments)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=console,
