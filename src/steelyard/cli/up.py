@@ -10,6 +10,7 @@ from steelyard.cli.project import ProgramDir, StackName, require_one, up_project
 from steelyard.cli.status import node_rows
 from steelyard.cli.target import SpecFile, home, spec_from
 from steelyard.cluster import Cluster
+from steelyard.deploy import Result
 
 
 def up(
@@ -51,7 +52,10 @@ def up(
         if wait_s > 0:
             progress.say("waiting for the nodes to become healthy")
             cluster.wait_until_healthy(timeout_s=wait_s, on_look=progress.wait_for)
-    seconds = time.monotonic() - started
+    _print(cluster, result, time.monotonic() - started, output)
+
+
+def _print(cluster: Cluster, result: Result, seconds: float, output: OutputFormat) -> None:
     nodes = cluster.nodes()
     if output == "json":
         print_json(
