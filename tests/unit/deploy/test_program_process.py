@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -141,7 +142,8 @@ Stack(folder / "state", project="steelyard", name="test").up(program, FakeCloud(
 def test_a_program_ends_with_the_process_that_deploys_it(tmp_path: Path) -> None:
     hanging = program(tmp_path / "one", "import time\ntime.sleep(600)\n")
     arguments = [sys.executable, "-c", PARENT, str(Path(__file__).parent), str(hanging.folder)]
-    parent = subprocess.Popen(arguments)
+    # What a killed process cannot clear away goes with the test's folder.
+    parent = subprocess.Popen(arguments, env={**os.environ, "TMPDIR": str(tmp_path)})
     try:
         children = wait_for(lambda: psutil.Process(parent.pid).children(), timeout_s=30)
     finally:
