@@ -6,8 +6,8 @@ import logging
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Generic, TypeVar
 
 from steelyard.errors import LocalCloudError
 from steelyard.localcloud.cloud import Cloud
@@ -15,6 +15,7 @@ from steelyard.localcloud.hosts.address import AddressInUse
 from steelyard.localcloud.proxy.balancer import ProxyBalancer
 from steelyard.localcloud.proxy.config import ProxyConfig, Server
 from steelyard.localcloud.proxy.health import ServerStatus
+from steelyard.localcloud.record import Record, Records
 from steelyard.localcloud.service import Request, Service
 from steelyard.localcloud.services.ecs.state import EcsState
 from steelyard.localcloud.services.vpc.state import VpcState
@@ -47,32 +48,43 @@ def not_applied(reason: str) -> ApiError:
     )
 
 
-class BalancingService(Service):
+@dataclass(frozen=True, kw_only=True)
+class Balancer(Record):
+    """What every product keeps of a load balancer.
+
+    Attributes:
+        vpc_id: The VPC that it stands in; empty for one that stands in none.
+        status: Its state, in the product's own words.
+    """
+
+    vpc_id: str
+    status: str
+
+
+B = TypeVar("B", bound=Balancer)
+
+
+class BalancingService(Service, Generic[B]):
     """Base of a load balancing product.
 
     A product says what each of its load balancers does (`plan`) and which servers it has; this class keeps the
     HAProxys at it, takes up what was served at the cloud's start, and answers the VPC and ECS services.
+
+    Attributes:
+        inactive_status: The product's word for a load balancer that does not serve.
+        load_balancers: The records of its load balancers.
     """
+
+    inactive_status: ClassVar[str]
+    load_balancers: Records[B]
 
     def __init__(self, cloud: Cloud) -> None:
         super().__init__(cloud)
         self._proxies: dict[str, ProxyBalancer] = {}
 
     @abstractmethod
-    def load_balancer_ids(self) -> Sequence[str]:
-        """Give the ids of all load balancers."""
-
-    @abstractmethod
     def plan(self, load_balancer_id: str) -> ProxyConfig:
         """Give what a load balancer's HAProxy does, by the records."""
-
-    @abstractmethod
-    def vpc_id_of(self, load_balancer_id: str) -> str:
-        """Give the VPC that a load balancer stands in, empty for one that stands in none."""
-
-    @abstractmethod
-    def give_up(self, load_balancer_id: str) -> None:
-        """Mark a load balancer that cannot serve any more."""
 
     @abstractmethod
     def rewrite_servers(self, keeps: Callable[[Mapping[str, Any]], bool]) -> set[str]:
@@ -85,15 +97,15 @@ class BalancingService(Service):
     def start(self) -> None:
         """Serve again what was served."""
         with self.cloud.transaction():
-            for load_balancer_id in self.load_balancer_ids():
-                plan = self.plan(load_balancer_id)
+            for balancer in self.load_balancers.list():
+                plan = self.plan(balancer.id)
                 try:
                     for address in plan.addresses:
                         self.ecs.host.hold_address(address)
-                    self._serve(load_balancer_id, plan)
+                    self._serve(balancer.id, plan)
                 except (AddressInUse, LocalCloudError) as err:
-                    _log.error("%s serves no more: %s", load_balancer_id, err)
-                    self.give_up(load_balancer_id)
+                    _log.error("%s serves no more: %s", balancer.id, err)
+                    self.load_balancers.put(replace(balancer, status=self.inactive_status))
 
     def stop(self) -> None:
         """End every HAProxy."""
@@ -138,7 +150,11 @@ class BalancingService(Service):
                 raise not_applied(err.message) from err
 
     def _serve(self, load_balancer_id: str, plan: ProxyConfig) -> None:
-        self.proxy(load_balancer_id).apply(self._placed(plan, self.vpc_id_of(load_balancer_id)))
+        self.proxy(load_balancer_id).apply(self._placed(plan, self._vpc_id_of(load_balancer_id)))
+
+    def _vpc_id_of(self, load_balancer_id: str) -> str:
+        balancer = self.load_balancers.get(load_balancer_id)
+        return balancer.vpc_id if balancer is not None else ""
 
     def _placed(self, plan: ProxyConfig, vpc_id: str) -> ProxyConfig:
         """Say of a plan's listeners and servers in which network namespaces they are, as the host has it."""

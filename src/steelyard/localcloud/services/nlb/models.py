@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+from steelyard.localcloud.balancing import Balancer
 from steelyard.localcloud.record import Record
 
 ACTIVE, INACTIVE = "Active", "Inactive"
@@ -17,7 +18,7 @@ Server = Mapping[str, object]
 
 
 @dataclass(frozen=True, kw_only=True)
-class LoadBalancer(Record):
+class LoadBalancer(Balancer):
     """A network load balancer.
 
     Attributes:
@@ -31,9 +32,7 @@ class LoadBalancer(Record):
     region_id: str
     name: str
     address_type: str
-    vpc_id: str
     zones: tuple[Zone, ...]
-    status: str
     is_cross_zone: bool
     deletion_protection: Mapping[str, object]
     modification_protection: Mapping[str, object]

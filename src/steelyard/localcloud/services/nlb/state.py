@@ -23,10 +23,11 @@ from steelyard.localcloud.services.nlb.plan import plan_proxy
 _MAX_JOBS = 1000
 
 
-class NlbState(BalancingService):
+class NlbState(BalancingService[LoadBalancer]):
     """What the parts of the NLB service share: its records, and what each load balancer does by them."""
 
     code, version = "nlb", "2022-04-30"
+    inactive_status = INACTIVE
 
     def __init__(self, cloud: Cloud) -> None:
         super().__init__(cloud)
@@ -35,27 +36,12 @@ class NlbState(BalancingService):
         self.listeners = Records(cloud.store, Listener)
         self.jobs = Records(cloud.store, Job)
 
-    def load_balancer_ids(self) -> list[str]:
-        """Give the ids of all load balancers."""
-        return [balancer.id for balancer in self.load_balancers.list()]
-
     def plan(self, load_balancer_id: str) -> ProxyConfig:
         """Give what a load balancer's HAProxy does, by the records."""
         balancer = self.load_balancers.get(load_balancer_id)
         assert balancer is not None
         groups = {group.id: group for group in self.server_groups.list()}
         return plan_proxy(balancer, self.listeners_of(load_balancer_id), groups, self.find_address)
-
-    def vpc_id_of(self, load_balancer_id: str) -> str:
-        """Give the VPC of a load balancer."""
-        balancer = self.load_balancers.get(load_balancer_id)
-        return balancer.vpc_id if balancer is not None else ""
-
-    def give_up(self, load_balancer_id: str) -> None:
-        """Mark a load balancer that cannot serve any more as inactive."""
-        balancer = self.load_balancers.get(load_balancer_id)
-        assert balancer is not None
-        self.load_balancers.put(replace(balancer, status=INACTIVE))
 
     def rewrite_servers(self, keeps: Callable[[Server], bool]) -> set[str]:
         """Drop servers from server groups, and give the load balancers whose listeners use those."""

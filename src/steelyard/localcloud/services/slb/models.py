@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+from steelyard.localcloud.balancing import Balancer
 from steelyard.localcloud.record import Record
 from steelyard.localcloud.text import utc_text
 
@@ -16,7 +17,7 @@ Server = Mapping[str, object]
 
 
 @dataclass(frozen=True, kw_only=True)
-class LoadBalancer(Record):
+class LoadBalancer(Balancer):
     """A classic load balancer; `servers` are its default ones, on the port that each listener names."""
 
     kind: ClassVar[str] = "load_balancer"
@@ -25,11 +26,9 @@ class LoadBalancer(Record):
     name: str
     address: str
     address_type: str
-    vpc_id: str
     vswitch_id: str
     master_zone_id: str
     slave_zone_id: str
-    status: str
     bandwidth: int
     internet_charge_type: str
     delete_protection: str

@@ -13,20 +13,17 @@ from steelyard.localcloud.services.slb.models import INACTIVE, Listener, LoadBal
 from steelyard.localcloud.services.slb.plan import plan_proxy
 
 
-class SlbState(BalancingService):
+class SlbState(BalancingService[LoadBalancer]):
     """What the parts of the SLB service share: its records, and what each load balancer does by them."""
 
     code, version = "slb", "2014-05-15"
+    inactive_status = INACTIVE
 
     def __init__(self, cloud: Cloud) -> None:
         super().__init__(cloud)
         self.load_balancers = Records(cloud.store, LoadBalancer)
         self.server_groups = Records(cloud.store, ServerGroup)
         self.listeners = Records(cloud.store, Listener)
-
-    def load_balancer_ids(self) -> list[str]:
-        """Give the ids of all load balancers."""
-        return [balancer.id for balancer in self.load_balancers.list()]
 
     def plan(self, load_balancer_id: str) -> ProxyConfig:
         """Give what a load balancer's HAProxy does, by the records."""
@@ -35,17 +32,6 @@ class SlbState(BalancingService):
         return plan_proxy(
             balancer, self.listeners_of(balancer.id), self.groups_of(balancer.id), self.find_address
         )
-
-    def vpc_id_of(self, load_balancer_id: str) -> str:
-        """Give the VPC of a load balancer, empty for one that faces the internet."""
-        balancer = self.load_balancers.get(load_balancer_id)
-        return balancer.vpc_id if balancer is not None else ""
-
-    def give_up(self, load_balancer_id: str) -> None:
-        """Mark a load balancer that cannot serve any more as inactive."""
-        balancer = self.load_balancers.get(load_balancer_id)
-        assert balancer is not None
-        self.load_balancers.put(replace(balancer, status=INACTIVE))
 
     def load_balancer(self, request: Request) -> LoadBalancer:
         """Give the load balancer that a call names.
