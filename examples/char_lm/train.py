@@ -73,6 +73,7 @@ def main() -> None:
     balancer = Balancer(args.global_batch, seed=args.seed, imitated_sample_s=pace_s)
     loader = balancer.loader(corpus.train, num_steps=args.steps)
     model = balancer.prepare(gpt, optimizer)
+    balancer.keep(schedule=schedule)
 
     def validate() -> None:
         if args.validate and balancer.rank == 0:

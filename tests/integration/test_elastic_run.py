@@ -98,6 +98,7 @@ def test_a_worker_that_is_killed_in_mid_reduction_costs_one_step_and_comes_back_
     assert run.longest_pause_s("0.0") < 3.0  # 0.9 s: the lighthouse's patience with a silent worker
 
 
+@pytest.mark.slow
 def test_every_sample_of_an_epoch_is_counted_once_however_its_worker_dies(runs: Any) -> None:
     run = runs(num_steps=20)
     run.start(0, dies_at=5, dies_in="update")
@@ -125,6 +126,7 @@ def test_a_hung_worker_is_noticed_within_the_timeout_and_takes_the_live_state_wh
     assert_as_one_process(run, runs, "2.0")
 
 
+@pytest.mark.slow
 def test_the_lighthouse_may_die(runs: Any) -> None:
     run = runs(num_steps=30, peer_timeout_s=1.0)
     for rank in range(3):
@@ -139,11 +141,23 @@ def test_the_lighthouse_may_die(runs: Any) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("way", ["backward", "update"])
+def test_workers_that_do_not_talk_to_the_lost_one_notice_too(runs: Any, way: str) -> None:
+    run = runs(num_steps=25, num_workers=6)
+    for rank in range(6):
+        run.start(rank, **({"dies_at": 10, "dies_in": way} if rank == 2 else {}))
+    names = [f"{rank}.0" for rank in range(6) if rank != 2]
+    run.wait(*names)
+    assert max(run.longest_pause_s(name) for name in names) < 5.0  # not the 10 s after which a peer counts as hung
+    assert_each_sample_once(run)
+    assert_as_one_process(run, runs, "5.0")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(3))
 def test_workers_that_come_and_go_all_the_time_make_the_same_steps(runs: Any, seed: int) -> None:
     run = runs(num_steps=150)
     places = itertools.cycle([(seed + shift) % 3 for shift in (0, 2, 1)])
-    ways = itertools.cycle(["backward", "update", "step"])
     living = {rank: run.start(rank) for rank in range(3)}
     for restart_count in range(1, 6):
         rank = next(places)
@@ -152,7 +166,7 @@ def test_workers_that_come_and_go_all_the_time_make_the_same_steps(runs: Any, se
         run.wait_for_step(others[0], step)
         run.send(living[rank], signal.SIGKILL)
         run.wait_for_step(others[0], step + 2)
-        living[rank] = run.start(rank, restart_count, seed=seed, way=next(ways))
+        living[rank] = run.start(rank, restart_count, seed=seed)
     run.wait(*living.values())
     ends = [run.result(name)["parameters"] for name in living.values()]
     assert ends[0] == ends[1] == ends[2]

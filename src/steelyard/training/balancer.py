@@ -68,7 +68,7 @@ class Balancer:
         policy: How to share out; from ``STEELYARD_BALANCE`` where None, which is by speed if not set.
         imitated_sample_s: Seconds per sample at relative speed 1 while an accelerator is imitated; the
             environment's where None, else 6 ms. Ignored where none is imitated.
-        timeout: How long a collective waits for the other workers; torch's default where None.
+        timeout: How long a collective waits for the other workers; where None torch's default, 10 s with a lighthouse.
         environment: This worker's place; read from the process's environment where None.
         clock: Monotonic clock in seconds.
 

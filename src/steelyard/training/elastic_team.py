@@ -8,6 +8,7 @@ import logging
 import os
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -59,6 +60,7 @@ class ElasticTeam:
         self._manager: Any = None
         self._store: dist.TCPStore | None = None
         self._states: dict[str, tuple[Callable[[Any], None], Callable[[], Any]]] = {}
+        self._sums = ThreadPoolExecutor(1, thread_name_prefix="quorum_sum")
         self._quorum_id = -1
         self._num_steps = 0
 
@@ -119,24 +121,9 @@ class ElasticTeam:
         Returns:
             A future of the tensor. It never fails: where a peer was lost it holds anything, and `has_failed`.
         """
-        if self.has_failed:
-            return _done(tensor)
-        options = AllreduceOptions()  # a sum, where nothing else is said
-        if timeout_s is not None:
-            options.timeout = timedelta(seconds=timeout_s)
-
-        def settle(future: torch.futures.Future[Any]) -> torch.Tensor:
-            try:
-                future.wait()
-            except RuntimeError as error:
-                self._lose(error)
-            return tensor
-
-        try:
-            return self._pg.allreduce([tensor], options).get_future().then(settle)
-        except RuntimeError as error:
-            self._lose(error)
-            return _done(tensor)
+        future: torch.futures.Future[Any] = torch.futures.Future()
+        self._sums.submit(self._sum, tensor, timeout_s, future)
+        return future
 
     def commit(self, is_good: bool) -> bool:
         """Decide whether this worker makes the step; to be asked once after each `form`.
@@ -149,10 +136,6 @@ class ElasticTeam:
         """
         if not is_good and not self.has_failed:
             self._lose(RuntimeError("a peer was lost or does not hold the sum"))
-        if self.has_failed:
-            # Peers that wait for this worker, not for the lost one, notice by the end of its connections. Not done
-            # where the loss is noticed: that is a thread of the group, which would wait for its own end.
-            self._pg.abort()
         is_made: bool = self._manager.should_commit()
         self._num_steps = self._manager.current_step()
         return is_made
@@ -186,8 +169,9 @@ class ElasticTeam:
 
     def leave(self, *, is_orderly: bool = True) -> None:
         """Leave the quorum; the others go on without this worker."""
-        del is_orderly  # nobody is waited for: those who need this worker's last step take it from a peer
+        del is_orderly  # nobody is waited for: those who need this worker's last step make it again
         self._drop()
+        self._sums.shutdown()
 
     def _ask(self) -> bool:
         """Ask for a quorum once; False where it fell apart while it formed."""
@@ -272,9 +256,33 @@ class ElasticTeam:
                 if turn == "come" or self._seat == 0:
                     gate.wait([f"all {turn}"])
 
+    def _sum(self, tensor: torch.Tensor, timeout_s: float | None, future: torch.futures.Future[Any]) -> None:
+        """Sum one tensor; one at a time, so that the group can be left as soon as one sum fails."""
+        error = "" if self.has_failed else self._try_sum(tensor, timeout_s)
+        if error:
+            self._lose(RuntimeError(error))
+        future.set_result(tensor)
+
+    def _try_sum(self, tensor: torch.Tensor, timeout_s: float | None) -> str:
+        """Return what went wrong, and leave nothing that would hold the group's connections."""
+        options = AllreduceOptions()  # a sum, where nothing else is said
+        if timeout_s is not None:
+            options.timeout = timedelta(seconds=timeout_s)
+        try:
+            self._pg.allreduce([tensor], options).wait()
+        except RuntimeError as error:
+            return str(error)
+        return ""
+
     def _lose(self, error: Exception) -> None:
+        """Take note of a loss, and leave the group.
+
+        Peers that wait for this worker, not for the lost one, notice by the end of its connections: gloo's own
+        abort leaves them open, the end of the group with nothing under way closes them.
+        """
         logger.info("a peer was lost: %s", error)
         self._manager.report_error(error)
+        self._pg.abort()
 
     def _drop(self) -> None:
         manager, self._manager = self._manager, None
@@ -282,9 +290,3 @@ class ElasticTeam:
         if manager is not None:
             manager.shutdown(wait=True)
         self._store = None
-
-
-def _done(tensor: torch.Tensor) -> torch.futures.Future[Any]:
-    future: torch.futures.Future[Any] = torch.futures.Future()
-    future.set_result(tensor)
-    return future

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -22,11 +23,15 @@ def make_team(place: WorkerEnvironment, *, timeout: timedelta | None) -> Team | 
 
     Args:
         place: This worker's place.
-        timeout: How long a collective of a fixed team waits; torch's default where None.
+        timeout: How long a collective waits; where None torch's default in a fixed team, and what the
+            environment says where there is a lighthouse.
     """
     if place.elastic is None:
         return Team(place, timeout=timeout)
-    return ElasticTeam(place.elastic, rank=place.rank, world_size=place.world_size)
+    elastic = place.elastic
+    if timeout is not None:
+        elastic = replace(elastic, peer_timeout_s=timeout.total_seconds())
+    return ElasticTeam(elastic, rank=place.rank, world_size=place.world_size)
 
 
 def make_cycle(
