@@ -148,7 +148,9 @@ def test_workers_that_do_not_talk_to_the_lost_one_notice_too(runs: Any, way: str
         run.start(rank, **({"dies_at": 10, "dies_in": way} if rank == 2 else {}))
     names = [f"{rank}.0" for rank in range(6) if rank != 2]
     run.wait(*names)
-    assert max(run.longest_pause_s(name) for name in names) < 5.0  # not the 10 s after which a peer counts as hung
+    assert (
+        max(run.longest_pause_s(name) for name in names) < 5.0
+    )  # not the 10 s after which a peer counts as hung
     assert_each_sample_once(run)
     assert_as_one_process(run, runs, "5.0")
 
