@@ -1,7 +1,8 @@
-"""One worker of `balance.py`: trains in every way that is compared, on an accelerator that is a wait.
+"""One worker of `balance.py`: trains in every way that is compared.
 
-The forward pass ends ``fixed_s + n * sample_s`` after the step began, the computing in it absorbed; the small model's
-backward pass and update are real. No way of training knows of the wait: Balancer measures it as it would a device.
+Its accelerator is a wait, but in the case of CPU quotas, where it computes for real. The forward pass ends
+``fixed_s + n * sample_s`` after the step began, the computing in it absorbed; the small model's backward pass and
+update are real. No way of training knows of the wait: Balancer measures it as it would a device.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from torch import nn
 from torch.distributed.algorithms.join import Join
 from torch.nn import functional
 from torch.nn.parallel import DistributedDataParallel
-from torch.utils.data import TensorDataset
+from torch.utils.data import Dataset
 
 from steelyard.balance import split_by_cost, split_equally
 from steelyard.training import Balancer
@@ -47,6 +48,7 @@ class Case:
         slowed_costs_s: Seconds per sample from the step `slowed_at` on; None where nothing changes.
         slowed_at: Step from which the nodes have their new costs.
         num_steps: Steps of Balancer.
+        quotas: Part of a core that each node has, where it computes for real; its costs are then relative.
     """
 
     costs_s: Sequence[float]
@@ -55,6 +57,7 @@ class Case:
     slowed_costs_s: Sequence[float] | None = None
     slowed_at: int = 25
     num_steps: int = 45
+    quotas: Sequence[float] | None = None
 
     @property
     def final_costs_s(self) -> Sequence[float]:
@@ -62,21 +65,40 @@ class Case:
 
 
 class PacedModel(nn.Module):
-    """A small network whose forward pass takes the time of a device."""
+    """A small network whose forward pass takes the time of a device; a larger one where it is computed for real."""
 
-    def __init__(self, sample_s: float, fixed_s: float) -> None:
+    def __init__(self, sample_s: float, fixed_s: float, *, is_real: bool) -> None:
         super().__init__()
         torch.manual_seed(0)
-        self.layers = nn.Sequential(nn.Linear(WIDTH, 128), nn.GELU(), nn.Linear(128, 128), nn.GELU())
-        self.head = nn.Linear(128, 10)
+        width = 1280 if is_real else 128
+        self.layers = nn.Sequential(nn.Linear(WIDTH, width), nn.GELU(), nn.Linear(width, width), nn.GELU())
+        self.head = nn.Linear(width, 10)
+        self.is_real = is_real
         self.fixed_s = fixed_s
         self.device = ImitatedAccelerator(sample_s)
         self.began_s = time.perf_counter()
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         y = self.head(self.layers(x))
-        self.device.hold(self.began_s + self.fixed_s, len(x))
+        if not self.is_real:
+            self.device.hold(self.began_s + self.fixed_s, len(x))
         return y
+
+
+class Numbers(Dataset[tuple[torch.Tensor, torch.Tensor]]):
+    """Samples in memory, taken out in one go as the other ways take theirs."""
+
+    def __init__(self, x: torch.Tensor, y: torch.Tensor) -> None:
+        self.x, self.y = x, y
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
+        return self.x[index], self.y[index]
+
+    def __getitems__(self, indices: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
+        return self.x[indices], self.y[indices]
 
 
 class Training:
@@ -84,7 +106,7 @@ class Training:
 
     def __init__(self, case: Case, costs_s: Sequence[float]) -> None:
         self.case = case
-        self.model = PacedModel(costs_s[dist.get_rank()], case.fixed_s)
+        self.model = PacedModel(costs_s[dist.get_rank()], case.fixed_s, is_real=case.quotas is not None)
         self.optimizer = torch.optim.SGD(self.model.parameters(), lr=1e-3)
         generator = torch.Generator().manual_seed(1)
         self.x = torch.randn(NUM_SAMPLES, WIDTH, generator=generator)
@@ -154,7 +176,8 @@ def balancer_ddp(case: Case) -> dict[str, Any]:
     model = balancer.prepare(training.model, training.optimizer)
     begun_s = [time.perf_counter()]
     training.model.began_s = begun_s[0]
-    for x, y in balancer.loader(TensorDataset(training.x, training.y), num_steps=case.num_steps):
+    numbers = Numbers(training.x, training.y)
+    for x, y in balancer.loader(numbers, num_steps=case.num_steps, collate_fn=lambda batch: batch):
         if case.slowed_costs_s and balancer.step > case.slowed_at:
             training.model.device.sample_s = case.slowed_costs_s[balancer.rank]
         balancer.weigh(functional.cross_entropy(model(x), y)).backward()
@@ -203,6 +226,7 @@ WAYS: dict[str, Callable[[Case], Any]] = {
 
 def main() -> None:
     torch.set_num_threads(1)
+    sys.stdin.readline()  # the process is in its cgroup by now
     case = Case(**json.loads(sys.argv[1]))
     dist.init_process_group("gloo")
     results = {}
