@@ -1,11 +1,16 @@
-"""Workers that several modules of tests share."""
+"""Workers and clouds that several modules of tests share."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from gradient_service import GradientService
+
+from steelyard.deploy import AlicloudProvider
+from steelyard.localcloud import daemon
+from steelyard.localcloud.daemon import CloudInfo
 
 
 @pytest.fixture(scope="session")
@@ -13,3 +18,24 @@ def gradient_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gradi
     """Three workers, started when a test first asks for them."""
     with GradientService(tmp_path_factory.mktemp("gradient_service"), 3) as service:
         yield service
+
+
+@pytest.fixture(scope="module")
+def info(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CloudInfo]:
+    """A real local cloud for a module's tests."""
+    data_dir: Path = tmp_path_factory.mktemp("cloud")
+    yield daemon.start(data_dir)
+    assert daemon.stop(data_dir).left == ()
+    daemon.purge(data_dir)
+
+
+@pytest.fixture(scope="module")
+def provider(info: CloudInfo) -> AlicloudProvider:
+    """The embedded provider, pointed at the module's cloud."""
+    return AlicloudProvider(
+        endpoint=info.endpoint,
+        access_key_id=info.access_key_id,
+        access_key_secret=info.access_key_secret,
+        region_id=info.region_id,
+        timeout_s=60,
+    )

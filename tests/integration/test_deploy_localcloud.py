@@ -17,7 +17,6 @@ from pulumi import ResourceOptions
 from steelyard.deploy import AlicloudProvider, Secret, Stack
 from steelyard.deploy.engine.provider import Operation
 from steelyard.errors import ResourceError
-from steelyard.localcloud import daemon
 from steelyard.localcloud.daemon import CloudInfo
 
 INSTANCE = "alicloud:ecs/instance:Instance"
@@ -33,25 +32,6 @@ TRUST = (
 )
 POLICY = '{"Version":"1","Statement":[{"Action":["slb:Describe*"],"Effect":"Allow","Resource":["*"]}]}'
 Program = Callable[[], None]
-
-
-@pytest.fixture(scope="module")
-def info(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CloudInfo]:
-    data_dir: Path = tmp_path_factory.mktemp("cloud")
-    yield daemon.start(data_dir)
-    assert daemon.stop(data_dir).left == ()
-    daemon.purge(data_dir)
-
-
-@pytest.fixture(scope="module")
-def provider(info: CloudInfo) -> AlicloudProvider:
-    return AlicloudProvider(
-        endpoint=info.endpoint,
-        access_key_id=info.access_key_id,
-        access_key_secret=info.access_key_secret,
-        region_id=info.region_id,
-        timeout_s=60,
-    )
 
 
 @pytest.fixture

@@ -16,7 +16,6 @@ from steelyard.deploy import AlicloudProvider, Stack
 from steelyard.deploy.engine.provider import Operation
 from steelyard.deploy.provider.api import ApiPool, Connection
 from steelyard.errors import ResourceError
-from steelyard.localcloud import daemon
 from steelyard.localcloud.daemon import CloudInfo
 
 ATTACHMENT = "alicloud:nlb/serverGroupServerAttachment:ServerGroupServerAttachment"
@@ -28,25 +27,6 @@ address=$(curl -s "$STEELYARD_METADATA_URL/latest/meta-data/private-ipv4")
 mkdir -p site && echo "$address" > site/index.html
 exec python3 -m http.server --bind "$address" --directory site 8000
 """
-
-
-@pytest.fixture(scope="module")
-def info(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CloudInfo]:
-    data_dir: Path = tmp_path_factory.mktemp("cloud")
-    yield daemon.start(data_dir)
-    assert daemon.stop(data_dir).left == ()
-    daemon.purge(data_dir)
-
-
-@pytest.fixture(scope="module")
-def provider(info: CloudInfo) -> AlicloudProvider:
-    return AlicloudProvider(
-        endpoint=info.endpoint,
-        access_key_id=info.access_key_id,
-        access_key_secret=info.access_key_secret,
-        region_id=info.region_id,
-        timeout_s=60,
-    )
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from dataclasses import asdict
@@ -79,12 +80,14 @@ def status_cloud(*, output: OutputFormat = "text") -> int:
 def env_cloud(*, output: OutputFormat = "text") -> int:
     """Print what points SDKs, the aliyun CLI, Terraform and Pulumi at the local cloud, as shell exports.
 
+    Terraform's and Pulumi's providers take the endpoint of STS from their own settings alone (`endpoints`, `sts`).
+
     **Example**: `eval "$(steelyard cloud env)"`
 
     Args:
         output: Form of what is printed on stdout.
     """
-    environment = client_environment(_running_cloud())
+    environment = client_environment(_running_cloud(), no_proxy=os.environ.get("NO_PROXY", ""))
     if output == "json":
         print_json(environment)
         return 0

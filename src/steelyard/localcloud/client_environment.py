@@ -26,7 +26,7 @@ _PRODUCTS = (
 )
 
 
-def client_environment(info: CloudInfo) -> Mapping[str, str]:
+def client_environment(info: CloudInfo, *, no_proxy: str = "") -> Mapping[str, str]:
     """Give the variables of a running cloud.
 
     - SDKs take the key from `ALIBABA_CLOUD_ACCESS_KEY_*`; their endpoint is an argument, which
@@ -39,7 +39,10 @@ def client_environment(info: CloudInfo) -> Mapping[str, str]:
 
     Args:
         info: The running cloud.
+        no_proxy: Hosts that are called without a proxy already, as `NO_PROXY` lists them.
     """
+    hosts = [*no_proxy.split(","), "127.0.0.0/8", "localhost"]
+    direct = ",".join(dict.fromkeys(host.strip() for host in hosts if host.strip()))
     bundle = str(CertificateFiles.of(Path(info.data_dir)).bundle)
     return {
         "ALIBABA_CLOUD_ACCESS_KEY_ID": info.access_key_id,
@@ -54,6 +57,6 @@ def client_environment(info: CloudInfo) -> Mapping[str, str]:
         **{f"ALIBABA_CLOUD_ENDPOINT_{product.upper()}": info.endpoint for product in _PRODUCTS},
         "SSL_CERT_FILE": bundle,
         "REQUESTS_CA_BUNDLE": bundle,
-        "NO_PROXY": "127.0.0.0/8,localhost",
-        "no_proxy": "127.0.0.0/8,localhost",
+        "NO_PROXY": direct,
+        "no_proxy": direct,
     }
