@@ -65,11 +65,14 @@ def split_by_cost(
     if rest:
         raise ValueError(f"{total} samples are no multiple of micro-batches of {unit}")
     lows, highs = unit_bounds(num_units, len(costs_s), minimum=minimum, maximums=maximums, unit=unit)
-    finish_s = _continuous_finish_s(num_units, costs_s, lows, highs) * (1.0 - _ROUNDING)
-    units = [
-        min(max(int(finish_s / cost), low), high)
-        for cost, low, high in zip(costs_s, lows, highs, strict=True)
-    ]
+    finish_s = _continuous_finish_s(num_units, costs_s, lows, highs)
+    # Whole units fall short of the fractions by half a unit a worker. A later time makes up for most of that at once;
+    # every unit that ends by then is among the first that the greedy rule gives out, as long as they are not too many.
+    num_workers = len(costs_s)
+    later = max(num_workers / 2 - math.sqrt(num_workers), 0.0) / max(num_units, 1)
+    units = _units_by(finish_s * (1.0 + later), costs_s, lows, highs)
+    if sum(units) > num_units:
+        units = _units_by(finish_s * (1.0 - _ROUNDING), costs_s, lows, highs)
     _give_out(num_units - sum(units), units, costs_s, highs)
     return tuple(units) if unit == 1 else tuple(count * unit for count in units)
 
@@ -159,6 +162,16 @@ def _continuous_finish_s(
         done += rate * (turn_s - now_s)
         rate, now_s = rate + change, turn_s
     return now_s + max(total - done, 0.0) / rate if rate > 0.0 else now_s
+
+
+def _units_by(
+    finish_s: float, costs_s: Sequence[float], lows: Sequence[int], highs: Sequence[int]
+) -> list[int]:
+    """Return the units that each worker ends by a time, within its bounds."""
+    return [
+        low if (units := int(finish_s / cost)) < low else high if units > high else units
+        for cost, low, high in zip(costs_s, lows, highs, strict=True)
+    ]
 
 
 def _give_out(rest: int, units: list[int], costs_s: Sequence[float], highs: Sequence[int]) -> None:
