@@ -138,7 +138,10 @@ def test_without_a_time_it_does_not_drain() -> None:
 
 
 def test_a_public_one_is_a_matter_of_its_address_type() -> None:
-    assert declared(address_type="internet").the("nlb/loadBalancer:LoadBalancer").inputs["addressType"] == "Internet"
+    assert (
+        declared(address_type="internet").the("nlb/loadBalancer:LoadBalancer").inputs["addressType"]
+        == "Internet"
+    )
 
 
 @pytest.mark.parametrize(
