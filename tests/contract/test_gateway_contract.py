@@ -94,8 +94,10 @@ class TestAction:
             call_generic(local_cloud, "CreateTeapot", {"RegionId": REGION})
 
     def test_that_the_vendor_has_and_this_cloud_does_not_is_refused(self, vpc_client):
-        with refused("InvalidAction.NotFound", 404, text="CreateNatGateway"):
-            vpc_client.create_nat_gateway(models.CreateNatGatewayRequest(region_id=REGION, vpc_id="vpc-1"))
+        with refused("InvalidAction.NotFound", 404, text="CreateVpnGateway"):
+            vpc_client.create_vpn_gateway(
+                models.CreateVpnGatewayRequest(region_id=REGION, vpc_id="vpc-1", bandwidth=10)
+            )
 
     def test_of_another_product_is_refused(self, local_cloud):
         with refused("InvalidAction.NotFound", 404):
