@@ -16,7 +16,7 @@ demo: install  ## Bring a cluster up on this machine, train on it, and take it d
 	$(BIN)/steelyard demo
 
 test: install lint  ## Run the tests.
-	$(BIN)/pytest -m 'not slow'
+	$(BIN)/pytest -m 'not slow' --numprocesses 2 --dist loadfile
 
 test-slow: install  ## Run the longer proofs.
 	$(BIN)/pytest -m slow
