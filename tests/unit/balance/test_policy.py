@@ -129,7 +129,9 @@ def test_every_plan_keeps_the_bounds_and_never_changes_for_nothing(
         assert all(share % unit == 0 for share in shares)
         assert all(share <= high for share, high in zip(shares, maximums, strict=True))
         assert num_units < num_workers or min(shares) >= unit
-        assert shares == before or finish_s(shares, costs_s) < finish_s(before, costs_s)
+        # With fewer units than workers some were never measured, and giving one a unit is how they come to be.
+        if num_units >= num_workers:
+            assert shares == before or finish_s(shares, costs_s) < finish_s(before, costs_s)
 
 
 def test_the_equal_policy_keeps_to_micro_batches_and_bounds_too() -> None:
