@@ -10,11 +10,12 @@ from steelyard.localcloud.services.slb.listener_actions import ListenerActions
 from steelyard.localcloud.services.slb.load_balancer_actions import LoadBalancerActions
 from steelyard.localcloud.services.slb.plan import listener_name, server_name, servers_of
 from steelyard.localcloud.services.slb.server_group_actions import ServerGroupActions
-from steelyard.localcloud.tag import list_tags, set_tags, unset_tags
+from steelyard.localcloud.tag_actions import TagActions
+from steelyard.localcloud.wire.error import ApiError
 from steelyard.spec.catalogue import REGIONS
 
 
-class SlbService(LoadBalancerActions, ListenerActions, ServerGroupActions):
+class SlbService(LoadBalancerActions, ListenerActions, ServerGroupActions, TagActions):
     """Load balancers, listeners, server groups, health, zones and tags."""
 
     @action("DescribeHealthStatus")
@@ -81,37 +82,14 @@ class SlbService(LoadBalancerActions, ListenerActions, ServerGroupActions):
         ]
         return {"AvailableResources": {"AvailableResource": rows}}
 
-    @action("TagResources")
-    def tag_resources(self, request: Request) -> dict[str, object]:
-        """Set tags on load balancers or server groups."""
-        records = self._tagged_records(request)
-        set_tags(request, records, ids_name="ResourceId", not_found=errors.resource_not_found)
-        return {}
+    def tagged_records(self, resource_type: str) -> Records[Any] | None:
+        """Give the records of a resource type that has tags here."""
+        records: dict[str, Records[Any]] = {
+            "instance": self.load_balancers,
+            "vservergroup": self.server_groups,
+        }
+        return records.get(resource_type)
 
-    @action("UntagResources")
-    def untag_resources(self, request: Request) -> dict[str, object]:
-        """Remove tags by their keys, or all."""
-        records = self._tagged_records(request)
-        unset_tags(
-            request, records, ids_name="ResourceId", keys_name="TagKey", not_found=errors.resource_not_found
-        )
-        return {}
-
-    @action("ListTagResources")
-    def list_tag_resources(self, request: Request) -> dict[str, object]:
-        """List tags, one entry for each resource and key."""
-        page, token = list_tags(request, self._tagged_records(request), ids_name="ResourceId")
-        resource_type = request.text("ResourceType").lower()
-        entries = [
-            {"ResourceId": record.id, "ResourceType": resource_type, "TagKey": key, "TagValue": value}
-            for record, key, value in page
-        ]
-        return {"TagResources": {"TagResource": entries}, "NextToken": token}
-
-    def _tagged_records(self, request: Request) -> Records[Any]:
-        resource_type = request.text("ResourceType")
-        if resource_type.lower() == "instance":
-            return self.load_balancers
-        if resource_type.lower() == "vservergroup":
-            return self.server_groups
-        raise errors.unknown_resource_type(resource_type)
+    def unknown_resource_type(self, resource_type: str) -> ApiError:
+        """Tell that tags are not kept for a resource type."""
+        return errors.unknown_resource_type(resource_type)

@@ -87,10 +87,3 @@ def unknown_resource_type(resource_type: str) -> ApiError:
     return ApiError(
         "InvalidResourceType.NotFound", f"The ResourceType provided does not exist: {resource_type!r}.", 404
     )
-
-
-def resource_not_found(resource_id: str) -> ApiError:
-    """Tell that what is to be tagged is not there."""
-    return ApiError(
-        "InvalidResourceId.NotFound", f"The specified ResourceIds are not found: {resource_id!r}.", 404
-    )
