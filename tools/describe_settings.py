@@ -20,7 +20,7 @@ from pydantic.fields import FieldInfo
 
 from steelyard.localcloud.wire.schema import load_schema
 from steelyard.spec import ClusterSpec
-from steelyard.spec.model import Part
+from steelyard.spec.part import Part
 from steelyard.spec.rule import Rule
 
 REFERENCE = Path(__file__).parents[1] / "docs" / "reference" / "cluster-file.md"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 from pathlib import Path
 
 import psutil
@@ -20,6 +21,9 @@ from steelyard.localcloud.daemon import CloudInfo
 
 REGION = "cn-hangzhou"
 PORT = 8000
+# A second octet of this process: test processes side by side would take each other's freed addresses.
+VPC_CIDR = f"10.{100 + os.getpid() % 100}.0.0/16"
+VSWITCH_CIDR = VPC_CIDR.replace("/16", "/24")
 
 
 class LocalFleet:
@@ -28,12 +32,12 @@ class LocalFleet:
     def __init__(self, cloud: CloudInfo) -> None:
         self.connect(cloud)
         self.vpc_id = self.vpc_client.create_vpc(
-            vpc.CreateVpcRequest(region_id=REGION, cidr_block="10.83.0.0/16")
+            vpc.CreateVpcRequest(region_id=REGION, cidr_block=VPC_CIDR)
         ).body.vpc_id
         wait_until(lambda: self._vpc_status() == "Available")
         self.vswitch_id = self.vpc_client.create_vswitch(
             vpc.CreateVSwitchRequest(
-                region_id=REGION, vpc_id=self.vpc_id, cidr_block="10.83.0.0/24", zone_id="cn-hangzhou-h"
+                region_id=REGION, vpc_id=self.vpc_id, cidr_block=VSWITCH_CIDR, zone_id="cn-hangzhou-h"
             )
         ).body.v_switch_id
         wait_until(lambda: self._vswitch_status() == "Available")

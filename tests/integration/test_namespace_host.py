@@ -15,7 +15,7 @@ from typing import TypeVar
 import psutil
 import pytest
 from alibabacloud_ecs20140526 import models as ecs
-from local_fleet import PORT, REGION, LocalFleet
+from local_fleet import PORT, REGION, VSWITCH_CIDR, LocalFleet
 from traffic import wait_until
 
 from steelyard.errors import UsageError
@@ -164,7 +164,7 @@ def test_what_no_rule_allows_is_dropped_and_a_change_takes_effect_when_it_is_ans
     assert passes(fleet, client, address)
     revoke(fleet, servers, source_group_id=clients)
     assert not passes(fleet, client, address)
-    authorize(fleet, servers, ports=f"1/{PORT - 1}", source_cidr_ip="10.83.0.0/24")
+    authorize(fleet, servers, ports=f"1/{PORT - 1}", source_cidr_ip=VSWITCH_CIDR)
     assert not passes(fleet, client, address)
 
 

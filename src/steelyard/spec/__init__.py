@@ -1,19 +1,11 @@
 """What is wanted: the cluster file, its checks, and what the cloud offers."""
 
 from steelyard.spec.load import load_spec
+from steelyard.spec.load_balancer import HealthCheckSpec, ListenerSpec, LoadBalancerSpec
 from steelyard.spec.mistake import Mistake, SpecError
-from steelyard.spec.model import (
-    AccessSpec,
-    ClusterSpec,
-    DiskSpec,
-    HealthCheckSpec,
-    ListenerSpec,
-    LoadBalancerSpec,
-    NetworkSpec,
-    NodeGroupSpec,
-    NodePackageSpec,
-    NodeRoleSpec,
-)
+from steelyard.spec.model import ClusterSpec
+from steelyard.spec.network import AccessSpec, NetworkSpec
+from steelyard.spec.node_group import DiskSpec, NodeGroupSpec, NodePackageSpec, NodeRoleSpec
 
 __all__ = [
     "AccessSpec",

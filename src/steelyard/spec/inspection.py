@@ -11,9 +11,11 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from steelyard.spec import check
+from steelyard.spec.load_balancer import LoadBalancerSpec
 from steelyard.spec.mistake import Finding, Path
-from steelyard.spec.model import ClusterSpec, LoadBalancerSpec, Part
+from steelyard.spec.model import ClusterSpec
 from steelyard.spec.nearest import listed, nearest
+from steelyard.spec.part import Part
 
 
 def inspect(raw: Any) -> tuple[ClusterSpec | None, list[Finding]]:

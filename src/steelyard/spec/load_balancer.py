@@ -1,0 +1,84 @@
+"""Settings of the load balancer."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from steelyard.spec import rule
+from steelyard.spec.balancer import ABILITIES
+from steelyard.spec.part import Part
+from steelyard.spec.rule import Text, WholeNumber
+
+_LATER_KIND = "this version makes classic and network load balancers alone"
+_LATER_PROTOCOL = "this version's listeners speak http and tcp alone"
+_LATER_SCHEDULER = "this version hashes by the client's address alone, as `sch`"
+
+
+class ListenerSpec(Part):
+    """A port that the load balancer listens on.
+
+    Attributes:
+        port: Port at the load balancer's address.
+        protocol: What is spoken there: `http`, or `tcp` on a network load balancer, which the gateways' HTTP passes.
+    """
+
+    port: Annotated[WholeNumber, rule.port()] = 8000
+    protocol: Annotated[
+        Text, rule.one_of("http", "tcp", unserved=dict.fromkeys(("udp", "https"), _LATER_PROTOCOL))
+    ] = "http"
+
+
+class HealthCheckSpec(Part):
+    """How the load balancer sees that a node can take requests. Bounds: CreateLoadBalancerHTTPListener.
+
+    Attributes:
+        path: Path that a node answers with a 2xx status while it is healthy.
+        interval_s: Seconds between two checks.
+        timeout_s: Seconds that an answer may take.
+        healthy_threshold: Good checks in a row that bring a node in.
+        unhealthy_threshold: Failed checks in a row that take a node out.
+    """
+
+    path: Annotated[
+        Text,
+        rule.matching(
+            r"/[A-Za-z0-9/.%?#&=_-]{1,79}", "a path of 2 to 80 characters that begins with /", "/healthz"
+        ),
+    ] = "/healthz"
+    interval_s: Annotated[WholeNumber, rule.within(1, 50, " s")] = 2
+    timeout_s: Annotated[WholeNumber, rule.within(1, 300, " s")] = 5
+    healthy_threshold: Annotated[WholeNumber, rule.within(2, 10)] = 3
+    unhealthy_threshold: Annotated[WholeNumber, rule.within(2, 10)] = 3
+
+
+def _first_listeners(fields: dict[str, Any]) -> tuple[ListenerSpec, ...]:
+    ability = ABILITIES.get(fields.get("kind", ""))
+    return (ListenerSpec(protocol=ability.protocols[0]) if ability else ListenerSpec(),)
+
+
+class LoadBalancerSpec(Part):
+    """The load balancer in front of the nodes' gateways.
+
+    Attributes:
+        kind: `classic` (CLB), or `network` (NLB), which stands in every zone and balances connections.
+        address_type: `intranet` for an address of the VPC, `internet` for a public one.
+        scheduler: `wrr` by weight, `rr` in turn; a network one has `wlc` by weight and open connections and `sch` by
+            the client's address as well.
+        drain_timeout_s: Seconds that the connections to a removed node are given to end; 0 for no such care, which is
+            all that a classic one has.
+        listeners: Its ports, at least one.
+        health_check: How it watches the nodes.
+    """
+
+    kind: Annotated[Text, rule.one_of("classic", "network", unserved={"application": _LATER_KIND})] = (
+        "classic"
+    )
+    address_type: Annotated[Text, rule.one_of("intranet", "internet")] = "intranet"
+    scheduler: Annotated[
+        Text, rule.one_of("wrr", "rr", "wlc", "sch", unserved=dict.fromkeys(("tch", "qch"), _LATER_SCHEDULER))
+    ] = "wrr"
+    drain_timeout_s: Annotated[WholeNumber, rule.within(0, 900, " s")] = 0
+    listeners: tuple[ListenerSpec, ...] = Field(default_factory=_first_listeners)
+    health_check: HealthCheckSpec = HealthCheckSpec()

@@ -1,0 +1,71 @@
+"""Settings of the nodes."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from steelyard.spec import rule
+from steelyard.spec.part import Part
+from steelyard.spec.rule import Flag, Text, WholeNumber
+
+
+class DiskSpec(Part):
+    """A node's system disk, always encrypted.
+
+    Attributes:
+        category: The API's disk category.
+        size_gib: Size in GiB.
+    """
+
+    category: Annotated[
+        Text, rule.one_of("cloud_essd", "cloud_auto", "cloud_essd_entry", "cloud_ssd", "cloud_efficiency")
+    ] = "cloud_essd"
+    size_gib: Annotated[WholeNumber, rule.within(20, 2048, " GiB")] = 100
+
+
+class NodeGroupSpec(Part):
+    """Nodes that are alike.
+
+    Attributes:
+        name: Part of its nodes' names: `<cluster>-<group>-<i>`.
+        count: Number of nodes, spread over the zones in turn.
+        instance_type: ECS instance type.
+        image: Image id, or a family such as `ubuntu_24_04`, of which the newest system image is taken.
+        disk: The system disk.
+        weight: Share of the load balancer's requests, 0 to 100; 0 for none.
+    """
+
+    name: Annotated[Text, rule.name_of(20, "workers")]
+    count: Annotated[WholeNumber, rule.at_least(1)] = 2
+    instance_type: Text = "ecs.gn7i-c8g1.2xlarge"
+    image: Annotated[
+        Text,
+        rule.matching(r"[A-Za-z0-9][A-Za-z0-9_.-]{1,127}", "an image's id or family", "ubuntu_24_04"),
+    ] = "ubuntu_24_04"
+    disk: DiskSpec = DiskSpec()
+    weight: Annotated[WholeNumber, rule.within(0, 100)] = 100
+
+
+class NodeRoleSpec(Part):
+    """The RAM role of the nodes.
+
+    Attributes:
+        enabled: Whether there is one.
+    """
+
+    enabled: Flag = True
+
+
+class NodePackageSpec(Part):
+    """Where a fresh node takes Steelyard from; a node that has it installs nothing.
+
+    Attributes:
+        version: Version to install; the one that deploys where it is not given.
+        index_url: Package index; pip's own where it is not given.
+    """
+
+    version: Annotated[Text, rule.matching(r"[0-9][0-9A-Za-z.+!-]*", "a version", "0.1.0")] | None = None
+    index_url: (
+        Annotated[Text, rule.matching(r"https?://[^\s'\"\\]+", "a URL", "https://pypi.example.com/simple/")]
+        | None
+    ) = None
