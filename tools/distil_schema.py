@@ -33,6 +33,7 @@ PACKAGES = {
     "ram": "alibabacloud_ram20150501",
     "sts": "alibabacloud_sts20150401",
     "cms": "alibabacloud_cms20190101",
+    "cas": "alibabacloud_cas20200407",
 }
 SCHEMA_PATH = Path(__file__).parents[1] / "src/steelyard/localcloud/wire/schema.json.zlib"
 SCALARS = {str: "str", int: "int", float: "float", bool: "bool"}

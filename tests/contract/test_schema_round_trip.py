@@ -26,9 +26,10 @@ PACKAGES = {
     "slb": "alibabacloud_slb20140515",
     "ram": "alibabacloud_ram20150501",
     "sts": "alibabacloud_sts20150401",
+    "cas": "alibabacloud_cas20200407",
 }
 # The least number of actions, so that a change of the packages cannot empty the test unseen.
-NUM_ACTIONS = {"vpc": 390, "ecs": 370, "slb": 90, "ram": 60, "sts": 1}
+NUM_ACTIONS = {"vpc": 390, "ecs": 370, "slb": 90, "ram": 60, "sts": 1, "cas": 70}
 TEXTS = ("x", "a b", "é+&=", "[1]", "0", "true", "10.0.0.0/8", "a,b", '{"k": 1}', "None")
 
 
