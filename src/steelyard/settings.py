@@ -9,6 +9,10 @@ HOME = "STEELYARD_HOME"
 METADATA_URL = "STEELYARD_METADATA_URL"
 """Base of the instance metadata service; Alibaba Cloud's own, `http://100.100.100.200`, where it is not set."""
 
+OSS_ENDPOINT = "STEELYARD_OSS_ENDPOINT"
+"""`http://HOST:PORT` of the object storage, called with the bucket in the path; on a node of the local cloud it is set,
+and where it is not, the region's own endpoint is meant."""
+
 EVENTS_PATH = "STEELYARD_EVENTS_PATH"
 """File to which a training process appends its events, one JSON object a line."""
 

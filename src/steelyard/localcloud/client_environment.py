@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from steelyard import settings
 from steelyard.localcloud.certificate import CertificateFiles
 from steelyard.localcloud.daemon import CloudInfo
 
@@ -35,7 +36,9 @@ def client_environment(info: CloudInfo, *, no_proxy: str = "") -> Mapping[str, s
     - Terraform's and Pulumi's providers take the key, the region, the account and one endpoint for each product. The
       endpoint of STS is taken from the provider's settings alone (`endpoints { sts = … }`), which they only need
       where a program asks for the caller; with `ALICLOUD_ACCOUNT_ID` most do not.
-    - Every one of them calls over TLS and trusts the roots in `SSL_CERT_FILE`: the machine's own and the cloud's.
+    - OSS's SDKs and ossutil take key, region and endpoint from `OSS_*`; where the endpoint is an IP address, the bucket
+      goes into the path. Steelyard's own checkpoints take theirs from `STEELYARD_OSS_ENDPOINT`.
+    - Every other one of them calls over TLS and trusts the roots in `SSL_CERT_FILE`: the machine's own and the cloud's.
 
     Args:
         info: The running cloud.
@@ -55,6 +58,11 @@ def client_environment(info: CloudInfo, *, no_proxy: str = "") -> Mapping[str, s
         "ALIBABA_CLOUD_ACCOUNT_TYPE": "Domestic",
         "ALIBABA_CLOUD_ENDPOINT": info.endpoint,
         **{f"ALIBABA_CLOUD_ENDPOINT_{product.upper()}": info.endpoint for product in _PRODUCTS},
+        "OSS_ACCESS_KEY_ID": info.access_key_id,
+        "OSS_ACCESS_KEY_SECRET": info.access_key_secret,
+        "OSS_REGION": info.region_id,
+        "OSS_ENDPOINT": f"http://{info.endpoint}",
+        settings.OSS_ENDPOINT: f"http://{info.endpoint}",
         "SSL_CERT_FILE": bundle,
         "REQUESTS_CA_BUNDLE": bundle,
         "NO_PROXY": direct,

@@ -24,6 +24,7 @@ class Machine:
         packet_filter: What its security groups let pass at its boot.
         vcpus: CPUs of its type.
         memory_mib: Memory of its type.
+        storage_url: Base of the object storage, as the cloud's own process reaches it; empty where there is none.
     """
 
     instance_id: str
@@ -35,6 +36,7 @@ class Machine:
     packet_filter: PacketFilter | None = None
     vcpus: int = 1
     memory_mib: int = 1024
+    storage_url: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

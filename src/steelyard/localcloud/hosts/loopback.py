@@ -63,7 +63,10 @@ class LoopbackHost(InstanceProcesses):
         self.start(
             machine,
             on_end,
-            environment={settings.METADATA_URL: machine.metadata_url},
+            environment={
+                settings.METADATA_URL: machine.metadata_url,
+                **({settings.OSS_ENDPOINT: machine.storage_url} if machine.storage_url else {}),
+            },
             placement=Placement(control_groups=groups),
         )
 

@@ -152,6 +152,7 @@ class InstanceLife:
             address=instance.private_address,
             user_data=base64.b64decode(instance.user_data),
             metadata_url=self._cloud.metadata_url(instance.id),
+            storage_url=f"http://{self._cloud.endpoint}",
             vpc_id=instance.vpc_id,
             vpc_blocks=(vpc.cidr_block,) if vpc is not None else (),
             packet_filter=self._firewall.filter_of(instance),
