@@ -153,3 +153,45 @@ def unknown_resource_type(resource_type: str) -> ApiError:
     return ApiError(
         "InvalidResourceType.NotFound", f"The ResourceType provided does not exist: {resource_type!r}.", 404
     )
+
+
+def launch_template_not_found() -> ApiError:
+    """Tell that there is no such launch template."""
+    return ApiError("InvalidLaunchTemplate.NotFound", "The specified LaunchTemplate does not exist.", 404)
+
+
+def launch_template_version_not_found(number: int) -> ApiError:
+    """Tell that a launch template has no such version."""
+    return ApiError(
+        "InvalidLaunchTemplateVersion.NotFound",
+        f"The specified LaunchTemplateVersion does not exist: {number}.",
+        404,
+    )
+
+
+def launch_template_duplicated(name: str) -> ApiError:
+    """Tell that a launch template of this name is there (code and text: help page of CreateLaunchTemplate)."""
+    return ApiError(
+        "LaunchTemplateName.Duplicated", f'The specified LaunchTemplateName "{name}" already exist.', 403
+    )
+
+
+def launch_template_default_version() -> ApiError:
+    """Tell that a launch template's default version cannot be deleted; the code is from memory."""
+    return ApiError(
+        "InvalidLaunchTemplateVersion.DefaultVersion",
+        "The default version of the launch template cannot be deleted.",
+        403,
+    )
+
+
+def too_many_launch_templates() -> ApiError:
+    """Tell that a region holds no more launch templates (code and text: help page of CreateLaunchTemplate)."""
+    return ApiError("LaunchTemplateLimitExceed", "The maximum number of templates is exceeded.", 403)
+
+
+def too_many_launch_template_versions() -> ApiError:
+    """Tell that a launch template holds no more versions; the code is from memory."""
+    return ApiError(
+        "LaunchTemplateVersionLimitExceed", "The maximum number of template versions is exceeded.", 403
+    )

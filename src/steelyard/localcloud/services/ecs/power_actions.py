@@ -5,7 +5,14 @@ from dataclasses import replace
 from steelyard.localcloud.service import Request, action
 from steelyard.localcloud.services.ecs import errors
 from steelyard.localcloud.services.ecs.life import STOP_GRACE_S
-from steelyard.localcloud.services.ecs.models import PENDING, RUNNING, STARTING, STOPPED, STOPPING
+from steelyard.localcloud.services.ecs.models import (
+    PENDING,
+    RUNNING,
+    STARTING,
+    STOPPED,
+    STOPPING,
+    Instance,
+)
 from steelyard.localcloud.services.ecs.state import EcsState, ServerDirectory
 
 
@@ -59,6 +66,14 @@ class PowerActions(EcsState):
         if instance.status != STOPPED and not request.flag("Force"):
             raise errors.incorrect_status(instance.status)
         request.stop_if_dry_run()
+        self.release_instance(instance)
+        return {}
+
+    def release_instance(self, instance: Instance) -> None:
+        """Take an instance out of every server group, then end it and all that there is of it.
+
+        Other services and the reclaim of spot instances call this, too, inside of a transaction.
+        """
         is_alive = instance.status in (PENDING, STARTING, RUNNING, STOPPING)
         status = STOPPING if is_alive else STOPPED
         self.instances.put(replace(instance, status=status, is_released=True))
@@ -66,7 +81,6 @@ class PowerActions(EcsState):
             if isinstance(service, ServerDirectory):
                 service.forget_server(instance.id)
         self.cloud.after_commit(lambda: self.life.release(instance.id))
-        return {}
 
 
 def _grace_s(request: Request) -> float:

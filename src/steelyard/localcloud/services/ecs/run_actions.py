@@ -10,6 +10,7 @@ from steelyard.localcloud.hosts.address import AddressExhausted, AddressInUse
 from steelyard.localcloud.service import Request, action
 from steelyard.localcloud.services.ecs import check, errors
 from steelyard.localcloud.services.ecs.image import IMAGES, Image
+from steelyard.localcloud.services.ecs.launch_template import Settings, merged
 from steelyard.localcloud.services.ecs.models import PENDING, Instance
 from steelyard.localcloud.services.ecs.state import EcsState
 from steelyard.localcloud.services.vpc.models import VSwitch
@@ -27,7 +28,35 @@ class RunActions(EcsState):
     # The schema calls HpcClusterId required, which the API does not.
     @action("RunInstances", optional=("HpcClusterId",))
     def run_instances(self, request: Request) -> dict[str, object]:
-        """Make instances, which then boot on their own."""
+        """Make instances, by the call's own parameters and a launch template's; they boot on their own."""
+        return {"InstanceIdSets": {"InstanceIdSet": self._run(request)}}
+
+    def start_instances(self, settings: Settings, *, region_id: str) -> list[str]:
+        """Make instances for another service, such as a scaling group; it is called inside of a transaction.
+
+        Args:
+            settings: Parameters of RunInstances by wire name, typed as a request's: `LaunchTemplateId` and
+                `LaunchTemplateVersion` (a number, 0 for the default) name a template, all others lie over its own.
+            region_id: Where they are to be.
+
+        Returns:
+            Their ids, in Pending.
+
+        Raises:
+            ApiError: As RunInstances answers, e.g. where a setting is wrong or there is no stock.
+        """
+        request = Request(
+            action="RunInstances",
+            params=settings,
+            region_id=region_id,
+            dry_run=False,
+            request_id="",
+            caller=self.cloud.identity.root_key(),
+        )
+        return self._run(request)
+
+    def _run(self, request: Request) -> list[str]:
+        request = replace(request, params=self._settings(request))
         amount = request.number("Amount", 1)
         if not 1 <= amount <= MAX_AMOUNT:
             raise invalid_parameter("Amount", amount, f"from 1 to {MAX_AMOUNT}")
@@ -38,7 +67,16 @@ class RunActions(EcsState):
         for instance in instances:
             self.instances.put(instance)
             self.cloud.after_commit(partial(self.life.launch, instance.id))
-        return {"InstanceIdSets": {"InstanceIdSet": [instance.id for instance in instances]}}
+        return [instance.id for instance in instances]
+
+    def _settings(self, request: Request) -> Settings:
+        """Give a call's parameters, over those of the launch template that it names, if any."""
+        template_id, name = request.text("LaunchTemplateId"), request.text("LaunchTemplateName")
+        if not template_id and not name:
+            return request.params
+        template = self.launch_templates.find(request.region_id, template_id, name)
+        version = self.launch_templates.version(template, request.number("LaunchTemplateVersion", 0))
+        return merged(version.settings, request.params)
 
     def _draft(self, request: Request) -> tuple[Instance, str]:
         """Check a call, and give an instance without an id and an address, and its VSwitch's block."""

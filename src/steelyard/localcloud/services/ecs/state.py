@@ -12,6 +12,7 @@ from steelyard.localcloud.metadata import InstanceMetadata
 from steelyard.localcloud.service import Request, Service
 from steelyard.localcloud.services.ecs import errors
 from steelyard.localcloud.services.ecs.firewall import Firewall
+from steelyard.localcloud.services.ecs.launch_template import LaunchTemplates
 from steelyard.localcloud.services.ecs.life import InstanceLife
 from steelyard.localcloud.services.ecs.models import Instance, SecurityGroup
 from steelyard.localcloud.services.ram.state import RamState
@@ -38,6 +39,7 @@ class EcsState(Service):
         firewall = Firewall(cloud, self.host)
         self.instances = firewall.instances
         self.security_groups = firewall.security_groups
+        self.launch_templates = LaunchTemplates(cloud.store)
         self.life = InstanceLife(cloud, self.host, self.instances, firewall)
 
     def start(self) -> None:
