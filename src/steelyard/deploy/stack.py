@@ -14,6 +14,7 @@ from steelyard.deploy.engine.process import ProcessProgram, ProcessRun
 from steelyard.deploy.engine.program import Program, ProgramRun
 from steelyard.deploy.engine.program_context import ProgramContext
 from steelyard.deploy.engine.provider import Provider
+from steelyard.deploy.engine.refresh import Refresh
 from steelyard.deploy.engine.registrar import Registrar
 from steelyard.deploy.engine.reporter import Reporter
 from steelyard.deploy.engine.run import Run
@@ -61,6 +62,7 @@ class Stack:
         *,
         config: Config | None = None,
         on_step: OnStep | None = None,
+        refresh: bool = False,
     ) -> Result:
         """Tell what `up` would do; nothing is created, changed or written.
 
@@ -69,11 +71,15 @@ class Stack:
             provider: Answers for the cloud; only its functions and reads are used.
             config: The stack's configuration.
             on_step: Called with every step, one at a time, from any thread.
+            refresh: Whether the cloud is asked first how its resources are; else the state is believed.
 
         Raises:
             DeployError: If the program cannot be applied.
         """
-        run = self._begin(Journal(self._file.load(), None), on_step, is_preview=True)
+        journal = Journal(self._file.load(), None)
+        if refresh:
+            self._read_back(journal, provider)
+        run = self._begin(journal, on_step, is_preview=True)
         return self._apply(run, program, provider, config or {})
 
     def up(
@@ -105,6 +111,32 @@ class Stack:
         with StackLock(self._lock_path, self.name):
             run = self._begin(Journal(self._file.load(), self._file), on_step, is_preview=False)
             return self._apply(run, program, provider, config or {})
+
+    def refresh(self, provider: Provider, *, on_step: OnStep | None = None) -> Result:
+        """Bring the state to what the cloud says: a resource that is gone is dropped, a changed input set down.
+
+        Nothing in the cloud changes. The next preview shows the differences, the next `up` mends them.
+
+        Args:
+            provider: Reads the resources.
+            on_step: Called with every step, one at a time: `delete` for one that is gone, `update` for one that has
+                other inputs, `same`.
+
+        Raises:
+            StackLockedError: If another run holds the stack.
+            ResourceError: If the cloud refused to tell of a resource; what it told of the others is kept.
+        """
+        self._make_directory()
+        with StackLock(self._lock_path, self.name):
+            journal = Journal(self._file.load(), self._file)
+            run = self._begin(journal, on_step, is_preview=False)
+            providers = Fleet(provider, journal, project=self.project, stack=self.name)
+
+            def work() -> Properties:
+                Refresh(run, providers).execute()
+                return journal.state.outputs
+
+            return self._conclude(run, work)
 
     def destroy(self, provider: Provider, *, on_step: OnStep | None = None) -> Result:
         """Delete all that the stack made, each after what depends on it.
@@ -161,6 +193,11 @@ class Stack:
                 raise DeployError(f"stack {self.name!r} still has {num_left} resources", "destroy it first")
             for path in (self._file.path, self._key_path, self._lock_path):
                 path.unlink(missing_ok=True)
+
+    def _read_back(self, journal: Journal, provider: Provider) -> None:
+        """Refresh a journal without a word."""
+        run = self._begin(journal, None, is_preview=False)
+        Refresh(run, Fleet(provider, journal, project=self.project, stack=self.name)).execute()
 
     def _begin(self, journal: Journal, on_step: OnStep | None, *, is_preview: bool) -> Run:
         return Run(

@@ -41,9 +41,13 @@ class Reporter:
         with self._lock:
             self._messages.append(message)
 
-    def done(self, op: Op, urn: str) -> None:
+    def done(self, op: Op, urn: str, diff: tuple[str, ...] = ()) -> None:
         """Tell a step that takes no time."""
-        self._tell(_step(op, urn, "done"))
+        self._tell(_step(op, urn, "done", diff=diff))
+
+    def failed(self, op: Op, urn: str, error: str) -> None:
+        """Tell a step that failed at once."""
+        self._tell(_step(op, urn, "failed", error=error))
 
     @contextmanager
     def step(self, op: Op, urn: str, diff: tuple[str, ...] = ()) -> Iterator[None]:
