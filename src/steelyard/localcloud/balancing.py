@@ -12,11 +12,13 @@ from typing import Any, ClassVar, Generic, TypeVar
 from steelyard.errors import LocalCloudError
 from steelyard.localcloud.cloud import Cloud
 from steelyard.localcloud.hosts.address import AddressInUse
+from steelyard.localcloud.pem import KeyPair
 from steelyard.localcloud.proxy.balancer import ProxyBalancer
-from steelyard.localcloud.proxy.config import ProxyConfig, Server
+from steelyard.localcloud.proxy.config import CONNECTION_HASH, ProxyConfig, Server
 from steelyard.localcloud.proxy.health import ServerStatus
 from steelyard.localcloud.record import Record, Records
 from steelyard.localcloud.service import Request, Service
+from steelyard.localcloud.services.cas.actions import CasService
 from steelyard.localcloud.services.ecs.state import EcsState
 from steelyard.localcloud.services.vpc.state import VpcState
 from steelyard.localcloud.wire.error import ApiError
@@ -30,8 +32,8 @@ ALGORITHMS: Mapping[str, str] = {
     "wrr": "roundrobin",
     "rr": "roundrobin",
     "wlc": "leastconn",
-    # Consistent, so that the loss of one server moves its own clients alone.
     "sch": "source",
+    "tch": CONNECTION_HASH,
 }
 """HAProxy's word for each scheduler that is served, by the API's in small letters."""
 
@@ -166,10 +168,7 @@ class BalancingService(Service, Generic[B]):
 
         blocks = [vswitch.cidr_block for vswitch in self.vpc.vswitches_of(vpc_id)] if vpc_id else []
         return replace(
-            plan,
-            listeners=tuple(
-                replace(listener, servers=tuple(map(placed, listener.servers))) for listener in plan.listeners
-            ),
+            plan.with_servers(lambda servers: tuple(map(placed, servers))),
             inner=tuple(
                 entrance
                 for address in plan.addresses
@@ -178,7 +177,7 @@ class BalancingService(Service, Generic[B]):
         )
 
     def statuses(self, load_balancer_id: str) -> Mapping[tuple[str, str], ServerStatus]:
-        """Give the health of a load balancer's servers, by the names of its plan's listeners and servers.
+        """Give the health of a load balancer's servers, by the names of its plan's pools and servers.
 
         Raises:
             ApiError: `InternalError` if HAProxy does not answer.
@@ -199,10 +198,22 @@ class BalancingService(Service, Generic[B]):
 
         self.cloud.after_commit(end)
 
+    def find_pair(self, certificate_id: str) -> KeyPair | None:
+        """Give a certificate of the certificate service with its key, None where there is none of this id."""
+        service = self.cloud.services["cas"]
+        assert isinstance(service, CasService)
+        return service.find_pair(certificate_id)
+
     def find_address(self, server_id: str) -> str | None:
         """Give the private address of a server, None where there is no such instance."""
         instance = self.ecs.find_instance(server_id)
         return None if instance is None else instance.private_address
+
+    # What the certificate service asks before it deletes one (`CertificateUser`).
+
+    def certificate_user(self, certificate_id: str) -> str | None:
+        """Name a listener that uses a certificate of this number: none, unless a product says so."""
+        return None
 
     # What the ECS service tells before it releases an instance (`ServerDirectory`).
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 import threading
 import time
-from dataclasses import replace
 from pathlib import Path
 
 from steelyard.errors import LocalCloudError
 from steelyard.localcloud.hosts.supervised import AT_LARGE, Placement
-from steelyard.localcloud.proxy.config import ProxyConfig, render_config, server_names
+from steelyard.localcloud.proxy.config import ProxyConfig, pem_files, render_config, server_names
 from steelyard.localcloud.proxy.drain import Drains
 from steelyard.localcloud.proxy.health import ServerStatus, parse_statistics, render_state, server_rows
 from steelyard.localcloud.proxy.process import HaproxyProcess
@@ -41,6 +41,7 @@ class ProxyBalancer:
         self._directory = directory
         self._config_path = directory / "haproxy.cfg"
         self._state_path = directory / "servers.state"
+        self._pem_folder = directory / "certificates"
         self._config: ProxyConfig | None = None
         self._process: HaproxyProcess | None = None
         self._started_at = 0.0
@@ -64,7 +65,7 @@ class ProxyBalancer:
             self._config = config
 
     def statuses(self) -> dict[tuple[str, str], ServerStatus]:
-        """Return the status of each server by listener's and server's name; empty where nothing runs.
+        """Return the status of each server by pool's and server's name; empty where nothing runs.
 
         Raises:
             LocalCloudError: If HAProxy does not answer.
@@ -73,7 +74,7 @@ class ProxyBalancer:
             if self._process is None or self._config is None or not self._process.is_running:
                 return {}
             found = parse_statistics(self._process.command("show stat"))
-            names = {(listener.name, s.name) for listener in self._config.listeners for s in listener.servers}
+            names = server_names(self._config)
         return {name: status for name, status in found.items() if name in names}
 
     def process_ids(self) -> list[int]:
@@ -91,16 +92,16 @@ class ProxyBalancer:
         self.stop()
         shutil.rmtree(self._directory, ignore_errors=True)
 
-    def _cut(self, listener: str, server: str) -> None:
+    def _cut(self, pool: str, server: str) -> None:
         """Close the connections to a server that was removed and has not come back."""
         with self._lock:
             process, config = self._process, self._config
             if process is None or config is None or not process.is_running:
                 return
-            if (listener, server) in server_names(config):
+            if (pool, server) in server_names(config):
                 return
             try:
-                process.command(f"shutdown sessions server {listener}/{server}")
+                process.command(f"shutdown sessions server {pool}/{server}")
             except LocalCloudError as err:
                 logger.error("connections of %s to %s stay: %s", self._name, server, err)
 
@@ -142,15 +143,28 @@ class ProxyBalancer:
             if previous is not None:
                 self._write(previous, {})
             raise
+        self._remove_stale_pem(config)
 
     def _write(self, config: ProxyConfig, rows: dict[tuple[str, str], list[str]]) -> None:
+        pem = pem_files(config)
+        if pem:
+            self._pem_folder.mkdir(mode=0o700, exist_ok=True)
         for path, text in (
-            (self._config_path, render_config(config, str(self._state_path))),
+            *((self._pem_folder / name, text) for name, text in pem.items()),
+            (self._config_path, render_config(config, str(self._state_path), str(self._pem_folder))),
             (self._state_path, render_state(config, rows)),
         ):
             draft = path.with_suffix(".draft")
-            draft.write_text(text, encoding="utf-8")
+            draft.unlink(missing_ok=True)
+            # Keys are among them, and nobody else's business.
+            with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+                file.write(text)
             draft.replace(path)
+
+    def _remove_stale_pem(self, config: ProxyConfig) -> None:
+        """Remove the keys that are no longer used: HAProxy's older workers hold theirs in memory."""
+        for path in set(self._pem_folder.glob("*.pem")) - {self._pem_folder / n for n in pem_files(config)}:
+            path.unlink()
 
     def _on_end(self) -> None:
         with self._lock:
@@ -169,4 +183,4 @@ class ProxyBalancer:
 
 
 def _bare(config: ProxyConfig) -> ProxyConfig:
-    return replace(config, listeners=tuple(replace(listener, servers=()) for listener in config.listeners))
+    return config.with_servers(lambda servers: ())

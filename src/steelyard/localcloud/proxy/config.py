@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from steelyard.localcloud.hosts.host import Entrance
+from steelyard.localcloud.proxy.tls import Tls, bind_arguments
 
+CONNECTION_HASH = "connection-hash"
+"""The scheduler that hashes a client's address and port: the other two of the four are the listener's own."""
 MAX_WEIGHT = 256  # HAProxy's own bound; classic load balancers end at 100.
 _CONNECT_TIMEOUT_S = 5
 _HARD_STOP_S = 900  # The longest idle time that a listener may have.
 _MAX_CONNECTIONS = 8000
+_ACL_ENTRIES_A_LINE = 20  # HAProxy takes 64 words a line.
+_SERVER_PROTOCOLS: Mapping[str, Sequence[str]] = {
+    "plain": (),
+    "tls": ("ssl", "verify none"),
+    "h2": ("proto h2",),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
 class HealthCheck:
-    """How a listener finds out which of its servers can take traffic.
+    """How a load balancer finds out which servers can take traffic.
 
     Attributes:
         protocol: `http` asks for a page, `tcp` only connects.
@@ -45,10 +54,10 @@ class HealthCheck:
 
 @dataclass(frozen=True, kw_only=True)
 class Server:
-    """One server of a listener.
+    """One server of a pool.
 
     Attributes:
-        name: Unique among the listener's servers.
+        name: Unique among the pool's servers.
         address: Where it listens.
         port: The port there.
         weight: 0 to 256; 0 takes no new traffic.
@@ -80,39 +89,71 @@ class CookieStickiness:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Listener:
-    """One port of a load balancer and the servers behind it.
+class ServerPool:
+    """Servers that share what is sent to them.
 
     Attributes:
-        name: Unique among the load balancer's listeners.
+        name: Unique among the load balancer's pools.
         protocol: `http` balances requests, `tcp` connections.
-        port: The port on the load balancer's address.
         algorithm: HAProxy's word for the scheduler, e.g. `roundrobin`.
         servers: The servers.
+        server_protocol: What the servers speak: plain, `tls` without a look at their certificates, or `h2` for HTTP/2
+            without TLS, as gRPC has it.
         check: The health check; None where every server counts as healthy.
-        idle_timeout_s: Seconds after which a connection without traffic, or in HTTP without a request, is closed.
-        request_timeout_s: Seconds that a server may take to answer or, in TCP, to be silent.
+        request_timeout_s: Seconds that a server may take to answer an HTTP request.
         cookie: Stickiness of HTTP clients.
         source_persistence_s: Seconds for which a TCP client's address stays on its server; 0 for none.
-        is_client_forwarded: Whether requests carry the client's address in `X-Forwarded-For`.
-        request_headers: Headers that are set on each request, with HAProxy's formats as values.
         drain_timeout_s: Seconds after which the connections to a server that was removed are closed; None leaves them
             to end by themselves.
+        slow_start_s: Seconds over which the weight of a server that has become healthy grows to its own; 0 for at once.
     """
 
     name: str
     protocol: Literal["http", "tcp"]
-    port: int
     algorithm: str = "roundrobin"
     servers: tuple[Server, ...] = ()
+    server_protocol: Literal["plain", "tls", "h2"] = "plain"
     check: HealthCheck | None = None
-    idle_timeout_s: int = 15
     request_timeout_s: int = 60
     cookie: CookieStickiness | None = None
     source_persistence_s: int = 0
+    drain_timeout_s: int | None = None
+    slow_start_s: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccessList:
+    """Whose connections are taken.
+
+    Attributes:
+        is_white: Whether only the listed clients are taken; else all but them.
+        cidrs: The clients' ranges, at least one.
+    """
+
+    is_white: bool
+    cidrs: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listener(ServerPool):
+    """One port of a load balancer, and the servers behind it.
+
+    Attributes:
+        port: The port on the load balancer's address.
+        idle_timeout_s: Seconds after which a TCP connection without traffic, or one of HTTP without a request, is
+            closed.
+        is_client_forwarded: Whether requests carry the client's address in `X-Forwarded-For`.
+        request_headers: Headers that are set on each request, with HAProxy's formats as values.
+        tls: How it ends TLS; None for plain traffic.
+        access: Whose connections it takes; everybody's where it is None.
+    """
+
+    port: int
+    idle_timeout_s: int = 15
     is_client_forwarded: bool = True
     request_headers: tuple[tuple[str, str], ...] = ()
-    drain_timeout_s: int | None = None
+    tls: Tls | None = None
+    access: AccessList | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,25 +163,53 @@ class ProxyConfig:
     Attributes:
         addresses: The load balancer's addresses, one in each zone that it stands in.
         listeners: Those that run.
+        further_pools: Servers that have no port of their own.
         inner: Where they listen besides: in the network namespaces of VPCs.
     """
 
     addresses: tuple[str, ...]
     listeners: tuple[Listener, ...] = ()
+    further_pools: tuple[ServerPool, ...] = ()
     inner: tuple[Entrance, ...] = ()
+
+    @property
+    def pools(self) -> tuple[ServerPool, ...]:
+        """The servers of every listener, and the further ones."""
+        return (*self.listeners, *self.further_pools)
+
+    def with_servers(self, change: Callable[[tuple[Server, ...]], tuple[Server, ...]]) -> ProxyConfig:
+        """Return the same with other servers in each pool.
+
+        Args:
+            change: Gives a pool's new servers from its old ones.
+        """
+        return replace(
+            self,
+            listeners=tuple(replace(one, servers=change(one.servers)) for one in self.listeners),
+            further_pools=tuple(replace(one, servers=change(one.servers)) for one in self.further_pools),
+        )
 
 
 def server_names(config: ProxyConfig) -> set[tuple[str, str]]:
-    """Give listener's and server's name of each server."""
-    return {(listener.name, server.name) for listener in config.listeners for server in listener.servers}
+    """Give pool's and server's name of each server."""
+    return {(pool.name, server.name) for pool in config.pools for server in pool.servers}
 
 
-def render_config(config: ProxyConfig, state_path: str) -> str:
+def pem_files(config: ProxyConfig) -> dict[str, str]:
+    """Give the PEM texts that HAProxy reads from files, by the files' names."""
+    found: dict[str, str] = {}
+    for listener in config.listeners:
+        found |= listener.tls.files if listener.tls is not None else {}
+    return found
+
+
+def render_config(config: ProxyConfig, state_path: str, pem_folder: str = "") -> str:
     """Write HAProxy's configuration file.
 
     Args:
         config: What the load balancer does.
         state_path: The file from which HAProxy takes its servers' state when it starts.
+        pem_folder: Where `pem_files` are.
     """
     head = [
         "global",
@@ -158,34 +227,73 @@ def render_config(config: ProxyConfig, state_path: str) -> str:
         "  load-server-state-from-file global",
     ]
     places = [*(Entrance(address=address) for address in config.addresses), *config.inner]
-    lines = head + [line for listener in config.listeners for line in _listener(places, listener)]
+    lines = head + [line for listener in config.listeners for line in _listener(places, listener, pem_folder)]
+    lines += [line for pool in config.further_pools for line in _backend(pool)]
     return "\n".join(lines) + "\n"
 
 
-def server_arguments(listener: Listener, server: Server) -> str:
+def server_arguments(pool: ServerPool, server: Server) -> str:
     """Give what follows `server NAME` in the file and `add server BACKEND/NAME` on the runtime socket."""
     parts = [f"{server.address}:{server.port}{_inside(server.namespace)}", f"weight {server.weight}"]
-    check = listener.check
+    parts += _SERVER_PROTOCOLS[pool.server_protocol]
+    check = pool.check
     if check is not None:
         parts.append(
             f"check inter {check.interval_s}s fall {check.unhealthy_threshold} rise {check.healthy_threshold}"
         )
         if check.port is not None:
             parts.append(f"port {check.port}")
-    if listener.cookie is not None:
+    if pool.slow_start_s:
+        parts.append(f"slowstart {pool.slow_start_s}s")
+    if pool.cookie is not None:
         parts.append(f"cookie {server.name}")
     return " ".join(parts)
 
 
-def _listener(places: Sequence[Entrance], listener: Listener) -> list[str]:
+def _listener(places: Sequence[Entrance], listener: Listener, pem_folder: str) -> list[str]:
+    is_http = listener.protocol == "http"
+    tls = f" {bind_arguments(listener.tls, pem_folder)}" if listener.tls is not None else ""
     return [
         f"listen {listener.name}",
         f"  mode {listener.protocol}",
-        *(f"  bind {place.address}:{listener.port}{_inside(place.namespace)}" for place in places),
-        f"  balance {listener.algorithm}",
-        *(_http(listener) if listener.protocol == "http" else _tcp(listener)),
-        *(_check(listener.check) if listener.check is not None else []),
-        *(f"  server {server.name} {server_arguments(listener, server)}" for server in listener.servers),
+        *(f"  bind {place.address}:{listener.port}{_inside(place.namespace)}{tls}" for place in places),
+        *(_access(listener.access) if listener.access is not None else []),
+        *_balance(listener.algorithm),
+        *(_http_clients(listener) if is_http else _tcp_clients(listener)),
+        *_servers(listener, listener.request_timeout_s if is_http else listener.idle_timeout_s),
+    ]
+
+
+def _backend(pool: ServerPool) -> list[str]:
+    head = [f"backend {pool.name}", f"  mode {pool.protocol}", *_balance(pool.algorithm)]
+    return [*head, *_servers(pool, pool.request_timeout_s)]
+
+
+def _access(access: AccessList) -> list[str]:
+    size = _ACL_ENTRIES_A_LINE
+    parts = [access.cidrs[start : start + size] for start in range(0, len(access.cidrs), size)]
+    when = "unless" if access.is_white else "if"
+    return [
+        *(f"  acl is_listed src {' '.join(part)}" for part in parts),
+        f"  tcp-request connection reject {when} is_listed",
+    ]
+
+
+def _balance(algorithm: str) -> list[str]:
+    """Give the lines of a scheduler; one that hashes does it so that the loss of a server moves its clients alone."""
+    if algorithm == CONNECTION_HASH:
+        head = ["  tcp-request connection set-var(sess.client_port) src_port"]
+        return [*head, "  balance hash src,concat(:,sess.client_port)", "  hash-type consistent"]
+    is_hash = algorithm == "source"
+    return [f"  balance {algorithm}", *(["  hash-type consistent"] if is_hash else [])]
+
+
+def _servers(pool: ServerPool, timeout_s: int) -> list[str]:
+    return [
+        f"  timeout server {timeout_s}s",
+        *(_http_servers(pool) if pool.protocol == "http" else _tcp_servers(pool)),
+        *(_check(pool.check) if pool.check is not None else []),
+        *(f"  server {server.name} {server_arguments(pool, server)}" for server in pool.servers),
     ]
 
 
@@ -193,37 +301,40 @@ def _inside(namespace: str) -> str:
     return f" namespace {namespace}" if namespace else ""
 
 
-def _http(listener: Listener) -> list[str]:
-    lines = [
+def _http_clients(listener: Listener) -> list[str]:
+    return [
         f"  timeout client {max(listener.idle_timeout_s, listener.request_timeout_s)}s",
         f"  timeout http-keep-alive {listener.idle_timeout_s}s",
-        f"  timeout server {listener.request_timeout_s}s",
         *(["  option forwardfor"] if listener.is_client_forwarded else []),
+        # Else a reload closes idle connections, perhaps just as a client sends its next request.
+        "  option idle-close-on-response",
+        *(f"  http-request set-header {name} {value}" for name, value in listener.request_headers),
+    ]
+
+
+def _tcp_clients(listener: Listener) -> list[str]:
+    return [f"  timeout client {listener.idle_timeout_s}s"]
+
+
+def _http_servers(pool: ServerPool) -> list[str]:
+    lines = [
         # A connection that is kept to a server may close just as a request is sent on it, and a request that
         # changes something cannot be sent twice; nor can a server be removed while such a connection idles.
         "  option http-server-close",
-        # Else a reload closes idle connections, perhaps just as a client sends its next request.
-        "  option idle-close-on-response",
         "  retry-on conn-failure empty-response",
         "  http-request disable-l7-retry unless { method GET HEAD OPTIONS }",
-        *(f"  http-request set-header {name} {value}" for name, value in listener.request_headers),
     ]
-    cookie = listener.cookie
+    cookie = pool.cookie
     if cookie is not None:
         how = f"insert indirect nocache maxlife {cookie.max_life_s}s" if cookie.is_inserted else "rewrite"
         lines.append(f"  cookie {cookie.name} {how}")
     return lines
 
 
-def _tcp(listener: Listener) -> list[str]:
-    lines = [
-        f"  timeout client {listener.idle_timeout_s}s",
-        f"  timeout server {listener.idle_timeout_s}s",
-    ]
-    if listener.source_persistence_s:
-        lines.append(f"  stick-table type ip size 100k expire {listener.source_persistence_s}s")
-        lines.append("  stick on src")
-    return lines
+def _tcp_servers(pool: ServerPool) -> list[str]:
+    if not pool.source_persistence_s:
+        return []
+    return [f"  stick-table type ip size 100k expire {pool.source_persistence_s}s", "  stick on src"]
 
 
 def _check(check: HealthCheck) -> list[str]:

@@ -12,7 +12,7 @@ class Drains:
     """Waits for connections to removed servers, and has them cut when their time is over.
 
     Args:
-        cut: Called in a thread of its own with the listener's and the server's name.
+        cut: Called in a thread of its own with the pool's and the server's name.
     """
 
     def __init__(self, cut: Callable[[str, str], None]) -> None:
@@ -25,16 +25,16 @@ class Drains:
 
         Args:
             old: What was in force before the change.
-            new: What is in force now; its listeners say how long their servers are given.
+            new: What is in force now; its pools say how long their servers are given.
         """
         names = server_names(new)
         for key in names:
             self._forget(key)
-        timeouts = {listener.name: listener.drain_timeout_s for listener in new.listeners}
-        for listener, server in (server_names(old) if old is not None else set()) - names:
-            timeout_s = timeouts.get(listener)
+        timeouts = {pool.name: pool.drain_timeout_s for pool in new.pools}
+        for pool, server in (server_names(old) if old is not None else set()) - names:
+            timeout_s = timeouts.get(pool)
             if timeout_s is not None:
-                self._start((listener, server), timeout_s)
+                self._start((pool, server), timeout_s)
 
     def cancel(self) -> None:
         """Cut nothing any more."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from steelyard.localcloud.proxy.config import Listener, ProxyConfig
+from steelyard.localcloud.proxy.config import ProxyConfig, ServerPool
 
 # Columns of `show servers state`, version 1 (HAProxy management guide, chapter 9.3).
 _STATE_FIELDS = (
@@ -50,7 +50,7 @@ def parse_statistics(text: str) -> dict[tuple[str, str], ServerStatus]:
     """Read the answer to `show stat`.
 
     Returns:
-        Status by listener's and server's name; the listeners' own rows are left out.
+        Status by pool's and server's name; the pools' own rows are left out.
     """
     found: dict[tuple[str, str], ServerStatus] = {}
     for row in csv.DictReader(text.removeprefix("# ").splitlines()):
@@ -78,7 +78,7 @@ def server_rows(text: str) -> dict[tuple[str, str], list[str]]:
     """Read the answer to `show servers state`.
 
     Returns:
-        The columns of each server's row, by listener's and server's name.
+        The columns of each server's row, by pool's and server's name.
     """
     rows = [line.split() for line in text.splitlines()[1:] if line and not line.startswith("#")]
     return {(row[_BACKEND], row[_SERVER]): row for row in rows}
@@ -96,21 +96,21 @@ def render_state(config: ProxyConfig, rows: Mapping[tuple[str, str], list[str]])
         rows: The state before, by `server_rows`.
     """
     lines = ["1", f"# {_STATE_FIELDS}"]
-    for listener in config.listeners:
-        if listener.check is None:
+    for pool in config.pools:
+        if pool.check is None:
             continue
-        for number, server in enumerate(listener.servers, 1):
-            row = rows.get((listener.name, server.name))
+        for number, server in enumerate(pool.servers, 1):
+            row = rows.get((pool.name, server.name))
             if row is None or row[_ADMIN_STATE] != "0":
-                row = _fresh_row(listener, number)
+                row = _fresh_row(pool, number)
             weight = str(server.weight)
             lines.append(" ".join([*row[:_WEIGHT], weight, weight, *row[_WEIGHT + 2 :]]))
     return "\n".join(lines) + "\n"
 
 
-def _fresh_row(listener: Listener, number: int) -> list[str]:
-    server = listener.servers[number - 1]
+def _fresh_row(pool: ServerPool, number: int) -> list[str]:
+    server = pool.servers[number - 1]
     # Stopped, not in maintenance, weights, age, check status "initializing", no result yet, check enabled.
     state = ["0", "0", "0", "0", "0", "1", "0", "0", "6", "0"]
     tail = ["0", "0", "-", str(server.port), "-", "0", "0", "-", "-", "0"]
-    return ["1", listener.name, str(number), server.name, server.address, *state, *tail]
+    return ["1", pool.name, str(number), server.name, server.address, *state, *tail]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from steelyard.localcloud.proxy.config import Listener, ProxyConfig, Server, server_arguments
+from steelyard.localcloud.proxy.config import ProxyConfig, Server, ServerPool, server_arguments
 
 # Columns of `show servers state`.
 _ADDRESS, _ADMIN_STATE, _WEIGHT, _PORT = 4, 6, 7, 18
@@ -36,43 +36,43 @@ class ServerReconciler:
         Raises:
             RuntimeRefusal: If HAProxy refuses a command.
         """
-        for listener in config.listeners:
-            known = {server: row for (name, server), row in rows.items() if name == listener.name}
-            for server in listener.servers:
+        for pool in config.pools:
+            known = {server: row for (name, server), row in rows.items() if name == pool.name}
+            for server in pool.servers:
                 row = known.pop(server.name, None)
                 if row is None:
-                    self._add(listener, server)
+                    self._add(pool, server)
                 else:
-                    self._update(listener, server, row)
+                    self._update(pool, server, row)
             for name in known:
-                self._remove(f"{listener.name}/{name}")
+                self._remove(f"{pool.name}/{name}")
 
-    def _add(self, listener: Listener, server: Server) -> None:
-        path = f"{listener.name}/{server.name}"
+    def _add(self, pool: ServerPool, server: Server) -> None:
+        path = f"{pool.name}/{server.name}"
         idle = replace(server, weight=0)
-        answer = self._command(f"add server {path} {server_arguments(listener, idle)}")
+        answer = self._command(f"add server {path} {server_arguments(pool, idle)}")
         if "registered" not in answer:
             raise RuntimeRefusal(answer)
-        self._open(listener, path, server.weight)
+        self._open(pool, path, server.weight)
 
-    def _update(self, listener: Listener, server: Server, row: list[str]) -> None:
-        path = f"{listener.name}/{server.name}"
+    def _update(self, pool: ServerPool, server: Server, row: list[str]) -> None:
+        path = f"{pool.name}/{server.name}"
         if (row[_ADDRESS], row[_PORT]) != (server.address, str(server.port)):
             raise RuntimeRefusal(f"{path} has moved to {server.address}:{server.port}")
         if int(row[_ADMIN_STATE]) & _FORCED_MAINTENANCE:
             # It was removed while it still had connections, and comes back.
             self._do(f"set server {path} weight 0")
-            self._open(listener, path, server.weight)
+            self._open(pool, path, server.weight)
         elif int(row[_WEIGHT]) != server.weight:
             self._do(f"set server {path} weight {server.weight}")
 
-    def _open(self, listener: Listener, path: str, weight: int) -> None:
+    def _open(self, pool: ServerPool, path: str, weight: int) -> None:
         # Leaving maintenance counts as healthy, so the weight comes last: until the health check has found the
         # server healthy, it must not get a request.
-        if listener.check is not None:
+        if pool.check is not None:
             self._do(f"enable health {path}")
         self._do(f"enable server {path}")
-        if listener.check is not None:
+        if pool.check is not None:
             self._do(f"set server {path} health down")
         self._do(f"set server {path} weight {weight}")
 
