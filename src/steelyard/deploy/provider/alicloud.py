@@ -13,6 +13,7 @@ from steelyard.deploy.provider import nlb, nlb_server_group
 from steelyard.deploy.provider.api import ApiPool, Connection, is_not_found
 from steelyard.deploy.provider.ecs import Instance, RamRoleAttachment
 from steelyard.deploy.provider.egress import EipAddress, EipAssociation, NatGateway, SnatEntry
+from steelyard.deploy.provider.launch_template import EcsLaunchTemplate
 from steelyard.deploy.provider.listener import Listener
 from steelyard.deploy.provider.lookup import FUNCTIONS
 from steelyard.deploy.provider.ram import Policy, Role, RolePolicyAttachment
@@ -43,6 +44,7 @@ RESOURCE_TYPES: Mapping[str, ResourceType] = {
         nlb_server_group.ServerGroupServerAttachment,
         Instance,
         RamRoleAttachment,
+        EcsLaunchTemplate,
         Role,
         Policy,
         RolePolicyAttachment,
