@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from steelyard.localcloud.service import Service
+from steelyard.localcloud.services.cas.actions import CasService
 from steelyard.localcloud.services.ecs.actions import EcsService
 from steelyard.localcloud.services.nlb.actions import NlbService
 from steelyard.localcloud.services.ram.actions import RamService
@@ -10,4 +11,12 @@ from steelyard.localcloud.services.slb.actions import SlbService
 from steelyard.localcloud.services.sts.actions import StsService
 from steelyard.localcloud.services.vpc.actions import VpcService
 
-SERVICES: tuple[type[Service], ...] = (VpcService, RamService, StsService, EcsService, SlbService, NlbService)
+SERVICES: tuple[type[Service], ...] = (
+    VpcService,
+    RamService,
+    StsService,
+    CasService,
+    EcsService,
+    SlbService,
+    NlbService,
+)

@@ -1,0 +1,1 @@
+"""The certificate service (CAS), from which NLB and ALB take their certificates."""
