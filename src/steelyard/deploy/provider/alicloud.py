@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import importlib
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
 
 from steelyard.deploy.engine import urn
 from steelyard.deploy.engine.provider import Created, Operation, Rules, Values
@@ -51,6 +50,8 @@ RESOURCE_TYPES: Mapping[str, ResourceType] = {
     )
 }
 """Every supported resource type by its token."""
+
+_SETTINGS = ("endpoint", "protocol", "access_key_id", "access_key_secret", "poll_s", "timeout_s")
 
 _PROVIDER_RULES = Rules(replace_keys=frozenset({"region"}))
 
@@ -114,7 +115,8 @@ class AlicloudProvider:
         region_id = config.get("region") or self._connection.region_id
         if region_id == self._connection.region_id:
             return self
-        return AlicloudProvider(**{**asdict(self._connection), "region_id": region_id})
+        same = {name: getattr(self._connection, name) for name in _SETTINGS}
+        return AlicloudProvider(**{**same, "region_id": region_id})
 
     def rules(self, type_token: str) -> Rules:
         """Return how a type changes.

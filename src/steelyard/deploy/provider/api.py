@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from steelyard.deploy.engine.provider import Operation
@@ -41,7 +41,9 @@ class Connection:
     """Where the cloud is and who asks.
 
     Attributes:
-        endpoint: `host:port` that answers for every product.
+        endpoint: `host:port` that answers for every product that has no endpoint of its own.
+        endpoints: `host` or `host:port` of a product, by its code.
+        security_token: That of a temporary key; empty for a key that lasts.
         protocol: `http` or `https`.
         poll_s: Seconds between two looks of a waiter.
         timeout_s: Seconds after which a waiter gives up, where the program sets no timeout of its own.
@@ -50,10 +52,12 @@ class Connection:
     endpoint: str
     protocol: str
     access_key_id: str
-    access_key_secret: str
+    access_key_secret: str = field(repr=False)
     region_id: str
     poll_s: float
     timeout_s: float
+    security_token: str = field(default="", repr=False)
+    endpoints: Mapping[str, str] = field(default_factory=dict)
 
 
 class Api:

@@ -5,6 +5,7 @@ Apart from `api` because the client and what it needs take 0.4 s to import, whic
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,23 +25,16 @@ _MAX_IDLE_CONNECTIONS = 64
 
 
 class Sender:
-    """Keeps the vendor's client of one endpoint; may be used from several threads.
+    """Keeps a client of the vendor for each endpoint; may be used from several threads.
 
     Args:
         connection: Where the cloud is and who asks.
     """
 
     def __init__(self, connection: Connection) -> None:
-        self._endpoint = connection.endpoint
-        self._client = Client(
-            Config(
-                access_key_id=connection.access_key_id,
-                access_key_secret=connection.access_key_secret,
-                endpoint=connection.endpoint,
-                protocol=connection.protocol,
-                region_id=connection.region_id,
-            )
-        )
+        self._connection = connection
+        self._clients: dict[str, Client] = {}
+        self._lock = threading.Lock()
 
     def send(self, product: Product, action: str, params: Mapping[str, Any], urn: str) -> Answer:
         """Send one call and return its answer.
@@ -48,6 +42,7 @@ class Sender:
         Raises:
             ResourceError: If the cloud refuses or does not answer.
         """
+        endpoint = self._connection.endpoints.get(product.code) or self._connection.endpoint
         request = OpenApiRequest(query=Utils.query(_wire(params)))
         runtime = RuntimeOptions(
             read_timeout=_READ_TIMEOUT_MS,
@@ -55,18 +50,34 @@ class Sender:
             max_idle_conns=_MAX_IDLE_CONNECTIONS,
         )
         try:
-            answer = self._client.call_api(_params(product, action), request, runtime)
+            answer = self._client(endpoint).call_api(_params(product, action), request, runtime)
         except AlibabaCloudException as err:
             raise _refusal(action, err, urn) from err
         except UnretryableException as err:
             # Without its cause: the client's text holds the whole request, user data and its secrets included.
             raise ResourceError(
-                f"{action}: no answer from {self._endpoint} ({_reason(err)})",
+                f"{action}: no answer from {endpoint} ({_reason(err)})",
                 "look whether the cloud runs and can be reached",
                 urn=urn,
             ) from None
         body: Answer = answer["body"]
         return body
+
+    def _client(self, endpoint: str) -> Client:
+        """Return the client of an endpoint, which keeps its connections."""
+        with self._lock:
+            if endpoint not in self._clients:
+                self._clients[endpoint] = Client(
+                    Config(
+                        access_key_id=self._connection.access_key_id,
+                        access_key_secret=self._connection.access_key_secret,
+                        security_token=self._connection.security_token or None,
+                        endpoint=endpoint,
+                        protocol=self._connection.protocol,
+                        region_id=self._connection.region_id,
+                    )
+                )
+            return self._clients[endpoint]
 
 
 def _params(product: Product, action: str) -> Params:
