@@ -34,6 +34,8 @@ PACKAGES = {
     "sts": "alibabacloud_sts20150401",
     "cms": "alibabacloud_cms20190101",
     "cas": "alibabacloud_cas20200407",
+    "bssopenapi": "alibabacloud_bssopenapi20171214",
+    "tag": "alibabacloud_tag20180828",
 }
 SCHEMA_PATH = Path(__file__).parents[1] / "src/steelyard/localcloud/wire/schema.json.zlib"
 SCALARS = {str: "str", int: "int", float: "float", bool: "bool"}

@@ -27,9 +27,20 @@ PACKAGES = {
     "ram": "alibabacloud_ram20150501",
     "sts": "alibabacloud_sts20150401",
     "cas": "alibabacloud_cas20200407",
+    "bssopenapi": "alibabacloud_bssopenapi20171214",
+    "tag": "alibabacloud_tag20180828",
 }
 # The least number of actions, so that a change of the packages cannot empty the test unseen.
-NUM_ACTIONS = {"vpc": 390, "ecs": 370, "slb": 90, "ram": 60, "sts": 1, "cas": 70}
+NUM_ACTIONS = {
+    "vpc": 390,
+    "ecs": 370,
+    "slb": 90,
+    "ram": 60,
+    "sts": 1,
+    "cas": 70,
+    "bssopenapi": 95,
+    "tag": 30,
+}
 TEXTS = ("x", "a b", "é+&=", "[1]", "0", "true", "10.0.0.0/8", "a,b", '{"k": 1}', "None")
 
 
