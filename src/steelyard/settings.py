@@ -28,6 +28,15 @@ BALANCE = "STEELYARD_BALANCE"
 IMITATED_SPEED = "STEELYARD_IMITATED_SPEED"
 """Relative speed that a training process imitates by waiting, above 0; not set on real accelerators."""
 
+CHECKPOINT = "STEELYARD_CHECKPOINT"
+"""Folder or `oss://BUCKET/PREFIX` of a training's checkpoints, where the script names none."""
+
+CHECKPOINT_EVERY = "STEELYARD_CHECKPOINT_EVERY"
+"""Steps from one checkpoint to the next, where the script does not say."""
+
+CHECKPOINT_KEEP = "STEELYARD_CHECKPOINT_KEEP"
+"""How many good checkpoints are kept, where the script does not say; 3 where it is not set."""
+
 WORK_DIR = "STEELYARD_WORK_DIR"
 """Folder in which a node's agent unpacks the jobs that run there; set by the node itself."""
 
@@ -72,3 +81,25 @@ MASTER_ADDR = "MASTER_ADDR"
 
 MASTER_PORT = "MASTER_PORT"
 """torchrun's port there."""
+
+BACKEND_URL = "PULUMI_BACKEND_URL"
+"""Where the Pulumi CLI keeps its stacks; a folder beside the cluster's files where it is not set."""
+
+ACCESS_KEY_ID = ("ALICLOUD_ACCESS_KEY", "ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABACLOUD_ACCESS_KEY_ID")
+"""Public part of the access key, in the spellings of the vendor's provider and SDKs; the first that is set."""
+
+ACCESS_KEY_SECRET = (
+    "ALICLOUD_SECRET_KEY",
+    "ALIBABA_CLOUD_ACCESS_KEY_SECRET",
+    "ALIBABACLOUD_ACCESS_KEY_SECRET",
+)
+"""Secret part of the access key."""
+
+SECURITY_TOKEN = ("ALICLOUD_SECURITY_TOKEN", "ALIBABA_CLOUD_SECURITY_TOKEN", "ALIBABACLOUD_SECURITY_TOKEN")
+"""Token of a temporary access key; not set for one that lasts."""
+
+PROFILE = ("ALICLOUD_PROFILE", "ALIBABA_CLOUD_PROFILE")
+"""Profile of the `aliyun` CLI whose key is taken where no variable holds one; its current one where it is not set."""
+
+ENDPOINT_PREFIX = "ALIBABA_CLOUD_ENDPOINT_"
+"""Before a product's code, such as `ECS`: the variable that names where the product answers, `host` or `host:port`."""

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import timedelta
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -16,17 +17,19 @@ from torch.utils.data import DataLoader, Dataset
 
 from steelyard.balance import Policy, Shares, SpeedPolicy, Straggler, split_equally
 from steelyard.errors import UsageError
-from steelyard.training.attachment import attach, wrap
-from steelyard.training.elastic_cycle import ElasticCycle, Stateful
+from steelyard.training.checkpoint.attach import Checkpoints
+from steelyard.training.checkpoint.snapshot import Place, Trained
+from steelyard.training.elastic_cycle import ElasticCycle, KeptStates, Stateful
 from steelyard.training.elastic_loader import ElasticLoader
 from steelyard.training.environment import WorkerEnvironment
 from steelyard.training.event import EventLog
-from steelyard.training.gradient import CommunicationHook, refuse_inexact
+from steelyard.training.gradient import CommunicationHook
 from steelyard.training.imitation import accelerator_of
 from steelyard.training.journal import StepJournal
 from steelyard.training.loader import BalancedLoader, loadable_length
+from steelyard.training.order import STATE_VERSION, agree_on_order, check_length, check_state
 from steelyard.training.plan import SharePlan
-from steelyard.training.run_mode import make_cycle, make_team
+from steelyard.training.run_mode import make_cycle, make_team, prepare_for
 from steelyard.training.share_bounds import ShareBounds, policy_within
 from steelyard.training.window import Cursor, WindowSampler, hash_seed
 
@@ -119,6 +122,8 @@ class Balancer:
             on_done=lambda outcome: self._journal.record(outcome) if self.rank == 0 else None,
             clock=clock,
         )
+        self._checkpoints = Checkpoints(place, self._team, self._cycle, self._report)
+        self._kept = self._cycle.kept if isinstance(self._cycle, ElasticCycle) else KeptStates()
 
     @property
     def rank(self) -> int:
@@ -184,24 +189,18 @@ class Balancer:
             NotExactError: If the gradient could not be kept exact, by the name of the part and the reason.
             UsageError: If a hook or options are given that would not be used.
         """
-        if isinstance(self._cycle, ElasticCycle):
-            refuse_inexact(model, has_unequal_shares=True)
-            hook = {"inner_hook": inner_hook} if inner_hook else {}
-            return self._cycle.prepare(model, optimizer, ddp_options | hook)
-        is_unequal = self.world_size > 1 and not self._policy.is_equal
-        refuse_inexact(model, has_unequal_shares=is_unequal)
-        model = wrap(
-            model, world_size=self.world_size, has_unequal_shares=is_unequal, ddp_options=ddp_options
-        )
-        attach(
+        prepared = prepare_for(
+            self._cycle,
             model,
             optimizer,
-            self._cycle,
             world_size=self.world_size,
+            is_equal=self._policy.is_equal,
             inner_hook=inner_hook,
             inner_state=inner_hook_state,
+            ddp_options=ddp_options,
         )
-        return model
+        self._checkpoints.trained = Trained(model=prepared, optimizer=optimizer, rank=lambda: self.rank)
+        return prepared
 
     def loader(
         self,
@@ -230,10 +229,18 @@ class Balancer:
                 differ.
         """
         num_samples = loadable_length(dataset, loader_options)
-        self._agree(num_samples, num_steps, loader_options)
+        check_length(self._num_samples, num_samples)
+        order = {"num_samples": num_samples, "num_steps": num_steps, "global_batch": self.global_batch}
+        self._num_samples = num_samples
+        self._total_steps = self._journal.total_steps = num_steps
+        agree_on_order(self._team, self._cycle, order, loader_options)
         sampler = WindowSampler(
             num_samples, rank=self.rank, shares_at=lambda step: self._cycle.plan.at(step), shuffle=shuffle
         )
+        # Of its own: a DataLoader draws a seed whenever it begins, and would do so from the generator that dropout
+        # draws from, so that a resumed run would see other masks.
+        generator = torch.Generator().manual_seed(self.worker_seed)
+        loader_options = {"generator": generator, **loader_options}
         kind = ElasticLoader if isinstance(self._cycle, ElasticCycle) else BalancedLoader
         return kind(
             DataLoader(dataset, batch_sampler=sampler, **loader_options),
@@ -280,12 +287,36 @@ class Balancer:
         self._report("result", values=dict(values))
 
     def keep(self, **objects: Stateful) -> None:
-        """Keep states in step, such as a schedule's or a gradient scaler's, where workers come and go.
+        """Keep states in step, such as a schedule's or a gradient scaler's: they are part of a checkpoint.
 
-        They go back with a step that is made again, and a worker that comes takes its peers' by the same names.
+        Where workers come and go, they also go back with a step that is made again, and a worker that comes takes
+        its peers' by the same names.
         """
-        if isinstance(self._cycle, ElasticCycle):
-            self._cycle.kept.add(**objects)
+        self._kept.add(**objects)
+
+    def checkpoint(
+        self, path: str | Path | None = None, *, every_steps: int | None = None, keep: int | None = None
+    ) -> int:
+        """Save the training from now on, and go on from the newest good checkpoint that is there.
+
+        To be called after `prepare`, `loader` and `keep`, before the loop. A checkpoint is taken between two steps
+        and written in the background; the last one by `close`. It can be resumed with any number of workers.
+
+        Args:
+            path: Folder, or ``oss://BUCKET/PREFIX``; that of ``steelyard train --checkpoint`` where None, and without
+                one nothing is saved. All nodes must reach it.
+            every_steps: Steps from one checkpoint to the next; the launcher's where None, else at the end alone.
+            keep: How many good checkpoints are kept; the launcher's where None, else 3.
+
+        Returns:
+            Steps made by the checkpoint that training goes on from; 0 where there is none.
+
+        Raises:
+            UsageError: If it was called before `prepare`, or the place is neither a folder nor a bucket.
+            TrainingError: If nothing can be kept there, or a checkpoint is of another model.
+        """
+        place = Place(balancer=self, kept=self._kept)
+        return self._checkpoints.begin(path, every_steps=every_steps, num_kept=keep, place=place)
 
     def state_dict(self) -> dict[str, Any]:
         """Return where training stands and what was learned of the workers, as plain values.
@@ -295,7 +326,7 @@ class Balancer:
         """
         self._cycle.settle()
         return {
-            "version": 1,
+            "version": STATE_VERSION,
             "cursor": self._cycle.cursor.state_dict(),
             "num_samples": self._num_samples,
             "shares": list(self.shares),
@@ -310,23 +341,13 @@ class Balancer:
         Raises:
             UsageError: If the state is of another version or of a dataset of another length.
         """
-        if state.get("version") != 1:
-            raise UsageError(
-                f"the balancer's state has version {state.get('version')!r}, not 1",
-                "load a state saved by it",
-            )
-        saved = state["num_samples"]
-        if None not in (saved, self._num_samples) and saved != self._num_samples:
-            raise UsageError(
-                f"the state is of a dataset of {saved} samples, and this one has {self._num_samples}",
-                "resume with the same dataset",
-            )
+        check_state(state, self._num_samples)
         shares: Shares | None = None
         if len(state["shares"]) == self.world_size:
             self._policy.load_state_dict(state["policy"])
             if sum(state["shares"]) == self.global_batch:
                 shares = tuple(state["shares"])
-        self._num_samples = saved
+        self._num_samples = state["num_samples"]
         self._seed = state["cursor"]["seed"]
         self._cycle.restore(Cursor(**state["cursor"]), self._first_plan(shares))
 
@@ -367,32 +388,9 @@ class Balancer:
         plan.adopt(self._policy.plan(self.global_batch, shares), sent_in=-2)
         return plan
 
-    def _agree(self, num_samples: int, num_steps: int | None, loader_options: Mapping[str, Any]) -> None:
-        """Check that all workers draw from the same order, and find how far the deepest one draws ahead."""
-        if self._num_samples not in (None, num_samples):
-            raise UsageError(
-                f"training began with a dataset of {self._num_samples} samples, and this one has {num_samples}",
-                "go on with the same dataset; load validation data with a plain DataLoader",
-            )
-        order = {"num_samples": num_samples, "num_steps": num_steps, "global_batch": self.global_batch}
-        depth = loader_options.get("num_workers", 0) * (loader_options.get("prefetch_factor") or 2)
-        self._num_samples = num_samples
-        self._total_steps = self._journal.total_steps = num_steps
-        if isinstance(self._cycle, ElasticCycle):
-            self._cycle.introduce(order=order, depth=depth)  # compared when a quorum forms
-            return
-        order |= self._cycle.cursor.state_dict()
-        answers = self._team.gather((order, depth))
-        orders = [each for each, _ in answers]
-        if any(each != order for each in orders):
-            raise UsageError(
-                f"the workers would draw from different orders of samples: {orders}",
-                "give every worker the same dataset, global batch, steps, seed and state",
-            )
-        self._cycle.plan.lag = max(each for _, each in answers)
-
     def _leave(self, *, is_orderly: bool) -> None:
         if is_orderly:
             self._cycle.settle()
+            self._checkpoints.close()
         self._team.leave(is_orderly=is_orderly)
         self._events.close()

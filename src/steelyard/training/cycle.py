@@ -138,6 +138,13 @@ class StepCycle:
         self.plan = plan
         self.cursor = cursor
         self.gradients = GradientLink()
+        self.on_boundary: Callable[[], None] = lambda: None
+        """Called between two steps, when all that the script does in one is done."""
+
+    @property
+    def has_update(self) -> bool:
+        """Whether the optimizer's step of the last window was made: nothing waits in the gradients."""
+        return self._step is not None and self._step.is_sent
 
     @property
     def weight(self) -> float:

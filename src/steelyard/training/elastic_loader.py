@@ -58,6 +58,7 @@ class ElasticLoader(BalancedLoader):
         epoch = self._cursor().epoch
         while True:
             self._observer.finish()
+            self._observer.on_boundary()
             if self._is_over(epoch):
                 return
             if self._observer.form() or not batches.is_begun:

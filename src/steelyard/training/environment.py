@@ -30,6 +30,9 @@ class WorkerEnvironment:
         imitated_sample_s: Seconds per sample at relative speed 1 while imitating; None leaves the choice
             to the script.
         elastic: How to find the other workers where they may come and go; None where they are fixed.
+        checkpoint: Folder or ``oss://BUCKET/PREFIX`` for checkpoints; None where nobody asks for any.
+        checkpoint_every: Steps from one checkpoint to the next; None leaves the choice to the script.
+        checkpoint_keep: How many checkpoints are kept; None leaves the choice to the script.
     """
 
     rank: int = 0
@@ -41,6 +44,9 @@ class WorkerEnvironment:
     imitated_speed: float | None = None
     imitated_sample_s: float | None = None
     elastic: ElasticEnvironment | None = None
+    checkpoint: str | None = None
+    checkpoint_every: int | None = None
+    checkpoint_keep: int | None = None
 
     @classmethod
     def read(cls, variables: Mapping[str, str]) -> WorkerEnvironment:
@@ -71,6 +77,9 @@ class WorkerEnvironment:
             imitated_speed=_above_zero(variables, settings.IMITATED_SPEED),
             imitated_sample_s=None if sample_ms is None else sample_ms / 1000.0,
             elastic=ElasticEnvironment.read(variables),
+            checkpoint=variables.get(settings.CHECKPOINT) or None,
+            checkpoint_every=_count(variables, settings.CHECKPOINT_EVERY),
+            checkpoint_keep=_count(variables, settings.CHECKPOINT_KEEP),
         )
 
 
@@ -82,6 +91,13 @@ def _whole(variables: Mapping[str, str], name: str, default: int) -> int:
         return int(text)
     except ValueError as err:
         raise UsageError(f"{name} is {text!r}, not a whole number", f"set {name} to a whole number") from err
+
+
+def _count(variables: Mapping[str, str], name: str) -> int | None:
+    count = _whole(variables, name, 0)
+    if variables.get(name) and count < 1:
+        raise UsageError(f"{name} is {count}", f"set {name} to 1 or more")
+    return count or None
 
 
 def _above_zero(variables: Mapping[str, str], name: str) -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +26,7 @@ class EventLog:
 
     def __init__(self, path: Path | None, *, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
+        self._lock = threading.Lock()  # a checkpoint's end is told of by the thread that writes it
         try:
             # One write per line: a reader that follows the file never sees half an event for long.
             self._file = path.open("a", buffering=1, encoding="utf-8") if path else None
@@ -37,20 +39,24 @@ class EventLog:
         """Append one event.
 
         Args:
-            kind: Kind of the event: ``step``, ``metric``, ``result`` or ``warning``.
+            kind: Kind of the event: ``step``, ``metric``, ``result``, ``warning``, ``checkpoint`` or ``resume``.
             at_s: When it happened, in seconds since 1970; now where None.
             **fields: JSON values. A number that is not finite becomes null.
         """
         if self._file is None:
             return
         event = {"kind": kind, "time": self._clock() if at_s is None else at_s, **fields}
-        self._file.write(json.dumps(_finite(event), separators=(",", ":"), allow_nan=False) + "\n")
+        line = json.dumps(_finite(event), separators=(",", ":"), allow_nan=False) + "\n"
+        with self._lock:
+            if self._file is not None:
+                self._file.write(line)
 
     def close(self) -> None:
         """Close the file; later events are dropped."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        with self._lock:
+            if self._file is not None:
+                self._file.close()
+                self._file = None
 
 
 def _finite(value: Any) -> Any:

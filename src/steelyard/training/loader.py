@@ -36,6 +36,11 @@ class StepObserver(Protocol):
         """Finish what is under way: no step follows for now."""
         ...
 
+    @property
+    def on_boundary(self) -> Callable[[], None]:
+        """Called between two steps."""
+        ...
+
 
 class BalancedLoader:
     """Iterates over this worker's part of each window; made by `Balancer.loader`.
@@ -124,6 +129,7 @@ class BalancedLoader:
     def _begin_steps(self, batches: Iterator[Any]) -> Iterator[tuple[Any, Window]]:
         """Begin each step with its first batch; the caller draws the others of the step."""
         while True:
+            self._observer.on_boundary()
             began_s = self._clock()
             try:
                 batch = next(batches)

@@ -7,12 +7,17 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import torch
+from torch import nn
+
 from steelyard.balance import Policy
+from steelyard.training.attachment import attach, wrap
 from steelyard.training.cycle import StepCycle
 from steelyard.training.elastic_cycle import ElasticCycle
 from steelyard.training.elastic_team import ElasticTeam
 from steelyard.training.environment import WorkerEnvironment
 from steelyard.training.exchange import Exchange
+from steelyard.training.gradient import CommunicationHook, refuse_inexact
 from steelyard.training.plan import SharePlan
 from steelyard.training.team import Team
 from steelyard.training.token_count import TokenCount
@@ -70,3 +75,40 @@ def make_cycle(
         tokens=TokenCount(team.group),
         **options,
     )
+
+
+def prepare_for(
+    cycle: StepCycle,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    *,
+    world_size: int,
+    is_equal: bool,
+    inner_hook: CommunicationHook | None,
+    inner_state: Any,
+    ddp_options: dict[str, Any],
+) -> nn.Module:
+    """Have a model's gradients weighed and its steps followed; see `Balancer.prepare`.
+
+    Args:
+        cycle: Follows the steps.
+        model: The model.
+        optimizer: The optimizer of its parameters.
+        world_size: Number of workers.
+        is_equal: Whether all workers get alike.
+        inner_hook: A communication hook for the weighed gradients.
+        inner_state: What it is called with.
+        ddp_options: Options of `DistributedDataParallel`.
+
+    Returns:
+        The model to train with.
+    """
+    if isinstance(cycle, ElasticCycle):
+        refuse_inexact(model, has_unequal_shares=True)
+        hook = {"inner_hook": inner_hook} if inner_hook else {}
+        return cycle.prepare(model, optimizer, ddp_options | hook)
+    is_unequal = world_size > 1 and not is_equal
+    refuse_inexact(model, has_unequal_shares=is_unequal)
+    model = wrap(model, world_size=world_size, has_unequal_shares=is_unequal, ddp_options=ddp_options)
+    attach(model, optimizer, cycle, world_size=world_size, inner_hook=inner_hook, inner_state=inner_state)
+    return model
