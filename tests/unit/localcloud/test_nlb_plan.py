@@ -5,17 +5,11 @@ from dataclasses import replace
 import pytest
 
 from steelyard.localcloud.proxy.config import HealthCheck, Server
-from steelyard.localcloud.services.nlb.models import (
-    ACTIVE,
-    INACTIVE,
-    INTRANET,
-    Listener,
-    LoadBalancer,
-    ServerGroup,
-)
+from steelyard.localcloud.services.nlb.models import Listener, LoadBalancer, ServerGroup
 from steelyard.localcloud.services.nlb.plan import plan_proxy
 from steelyard.localcloud.services.nlb.setting import read_check, read_group, read_listener
 from steelyard.localcloud.wire.error import ApiError
+from steelyard.localcloud.zonal.models import ACTIVE, INACTIVE, INTRANET
 
 BALANCER = LoadBalancer(
     id="nlb-1",

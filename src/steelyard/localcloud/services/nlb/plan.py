@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 from steelyard.localcloud.balancing import ALGORITHMS, weight_in_effect
 from steelyard.localcloud.proxy import config as proxy
-from steelyard.localcloud.services.nlb.models import ACTIVE, Listener, LoadBalancer, Server, ServerGroup
+from steelyard.localcloud.services.nlb.models import Listener, LoadBalancer, ServerGroup
+from steelyard.localcloud.zonal.health import server_name
+from steelyard.localcloud.zonal.models import ACTIVE
 
 _SERVER_IP = "$SERVER_IP"
 """Stands for the server's own address, which is what a check without a domain means."""
@@ -34,11 +36,6 @@ def plan_proxy(
             if listener.is_running and balancer.status == ACTIVE
         ),
     )
-
-
-def server_name(server: Server) -> str:
-    """Give the name of a server in HAProxy."""
-    return f"{server['ServerId']}:{server['Port']}"
 
 
 def _listener(

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from steelyard.localcloud.balancing import INTERNET_CIDR
 from steelyard.localcloud.hosts.address import AddressExhausted, AddressInUse, served_address
 from steelyard.localcloud.hosts.host import Host
 from steelyard.localcloud.service import Request
-from steelyard.localcloud.services.nlb import errors
-from steelyard.localcloud.services.nlb.models import Zone
 from steelyard.localcloud.services.vpc.models import VSwitch
 from steelyard.localcloud.services.vpc.state import VpcState
-from steelyard.localcloud.wire.error import invalid_parameter, not_served
+from steelyard.localcloud.wire.error import ApiError, invalid_parameter, not_served
+from steelyard.localcloud.zonal import errors
+from steelyard.localcloud.zonal.models import Zone
 from steelyard.spec.catalogue import REGIONS
 
 _MAX_ZONES = 10
@@ -32,8 +32,22 @@ class Place:
     wanted: str
 
 
-def read_places(request: Request, vpc_id: str, vpc: VpcState) -> list[Place]:
+def read_places(
+    request: Request,
+    vpc_id: str,
+    vpc: VpcState,
+    *,
+    address_name: str,
+    not_found: Callable[[str], ApiError],
+) -> list[Place]:
     """Read and check the zones that a call names.
+
+    Args:
+        request: The call.
+        vpc_id: The load balancer's VPC.
+        vpc: The VPC service.
+        address_name: The product's word for the address that is asked for.
+        not_found: Makes the product's error for a thing that is not there.
 
     Raises:
         ApiError: `InvalidParameter`, `ResourceNotFound.vSwitch`, `ResourceNotInVpc` or `UnsupportedOperation`.
@@ -48,7 +62,7 @@ def read_places(request: Request, vpc_id: str, vpc: VpcState) -> list[Place]:
     for mapping in mappings:
         vswitch = vpc.find_vswitch(str(mapping.get("VSwitchId") or ""))
         if vswitch is None:
-            raise errors.not_found("vSwitch")
+            raise not_found("vSwitch")
         if vswitch.vpc_id != vpc_id:
             raise errors.different_vpc("vSwitch")
         if mapping.get("ZoneId") != vswitch.zone_id:
@@ -59,7 +73,7 @@ def read_places(request: Request, vpc_id: str, vpc: VpcState) -> list[Place]:
             raise invalid_parameter("ZoneMappings.ZoneId", vswitch.zone_id, "a zone that is named once")
         if mapping.get("AllocationId"):
             raise not_served("load balancers on given EIPs")
-        places.append(Place(vswitch=vswitch, wanted=str(mapping.get("PrivateIPv4Address") or "")))
+        places.append(Place(vswitch=vswitch, wanted=str(mapping.get(address_name) or "")))
     return places
 
 

@@ -1,7 +1,7 @@
-"""Codes, texts and statuses of the NLB API.
+"""Codes, texts and statuses that the APIs of NLB and ALB share.
 
-The `ResourceNotFound` codes are those that the Terraform provider looks for, `ResourceInUse.ServerGroup` that of
-DeleteServerGroup's help page; the others are from memory.
+The `ResourceNotFound`, `IncorrectStatus`, `ResourceInConfiguring` and `ResourceInUse` codes are those that the
+Terraform provider looks for; the others are from memory.
 """
 
 from __future__ import annotations
@@ -13,14 +13,24 @@ def not_found(what: str) -> ApiError:
     """Tell that a thing is not there.
 
     Args:
-        what: The API's word for it: `loadBalancer`, `listener`, `serverGroup`, `BackendServer`, `job` and the like.
+        what: The API's word for it; NLB writes `loadBalancer`, `listener`, `serverGroup`, ALB the same with a capital.
     """
     return ApiError(f"ResourceNotFound.{what}", f"The specified resource {what} is not found.", 404)
 
 
-def server_group_in_use() -> ApiError:
-    """Tell that a listener still sends its traffic to a server group."""
-    return ApiError("ResourceInUse.ServerGroup", "The specified resource of ServerGroup is in use.")
+def in_use(what: str) -> ApiError:
+    """Tell that something else still uses a thing."""
+    return ApiError(f"ResourceInUse.{what}", f"The specified resource of {what} is in use.")
+
+
+def incorrect_status(what: str, status: str) -> ApiError:
+    """Tell that a thing is not in a state in which it can be changed."""
+    return ApiError(f"IncorrectStatus.{what}", f"The status of {what} is incorrect: {status}.")
+
+
+def in_configuring(what: str) -> ApiError:
+    """Tell that a thing is taking in an earlier change."""
+    return ApiError(f"ResourceInConfiguring.{what}", f"The specified {what} is being configured.")
 
 
 def listener_exists(port: int) -> ApiError:
@@ -49,11 +59,6 @@ def delete_protected() -> ApiError:
 def different_vpc(what: str) -> ApiError:
     """Tell that a thing stands in another VPC."""
     return ApiError("ResourceNotInVpc", f"The specified {what} does not belong to the VPC.")
-
-
-def server_not_running(server_id: str, status: str) -> ApiError:
-    """Tell that only a running instance can be added."""
-    return ApiError("IncorrectStatus.BackendServer", f"The backend server {server_id} is {status}.")
 
 
 def address_not_available(address: str) -> ApiError:

@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping
 
 from steelyard.localcloud.service import Request
 from steelyard.localcloud.services.ecs.models import RUNNING, Instance
-from steelyard.localcloud.services.nlb import errors
-from steelyard.localcloud.services.nlb.models import Server, ServerGroup
 from steelyard.localcloud.wire.error import invalid_parameter, missing_parameter, not_served
+from steelyard.localcloud.zonal import errors
+from steelyard.localcloud.zonal.models import Server, ServerGroup
 
 MAX_SERVERS_A_CALL = 200
 _DEFAULT_WEIGHT = 100
-_UNSERVED_TYPES = ("Eni", "Eci", "Ip")
+_UNSERVED_TYPES = ("Eni", "Eci", "Ip", "Fc")
 
 
 class ServerReader:
@@ -27,18 +27,18 @@ class ServerReader:
         self._group = group
         self._find_instance = find_instance
 
-    def added(self, request: Request) -> tuple[Server, ...]:
-        """Give the group's servers with those that the call adds.
+    def added(self, request: Request, parameter: str = "Servers") -> tuple[Server, ...]:
+        """Give the group's servers with those that the call adds in a parameter.
 
         Raises:
             ApiError: `ResourceNotFound.BackendServer`, `ResourceAlreadyExist.BackendServer`, `ResourceNotInVpc`,
                 `IncorrectStatus.BackendServer` or `InvalidParameter`.
         """
         servers = {key_of(server): server for server in self._group.servers}
-        for item in _items(request):
+        for item in _items(request, parameter):
             server = {
                 "ServerId": str(item["ServerId"]),
-                "ServerType": item.get("ServerType"),
+                "ServerType": "Ecs",
                 "Port": _number(item, "Port", 1, 65535),
                 "Weight": _number(item, "Weight", 0, 100, _DEFAULT_WEIGHT),
                 "Description": str(item.get("Description") or ""),
@@ -66,14 +66,14 @@ class ServerReader:
             servers[key] = {**servers[key], **change}
         return tuple(servers.values())
 
-    def remaining(self, request: Request) -> tuple[Server, ...]:
-        """Give the group's servers without those that the call removes.
+    def remaining(self, request: Request, parameter: str = "Servers") -> tuple[Server, ...]:
+        """Give the group's servers without those that the call removes in a parameter.
 
         Raises:
             ApiError: `ResourceNotFound.BackendServer` or `InvalidParameter`.
         """
         servers = {key_of(server): server for server in self._group.servers}
-        for item in _items(request):
+        for item in _items(request, parameter):
             del servers[self._known_key(item, servers)]
         return tuple(servers.values())
 
@@ -92,7 +92,7 @@ class ServerReader:
         if instance.vpc_id != self._group.vpc_id:
             raise errors.different_vpc("BackendServer")
         if instance.status != RUNNING:
-            raise errors.server_not_running(server_id, instance.status)
+            raise errors.incorrect_status("BackendServer", f"{server_id} is {instance.status}")
 
 
 def key_of(server: Server) -> tuple[object, object]:
@@ -100,17 +100,21 @@ def key_of(server: Server) -> tuple[object, object]:
     return server["ServerId"], server["Port"]
 
 
-def _items(request: Request) -> list[dict[str, object]]:
-    items = request.records("Servers")
+def _items(request: Request, parameter: str = "Servers") -> list[dict[str, object]]:
+    items = request.records(parameter)
     if not items:
-        raise missing_parameter("Servers")
+        raise missing_parameter(parameter)
     if len(items) > MAX_SERVERS_A_CALL:
         raise errors.too_many_servers(len(items), MAX_SERVERS_A_CALL)
     for item in items:
-        if item.get("ServerType") in _UNSERVED_TYPES:
-            raise not_served(f"backend servers of type {item['ServerType']}")
-        if item.get("ServerType") != "Ecs":
-            raise invalid_parameter("Servers.ServerType", item.get("ServerType"), "Ecs, Eni, Eci or Ip")
+        if not item.get("ServerId"):
+            raise missing_parameter(f"{parameter}.ServerId")
+        # Where the schema lets it be left out, it is.
+        server_type = item.get("ServerType", "Ecs")
+        if server_type in _UNSERVED_TYPES:
+            raise not_served(f"backend servers of type {server_type}")
+        if server_type != "Ecs":
+            raise invalid_parameter(f"{parameter}.ServerType", server_type, "Ecs, Eni, Eci or Ip")
     return items
 
 

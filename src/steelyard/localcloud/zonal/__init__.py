@@ -1,0 +1,1 @@
+"""What the products share whose load balancers stand in several zones, which are NLB and ALB."""

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+from steelyard.localcloud.record import Records
+from steelyard.localcloud.service import Request, action
+from steelyard.localcloud.tag import list_tags, set_tags, unset_tags
+from steelyard.localcloud.wire.error import ApiError, invalid_parameter
+from steelyard.localcloud.zonal.state import B, G, L, ZonalState
+from steelyard.spec.catalogue import REGIONS
+
+
+class ZonalDirectoryActions(ZonalState[B, G, L]):
+    """Where the product is, and the tags of its resources."""
+
+    @abstractmethod
+    def tagged_records(self) -> Mapping[str, Records[Any]]:
+        """Give what may be tagged, by the product's word for its type."""
+
+    @action("DescribeZones")
+    def describe_zones(self, request: Request) -> dict[str, object]:
+        """List the region's zones."""
+        return {"Zones": [{"ZoneId": zone, "LocalName": zone} for zone in REGIONS[request.region_id]]}
+
+    @action("DescribeRegions")
+    def describe_regions(self, request: Request) -> dict[str, object]:
+        """List the regions, all of which this cloud's endpoint serves."""
+        return {
+            "Regions": [
+                {"RegionId": region, "LocalName": region, "RegionEndpoint": self.cloud.endpoint}
+                for region in REGIONS
+            ]
+        }
+
+    @action("TagResources")
+    def tag_resources(self, request: Request) -> dict[str, object]:
+        """Set tags on resources of one type."""
+        set_tags(request, self._tagged(request), ids_name="ResourceId", not_found=self._not_found)
+        return {}
+
+    @action("ListTagResources")
+    def list_tag_resources(self, request: Request) -> dict[str, object]:
+        """List tags, one entry for each resource and key."""
+        page, token = list_tags(request, self._tagged(request), ids_name="ResourceId")
+        resource_type = request.text("ResourceType").lower()
+        entries = [
+            {"ResourceId": record.id, "ResourceType": resource_type, "TagKey": key, "TagValue": value}
+            for record, key, value in page
+        ]
+        return {
+            "TagResources": entries,
+            "NextToken": token,
+            "MaxResults": request.number("MaxResults", 50),
+            "TotalCount": len(entries),
+        }
+
+    def untag(self, request: Request) -> dict[str, object]:
+        """Remove tags by their keys, or all; the products spell the action differently."""
+        unset_tags(
+            request,
+            self._tagged(request),
+            ids_name="ResourceId",
+            keys_name="TagKey",
+            not_found=self._not_found,
+        )
+        return {}
+
+    def _tagged(self, request: Request) -> Records[Any]:
+        kinds, kind = self.tagged_records(), request.text("ResourceType")
+        if kind.lower() not in kinds:
+            raise invalid_parameter("ResourceType", kind, f"one of {', '.join(kinds)}")
+        return kinds[kind.lower()]
+
+    def _not_found(self, resource_id: str) -> ApiError:
+        return self.not_found(f"resource {resource_id}")
