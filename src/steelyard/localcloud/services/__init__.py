@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from steelyard.localcloud.service import Service
+from steelyard.localcloud.services.bssopenapi.actions import BssOpenApiService
 from steelyard.localcloud.services.cas.actions import CasService
 from steelyard.localcloud.services.ecs.actions import EcsService
+from steelyard.localcloud.services.ess.actions import EssService
 from steelyard.localcloud.services.nlb.actions import NlbService
 from steelyard.localcloud.services.ram.actions import RamService
 from steelyard.localcloud.services.slb.actions import SlbService
@@ -16,7 +18,9 @@ SERVICES: tuple[type[Service], ...] = (
     RamService,
     StsService,
     CasService,
+    BssOpenApiService,
     EcsService,
     SlbService,
     NlbService,
+    EssService,
 )

@@ -8,6 +8,7 @@ from steelyard.localcloud.services.ecs.attribute_actions import AttributeActions
 from steelyard.localcloud.services.ecs.launch_template_actions import LaunchTemplateActions
 from steelyard.localcloud.services.ecs.offer_actions import OfferActions
 from steelyard.localcloud.services.ecs.power_actions import PowerActions
+from steelyard.localcloud.services.ecs.price_actions import PriceActions
 from steelyard.localcloud.services.ecs.rule_actions import RuleActions
 from steelyard.localcloud.services.ecs.security_group_actions import SecurityGroupActions
 from steelyard.localcloud.tag_actions import TagActions
@@ -21,9 +22,10 @@ class EcsService(
     SecurityGroupActions,
     RuleActions,
     OfferActions,
+    PriceActions,
     TagActions,
 ):
-    """Instances, their templates, security groups, the catalogue and tags."""
+    """Instances, their templates, security groups, the catalogue, prices and tags."""
 
     def tagged_records(self, resource_type: str) -> Records[Any] | None:
         """Give the records of a resource type that has tags here."""
