@@ -5,6 +5,7 @@
     SteelyardError            a message with the values, a hint with the mend, an exit code
     ├── UsageError            2  the call is wrong
     │   ├── SpecError         2  the cluster file is wrong; holds every mistake found
+    │   ├── CredentialError   2  no access key, or one that the cloud does not take
     │   └── NotExactError     2  a model whose gradient the balance could not keep exact
     ├── DeployError           1  applying the program failed
     │   ├── ResourceError     1  one resource could not be created, updated or deleted
@@ -41,6 +42,10 @@ class UsageError(SteelyardError):
     """The call itself is wrong: an argument, a file that is not there."""
 
     exit_code = 2
+
+
+class CredentialError(UsageError):
+    """There is no access key for the cloud, or the cloud does not take it."""
 
 
 class DeployError(SteelyardError):

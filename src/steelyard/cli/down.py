@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from steelyard.cli.consent import Yes, require
 from steelyard.cli.console import ClusterName, OutputFormat, print_json, stderr
 from steelyard.cli.progress import DeployProgress
 from steelyard.cli.project import ProgramDir, StackName, down_project, require_one
@@ -13,15 +14,18 @@ def down(
     cluster: ClusterName = None,
     program: ProgramDir = None,
     stack: StackName = None,
+    yes: Yes = False,
     output: OutputFormat = "text",
 ) -> None:
     """Take a cluster down: delete all that `up` created, and stop the local cloud when nothing else stands on it.
+
+    On Alibaba Cloud it asks first.
 
     **Examples**
 
     `steelyard down`
 
-    `steelyard down --cluster demo`
+    `steelyard down --cluster demo --yes`
 
     `steelyard down --program examples/04-own-pulumi-program`
 
@@ -29,13 +33,20 @@ def down(
         cluster: Name of the cluster.
         program: Folder of a Pulumi project of your own that was brought up.
         stack: Stack of that project.
+        yes: Do not ask.
         output: Form of what is printed on stdout.
     """
     require_one(program, stack, cluster, "--cluster")
     if program is not None:
         down_project(program, stack, output=output)
         return
-    standing = cluster_named(cluster)
+    standing = cluster_named(cluster, yes=yes)
+    if standing.spends_money:
+        num_resources = sum(standing.resource_counts().values())
+        require(
+            f"delete the {num_resources} resources of {standing.name} on {standing.target_description}",
+            yes=yes,
+        )
     with DeployProgress() as progress:
         result = standing.down(progress)
     if output == "json":

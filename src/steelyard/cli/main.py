@@ -30,7 +30,7 @@ app = App(
 jobs = App(name="jobs", help="List, show, follow and cancel training jobs.")
 cloud = App(name="cloud", help="Start, stop and inspect the local Alibaba Cloud.")
 
-for verb in ("up", "preview", "status", "down", "train", "demo"):
+for verb in ("up", "preview", "refresh", "status", "down", "train", "demo"):
     app.command(f"steelyard.cli.{verb}:{verb}", name=verb)
 for verb in ("list", "show", "logs", "cancel"):
     jobs.command(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from steelyard.cli.consent import Yes
 from steelyard.cli.console import OutputFormat
 from steelyard.cli.progress import DeployProgress
 from steelyard.cli.project import ProgramDir, StackName, preview_project, print_foreseen, require_one
-from steelyard.cli.target import SpecFile, home, spec_from
+from steelyard.cli.target import SpecFile, cloud_access, home, spec_from
 from steelyard.cluster import Cluster
 
 
@@ -14,6 +15,8 @@ def preview(
     file: SpecFile = None,
     program: ProgramDir = None,
     stack: StackName = None,
+    refresh: bool = False,
+    yes: Yes = False,
     output: OutputFormat = "text",
 ) -> None:
     """Show what `up` would create, change and delete, and change nothing.
@@ -24,19 +27,23 @@ def preview(
 
     `steelyard preview --file cluster.yaml --output json`
 
+    `steelyard preview --refresh`
+
     `steelyard preview --program examples/04-own-pulumi-program`
 
     Args:
         file: The cluster file; ./cluster.yaml where it is not given.
         program: Folder of a Pulumi project of your own.
         stack: Stack of that project.
+        refresh: Ask the cloud first how its resources are, so that what others changed is seen.
+        yes: Install the Pulumi CLI without asking, where target alicloud needs it.
         output: Form of what is printed on stdout.
     """
     require_one(program, stack, file, "--file")
     if program is not None:
-        preview_project(program, stack, output=output)
+        preview_project(program, stack, refresh=refresh, output=output)
         return
-    cluster = Cluster(home(), spec_from(file))
+    cluster = Cluster(home(), spec_from(file), cloud_access(yes=yes))
     with DeployProgress(shows_same=True) as progress:
-        result = cluster.preview(progress)
+        result = cluster.preview(progress, refresh=refresh)
     print_foreseen(cluster.name, "cluster", result, output=output)

@@ -63,11 +63,11 @@ def up_project(program: Path, stack: str | None, *, output: OutputFormat) -> Non
     stderr().print(f"up in {seconds:.1f} s: {changed}")
 
 
-def preview_project(program: Path, stack: str | None, *, output: OutputFormat) -> None:
+def preview_project(program: Path, stack: str | None, *, refresh: bool, output: OutputFormat) -> None:
     """Show what `up` would do with a project's stack."""
     wanted = _project_stack(program, stack)
     with DeployProgress(shows_same=True) as progress:
-        result = wanted.preview(progress)
+        result = wanted.preview(progress, refresh=refresh)
     _print_messages(result)
     print_foreseen(wanted.name, "project", result, output=output)
 
@@ -81,6 +81,13 @@ def down_project(program: Path, stack: str | None, *, output: OutputFormat) -> N
         print_json({"project": standing.name, "changes": result.num_by_op})
         return
     stderr().print(f"{standing.name} is down: {result.num_by_op.get('delete', 0)} resources deleted")
+
+
+def refresh_project(program: Path, stack: str | None) -> tuple[str, Result]:
+    """Bring what is remembered of a project's stack to what the cloud says; return its name and what was found."""
+    standing = _project_stack(program, stack)
+    with DeployProgress() as progress:
+        return standing.name, standing.refresh(progress)
 
 
 def print_foreseen(name: str, kind: str, result: Result, *, output: OutputFormat) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 
+from steelyard.cli.consent import Yes, require
 from steelyard.cli.console import OutputFormat, print_json, print_record, print_table, stderr
 from steelyard.cli.progress import DeployProgress
 from steelyard.cli.project import ProgramDir, StackName, require_one, up_project
 from steelyard.cli.status import node_rows
-from steelyard.cli.target import SpecFile, home, spec_from
+from steelyard.cli.target import SpecFile, cloud_access, home, spec_from
 from steelyard.cluster import Cluster
 from steelyard.deploy import Result
 
@@ -18,12 +19,15 @@ def up(
     file: SpecFile = None,
     program: ProgramDir = None,
     stack: StackName = None,
+    refresh: bool = False,
+    yes: Yes = False,
     wait_s: float = 120.0,
     output: OutputFormat = "text",
 ) -> None:
     """Bring the cluster of a cluster file up, or change a standing one to match it; or a Pulumi project of your own.
 
-    Run again, it changes nothing. After a failure it goes on where it stopped.
+    Run again, it changes nothing. After a failure it goes on where it stopped. On Alibaba Cloud it shows what it is
+    about to do, and asks.
 
     **Examples**
 
@@ -31,12 +35,16 @@ def up(
 
     `steelyard up --file examples/cluster.yaml --output json`
 
+    `steelyard up --file production.yaml --yes`
+
     `steelyard up --program examples/04-own-pulumi-program`
 
     Args:
         file: The cluster file; ./cluster.yaml where it is not given.
         program: Folder of a Pulumi project, whose program is applied to the local cloud.
         stack: Stack of that project.
+        refresh: Ask the cloud first how its resources are, so that what others changed is changed back.
+        yes: Do not ask.
         wait_s: How long to wait for every node to become healthy, in seconds; 0 does not wait.
         output: Form of what is printed on stdout.
     """
@@ -45,14 +53,28 @@ def up(
         up_project(program, stack, output=output)
         return
     started = time.monotonic()
-    cluster = Cluster(home(), spec_from(file))
+    cluster = Cluster(home(), spec_from(file), cloud_access(yes=yes))
+    if cluster.spends_money:
+        _agree(cluster, refresh=refresh, yes=yes)
     with DeployProgress() as progress:
         progress.say(f"[bold]{cluster.name}[/] on {cluster.target_description}")
-        result = cluster.up(progress)
+        result = cluster.up(progress, refresh=refresh)
         if wait_s > 0:
             progress.say("waiting for the nodes to become healthy")
             cluster.wait_until_healthy(timeout_s=wait_s, on_look=progress.wait_for)
     _print(cluster, result, time.monotonic() - started, output)
+
+
+def _agree(cluster: Cluster, *, refresh: bool, yes: bool) -> None:
+    """Show what is about to be done, and ask."""
+    with DeployProgress() as progress:
+        progress.say(f"[bold]{cluster.name}[/] on {cluster.target_description}: what `up` would do")
+        foreseen = cluster.preview(progress, refresh=refresh)
+    if foreseen.has_changes:
+        changes = ", ".join(
+            f"{op} {count}" for op, count in sorted(foreseen.num_by_op.items()) if op != "same"
+        )
+        require(f"do this ({changes} resources)", yes=yes)
 
 
 def _print(cluster: Cluster, result: Result, seconds: float, output: OutputFormat) -> None:

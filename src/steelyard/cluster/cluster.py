@@ -3,21 +3,19 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from typing import Any
 
 from steelyard.cluster.balancer_view import look
+from steelyard.cluster.cloud_deployment import CloudAccess, CloudDeployment
+from steelyard.cluster.deployment import Deployment
 from steelyard.cluster.home import Home
-from steelyard.cluster.local_target import LocalTarget
+from steelyard.cluster.local_deployment import LocalDeployment
 from steelyard.cluster.node_status import NodeStatus, console_tail, observe
 from steelyard.cluster.record import ClusterRecord
-from steelyard.deploy import AlicloudProvider, OnStep, Resource, Result, Stack
-from steelyard.deploy.engine.provider import Operation
-from steelyard.deploy.provider.api import Api, ApiPool, Connection
+from steelyard.deploy import OnStep, Resource, Result
 from steelyard.errors import UnhealthyError, UsageError
-from steelyard.localcloud import daemon
-from steelyard.localcloud.hosts.choice import HostChoice
 from steelyard.node.client import GatewayClient
 from steelyard.spec import ClusterSpec
 
@@ -25,8 +23,6 @@ PROJECT = "steelyard"
 """Name of the Pulumi project, as in `Pulumi.yaml`."""
 
 _INSTANCE = "alicloud:ecs/instance:Instance"
-_POLL_S = 0.25
-_CALL_TIMEOUT_S = 30.0
 
 
 class Cluster:
@@ -35,18 +31,23 @@ class Cluster:
     Args:
         home: Where its state lies.
         spec: What is wanted.
+        access: The way to Alibaba Cloud, for a cluster that stands there.
     """
 
-    def __init__(self, home: Home, spec: ClusterSpec) -> None:
+    def __init__(self, home: Home, spec: ClusterSpec, access: CloudAccess | None = None) -> None:
         self.home = home
         self.spec = spec
-        self._stack = Stack(home.stack_dir(spec.name), project=PROJECT, name=spec.name)
         self._record_path = home.record_path(spec.name)
-        self._target = LocalTarget(home=home)
+        self._deployment = _deployment(home, spec, access or CloudAccess())
 
     @classmethod
-    def open(cls, home: Home, name: str) -> Cluster:
+    def open(cls, home: Home, name: str, access: CloudAccess | None = None) -> Cluster:
         """Return a cluster that was brought up.
+
+        Args:
+            home: Where its state lies.
+            name: Its name.
+            access: The way to Alibaba Cloud, for a cluster that stands there.
 
         Raises:
             UsageError: None of this name stands.
@@ -57,7 +58,7 @@ class Cluster:
             raise UsageError(
                 f"no cluster named {name} stands; standing: {standing}", "`steelyard up` brings one up"
             )
-        return cls(home, record.spec)
+        return cls(home, record.spec, access)
 
     @property
     def name(self) -> str:
@@ -67,36 +68,57 @@ class Cluster:
     @property
     def target_description(self) -> str:
         """Where the cluster stands, in words."""
-        if self.spec.target == "local":
-            host = HostChoice.load(self.home.cloud_dir).name
-            return f"the local cloud ({self.spec.region}, {host} host)"
-        return f"Alibaba Cloud ({self.spec.region})"
+        return self._deployment.description
 
-    def preview(self, on_step: OnStep) -> Result:
+    @property
+    def spends_money(self) -> bool:
+        """Whether what `up` creates costs anything."""
+        return self._deployment.spends_money
+
+    def visit(self) -> AbstractContextManager[None]:
+        """Leave the target at the end of the block as it was found: a local cloud is stopped if it did not run."""
+        return self._deployment.visit()
+
+    def preview(self, on_step: OnStep, *, refresh: bool = False) -> Result:
         """Tell what `up` would do, and change nothing.
+
+        Args:
+            on_step: Called with every step.
+            refresh: Whether the cloud is asked first how its resources are; else the state is believed.
 
         Raises:
             DeployError: The program cannot be applied.
         """
-        self._require_local()
         record = self._record() or ClusterRecord.new(self.spec)
-        with self._target.visit():
-            return self._stack.preview(self._program(record), self._provider(), on_step=on_step)
+        self._refuse_other_target(record)
+        return self._deployment.preview(self._program(record), on_step, refresh=refresh)
 
-    def up(self, on_step: OnStep) -> Result:
+    def up(self, on_step: OnStep, *, refresh: bool = False) -> Result:
         """Bring the cluster up, or change it to match its spec.
+
+        Args:
+            on_step: Called with every step.
+            refresh: Whether the cloud is asked first how its resources are.
 
         Raises:
             ResourceError: The cloud refused a resource; what stands is remembered.
             DeployError: The program cannot be applied.
         """
-        self._require_local()
         known = self._record()
         record = ClusterRecord(spec=self.spec, token=known.token) if known else ClusterRecord.new(self.spec)
+        self._refuse_other_target(known or record)
         record.save(self._record_path)
-        result = self._stack.up(self._program(record), self._provider(), on_step=on_step)
+        result = self._deployment.up(self._program(record), on_step, refresh=refresh)
         replace(record, is_settled=True).save(self._record_path)
         return result
+
+    def refresh(self, on_step: OnStep) -> Result:
+        """Bring what is remembered to what the cloud says; nothing in the cloud changes.
+
+        Raises:
+            ResourceError: The cloud refused to tell of a resource.
+        """
+        return self._deployment.refresh(on_step)
 
     def down(self, on_step: OnStep) -> Result:
         """Delete all that stands, and stop the local cloud when nothing else stands on it.
@@ -104,24 +126,22 @@ class Cluster:
         Raises:
             ResourceError: The cloud refused a deletion; what is left is remembered.
         """
-        self._require_local()
         record = self._record()
         if record:
             replace(record, is_settled=False).save(self._record_path)
-        result = self._stack.destroy(self._provider(), on_step=on_step)
-        self._stack.remove()
+        result = self._deployment.down(on_step)
         ClusterRecord.remove(self._record_path)
         self.home.stack_dir(self.name).rmdir()
-        self._target.leave()
+        self._deployment.leave()
         return result
 
     def outputs(self) -> Mapping[str, Any]:
         """Return the program's exports, secrets hidden."""
-        return {name: output.value for name, output in sorted(self._stack.outputs().items())}
+        return {name: output.value for name, output in sorted(self._deployment.outputs().items())}
 
     def resource_counts(self) -> Mapping[str, int]:
         """Return how many resources stand, by Pulumi type; components and the stack are not resources."""
-        return dict(sorted(Counter(item.type for item in self._stack.resources() if item.id).items()))
+        return dict(sorted(Counter(item.type for item in self._deployment.resources() if item.id).items()))
 
     @property
     def is_settled(self) -> bool:
@@ -134,7 +154,7 @@ class Cluster:
         instances = sorted(self._standing(_INSTANCE), key=lambda item: item.name)
         if not instances:
             return []
-        api = self._api()
+        api = self._deployment.api()
         views = look(api, lambda kind: [item.id for item in self._standing(kind)])
         return observe(api, [item.id for item in self._in_program_order(instances)], views)
 
@@ -161,9 +181,9 @@ class Cluster:
                 names = ", ".join(f"{node.id} ({node.state}, {node.health})" for node in ill)
                 raise UnhealthyError(
                     f"{len(ill)} of {len(nodes)} nodes are not healthy after {timeout_s:.0f} s: {names}",
-                    hint=f"the console of {ill[0].id} ends with:\n{console_tail(self._api(), ill[0].id)}",
+                    hint=f"the console of {ill[0].id} ends with:\n{console_tail(self._deployment.api(), ill[0].id)}",
                 )
-            time.sleep(_POLL_S)
+            time.sleep(self._deployment.look_s)
 
     @contextmanager
     def gateway(self, *, keeps_connections: bool = True) -> Iterator[GatewayClient]:
@@ -184,7 +204,7 @@ class Cluster:
             yield client
 
     def _standing(self, type_token: str) -> list[Resource]:
-        return [item for item in self._stack.resources() if item.type == type_token and item.id]
+        return [item for item in self._deployment.resources() if item.type == type_token and item.id]
 
     def _in_program_order(self, instances: list[Resource]) -> list[Resource]:
         """Put the nodes that the last clean `up` exported first, in its order."""
@@ -203,25 +223,16 @@ class Cluster:
     def _record(self) -> ClusterRecord | None:
         return ClusterRecord.load(self._record_path)
 
-    def _provider(self) -> AlicloudProvider:
-        return self._target.provider(self.spec.region)
-
-    def _api(self) -> Api:
-        info = daemon.start(self.home.cloud_dir)
-        connection = Connection(
-            endpoint=info.endpoint,
-            protocol="http",
-            access_key_id=info.access_key_id,
-            access_key_secret=info.access_key_secret,
-            region_id=self.spec.region,
-            poll_s=_POLL_S,
-            timeout_s=_CALL_TIMEOUT_S,
-        )
-        return ApiPool(connection).api(Operation(urn=self.name))
-
-    def _require_local(self) -> None:
-        if self.spec.target != "local":
+    def _refuse_other_target(self, record: ClusterRecord) -> None:
+        if record.spec.target != self.spec.target:
             raise UsageError(
-                "this version brings target alicloud up with Pulumi's own command line",
-                hint="run `pulumi up` in a checkout: its Pulumi.yaml takes the same settings by `pulumi config`",
+                f"cluster {self.name} stands on target {record.spec.target}, and the file says {self.spec.target}",
+                "take it down first, or give the file another name",
             )
+
+
+def _deployment(home: Home, spec: ClusterSpec, access: CloudAccess) -> Deployment:
+    if spec.target == "local":
+        return LocalDeployment(home, project=PROJECT, name=spec.name, region_id=spec.region)
+    folder = home.stack_dir(spec.name)
+    return CloudDeployment(access, folder, project=PROJECT, name=spec.name, region_id=spec.region)

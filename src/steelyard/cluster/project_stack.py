@@ -44,8 +44,12 @@ class ProjectStack:
         """Project and stack."""
         return f"{self._project.name}/{self._stack.name}"
 
-    def preview(self, on_step: OnStep | None) -> Result:
+    def preview(self, on_step: OnStep | None, *, refresh: bool = False) -> Result:
         """Tell what `up` would do, and change nothing.
+
+        Args:
+            on_step: Called with every step.
+            refresh: Whether the cloud is asked first how its resources are.
 
         Raises:
             UsageError: The stack's configuration is wrong.
@@ -54,7 +58,9 @@ class ProjectStack:
         config = self._config()
         with self._target.visit():
             provider = self._target.provider(_region(config))
-            return self._stack.preview(self._project.program, provider, config=config, on_step=on_step)
+            return self._stack.preview(
+                self._project.program, provider, config=config, on_step=on_step, refresh=refresh
+            )
 
     def up(self, on_step: OnStep | None) -> Result:
         """Bring the local cloud to what the program declares.
@@ -72,6 +78,20 @@ class ProjectStack:
             self._stack.preview(self._project.program, provider, config=config)
             return self._stack.up(self._project.program, provider, config=config, on_step=on_step)
 
+    def refresh(self, on_step: OnStep | None) -> Result:
+        """Bring what is remembered to what the cloud says; nothing in the cloud changes.
+
+        Raises:
+            UsageError: Nothing stands.
+            ResourceError: The cloud refused to tell of a resource.
+        """
+        self._require_standing()
+        return self._stack.refresh(self._target.provider(DEFAULT_REGION), on_step=on_step)
+
+    def _require_standing(self) -> None:
+        if not self._folder.exists():
+            raise UsageError(f"nothing stands of {self.name}", "`steelyard up --program` brings it up")
+
     def down(self, on_step: OnStep | None) -> Result:
         """Delete all that stands, and stop the local cloud when nothing else stands on it.
 
@@ -81,8 +101,7 @@ class ProjectStack:
             UsageError: Nothing stands.
             ResourceError: The cloud refused a deletion; what is left is remembered.
         """
-        if not self._folder.exists():
-            raise UsageError(f"nothing stands of {self.name}", "`steelyard up --program` brings it up")
+        self._require_standing()
         result = self._stack.destroy(self._target.provider(DEFAULT_REGION), on_step=on_step)
         self._stack.remove()
         self._folder.rmdir()
