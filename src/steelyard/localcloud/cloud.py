@@ -16,6 +16,7 @@ from steelyard.localcloud.unserved import UnservedActions
 from steelyard.localcloud.wire.answer import shape_answer
 from steelyard.localcloud.wire.error import action_not_found
 from steelyard.localcloud.wire.message import WireAnswer, WireRequest
+from steelyard.localcloud.wire.older import OLDER_VERSIONS, newer_parameters, older_answer
 from steelyard.localcloud.wire.parameter import parse_parameters
 from steelyard.localcloud.wire.schema import VERSION_ALIASES, ActionShape, Schema, load_schema
 from steelyard.localcloud.wire.signature import AccessKey, Verifier
@@ -168,12 +169,16 @@ class Cloud:
             request_id=request_id,
             caller=caller,
         )
-        return self._run(request, getattr(service, method), shape.answer)
+        answer = self._run(request, getattr(service, method), shape.answer)
+        return older_answer(answer) if wire.version in OLDER_VERSIONS else answer
 
     def _parse(self, shape: ActionShape, spec: ActionSpec, wire: WireRequest) -> dict[str, object]:
         if shape.request is None:
             return {}
-        return parse_parameters(self.schema, shape.request, wire.parameters, spec.optional)
+        parameters: Mapping[str, str] = wire.parameters
+        if wire.version in OLDER_VERSIONS:
+            parameters = newer_parameters(self.schema, shape.request, parameters)
+        return parse_parameters(self.schema, shape.request, parameters, spec.optional)
 
     def _region_id(self, parameters: Mapping[str, str]) -> str:
         region_id = parameters.get("RegionId") or self.identity.region_id

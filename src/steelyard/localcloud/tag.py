@@ -62,22 +62,28 @@ def tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
 
 
 def set_tags(
-    request: Request, records: Records[R], *, ids_name: str, not_found: Callable[[str], ApiError]
+    request: Request,
+    records: Records[R],
+    *,
+    ids_name: str,
+    not_found: Callable[[str], ApiError],
+    tags_name: str = "Tag",
 ) -> None:
     """Carry out TagResources.
 
     Args:
-        request: The call, with `Tag`.
+        request: The call, with the tags.
         records: What may be tagged.
         ids_name: The parameter that lists the ids.
         not_found: Makes the error for an id that is not there.
+        tags_name: The parameter that lists the tags.
 
     Raises:
         ApiError: For an unknown id, a malformed tag or too many of them.
     """
-    tags = read_tags(request)
+    tags = read_tags(request, tags_name)
     if not tags:
-        raise missing_parameter("Tag.1.Key")
+        raise missing_parameter(f"{tags_name}.1.Key")
     for record in _named_records(request, records, ids_name, not_found):
         merged = {**record.tags, **tags}
         if len(merged) > MAX_TAGS:
@@ -105,14 +111,19 @@ def unset_tags(
 
 
 def list_tags(
-    request: Request, records: Records[R], *, ids_name: str, size_name: str = "MaxResults"
+    request: Request,
+    records: Records[R],
+    *,
+    ids_name: str,
+    size_name: str = "MaxResults",
+    tags_name: str = "Tag",
 ) -> tuple[list[tuple[R, str, str]], str]:
     """Carry out ListTagResources, filtered by ids and tags.
 
     Returns:
         One page of (record, key, value), and the token of the next page.
     """
-    ids, wanted = request.texts(ids_name), read_tags(request)
+    ids, wanted = request.texts(ids_name), read_tags(request, tags_name)
     entries = [
         (record, key, value)
         for record in records.list()

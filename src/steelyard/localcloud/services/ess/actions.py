@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from typing import Any
+
+from steelyard.localcloud.record import Records
+from steelyard.localcloud.service import Request, action
+from steelyard.localcloud.services.ess import errors
+from steelyard.localcloud.services.ess.configuration_actions import ConfigurationActions
+from steelyard.localcloud.services.ess.group_actions import GroupActions
+from steelyard.localcloud.services.ess.hook_actions import HookActions
+from steelyard.localcloud.services.ess.instance_actions import InstanceActions
+from steelyard.localcloud.tag import list_tags, set_tags, unset_tags
+from steelyard.localcloud.wire.error import invalid_parameter
+from steelyard.spec.catalogue import REGIONS
+
+
+class EssService(GroupActions, ConfigurationActions, HookActions, InstanceActions):
+    """Scaling groups and all that moves them."""
+
+    @action("DescribeRegions")
+    def describe_regions(self, request: Request) -> dict[str, object]:
+        """List the regions, all of which this cloud's endpoint serves."""
+        return {
+            "Regions": [
+                {"RegionId": region, "LocalName": region, "RegionEndpoint": self.cloud.endpoint}
+                for region in REGIONS
+            ]
+        }
+
+    @action("TagResources")
+    def tag_resources(self, request: Request) -> dict[str, object]:
+        """Set tags on groups; members that come later carry them."""
+        groups = self._tagged(request)
+        set_tags(
+            request, groups, ids_name="ResourceIds", tags_name="Tags", not_found=errors.resource_not_found
+        )
+        return {}
+
+    @action("UntagResources")
+    def untag_resources(self, request: Request) -> dict[str, object]:
+        """Remove tags by their keys, or all."""
+        unset_tags(
+            request,
+            self._tagged(request),
+            ids_name="ResourceIds",
+            keys_name="TagKeys",
+            not_found=errors.resource_not_found,
+        )
+        return {}
+
+    @action("ListTagResources")
+    def list_tag_resources(self, request: Request) -> dict[str, object]:
+        """List tags, one entry for each group and key."""
+        page, token = list_tags(request, self._tagged(request), ids_name="ResourceIds", tags_name="Tags")
+        entries = [
+            {
+                "ResourceId": record.id,
+                "ResourceType": "scalinggroup",
+                "TagKey": key,
+                "TagValue": value,
+                "Propagate": True,
+            }
+            for record, key, value in page
+        ]
+        return {"TagResources": entries, "NextToken": token}
+
+    def _tagged(self, request: Request) -> Records[Any]:
+        kind = request.text("ResourceType")
+        if kind.lower() != "scalinggroup":
+            raise invalid_parameter("ResourceType", kind, "scalinggroup")
+        return self.groups

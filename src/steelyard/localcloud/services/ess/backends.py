@@ -1,0 +1,117 @@
+"""Members in the load balancers' server groups, by the load balancers' own actions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from steelyard.localcloud.cloud import Cloud
+from steelyard.localcloud.service import Request
+from steelyard.localcloud.services.ess import errors
+from steelyard.localcloud.services.ess.models import ScalingGroup
+from steelyard.localcloud.wire.error import ApiError, not_served
+
+Row = Mapping[str, object]
+
+_CODES = {"CLB": "slb", "VServerGroup": "slb", "NLB": "nlb", "ALB": "alb"}
+
+
+class Backends:
+    """Adds members to and removes them from what a scaling group is attached to.
+
+    Its calls are parts of the transaction that is open.
+
+    Args:
+        cloud: Whose load balancers they are.
+    """
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+
+    def check(self, row: Row) -> None:
+        """Check that a server group is there.
+
+        Raises:
+            ApiError: `InvalidServerGroupId.NotFound`, or `UnsupportedOperation` for a kind that is not served.
+        """
+        service = self._cloud.services.get(_CODES.get(str(row["Type"]), ""))
+        if service is None:
+            raise not_served(f"server groups of type {row['Type']}")
+        is_default = row["Type"] == "CLB"
+        records = getattr(service, "load_balancers" if is_default else "server_groups")
+        name = str(row["LoadBalancerId" if is_default else "ServerGroupId"])
+        if records.get(name) is None:
+            raise errors.server_group_not_found(name)
+
+    def add(self, group: ScalingGroup, instance_id: str) -> None:
+        """Send traffic to a member.
+
+        Raises:
+            ApiError: As the load balancer answers.
+        """
+        for row in group.server_groups:
+            self.add_to(row, instance_id)
+
+    def remove(self, group: ScalingGroup, instance_id: str) -> None:
+        """Send no more traffic to a member; one that is not there any more is fine.
+
+        Raises:
+            ApiError: As the load balancer answers.
+        """
+        for row in group.server_groups:
+            self.remove_from(row, instance_id)
+
+    def add_to(self, row: Row, instance_id: str) -> None:
+        """Add an instance to one server group; one that is there already is fine."""
+        weight = int(str(row["Weight"]))
+        try:
+            if row["Type"] in ("NLB", "ALB"):
+                server = {"ServerType": "Ecs", "ServerId": instance_id, "Port": row["Port"], "Weight": weight}
+                params = {"ServerGroupId": row["ServerGroupId"], "Servers": [server]}
+                self._call(row, "AddServersToServerGroup", params)
+            else:
+                self._call(row, _classic_action("Add", row), _classic(row, instance_id, {"Weight": weight}))
+        except ApiError as err:
+            if "AlreadyExist" not in err.code:
+                raise
+
+    def remove_from(self, row: Row, instance_id: str) -> None:
+        """Remove an instance from one server group."""
+        try:
+            if row["Type"] in ("NLB", "ALB"):
+                server = {"ServerType": "Ecs", "ServerId": instance_id, "Port": row["Port"]}
+                params = {"ServerGroupId": row["ServerGroupId"], "Servers": [server]}
+                self._call(row, "RemoveServersFromServerGroup", params)
+            else:
+                self._call(row, _classic_action("Remove", row), _classic(row, instance_id, {}))
+        except ApiError as err:
+            # The server group is gone, or the instance is not in it.
+            if err.status != 404 and "NotFound" not in err.code:
+                raise
+
+    def _call(self, row: Row, action: str, params: Mapping[str, object]) -> None:
+        service = self._cloud.services.get(_CODES[str(row["Type"])])
+        handler = type(service).handlers().get(action) if service is not None else None
+        if handler is None:
+            raise not_served(f"server groups of type {row['Type']}")
+        request = Request(
+            action=action,
+            params=params,
+            region_id=self._cloud.identity.region_id,
+            dry_run=False,
+            request_id="",
+            caller=self._cloud.identity.root_key(),
+        )
+        getattr(service, handler[1])(request)
+
+
+def _classic_action(verb: str, row: Row) -> str:
+    return f"{verb}BackendServers" if row["Type"] == "CLB" else f"{verb}VServerGroupBackendServers"
+
+
+def _classic(row: Row, instance_id: str, more: Mapping[str, object]) -> dict[str, object]:
+    server = {"ServerId": instance_id, "Type": "ecs", **more}
+    if row["Type"] == "CLB":
+        return {"LoadBalancerId": row["LoadBalancerId"], "BackendServers": json.dumps([server])}
+    server["Port"] = row["Port"]
+    return {"VServerGroupId": row["ServerGroupId"], "BackendServers": json.dumps([server])}

@@ -1,0 +1,198 @@
+"""Codes, texts and statuses of the Auto Scaling API.
+
+`InvalidScalingGroupId.NotFound`, `InvalidScalingConfigurationId.NotFound`, `InvalidScalingRuleId.NotFound`,
+`InvalidScheduledTaskId.NotFound`, `InvalidLifecycleHookId.NotExist`, `IncorrectScalingGroupStatus`,
+`IncorrectCapacity.MaxSize`, `IncorrectCapacity.MinSize`, `ScalingActivityInProgress`, `InvalidInstanceId.NotFound` and
+`IncorrectInstanceStatus` are those that the Terraform provider looks for; the others are from memory.
+"""
+
+from __future__ import annotations
+
+from steelyard.localcloud.wire.error import ApiError
+
+
+def group_not_found(group_id: str) -> ApiError:
+    """Tell that a scaling group is not there."""
+    return ApiError(
+        "InvalidScalingGroupId.NotFound",
+        f"The specified scaling group does not exist in this account: {group_id!r}.",
+        404,
+    )
+
+
+def configuration_not_found(configuration_id: str) -> ApiError:
+    """Tell that a scaling configuration is not there."""
+    return ApiError(
+        "InvalidScalingConfigurationId.NotFound",
+        f"The specified scaling configuration does not exist in this account: {configuration_id!r}.",
+        404,
+    )
+
+
+def rule_not_found(rule: str) -> ApiError:
+    """Tell that a scaling rule is not there."""
+    return ApiError(
+        "InvalidScalingRuleId.NotFound",
+        f"The specified scaling rule does not exist in this account: {rule!r}.",
+        404,
+    )
+
+
+def hook_not_found(hook: str) -> ApiError:
+    """Tell that a lifecycle hook is not there."""
+    return ApiError(
+        "InvalidLifecycleHookId.NotExist", f"The specified lifecycle hook does not exist: {hook!r}.", 404
+    )
+
+
+def token_not_found(token: str) -> ApiError:
+    """Tell that no instance waits under a token."""
+    return ApiError(
+        "InvalidLifecycleActionToken.NotFound",
+        f"The specified lifecycle action token is not waited for: {token!r}.",
+        404,
+    )
+
+
+def task_not_found(task_id: str) -> ApiError:
+    """Tell that a scheduled task is not there."""
+    return ApiError(
+        "InvalidScheduledTaskId.NotFound",
+        f"The specified scheduled task does not exist in this account: {task_id!r}.",
+        404,
+    )
+
+
+def alarm_not_found(alarm_id: str) -> ApiError:
+    """Tell that an alarm task is not there."""
+    return ApiError(
+        "InvalidAlarmTaskId.NotFound", f"The specified alarm task does not exist: {alarm_id!r}.", 404
+    )
+
+
+def name_duplicated(what: str, name: str) -> ApiError:
+    """Tell that a name is taken.
+
+    Args:
+        what: The API's word for the thing, e.g. `ScalingGroup`.
+        name: The name.
+    """
+    return ApiError(
+        f"Invalid{what}Name.Duplicate", f"The specified value of {what}Name is duplicated: {name!r}."
+    )
+
+
+def incorrect_group_status(status: str, action: str) -> ApiError:
+    """Tell that a group's state does not allow an action."""
+    return ApiError(
+        "IncorrectScalingGroupStatus",
+        f"The current status of the scaling group, {status}, does not support {action}.",
+    )
+
+
+def incorrect_capacity(bound: str, value: int, limit: int) -> ApiError:
+    """Tell that the number of instances would leave its bounds.
+
+    Args:
+        bound: `MaxSize` or `MinSize`.
+        value: The number that it would be.
+        limit: The bound.
+    """
+    return ApiError(
+        f"IncorrectCapacity.{bound}",
+        f"The number of instances, {value}, would be beyond the {bound} of the scaling group, {limit}.",
+    )
+
+
+def no_change() -> ApiError:
+    """Tell that a rule would change nothing."""
+    return ApiError(
+        "IncorrectCapacity.NoChange", "The capacity does not change: the scaling group stays as it is."
+    )
+
+
+def activity_in_progress() -> ApiError:
+    """Tell that one scaling activity has to end before another begins."""
+    return ApiError(
+        "ScalingActivityInProgress", "You cannot execute the scaling activity: another one is in progress."
+    )
+
+
+def instance_not_found(instance_id: str) -> ApiError:
+    """Tell that an instance is not in the group, or not there."""
+    return ApiError("InvalidInstanceId.NotFound", f"Instance {instance_id!r} does not exist.", 404)
+
+
+def incorrect_instance_status(instance_id: str, status: str) -> ApiError:
+    """Tell that an instance's state does not allow what was asked."""
+    return ApiError("IncorrectInstanceStatus", f"The current status of instance {instance_id!r} is {status}.")
+
+
+def instance_in_use(instance_id: str) -> ApiError:
+    """Tell that an instance is in a scaling group already."""
+    return ApiError("InvalidInstanceId.InUse", f"Instance {instance_id!r} is in a scaling group already.")
+
+
+def different_vpc(instance_id: str) -> ApiError:
+    """Tell that an instance stands in another network than the group."""
+    return ApiError(
+        "InvalidInstanceId.VPCMismatch", f"Instance {instance_id!r} is not in the VPC of the scaling group."
+    )
+
+
+def no_configuration(group_id: str) -> ApiError:
+    """Tell that nothing says how the group's instances are made."""
+    return ApiError(
+        "MissingActiveScalingConfiguration",
+        f"The scaling group {group_id!r} has no active scaling configuration and no launch template.",
+    )
+
+
+def configuration_in_use() -> ApiError:
+    """Tell that the active configuration cannot be deleted."""
+    return ApiError(
+        "IncorrectScalingConfigurationLifecycleState",
+        "The active scaling configuration of a scaling group cannot be deleted.",
+    )
+
+
+def group_in_use(num_members: int) -> ApiError:
+    """Tell that a group has instances and is deleted with `ForceDelete` alone."""
+    return ApiError(
+        "InstanceInUse",
+        f"There are {num_members} instances in the scaling group; use ForceDelete to delete it.",
+    )
+
+
+def delete_protected() -> ApiError:
+    """Tell that a group is protected from being deleted."""
+    return ApiError(
+        "OperationDenied.GroupDeletionProtection",
+        "The scaling group is protected from deletion; turn GroupDeletionProtection off first.",
+    )
+
+
+def quota_exceeded(what: str, limit: int) -> ApiError:
+    """Tell that there are too many things of a kind."""
+    return ApiError(f"QuotaExceeded.{what}", f"There can be {limit} of {what} at most.")
+
+
+def vswitch_not_found(vswitch_id: str) -> ApiError:
+    """Tell that a VSwitch is not there."""
+    return ApiError(
+        "InvalidVSwitchId.NotFound", f"The specified vSwitch does not exist: {vswitch_id!r}.", 404
+    )
+
+
+def server_group_not_found(group_id: str) -> ApiError:
+    """Tell that a load balancer's server group is not there."""
+    return ApiError(
+        "InvalidServerGroupId.NotFound", f"The specified server group does not exist: {group_id!r}.", 404
+    )
+
+
+def resource_not_found(resource_id: str) -> ApiError:
+    """Tell that a resource whose tags are asked for is not there."""
+    return ApiError(
+        "InvalidResourceId.NotFound", f"The specified resource does not exist: {resource_id!r}.", 404
+    )

@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from steelyard.localcloud.page import number_page
+from steelyard.localcloud.service import Request, action
+from steelyard.localcloud.services.ess import errors
+from steelyard.localcloud.services.ess.core import EssCore
+from steelyard.localcloud.services.ess.models import (
+    ACTIVE,
+    IN_SERVICE,
+    PROTECTED,
+    SERVING,
+    STANDBY,
+    Member,
+    ScalingGroup,
+)
+from steelyard.localcloud.wire.error import invalid_parameter, missing_parameter
+
+
+class InstanceActions(EssCore):
+    """A group's members and its activities."""
+
+    @action("AttachInstances")
+    def attach_instances(self, request: Request) -> dict[str, object]:
+        """Take running instances in; hooks are asked of them as of new ones."""
+        group = self._active_group(request)
+        activity = self.take_in(group, _ids(request), is_entrusted=request.flag("Entrusted"))
+        return {"ScalingActivityId": activity.id}
+
+    @action("DetachInstances")
+    def detach_instances(self, request: Request) -> dict[str, object]:
+        """Let members go, which stay as instances."""
+        return self._remove(request, "detach", "Detach instances.")
+
+    @action("RemoveInstances")
+    def remove_instances(self, request: Request) -> dict[str, object]:
+        """Let members go and release those that the group made, or that it was entrusted with."""
+        return self._remove(request, "release", "Remove instances.")
+
+    @action("DescribeScalingInstances")
+    def describe_scaling_instances(self, request: Request) -> dict[str, object]:
+        """List members by group, ids, state, health and origin."""
+        if request.text("ScalingGroupId"):
+            self.group(request)
+        ids = request.texts("InstanceIds")
+        states = [one for one in (request.text("LifecycleState"), *request.texts("LifecycleStates")) if one]
+        origins = [one for one in (request.text("CreationType"), *request.texts("CreationTypes")) if one]
+        healths = {"Healthy": True, "Unhealthy": False}
+        health = healths.get(request.text("HealthStatus"))
+        found = [
+            member
+            for member in self.members.list()
+            if request.text("ScalingGroupId") in ("", member.group_id)
+            and (not ids or member.id in ids)
+            and (not states or member.state in states)
+            and (not origins or member.origin in origins)
+            and health in (None, member.is_healthy)
+            and request.text("ScalingConfigurationId") in ("", member.configuration_id)
+            and request.text("ScalingActivityId") in ("", member.activity_id)
+        ]
+        page, head = number_page(request, found)
+        num_spot = sum(member.is_spot for member in found)
+        return {
+            **head,
+            "ScalingInstances": [self._member_answer(member) for member in page],
+            "TotalSpotCount": num_spot,
+        }
+
+    @action("SetInstanceHealth")
+    def set_instance_health(self, request: Request) -> dict[str, object]:
+        """Say of a member whether it is healthy; one that is not is replaced."""
+        status = request.text("HealthStatus")
+        if status not in ("Healthy", "Unhealthy"):
+            raise invalid_parameter("HealthStatus", status, "Healthy or Unhealthy")
+        member = self.members.get(request.text("InstanceId"))
+        if member is None:
+            raise errors.instance_not_found(request.text("InstanceId"))
+        self.members.put(replace(member, is_healthy=status == "Healthy"))
+        self.wake()
+        return {}
+
+    @action("SetInstancesProtection")
+    def set_instances_protection(self, request: Request) -> dict[str, object]:
+        """Keep members when the group shrinks, or no longer."""
+        group = self.standing_group(request)
+        state = PROTECTED if request.flag("ProtectedFromScaleIn") else IN_SERVICE
+        for member in self._named(group, _ids(request), SERVING):
+            self.members.put(replace(member, state=state))
+        return {}
+
+    @action("EnterStandby")
+    def enter_standby(self, request: Request) -> dict[str, object]:
+        """Set members aside: no traffic is sent to them, and they make up no capacity."""
+        return self._remove(request, "standby", "Set instances aside.")
+
+    @action("ExitStandby")
+    def exit_standby(self, request: Request) -> dict[str, object]:
+        """Take members back that were set aside."""
+        group = self._active_group(request)
+        members = self._named(group, _ids(request), (STANDBY,))
+        num_counted = self.num_counted(group.id) + len(members)
+        if num_counted > group.max_size:
+            raise errors.incorrect_capacity("MaxSize", num_counted, group.max_size)
+        activity = self.begin_activity(group, "Instances were taken back by a user.", "Exit standby.")
+        self.activities.put(replace(activity, created=tuple(member.id for member in members)))
+        for member in members:
+            self.backends.add(group, member.id)
+            self.members.put(replace(member, state=IN_SERVICE, serves=True, activity_id=activity.id))
+        if group.desired is not None:
+            self.groups.put(replace(group, desired=max(group.desired, num_counted)))
+        self.wake()
+        return {"ScalingActivityId": activity.id}
+
+    @action("DescribeScalingActivities")
+    def describe_scaling_activities(self, request: Request) -> dict[str, object]:
+        """List activities by group, ids and status, the newest first."""
+        ids = request.texts("ScalingActivityIds")
+        found = [
+            activity
+            for activity in reversed(self.activities.list())
+            if request.text("ScalingGroupId") in ("", activity.group_id)
+            and (not ids or activity.id in ids)
+            and request.text("StatusCode") in ("", activity.status)
+        ]
+        page, head = number_page(request, found)
+        return {**head, "ScalingActivities": [activity.to_answer() for activity in page]}
+
+    def _remove(self, request: Request, fate: str, description: str) -> dict[str, object]:
+        group = self._active_group(request)
+        members = self._named(group, _ids(request), (*SERVING, STANDBY))
+        num_left = self.num_counted(group.id) - sum(member.state in SERVING for member in members)
+        is_smaller = request.flag("DecreaseDesiredCapacity", True) or fate == "standby"
+        if is_smaller and num_left < group.min_size:
+            raise errors.incorrect_capacity("MinSize", num_left, group.min_size)
+        activity = self.begin_activity(group, "Instances were removed by a user.", description)
+        self.activities.put(replace(activity, destroyed=tuple(member.id for member in members)))
+        for member in members:
+            self.passage.leave(member, activity, fate=fate)
+        if group.desired is not None and is_smaller:
+            num_gone = sum(member.state in SERVING for member in members)
+            self.groups.put(replace(group, desired=max(group.min_size, group.desired - num_gone)))
+        self.wake()
+        return {"ScalingActivityId": activity.id}
+
+    def _active_group(self, request: Request) -> ScalingGroup:
+        group = self.group(request)
+        if group.state != ACTIVE:
+            raise errors.incorrect_group_status(group.state, request.action)
+        return group
+
+    def _named(self, group: ScalingGroup, ids: Sequence[str], states: Sequence[str]) -> list[Member]:
+        found = []
+        for instance_id in ids:
+            member = self.members.get(instance_id)
+            if member is None or member.group_id != group.id:
+                raise errors.instance_not_found(instance_id)
+            if member.state not in states:
+                raise errors.incorrect_instance_status(instance_id, member.state)
+            found.append(member)
+        return found
+
+    def _member_answer(self, member: Member) -> dict[str, object]:
+        instance = self.ecs.find_instance(member.id)
+        if instance is None:
+            return member.to_answer("", "NoSpot")
+        return member.to_answer(instance.private_address, instance.spot_strategy)
+
+
+def _ids(request: Request) -> list[str]:
+    ids = request.texts("InstanceIds")
+    if not ids:
+        raise missing_parameter("InstanceIds")
+    if len(ids) > 20:
+        raise invalid_parameter("InstanceIds", f"{len(ids)} ids", "at most 20 ids in a call")
+    return ids

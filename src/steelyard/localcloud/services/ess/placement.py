@@ -1,0 +1,95 @@
+"""Which members come and which go: rules of scaling groups, without any of their state."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from steelyard.localcloud.services.ess.models import Member, Settings
+
+_COMPOSED = ("COST_OPTIMIZED", "COMPOSABLE")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """A VSwitch and its zone."""
+
+    vswitch_id: str
+    zone_id: str
+
+
+def is_balanced(settings: Settings) -> bool:
+    """Tell whether a group's members are spread evenly over its zones."""
+    policy = settings["MultiAZPolicy"]
+    return policy == "BALANCE" or (policy in _COMPOSED and bool(settings["AzBalance"]))
+
+
+def places_by_turn(places: Sequence[Place], settings: Settings, members: Sequence[Member]) -> list[Place]:
+    """Give the places to try for one more member: the emptiest zone first where zones are balanced, else as listed."""
+    if not is_balanced(settings):
+        return list(places)
+    num_in_zone = Counter(member.zone_id for member in members)
+    return sorted(places, key=lambda place: num_in_zone[place.zone_id])
+
+
+def num_on_demand(settings: Settings, num_members: int) -> int:
+    """Give how many of a group's members are not to be spot instances.
+
+    Args:
+        settings: The group's.
+        num_members: How many members there are in all.
+    """
+    if settings["MultiAZPolicy"] not in _COMPOSED:
+        return 0
+    base = int(option(settings, "OnDemandBaseCapacity", 0))
+    percent = int(option(settings, "OnDemandPercentageAboveBaseCapacity", 0))
+    above = max(0, num_members - base)
+    return min(num_members, base) + math.ceil(above * percent / 100)
+
+
+def option(settings: Settings, name: str, default: Any) -> Any:
+    """Give one of the settings that have a newer place, in `CapacityOptions`, and an older one of their own."""
+    newer = settings.get("CapacityOptions")
+    if isinstance(newer, Mapping) and newer.get(name) is not None:
+        return newer[name]
+    return default if settings.get(name) is None else settings[name]
+
+
+def to_remove(
+    members: Sequence[Member], count: int, settings: Settings, made_at: Mapping[str, float]
+) -> list[Member]:
+    """Choose the members that go when a group is to shrink.
+
+    Args:
+        members: Those that may go.
+        count: How many go.
+        settings: The group's: zones stay balanced where they are to be, then its removal policies choose.
+        made_at: When each scaling configuration was made, by id.
+    """
+    left, gone = list(members), list[Member]()
+    policies = settings["RemovalPolicies"]
+    assert isinstance(policies, list | tuple)
+    while left and len(gone) < count:
+        choice = left
+        if is_balanced(settings):
+            num_in_zone = Counter(member.zone_id for member in left)
+            most = max(num_in_zone.values())
+            choice = [member for member in left if num_in_zone[member.zone_id] == most]
+        for policy in policies:
+            choice = _preferred(choice, str(policy), made_at)
+        gone.append(choice[0])
+        left.remove(choice[0])
+    return gone
+
+
+def _preferred(members: list[Member], policy: str, made_at: Mapping[str, float]) -> list[Member]:
+    def age(member: Member) -> float:
+        if policy == "OldestScalingConfiguration":
+            return made_at.get(member.configuration_id, 0.0)
+        return -member.created_at if policy == "NewestInstance" else member.created_at
+
+    oldest = min(map(age, members))
+    return [member for member in members if age(member) == oldest]

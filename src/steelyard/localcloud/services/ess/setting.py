@@ -1,0 +1,83 @@
+"""What the settings of scaling groups may be, and what they are where nobody says.
+
+Defaults and limits are those of the help pages of CreateScalingGroup, CreateScalingRule and CreateAlarm, from memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any, Final
+
+from steelyard.localcloud.setting import Setting, checked, choice, defaults, number
+from steelyard.localcloud.wire.error import invalid_parameter, not_served
+
+MAX_MEMBERS: Final = 2000
+
+REMOVAL_POLICIES: Final = ("OldestInstance", "NewestInstance", "OldestScalingConfiguration")
+
+_flag = Setting(default=False, check=lambda value: isinstance(value, bool), want="true or false")
+
+
+def _optional(setting: Setting) -> Setting:
+    return Setting(default=None, check=setting.check, want=setting.want)
+
+
+_REMOVAL = Setting(
+    default=["OldestScalingConfiguration", "OldestInstance"],
+    check=lambda value: isinstance(value, list) and len(value) <= 3 and set(value) <= set(REMOVAL_POLICIES),
+    want=f"up to three of {', '.join(REMOVAL_POLICIES)}",
+)
+
+GROUP: Final[Mapping[str, Setting]] = {
+    "MinSize": number(0, 0, MAX_MEMBERS),
+    "MaxSize": number(0, 0, MAX_MEMBERS),
+    "DefaultCooldown": number(300, 0, 86400),
+    "RemovalPolicies": _REMOVAL,
+    "MultiAZPolicy": choice("PRIORITY", "PRIORITY", "COST_OPTIMIZED", "BALANCE", "COMPOSABLE"),
+    "HealthCheckType": choice("ECS", "ECS", "NONE", "LOAD_BALANCER"),
+    "ScalingPolicy": choice("release", "release", "forceRelease", "recycle", "forceRecycle"),
+    "GroupType": choice("ECS", "ECS", "ECI"),
+    "OnDemandBaseCapacity": _optional(number(0, 0, 1000)),
+    "OnDemandPercentageAboveBaseCapacity": _optional(number(100, 0, 100)),
+    "SpotInstancePools": _optional(number(2, 1, 10)),
+    "SpotInstanceRemedy": _flag,
+    "CompensateWithOnDemand": Setting(default=True, check=_flag.check, want=_flag.want),
+    "SpotAllocationStrategy": choice("priority", "priority", "lowestPrice"),
+    "AllocationStrategy": choice("priority", "priority", "lowestPrice"),
+    "AzBalance": _flag,
+    "AutoRebalance": _flag,
+    "BalanceMode": choice("BalancedBestEffort", "BalancedBestEffort", "BalancedOnly"),
+    "MaxInstanceLifetime": _optional(number(0, 0, 31536000)),
+    "StopInstanceTimeout": _optional(number(30, 30, 240)),
+    "GroupDeletionProtection": _flag,
+    "LaunchTemplateId": Setting(default=""),
+    "LaunchTemplateVersion": Setting(default=""),
+    "LaunchTemplateOverrides": Setting(default=None),
+    "CapacityOptions": Setting(default=None),
+    "ResourceGroupId": Setting(default=""),
+}
+"""Settings of a scaling group that are kept as they came."""
+
+_UNSERVED: Final[Mapping[str, Collection[str]]] = {
+    "GroupType": ("ECI",),
+    "HealthCheckType": ("LOAD_BALANCER",),
+    "ScalingPolicy": ("recycle", "forceRecycle"),
+}
+
+
+def read_group(given: Mapping[str, Any], before: Mapping[str, object] | None = None) -> dict[str, object]:
+    """Give a group's settings: those that a call has over those before, or over the defaults.
+
+    Raises:
+        ApiError: `InvalidParameter` for a value that is not allowed, `UnsupportedOperation` for one that the local
+            cloud has not.
+    """
+    settings = {**(before or defaults(GROUP)), **checked(GROUP, given)}
+    for name, values in _UNSERVED.items():
+        if settings[name] in values:
+            raise not_served(f"{name} {settings[name]} of scaling groups")
+    if "LOAD_BALANCER" in (given.get("HealthCheckTypes") or []):
+        raise not_served("HealthCheckTypes LOAD_BALANCER of scaling groups")
+    if int(str(settings["MinSize"])) > int(str(settings["MaxSize"])):
+        raise invalid_parameter("MinSize", settings["MinSize"], f"at most MaxSize, {settings['MaxSize']}")
+    return settings

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+from steelyard.localcloud.cloud import Cloud
+from steelyard.localcloud.record import Records
+from steelyard.localcloud.service import Request, Service
+from steelyard.localcloud.services.ecs.actions import EcsService
+from steelyard.localcloud.services.ess import errors
+from steelyard.localcloud.services.ess.models import (
+    COUNTED,
+    DELETING,
+    Activity,
+    LifecycleAction,
+    LifecycleHook,
+    Member,
+    ScalingConfiguration,
+    ScalingGroup,
+)
+from steelyard.localcloud.services.vpc.state import VpcState
+
+_MAX_ACTIVITIES = 1000
+_MAX_ACTIONS = 2000
+
+
+class EssState(Service):
+    """What the parts of the Auto Scaling service share: its records, and what is looked up in them."""
+
+    code, version = "ess", "2022-02-22"
+
+    def __init__(self, cloud: Cloud) -> None:
+        super().__init__(cloud)
+        self.groups = Records(cloud.store, ScalingGroup)
+        self.members = Records(cloud.store, Member)
+        self.activities = Records(cloud.store, Activity)
+        self.configurations = Records(cloud.store, ScalingConfiguration)
+        self.hooks = Records(cloud.store, LifecycleHook)
+        self.lifecycle_actions = Records(cloud.store, LifecycleAction)
+
+    @property
+    def ecs(self) -> EcsService:
+        """The ECS service."""
+        service = self.cloud.services["ecs"]
+        assert isinstance(service, EcsService)
+        return service
+
+    @property
+    def vpc(self) -> VpcState:
+        """The VPC service."""
+        service = self.cloud.services["vpc"]
+        assert isinstance(service, VpcState)
+        return service
+
+    def group(self, request: Request, name: str = "ScalingGroupId") -> ScalingGroup:
+        """Give the scaling group that a call names.
+
+        Raises:
+            ApiError: `InvalidScalingGroupId.NotFound`.
+        """
+        group = self.groups.get(request.text(name))
+        if group is None:
+            raise errors.group_not_found(request.text(name))
+        return group
+
+    def standing_group(self, request: Request) -> ScalingGroup:
+        """Give the scaling group that a call names, and that is not about to go.
+
+        Raises:
+            ApiError: `InvalidScalingGroupId.NotFound` or `IncorrectScalingGroupStatus`.
+        """
+        group = self.group(request)
+        if group.state == DELETING:
+            raise errors.incorrect_group_status(group.state, request.action)
+        return group
+
+    def members_of(self, group_id: str) -> list[Member]:
+        """Give a group's members, the first to come first."""
+        return [member for member in self.members.list() if member.group_id == group_id]
+
+    def num_counted(self, group_id: str) -> int:
+        """Count the members that make up a group's capacity."""
+        return sum(member.state in COUNTED for member in self.members_of(group_id))
+
+    def hooks_of(self, group_id: str) -> list[LifecycleHook]:
+        """Give a group's lifecycle hooks."""
+        return [hook for hook in self.hooks.list() if hook.group_id == group_id]
+
+    def begin_activity(
+        self, group: ScalingGroup, cause: str, description: str, *, status: str = "InProgress"
+    ) -> Activity:
+        """Keep a new activity of a group; the last 1000 of all groups are kept."""
+        now = self.cloud.clock()
+        activity = Activity(
+            id=self.cloud.new_id("asa"),
+            created_at=now,
+            group_id=group.id,
+            status=status,
+            cause=cause,
+            description=description,
+            total=self.num_counted(group.id),
+            ended_at=0.0 if status == "InProgress" else now,
+        )
+        self.activities.put(activity)
+        self.cloud.store.trim(Activity.kind, _MAX_ACTIVITIES)
+        self.cloud.store.trim(LifecycleAction.kind, _MAX_ACTIONS)
+        return activity
+
+    def is_busy(self, group_id: str) -> bool:
+        """Tell whether an activity of a group is in progress."""
+        return any(
+            activity.group_id == group_id and activity.status == "InProgress"
+            for activity in self.activities.list()
+        )
