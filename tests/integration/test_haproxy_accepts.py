@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -12,9 +13,21 @@ from steelyard.localcloud.proxy.config import (
     Listener,
     ProxyConfig,
     Server,
+    ServerPool,
     render_config,
 )
 from steelyard.localcloud.proxy.health import render_state
+from steelyard.localcloud.proxy.route import (
+    Forward,
+    Match,
+    Redirect,
+    RemoveHeader,
+    Reply,
+    Rewrite,
+    Route,
+    SetHeader,
+    formatted,
+)
 
 HTTP = Listener(
     name="http-80",
@@ -59,7 +72,12 @@ TCP = replace(HTTP, name="tcp-81", protocol="tcp", port=8081, check=HealthCheck(
 )
 def test_haproxy_takes_every_sort_of_listener_without_a_warning(tmp_path, listener):
     config = ProxyConfig(addresses=("127.94.0.10",), listeners=(listener,))
-    path, state = tmp_path / "haproxy.cfg", tmp_path / "servers.state"
+    assert warnings_of(config, tmp_path) == []
+
+
+def warnings_of(config: ProxyConfig, directory: Path) -> list[str]:
+    """Let HAProxy read a configuration, and give what it warns of."""
+    path, state = directory / "haproxy.cfg", directory / "servers.state"
     path.write_text(render_config(config, str(state)))
     state.write_text(render_state(config, {}))
 
@@ -67,4 +85,54 @@ def test_haproxy_takes_every_sort_of_listener_without_a_warning(tmp_path, listen
 
     assert done.returncode == 0, done.stderr
     warnings = [line for line in done.stderr.splitlines() if "WARNING" in line]
-    assert [line for line in warnings if "changed from server-state" not in line] == []
+    return [line for line in warnings if "changed from server-state" not in line]
+
+
+ROUTES = (
+    Route(
+        conditions=(
+            (Match(kind="host", pattern="*.a.example"), Match(kind="host", pattern="b.example")),
+            (Match(kind="path", pattern="/api/*"),),
+        ),
+        actions=(
+            Rewrite(path="/v1${path}", query="from=${host}", host="c.example"),
+            SetHeader(name="X-Note", value=formatted("100 % of 'it'")),
+            RemoveHeader(name="X-Secret"),
+            Forward(targets=(("further", 30), (HTTP.name, 70))),
+        ),
+    ),
+    Route(
+        conditions=(
+            (Match(kind="header", pattern="b*", key="X-Kind"),),
+            (Match(kind="query", pattern="1", key="v"),),
+            (Match(kind="cookie", pattern="?", key="s"),),
+            (Match(kind="method", pattern="GET"), Match(kind="method", pattern="HEAD")),
+            (Match(kind="source", pattern="127.0.0.0/8"),),
+        ),
+        actions=(Redirect(status=301, location="https://${host}${path}", query="${query}"),),
+    ),
+    Route(
+        conditions=((Match(kind="path", pattern="~^/x[0-9]{2}/(a|b)#'$"),),),
+        actions=(Reply(status=403, content_type="text/plain", content='no\n"entry" 100 % {x}'),),
+    ),
+)
+
+
+@pytest.mark.parametrize("check", ["http", "tcp", "grpc"])
+@pytest.mark.parametrize("server_protocol", ["plain", "tls", "h2"])
+def test_haproxy_takes_routes_to_every_sort_of_further_pool_without_a_warning(
+    tmp_path, server_protocol, check
+):
+    further = ServerPool(
+        name="further",
+        protocol="http",
+        algorithm="url_param user",
+        servers=HTTP.servers,
+        server_protocol=server_protocol,
+        check=HealthCheck(protocol=check, is_tls=server_protocol == "tls"),
+        slow_start_s=30,
+    )
+    config = ProxyConfig(
+        addresses=("127.94.0.10",), listeners=(replace(HTTP, routes=ROUTES),), further_pools=(further,)
+    )
+    assert warnings_of(config, tmp_path) == []

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from steelyard.localcloud.hosts.host import Entrance
+from steelyard.localcloud.proxy.check import HealthCheck, check_arguments, check_lines
+from steelyard.localcloud.proxy.route import Route, pool_lines, request_lines
 from steelyard.localcloud.proxy.tls import Tls, bind_arguments
 
 CONNECTION_HASH = "connection-hash"
@@ -21,35 +23,6 @@ _SERVER_PROTOCOLS: Mapping[str, Sequence[str]] = {
     "tls": ("ssl", "verify none"),
     "h2": ("proto h2",),
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class HealthCheck:
-    """How a load balancer finds out which servers can take traffic.
-
-    Attributes:
-        protocol: `http` asks for a page, `tcp` only connects.
-        port: The port that is checked; the server's own where it is None.
-        path: Path and query of the page.
-        domain: Host header; none is sent where it is empty.
-        method: HEAD or GET.
-        status_classes: First digits of the answers that are healthy, e.g. `23` for 2xx and 3xx.
-        interval_s: Seconds between two checks.
-        timeout_s: Seconds after which an answer comes too late.
-        healthy_threshold: Successes in a row that make a server healthy.
-        unhealthy_threshold: Failures in a row that make it unhealthy.
-    """
-
-    protocol: Literal["http", "tcp"]
-    port: int | None = None
-    path: str = "/"
-    domain: str = ""
-    method: str = "HEAD"
-    status_classes: str = "2"
-    interval_s: int = 2
-    timeout_s: int = 5
-    healthy_threshold: int = 3
-    unhealthy_threshold: int = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,6 +119,8 @@ class Listener(ServerPool):
         request_headers: Headers that are set on each request, with HAProxy's formats as values.
         tls: How it ends TLS; None for plain traffic.
         access: Whose connections it takes; everybody's where it is None.
+        routes: Rules for HTTP requests, of which the first that fits decides; what none fits goes to the listener's own
+            servers.
     """
 
     port: int
@@ -154,6 +129,7 @@ class Listener(ServerPool):
     request_headers: tuple[tuple[str, str], ...] = ()
     tls: Tls | None = None
     access: AccessList | None = None
+    routes: tuple[Route, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -236,13 +212,7 @@ def server_arguments(pool: ServerPool, server: Server) -> str:
     """Give what follows `server NAME` in the file and `add server BACKEND/NAME` on the runtime socket."""
     parts = [f"{server.address}:{server.port}{_inside(server.namespace)}", f"weight {server.weight}"]
     parts += _SERVER_PROTOCOLS[pool.server_protocol]
-    check = pool.check
-    if check is not None:
-        parts.append(
-            f"check inter {check.interval_s}s fall {check.unhealthy_threshold} rise {check.healthy_threshold}"
-        )
-        if check.port is not None:
-            parts.append(f"port {check.port}")
+    parts += check_arguments(pool.check) if pool.check is not None else []
     if pool.slow_start_s:
         parts.append(f"slowstart {pool.slow_start_s}s")
     if pool.cookie is not None:
@@ -261,6 +231,7 @@ def _listener(places: Sequence[Entrance], listener: Listener, pem_folder: str) -
         *_balance(listener.algorithm),
         *(_http_clients(listener) if is_http else _tcp_clients(listener)),
         *_servers(listener, listener.request_timeout_s if is_http else listener.idle_timeout_s),
+        *(f"  {line}" for line in pool_lines(listener.routes, listener.name)),
     ]
 
 
@@ -284,7 +255,7 @@ def _balance(algorithm: str) -> list[str]:
     if algorithm == CONNECTION_HASH:
         head = ["  tcp-request connection set-var(sess.client_port) src_port"]
         return [*head, "  balance hash src,concat(:,sess.client_port)", "  hash-type consistent"]
-    is_hash = algorithm == "source"
+    is_hash = algorithm.split()[0] in ("source", "url_param")
     return [f"  balance {algorithm}", *(["  hash-type consistent"] if is_hash else [])]
 
 
@@ -292,7 +263,7 @@ def _servers(pool: ServerPool, timeout_s: int) -> list[str]:
     return [
         f"  timeout server {timeout_s}s",
         *(_http_servers(pool) if pool.protocol == "http" else _tcp_servers(pool)),
-        *(_check(pool.check) if pool.check is not None else []),
+        *(f"  {line}" for line in (check_lines(pool.check) if pool.check is not None else [])),
         *(f"  server {server.name} {server_arguments(pool, server)}" for server in pool.servers),
     ]
 
@@ -308,6 +279,7 @@ def _http_clients(listener: Listener) -> list[str]:
         *(["  option forwardfor"] if listener.is_client_forwarded else []),
         # Else a reload closes idle connections, perhaps just as a client sends its next request.
         "  option idle-close-on-response",
+        *(f"  {line}" for line in request_lines(listener.routes)),
         *(f"  http-request set-header {name} {value}" for name, value in listener.request_headers),
     ]
 
@@ -335,13 +307,3 @@ def _tcp_servers(pool: ServerPool) -> list[str]:
     if not pool.source_persistence_s:
         return []
     return [f"  stick-table type ip size 100k expire {pool.source_persistence_s}s", "  stick on src"]
-
-
-def _check(check: HealthCheck) -> list[str]:
-    lines = [f"  timeout check {check.timeout_s}s"]
-    if check.protocol == "http":
-        host = f" hdr Host {check.domain}" if check.domain else ""
-        lines.append("  option httpchk")
-        lines.append(f"  http-check send meth {check.method} uri {check.path} ver HTTP/1.0{host}")
-        lines.append(f"  http-check expect rstatus ^[{check.status_classes}]")
-    return lines
