@@ -19,9 +19,12 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.distributed.fsdp import fully_shard
+from torch.distributed.tensor import DTensor
 from torch.utils.data import Dataset
 
 from steelyard.training import Balancer
+from steelyard.training.checkpoint.folder import FolderStorage
 
 NUM_SAMPLES = 420
 GLOBAL_BATCH = 24
@@ -41,7 +44,26 @@ class Points(Dataset[tuple[int, torch.Tensor, torch.Tensor]]):
 
 
 def die(way: str) -> None:
+    if way == "sleep":
+        time.sleep(60)
     os.kill(os.getpid(), signal.SIGSTOP if way == "stop" else signal.SIGKILL)
+
+
+def whole(tensor: torch.Tensor) -> Any:
+    return (tensor.full_tensor() if isinstance(tensor, DTensor) else tensor).tolist()
+
+
+def write_slowly(note: Path) -> None:
+    """Have every manifest wait, with all else written, and tell of it."""
+    write = FolderStorage.write
+
+    def wait_and_write(self: FolderStorage, key: str, body: bytes) -> None:
+        if key.endswith("manifest.json"):
+            note.write_text(key)
+            time.sleep(60)
+        write(self, key, body)
+
+    FolderStorage.write = wait_and_write  # type: ignore[method-assign]
 
 
 def train(folder: Path, options: dict[str, Any]) -> None:
@@ -54,8 +76,18 @@ def train(folder: Path, options: dict[str, Any]) -> None:
     balancer = Balancer(GLOBAL_BATCH, seed=3)
     balancer.keep(schedule=schedule)
     loader = balancer.loader(Points(), num_steps=options["num_steps"])
-    ddp_options = {} if options.get("is_alone") else {"bucket_cap_mb": 0.0002}  # two buckets
+    is_plain = options.get("is_alone") or options.get("is_sharded")
+    ddp_options = {} if is_plain else {"bucket_cap_mb": 0.0002}  # two buckets
+    if options.get("is_sharded"):
+        model = fully_shard(model)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
+        schedule = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.99)
+        balancer.keep(schedule=schedule)
     model = balancer.prepare(model, optimizer, **ddp_options)
+    if options.get("writes_slowly"):
+        write_slowly(folder / f"{name}.writing")
+    if "checkpoint" in options:
+        balancer.checkpoint(options["checkpoint"], every_steps=options.get("every_steps"))
     dies_at, dies_in = options.get("dies_at"), options.get("dies_in")
     if dies_in == "backward":  # one bucket is summed by then, the other one is not sent
 
@@ -67,7 +99,7 @@ def train(folder: Path, options: dict[str, Any]) -> None:
     with (folder / f"{name}.jsonl").open("a", buffering=1) as notes:
         for indices, x, y in loader:
             step = balancer.step
-            if step == dies_at and dies_in in ("step", "stop"):
+            if step == dies_at and dies_in in ("step", "stop", "sleep"):
                 die(dies_in)
             balancer.weigh(nn.functional.mse_loss(model(x), y)).backward()
             if step == dies_at and dies_in == "update":
@@ -86,8 +118,8 @@ def train(folder: Path, options: dict[str, Any]) -> None:
             }
             notes.write(json.dumps(note) + "\n")
     result = {
-        "parameters": [parameter.tolist() for parameter in plain.parameters()],
-        "momentum": [optimizer.state[p]["momentum_buffer"].tolist() for p in plain.parameters()],
+        "parameters": [whole(parameter) for parameter in plain.parameters()],
+        "momentum": [whole(optimizer.state[p]["momentum_buffer"]) for p in plain.parameters()],
         "lr": schedule.get_last_lr(),
         "state": balancer.state_dict(),
     }

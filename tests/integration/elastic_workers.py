@@ -73,10 +73,12 @@ class ElasticRun:
         num_workers: int = 3,
         min_workers: int = 1,
         peer_timeout_s: float = 10.0,
+        is_fixed: bool = False,
     ) -> None:
         self.folder = folder
         self.num_steps = num_steps
         self.num_workers = num_workers
+        self._is_fixed = is_fixed
         self._server = server
         self._gate_port = free_port()
         self._variables = {
@@ -88,7 +90,8 @@ class ElasticRun:
         self.lighthouse = LighthouseProcess(
             "127.0.0.1", free_port(), min_workers=min_workers, join_timeout_s=peer_timeout_s
         )
-        self.lighthouse.start()
+        if not is_fixed:
+            self.lighthouse.start()
         self.pids: dict[str, int] = {}
 
     def start(self, rank: int, restart_count: int = 0, *, is_alone: bool = False, **options: Any) -> str:
@@ -102,7 +105,7 @@ class ElasticRun:
             "GLOO_SOCKET_IFNAME": "lo",
             "OMP_NUM_THREADS": "1",
             "TORCHELASTIC_RESTART_COUNT": str(restart_count),
-            "STEELYARD_LIGHTHOUSE": "" if is_alone else self.lighthouse.address,
+            "STEELYARD_LIGHTHOUSE": "" if is_alone or self._is_fixed else self.lighthouse.address,
             "STEELYARD_NODE_ID": f"i-{rank}",
             "STEELYARD_EVENTS_PATH": str(self.folder / f"{name}.events"),
             **self._variables,
