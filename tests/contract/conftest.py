@@ -14,6 +14,7 @@ from alibabacloud_vpc20160428 import models as vpc_models
 from alibabacloud_vpc20160428.client import Client as VpcClient
 from contract_fleet import Fleet
 from contract_sdk import sdk_config, wait_for
+from contract_servers import Servers, standing_servers
 
 from steelyard.localcloud import daemon
 from steelyard.localcloud.daemon import CloudInfo
@@ -109,6 +110,13 @@ def make_vswitch(vpc_client: VpcClient) -> Callable[..., str]:
         return vswitch_id
 
     return make
+
+
+@pytest.fixture(scope="session")
+def servers(local_cloud: CloudInfo) -> Iterator[Servers]:
+    """Two instances that serve HTTP and UDP, for all tests that only balance over them."""
+    with standing_servers(local_cloud) as found:
+        yield found
 
 
 @pytest.fixture

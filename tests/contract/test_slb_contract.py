@@ -309,7 +309,7 @@ class TestListener:
             ({"health_check_domain": "a b"}, "InvalidParameter"),
             ({"sticky_session": "on"}, "MissingParameter"),
             ({"vserver_group_id": None}, "MissingParameter"),
-            ({"acl_status": "on"}, "UnsupportedOperation"),
+            ({"acl_status": "on"}, "MissingParameter"),
         ],
     )
     def test_wrong_settings_are_refused(self, balancer, settings, code):

@@ -6,6 +6,8 @@ from steelyard.localcloud.proxy.health import Health
 from steelyard.localcloud.record import Records
 from steelyard.localcloud.service import Request, action
 from steelyard.localcloud.services.slb import errors
+from steelyard.localcloud.services.slb.access_list_actions import AccessListActions
+from steelyard.localcloud.services.slb.certificate_actions import CertificateActions
 from steelyard.localcloud.services.slb.listener_actions import ListenerActions
 from steelyard.localcloud.services.slb.load_balancer_actions import LoadBalancerActions
 from steelyard.localcloud.services.slb.plan import listener_name, server_name, servers_of
@@ -15,8 +17,15 @@ from steelyard.localcloud.wire.error import ApiError
 from steelyard.spec.catalogue import REGIONS
 
 
-class SlbService(LoadBalancerActions, ListenerActions, ServerGroupActions, TagActions):
-    """Load balancers, listeners, server groups, health, zones and tags."""
+class SlbService(
+    LoadBalancerActions,
+    ListenerActions,
+    ServerGroupActions,
+    CertificateActions,
+    AccessListActions,
+    TagActions,
+):
+    """Load balancers, listeners, server groups, certificates, access control lists, health, zones and tags."""
 
     @action("DescribeHealthStatus")
     def describe_health_status(self, request: Request) -> dict[str, object]:
@@ -87,6 +96,8 @@ class SlbService(LoadBalancerActions, ListenerActions, ServerGroupActions, TagAc
         records: dict[str, Records[Any]] = {
             "instance": self.load_balancers,
             "vservergroup": self.server_groups,
+            "certificate": self.server_certificates,
+            "acl": self.access_lists,
         }
         return records.get(resource_type)
 

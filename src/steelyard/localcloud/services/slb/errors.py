@@ -46,6 +46,51 @@ def server_not_running(server_id: str, status: str) -> ApiError:
     )
 
 
+def server_certificate_not_found() -> ApiError:
+    """Tell that there is no such server certificate."""
+    return ApiError("ServerCertificateId.NotFound", "The specified ServerCertificateId does not exist.", 404)
+
+
+def ca_certificate_not_found() -> ApiError:
+    """Tell that there is no such certificate of an authority."""
+    return ApiError("CACertificateId.NotFound", "The specified CACertificateId does not exist.", 404)
+
+
+def certificate_in_use() -> ApiError:
+    """Tell that a listener still answers with a certificate, or asks its clients for it."""
+    return ApiError("CertificateAndPrivateKeyIsRefered", "Certificate and PrivateKey Is Refered.")
+
+
+def certificate_without_its_key() -> ApiError:
+    """Tell that certificate and key are not a pair."""
+    return ApiError("CertificateNotMatchPrivateKey", "Certificate and key does not match.")
+
+
+def malformed_certificate(reason: str) -> ApiError:
+    """Tell that a certificate or a key cannot be read."""
+    return ApiError("KeyFormatError", f"The specified ServerCertificate is incorrectly formatted: {reason}.")
+
+
+def access_list_not_found() -> ApiError:
+    """Tell that there is no such access control list."""
+    return ApiError("AclNotExist", "The specified acl does not exist.")
+
+
+def access_list_in_use() -> ApiError:
+    """Tell that a listener still names an access control list (code from memory)."""
+    return ApiError("AclUsedByVip", "The specified acl is associated with listeners.")
+
+
+def access_entry_missing() -> ApiError:
+    """Tell that a range that is to go is not in the list."""
+    return ApiError("AclEntryEmpty", "The specified entries are not in the acl.")
+
+
+def too_many_access_entries(num_entries: int, limit: int) -> ApiError:
+    """Tell that a list would grow too long (code from memory)."""
+    return ApiError("AclEntryOverLimit", f"The acl would hold {num_entries} entries, of {limit} at most.")
+
+
 def listener_exists(port: int) -> ApiError:
     """Tell that a port has a listener."""
     return ApiError("ListenerAlreadyExists", f"There is already a listener bound to the port {port}.")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from steelyard.localcloud.service import Request, action
@@ -12,10 +13,11 @@ from steelyard.localcloud.wire.error import invalid_parameter, missing_parameter
 # What the schema calls required and the API does not, by its parameter descriptions.
 _OPTIONAL_HTTP = ("Cookie", "CookieTimeout", "StickySessionType", "AclId", "HealthCheck")
 _OPTIONAL_TCP = ("Bandwidth", "ConnectionDrainTimeout")
+_OPTIONAL_HTTPS = (*_OPTIONAL_HTTP, "Bandwidth")
 
 
 class ListenerActions(SlbState):
-    """Listeners: HTTP and TCP; a listener is made stopped and serves from its start on."""
+    """Listeners: HTTP, HTTPS and TCP; a listener is made stopped and serves from its start on."""
 
     @action("CreateLoadBalancerHTTPListener", optional=_OPTIONAL_HTTP)
     def create_http_listener(self, request: Request) -> dict[str, object]:
@@ -52,10 +54,20 @@ class ListenerActions(SlbState):
         """Refuse: HAProxy balances no UDP."""
         raise not_served("UDP listeners")
 
-    @action("CreateLoadBalancerHTTPSListener")
+    @action("CreateLoadBalancerHTTPSListener", optional=_OPTIONAL_HTTPS)
     def create_https_listener(self, request: Request) -> dict[str, object]:
-        """Refuse: there are no certificates here."""
-        raise not_served("HTTPS listeners")
+        """Create an HTTPS listener, which ends TLS with its server certificate."""
+        return self._create(request, "https")
+
+    @action("SetLoadBalancerHTTPSListenerAttribute", optional=_OPTIONAL_HTTPS)
+    def set_https_listener_attribute(self, request: Request) -> dict[str, object]:
+        """Change an HTTPS listener, its certificate among the rest, without losing a request."""
+        return self._set(request, "https")
+
+    @action("DescribeLoadBalancerHTTPSListenerAttribute")
+    def describe_https_listener_attribute(self, request: Request) -> dict[str, object]:
+        """Give one HTTPS listener."""
+        return self.listener(request, "https").to_answer()
 
     @action("StartLoadBalancerListener", optional=("ListenerProtocol",))
     def start_listener(self, request: Request) -> dict[str, object]:
@@ -107,7 +119,7 @@ class ListenerActions(SlbState):
         if any(listener.port == port for listener in self.listeners_of(balancer.id)):
             raise errors.listener_exists(port)
         settings = read_settings(request, protocol)
-        self._check_group(balancer.id, str(settings["VServerGroupId"]))
+        self._check_named(balancer.id, settings)
         if not settings["VServerGroupId"] and not settings["BackendServerPort"]:
             raise missing_parameter("BackendServerPort")
         self.listeners.put(
@@ -126,7 +138,7 @@ class ListenerActions(SlbState):
     def _set(self, request: Request, protocol: str) -> dict[str, object]:
         listener = self.listener(request, protocol)
         settings = read_settings(request, protocol, listener.settings)
-        self._check_group(listener.load_balancer_id, str(settings["VServerGroupId"]))
+        self._check_named(listener.load_balancer_id, settings)
         self.listeners.put(replace(listener, settings=settings))
         self.apply(request, listener.load_balancer_id)
         return {}
@@ -137,6 +149,17 @@ class ListenerActions(SlbState):
         self.apply(request, listener.load_balancer_id)
         return {}
 
-    def _check_group(self, load_balancer_id: str, group_id: str) -> None:
+    def _check_named(self, load_balancer_id: str, settings: Mapping[str, object]) -> None:
+        """Check that what settings name is there."""
+        group_id = str(settings["VServerGroupId"])
         if group_id and group_id not in self.groups_of(load_balancer_id):
             raise errors.server_group_not_found()
+        list_ids = str(settings["AclId"]).split(",") if settings["AclStatus"] == "on" else []
+        if any(self.access_lists.get(list_id) is None for list_id in list_ids):
+            raise errors.access_list_not_found()
+        certificate_id = str(settings.get("ServerCertificateId") or "")
+        if certificate_id and self.server_certificates.get(certificate_id) is None:
+            raise errors.server_certificate_not_found()
+        authority_id = str(settings.get("CACertificateId") or "")
+        if authority_id and self.ca_certificates.get(authority_id) is None:
+            raise errors.ca_certificate_not_found()

@@ -85,7 +85,7 @@ class Listener(Record):
     """A listener; its id is `<load balancer>:<protocol>:<port>`.
 
     Attributes:
-        protocol: `http` or `tcp`.
+        protocol: `http`, `https`, `tcp` or `udp`.
         is_running: Whether it was started.
         settings: All of its settings by the API's names, defaults filled in.
     """
@@ -103,6 +103,13 @@ class Listener(Record):
         """The server group that takes its traffic; empty where the load balancer's default servers do."""
         return str(self.settings["VServerGroupId"])
 
+    @property
+    def access_list_ids(self) -> tuple[str, ...]:
+        """The access control lists that it names; none while their use is off."""
+        if self.settings["AclStatus"] != "on":
+            return ()
+        return tuple(str(self.settings["AclId"]).split(","))
+
     def to_answer(self) -> dict[str, object]:
         """Give the fields of DescribeLoadBalancer…ListenerAttribute."""
         return {
@@ -111,7 +118,8 @@ class Listener(Record):
             "ListenerPort": self.port,
             "Status": "running" if self.is_running else "stopped",
             "SecurityStatus": "on",
-            "AclIds": {"AclId": []},
+            "AclIds": {"AclId": list(self.access_list_ids)},
+            "DomainExtensions": {"DomainExtension": []},
             "Rules": {"Rule": []},
             "Tags": {"Tag": []},
         }

@@ -3,13 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from steelyard.localcloud.balancing import ALGORITHMS, weight_in_effect
 from steelyard.localcloud.proxy import config as proxy
+from steelyard.localcloud.proxy.tls import POLICIES, Tls
 from steelyard.localcloud.services.slb.models import ACTIVE, Listener, LoadBalancer, Server, ServerGroup
 
 _BACKEND_PORT = -520
 _COOKIE_NAME = "SERVERID"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shelf:
+    """What listeners name besides servers.
+
+    Attributes:
+        bundles: PEM texts of certificates with their keys, by the certificates' ids.
+        authorities: PEM texts of authorities' certificates, by their ids.
+        ranges: The ranges of access control lists, by the lists' ids.
+    """
+
+    bundles: Mapping[str, str] = field(default_factory=dict)
+    authorities: Mapping[str, str] = field(default_factory=dict)
+    ranges: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+EMPTY_SHELF = Shelf()
 
 
 def plan_proxy(
@@ -17,6 +37,7 @@ def plan_proxy(
     listeners: Sequence[Listener],
     groups: Mapping[str, ServerGroup],
     find_address: Callable[[str], str | None],
+    shelf: Shelf = EMPTY_SHELF,
 ) -> proxy.ProxyConfig:
     """Plan a load balancer's HAProxy: its running listeners, as long as it is active.
 
@@ -25,12 +46,13 @@ def plan_proxy(
         listeners: Its listeners.
         groups: Its server groups by id.
         find_address: Gives an instance's private address, None where there is no such instance.
+        shelf: Certificates and access control lists.
     """
     running = [listener for listener in listeners if listener.is_running and balancer.status == ACTIVE]
     return proxy.ProxyConfig(
         addresses=(balancer.address,),
         listeners=tuple(
-            _listener(balancer, listener, servers_of(balancer, listener, groups), find_address)
+            _listener(balancer, listener, servers_of(balancer, listener, groups), find_address, shelf)
             for listener in running
         ),
     )
@@ -62,9 +84,10 @@ def _listener(
     listener: Listener,
     servers: Sequence[tuple[Server, int]],
     find_address: Callable[[str], str | None],
+    shelf: Shelf,
 ) -> proxy.Listener:
     settings = listener.settings
-    is_http = listener.protocol == "http"
+    is_http = listener.protocol in ("http", "https")
     scheduler = str(settings["Scheduler"])
     idle = settings["IdleTimeout"] if is_http else settings["EstablishedTimeout"]
     return proxy.Listener(
@@ -90,13 +113,35 @@ def _listener(
         source_persistence_s=0 if is_http else _int(settings["PersistenceTimeout"]),
         is_client_forwarded=is_http and settings["XForwardedFor"] == "on",
         request_headers=tuple(_headers(balancer, listener)) if is_http else (),
+        drain_timeout_s=_int(settings["ConnectionDrainTimeout"])
+        if settings.get("ConnectionDrain") == "on"
+        else None,
+        tls=_tls(settings, shelf) if listener.protocol == "https" else None,
+        access=_access(listener, shelf),
     )
+
+
+def _tls(settings: Mapping[str, object], shelf: Shelf) -> Tls:
+    return Tls(
+        bundles=(shelf.bundles[str(settings["ServerCertificateId"])],),
+        versions=POLICIES[str(settings["TLSCipherPolicy"])],
+        alpn=("h2", "http/1.1") if settings["EnableHttp2"] == "on" else ("http/1.1",),
+        client_authorities=shelf.authorities.get(str(settings["CACertificateId"]), ""),
+    )
+
+
+def _access(listener: Listener, shelf: Shelf) -> proxy.AccessList | None:
+    """Give whose connections a listener takes; as on the cloud, a list without a range keeps nobody out."""
+    cidrs = tuple(cidr for list_id in listener.access_list_ids for cidr in shelf.ranges[list_id])
+    if not cidrs:
+        return None
+    return proxy.AccessList(is_white=listener.settings["AclType"] == "white", cidrs=cidrs)
 
 
 def _check(listener: Listener) -> proxy.HealthCheck:
     settings = listener.settings
     port = _int(settings["HealthCheckConnectPort"])
-    is_http = listener.protocol == "http" or settings["HealthCheckType"] == "http"
+    is_http = listener.protocol in ("http", "https") or settings["HealthCheckType"] == "http"
     timeout = settings.get("HealthCheckTimeout") or settings.get("HealthCheckConnectTimeout")
     classes = "".join(part[len("http_")] for part in str(settings["HealthCheckHttpCode"]).split(","))
     return proxy.HealthCheck(
@@ -126,7 +171,7 @@ def _headers(balancer: LoadBalancer, listener: Listener) -> list[tuple[str, str]
     headers = {
         "XForwardedFor_SLBIP": ("SLB-IP", balancer.address),
         "XForwardedFor_SLBID": ("SLB-ID", balancer.id),
-        "XForwardedFor_proto": ("X-Forwarded-Proto", "http"),
+        "XForwardedFor_proto": ("X-Forwarded-Proto", listener.protocol),
         "XForwardedFor_SLBPORT": ("X-Forwarded-Port", str(listener.port)),
         "XForwardedFor_ClientSrcPort": ("X-Forwarded-Client-srcport", "%[src_port]"),
     }

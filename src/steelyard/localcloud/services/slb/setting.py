@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from steelyard.localcloud.proxy.tls import POLICIES
 from steelyard.localcloud.service import Request
 from steelyard.localcloud.setting import (
     STATUS_CLASSES,
@@ -17,7 +18,7 @@ from steelyard.localcloud.setting import (
 )
 from steelyard.localcloud.wire.error import missing_parameter, not_served
 
-SCHEDULERS = ("wrr", "wlc", "rr", "sch")
+SCHEDULERS = ("wrr", "wlc", "rr", "sch", "tch")
 _SWITCH = ("on", "off")
 
 
@@ -55,9 +56,12 @@ _FORWARDING: Mapping[str, Setting] = {
     ),
     "HealthCheckMethod": choice("head", "head", "get"),
     "AclStatus": choice("off", *_SWITCH),
+    "AclType": choice("", "white", "black"),
+    # Several are joined by commas.
+    "AclId": text(max_length=400),
 }
 
-HTTP: Mapping[str, Setting] = {
+_REQUESTS: Mapping[str, Setting] = {
     **_FORWARDING,
     "HealthCheck": choice("on", *_SWITCH),
     "HealthCheckTimeout": number(5, 1, 300),
@@ -74,7 +78,16 @@ HTTP: Mapping[str, Setting] = {
     "XForwardedFor_proto": choice("off", *_SWITCH),
     "XForwardedFor_SLBPORT": choice("off", *_SWITCH),
     "XForwardedFor_ClientSrcPort": choice("off", *_SWITCH),
-    "ListenerForward": choice("off", *_SWITCH),
+}
+
+HTTP: Mapping[str, Setting] = {**_REQUESTS, "ListenerForward": choice("off", *_SWITCH)}
+
+HTTPS: Mapping[str, Setting] = {
+    **_REQUESTS,
+    "ServerCertificateId": text(max_length=200),
+    "CACertificateId": text(max_length=200),
+    "TLSCipherPolicy": choice("tls_cipher_policy_1_0", *POLICIES),
+    "EnableHttp2": choice("on", *_SWITCH),
 }
 
 TCP: Mapping[str, Setting] = {
@@ -91,12 +104,11 @@ TCP: Mapping[str, Setting] = {
     "SynProxy": choice("disable", "enable", "disable"),
 }
 
-BY_PROTOCOL: Mapping[str, Mapping[str, Setting]] = {"http": HTTP, "tcp": TCP}
+BY_PROTOCOL: Mapping[str, Mapping[str, Setting]] = {"http": HTTP, "https": HTTPS, "tcp": TCP}
 
 # The names that some actions use in place of the usual one.
 _ALIASES = {"healthCheckInterval": "HealthCheckInterval", "HealthCheckSwitch": "HealthCheck"}
 _UNSERVED: Mapping[str, tuple[object, str]] = {
-    "AclStatus": ("on", "access control lists of listeners"),
     "ListenerForward": ("on", "redirects to HTTPS listeners"),
     "ProxyProtocolV2Enabled": (True, "the proxy protocol"),
 }
@@ -114,7 +126,8 @@ def read_settings(
 
     Raises:
         ApiError: `InvalidParameter` for a value that is not allowed, `MissingParameter` for sticky sessions without
-            their type or its cookie, `UnsupportedOperation` for what the local cloud does not serve.
+            their type or its cookie, access control without its list or TLS without a certificate,
+            `UnsupportedOperation` for what the local cloud does not serve.
     """
     known = BY_PROTOCOL[protocol]
     given = checked(known, {_ALIASES.get(name, name): value for name, value in request.params.items()})
@@ -127,7 +140,18 @@ def read_settings(
     if settings.get("MasterSlaveServerGroupId"):
         raise not_served("primary/secondary server groups")
     _check_stickiness(settings)
+    _check_access(settings)
+    if protocol == "https" and not settings["ServerCertificateId"]:
+        raise missing_parameter("ServerCertificateId")
+    if settings.get("ConnectionDrain") == "on" and not settings["ConnectionDrainTimeout"]:
+        raise missing_parameter("ConnectionDrainTimeout")
     return settings
+
+
+def _check_access(settings: Mapping[str, object]) -> None:
+    for name in ("AclType", "AclId") if settings["AclStatus"] == "on" else ():
+        if not settings[name]:
+            raise missing_parameter(name)
 
 
 def _check_stickiness(settings: Mapping[str, object]) -> None:

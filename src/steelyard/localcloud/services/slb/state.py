@@ -9,8 +9,10 @@ from steelyard.localcloud.proxy.config import ProxyConfig
 from steelyard.localcloud.record import Records
 from steelyard.localcloud.service import Request
 from steelyard.localcloud.services.slb import errors
+from steelyard.localcloud.services.slb.access_list import AccessControlList
+from steelyard.localcloud.services.slb.certificate import CaCertificate, ServerCertificate
 from steelyard.localcloud.services.slb.models import INACTIVE, Listener, LoadBalancer, Server, ServerGroup
-from steelyard.localcloud.services.slb.plan import plan_proxy
+from steelyard.localcloud.services.slb.plan import Shelf, plan_proxy
 
 
 class SlbState(BalancingService[LoadBalancer]):
@@ -24,13 +26,21 @@ class SlbState(BalancingService[LoadBalancer]):
         self.load_balancers = Records(cloud.store, LoadBalancer)
         self.server_groups = Records(cloud.store, ServerGroup)
         self.listeners = Records(cloud.store, Listener)
+        self.server_certificates = Records(cloud.store, ServerCertificate)
+        self.ca_certificates = Records(cloud.store, CaCertificate)
+        self.access_lists = Records(cloud.store, AccessControlList)
 
     def plan(self, load_balancer_id: str) -> ProxyConfig:
         """Give what a load balancer's HAProxy does, by the records."""
         balancer = self.load_balancers.get(load_balancer_id)
         assert balancer is not None
+        shelf = Shelf(
+            bundles={one.id: one.bundle for one in self.server_certificates.list()},
+            authorities={one.id: one.certificate for one in self.ca_certificates.list()},
+            ranges={one.id: one.cidrs for one in self.access_lists.list()},
+        )
         return plan_proxy(
-            balancer, self.listeners_of(balancer.id), self.groups_of(balancer.id), self.find_address
+            balancer, self.listeners_of(balancer.id), self.groups_of(balancer.id), self.find_address, shelf
         )
 
     def load_balancer(self, request: Request) -> LoadBalancer:
