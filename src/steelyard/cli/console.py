@@ -41,7 +41,12 @@ def stderr() -> Console:
 def _console(file: TextIO) -> Console:
     is_terminal = file.isatty()
     return Console(
-        file=file, highlight=False, soft_wrap=not is_terminal, width=None if is_terminal else _WIDTH_OF_A_FILE
+        file=file,
+        highlight=False,
+        # Else `acs:ram::…` would be printed with a picture of a sheep.
+        emoji=False,
+        soft_wrap=not is_terminal,
+        width=None if is_terminal else _WIDTH_OF_A_FILE,
     )
 
 
