@@ -29,6 +29,8 @@ PACKAGES = {
     "cas": "alibabacloud_cas20200407",
     "bssopenapi": "alibabacloud_bssopenapi20171214",
     "tag": "alibabacloud_tag20180828",
+    "ess": "alibabacloud_ess20220222",
+    "cms": "alibabacloud_cms20190101",
 }
 # The least number of actions, so that a change of the packages cannot empty the test unseen.
 NUM_ACTIONS = {
@@ -40,7 +42,11 @@ NUM_ACTIONS = {
     "cas": 70,
     "bssopenapi": 95,
     "tag": 30,
+    "ess": 100,
+    "cms": 160,
 }
+# Parameters that a package declares and its client never sends.
+NEVER_SENT = {"cms": {"RegionId"}}
 TEXTS = ("x", "a b", "é+&=", "[1]", "0", "true", "10.0.0.0/8", "a,b", '{"k": 1}', "None")
 
 
@@ -129,8 +135,9 @@ def test_every_request_is_parsed_as_the_sdk_meant_it(schema, product):
     num_actions = 0
     for call, request_class in typed_calls(PACKAGES[product]):
         request = random_value(request_class, rng)
-        meant = plain(request)
         version, action, flat = send(call, request)
+        unsent = NEVER_SENT.get(product, set()) - flat.keys()
+        meant = {key: value for key, value in plain(request).items() if key not in unsent}
         shape = schema.action(version, action)
         assert shape is not None, action
         assert plain(parse_parameters(schema, shape.request, flat)) == meant, action
