@@ -208,6 +208,29 @@ def test_what_the_program_asks_for_is_what_the_cloud_tells(stack: Stack, provide
         assert same == {name: resource.outputs[name] for name in same}, resource.name
 
 
+def test_what_happened_behind_the_stacks_back_is_found_and_mended(
+    stack: Stack, provider: AlicloudProvider
+) -> None:
+    stack.up(fleet(), provider)
+    assert stack.refresh(provider).num_by_op == {"same": 17}, "nothing happened"
+    standing = {resource.name: resource for resource in stack.resources()}
+    node, network = standing["node-1"], standing["net"]
+    provider.delete(INSTANCE, node.id, {}, Operation(urn=""))
+    provider.update(
+        network.type, network.id, {"description": "one"}, {"description": "three"}, Operation(urn="")
+    )
+
+    found = stack.refresh(provider)
+    assert {step.name for step in found.steps if step.op == "delete"} == {"node-1", "server-1", "acts-1"}
+    assert [(step.name, step.diff) for step in found.steps if step.op == "update"] == [
+        ("net", ("description",))
+    ]
+
+    mended = stack.up(fleet(), provider)
+    assert mended.num_by_op == {"same": 13, "update": 1, "create": 3}
+    assert stack.refresh(provider).num_by_op == {"same": 17}
+
+
 def test_a_change_of_the_count_touches_those_nodes_alone(stack: Stack, provider: AlicloudProvider) -> None:
     stack.up(fleet(1), provider)
     first = stack.outputs()["ids"].value[0]

@@ -166,6 +166,7 @@ def test_a_network_load_balancer_comes_up_stays_changes_and_goes(
     assert [(node.weight, node.health) for node in nodes(stack, info)] == [(100, "normal"), (50, "normal")]
 
     assert set(stack.up(front(100, 50), provider).num_by_op) == {"same"}
+    assert set(stack.refresh(provider).num_by_op) == {"same"}
 
     weighed = stack.up(front(0, 50), provider)
     assert weighed.num_by_op["update"] == 1

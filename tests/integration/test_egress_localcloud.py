@@ -58,6 +58,7 @@ def test_a_nat_gateway_comes_up_stays_grows_and_goes(tmp_path: Path, provider: A
     assert str(made.outputs["address"].value).startswith("203.0.113.")
 
     assert stack.up(lambda: network(2), provider).num_by_op == {"same": 10}
+    assert set(stack.refresh(provider).num_by_op) == {"same"}
 
     grown = stack.up(lambda: network(3), provider)
     assert grown.num_by_op == {"same": 10, "create": 2}
