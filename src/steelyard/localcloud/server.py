@@ -2,14 +2,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from typing import Any
+from urllib.parse import parse_qsl
 
 from steelyard.localcloud import unserved
 from steelyard.localcloud.cloud import Cloud
 from steelyard.localcloud.metadata import MetadataService
+from steelyard.localcloud.services.oss.actions import OssService
+from steelyard.localcloud.services.oss.signature import claims_storage
+from steelyard.localcloud.storage_door import StorageDoor
 from steelyard.localcloud.wire.message import WireRequest
 from steelyard.localcloud.wire.xml import answer_root, render_xml
 
@@ -37,11 +41,18 @@ class App:
     def __init__(self, cloud: Cloud, metadata: MetadataService) -> None:
         self._cloud = cloud
         self._metadata = metadata
+        oss = cloud.services.get("oss")
+        self._storage = StorageDoor(oss, cloud.endpoint) if isinstance(oss, OssService) else None
         self._threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="call")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
         if scope["type"] != "http":
+            return
+        headers = _read_headers(scope)
+        query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
+        if self._storage is not None and _is_storage(scope["path"], headers, query):
+            await self._storage.answer(scope, headers, receive, send)
             return
         body = await _read_body(receive)
         if body is None:
@@ -51,7 +62,7 @@ class App:
             method=scope["method"],
             path=scope["path"],
             query_string=scope["query_string"].decode("latin-1"),
-            headers=_read_headers(scope),
+            headers=headers,
             body=body,
         )
         status, content_type, content = await asyncio.get_running_loop().run_in_executor(
@@ -76,6 +87,13 @@ class App:
     def close(self) -> None:
         """End the threads, once the calls in them are answered."""
         self._threads.shutdown()
+        if self._storage is not None:
+            self._storage.close()
+
+
+def _is_storage(path: str, headers: Mapping[str, str], query: Mapping[str, str]) -> bool:
+    own = path == unserved.PATH or path.startswith(_METADATA_PREFIX)
+    return claims_storage(headers, path, query) and not (own and "authorization" not in headers)
 
 
 async def _read_body(receive: Receive) -> bytes | None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -95,6 +95,25 @@ class Store:
                 "SELECT body FROM resource WHERE kind = ? ORDER BY sequence", (kind,)
             ).fetchall()
         return [json.loads(body) for (body,) in rows]
+
+    def scan(
+        self, kind: str, start: str, *, limit: int, is_inclusive: bool = True
+    ) -> Sequence[tuple[str, dict[str, object]]]:
+        """Give ids and bodies of a kind in the order of the ids' code points, from `start` on, by the index alone.
+
+        Args:
+            kind: The kind.
+            start: First id, whether it is there or not.
+            limit: How many to give at most.
+            is_inclusive: Whether `start` itself is one of them.
+        """
+        with self._lock:
+            rows = self._connection.execute(
+                f"SELECT id, body FROM resource WHERE kind = ? AND id {'>=' if is_inclusive else '>'} ? "
+                "ORDER BY id LIMIT ?",
+                (kind, start, limit),
+            ).fetchall()
+        return [(id_, json.loads(body)) for id_, body in rows]
 
     def delete(self, kind: str, id: str) -> bool:  # noqa: A002
         """Remove a body; tell whether it was there."""

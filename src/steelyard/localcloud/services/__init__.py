@@ -8,6 +8,7 @@ from steelyard.localcloud.services.cas.actions import CasService
 from steelyard.localcloud.services.ecs.actions import EcsService
 from steelyard.localcloud.services.ess.actions import EssService
 from steelyard.localcloud.services.nlb.actions import NlbService
+from steelyard.localcloud.services.oss.actions import OssService
 from steelyard.localcloud.services.ram.actions import RamService
 from steelyard.localcloud.services.slb.actions import SlbService
 from steelyard.localcloud.services.sts.actions import StsService
@@ -17,6 +18,7 @@ SERVICES: tuple[type[Service], ...] = (
     VpcService,
     RamService,
     StsService,
+    OssService,
     CasService,
     BssOpenApiService,
     EcsService,

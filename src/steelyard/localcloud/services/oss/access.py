@@ -1,0 +1,33 @@
+"""Who may do what: the account everything, others what access control lets everybody do."""
+
+from __future__ import annotations
+
+from steelyard.localcloud.services.oss import errors
+from steelyard.localcloud.services.oss.request import Level, Operation, StorageRequest
+from steelyard.localcloud.services.oss.setting import is_public_blocked
+from steelyard.localcloud.services.oss.state import StorageState
+
+_PUBLIC_READS = frozenset({"GetObject", "HeadObject", "GetObjectMeta", "ListObjects", "ListObjectsV2"})
+_PUBLIC_WRITES = frozenset({"PutObject", "AppendObject", "DeleteObject"})
+
+
+def check_anonymous(state: StorageState, operation: Operation, request: StorageRequest) -> None:
+    """Check a call that nobody signed against the access control of bucket and object.
+
+    Raises:
+        StorageError: `AccessDenied`, or `NoSuchBucket`.
+    """
+    denied = errors.access_denied("Anonymous access is forbidden for this operation.")
+    if request.level is Level.SERVICE or operation.name not in _PUBLIC_READS | _PUBLIC_WRITES:
+        raise denied
+    bucket = state.bucket(request.bucket)
+    acl = bucket.acl
+    if request.key and operation.name in _PUBLIC_READS:
+        found = state.find(bucket, request.key)
+        if found is not None and found.acl != "default":
+            acl = found.acl
+    wanted = (
+        {"public-read-write"} if operation.name in _PUBLIC_WRITES else {"public-read", "public-read-write"}
+    )
+    if acl not in wanted or is_public_blocked(bucket):
+        raise denied

@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from steelyard.localcloud.service import Service
+from steelyard.localcloud.services.oss import access, errors
+from steelyard.localcloud.services.oss.blob import BlobStore
+from steelyard.localcloud.services.oss.bucket_actions import BucketActions
+from steelyard.localcloud.services.oss.list_actions import ListActions
+from steelyard.localcloud.services.oss.multipart_actions import MultipartActions
+from steelyard.localcloud.services.oss.object_actions import ObjectActions
+from steelyard.localcloud.services.oss.request import (
+    Operation,
+    StorageAnswer,
+    StorageRequest,
+    operations_of,
+)
+from steelyard.localcloud.services.oss.setting import BucketSettings
+from steelyard.localcloud.services.oss.signature import SUB_RESOURCES, StorageVerifier
+from steelyard.localcloud.services.oss.state import StorageState
+
+if TYPE_CHECKING:
+    from steelyard.localcloud.cloud import Cloud
+
+# Parameters that say how an operation is meant and not which.
+_MANNERS = frozenset({"versionId", "position", "continuation-token", "security-token", "sequential"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Errand:
+    """An operation and the method that serves it.
+
+    Attributes:
+        operation: The operation.
+        serve: The method.
+    """
+
+    operation: Operation
+    serve: Callable[[StorageRequest], StorageAnswer]
+
+
+class OssService(Service):
+    """Object storage: buckets and objects over OSS's own REST and XML wire.
+
+    Objects are files in the cloud's folder `oss`, under names of their own; what an object is called, consists of and
+    carries is in the store. A write is a file first and a record then, so that a killed cloud has all of it or nothing.
+    Of a bucket's configurations lifecycle, CORS, website, logging, referer and policy are kept and not carried out;
+    encryption is told in the answers, the disk's bytes are plain.
+    """
+
+    code, version = "oss", "2019-05-17"
+
+    def __init__(self, cloud: Cloud) -> None:
+        super().__init__(cloud)
+        self.blobs = BlobStore(cloud.data_dir / "oss")
+        self.state = StorageState(cloud.store, self.blobs, cloud.after_commit, cloud.clock)
+        self._verifier = StorageVerifier(cloud, cloud.clock)
+        self._errands = self._collect()
+
+    def _collect(self) -> tuple[Errand, ...]:
+        account_id = self.cloud.identity.account_id
+        objects = ObjectActions(self.state)
+        owners = (
+            BucketActions(self.state, self.cloud.identity.region_id, account_id, self.cloud.endpoint),
+            objects,
+            ListActions(self.state, account_id),
+            MultipartActions(self.state, objects, self.cloud.transaction, account_id),
+        )
+        errands = [
+            Errand(operation=operation, serve=getattr(owner, method))
+            for owner in owners
+            for operation, method in operations_of(type(owner)).values()
+        ]
+        settings = BucketSettings(self.state).operations()
+        errands += [Errand(operation=operation, serve=serve) for operation, serve in settings]
+        return tuple(sorted(errands, key=lambda errand: -errand.operation.rank))
+
+    @property
+    def operations(self) -> tuple[Operation, ...]:
+        """Everything that is served."""
+        return tuple(errand.operation for errand in self._errands)
+
+    def start(self) -> None:
+        """Remove what a killed cloud had received and not committed."""
+        with self.cloud.transaction():
+            self.blobs.sweep(self.state.used_blobs())
+
+    def verify(self, request: StorageRequest, raw_query: str) -> StorageRequest:
+        """Give the call with its caller.
+
+        Raises:
+            StorageError: The signature is not good.
+        """
+        caller = self._verifier.verify(request, raw_query)
+        return StorageRequest(**{**vars(request), "caller": caller})
+
+    def find(self, request: StorageRequest) -> Errand:
+        """Find who serves a call, and check that the caller may have it served.
+
+        Raises:
+            StorageError: `NotImplemented`, or `AccessDenied`.
+        """
+        errand = next((errand for errand in self._errands if errand.operation.fits(request)), None)
+        marks = set(errand.operation.marks) if errand else set()
+        unknown = [
+            name
+            for name in request.query
+            if name in SUB_RESOURCES and name not in marks | _MANNERS and not name.startswith("response-")
+        ]
+        if errand is None or unknown:
+            what = f"{request.method} {request.level.value} {''.join(f'?{name}' for name in unknown)}".strip()
+            self.cloud.unserved.count(self.code, self.version, what)
+            raise errors.not_implemented(what)
+        if request.caller is None:
+            access.check_anonymous(self.state, errand.operation, request)
+        return errand
+
+    def run(self, errand: Errand, request: StorageRequest) -> tuple[StorageAnswer, tuple[str, ...]]:
+        """Carry an operation out.
+
+        Returns:
+            The answer, and the names of the blobs that are kept for it until they are given to `BlobStore.release`.
+        """
+        if errand.operation.is_open:
+            return errand.serve(request), ()
+        with self.cloud.transaction():
+            answer = errand.serve(request)
+            held = self.blobs.hold(answer.segments if request.method == "GET" else ())
+        return answer, held

@@ -1,0 +1,256 @@
+"""A bucket's configurations: each is a document that is put, kept as it came, and given back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from xml.etree import ElementTree
+
+from steelyard.localcloud.services.oss import errors, metadata
+from steelyard.localcloud.services.oss.document import child_text, read_document
+from steelyard.localcloud.services.oss.models import Bucket
+from steelyard.localcloud.services.oss.request import Body, Level, Operation, StorageAnswer, StorageRequest
+from steelyard.localcloud.services.oss.state import StorageState
+
+BUCKET_ACLS = ("private", "public-read", "public-read-write")
+_MAX_TAGS = 20
+_MAX_RULES = 1000
+_AGES = ("Days", "CreatedBeforeDate", "NoncurrentDays", "Date")
+_DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>'
+
+Operations = list[tuple[Operation, Callable[[StorageRequest], StorageAnswer]]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BucketSetting:
+    """One kind of configuration.
+
+    Attributes:
+        name: Its sub-resource, e.g. `lifecycle`.
+        noun: Its part of the operations' names, e.g. `Lifecycle` of `PutBucketLifecycle`.
+        root: Root element of its document; empty for JSON.
+        default: What is answered where none was put; empty where that is an error.
+        missing: The error's code.
+        check: Refuses a document that is not allowed.
+        can_delete: Whether there is an operation that takes it away.
+    """
+
+    name: str
+    noun: str
+    root: str
+    default: str = ""
+    missing: str = ""
+    check: Callable[[ElementTree.Element], None] = lambda root: None
+    can_delete: bool = True
+
+
+def is_public_blocked(bucket: Bucket) -> bool:
+    """Tell whether a bucket refuses everybody who is not authorised by name, whatever its access control says."""
+    document = bucket.settings.get("publicAccessBlock")
+    if not document:
+        return False
+    root = read_document(document.encode(), "PublicAccessBlockConfiguration")
+    return child_text(root, "BlockPublicAccess") == "true"
+
+
+def _one_of(element: ElementTree.Element, path: str, *choices: str) -> None:
+    value = child_text(element, path)
+    if value not in choices:
+        raise errors.malformed_xml(f"{path} is {value!r}, want {' or '.join(choices)}")
+
+
+def _check_versioning(root: ElementTree.Element) -> None:
+    _one_of(root, "Status", "Enabled", "Suspended")
+
+
+def _check_encryption(root: ElementTree.Element) -> None:
+    _one_of(root, "ApplyServerSideEncryptionByDefault/SSEAlgorithm", "AES256", "KMS", "SM4")
+
+
+def _check_public_block(root: ElementTree.Element) -> None:
+    _one_of(root, "BlockPublicAccess", "true", "false")
+
+
+def _check_tagging(root: ElementTree.Element) -> None:
+    metadata.read_tags(ElementTree.tostring(root), _MAX_TAGS)
+
+
+def _check_lifecycle(root: ElementTree.Element) -> None:
+    rules = root.findall("Rule")
+    if not 1 <= len(rules) <= _MAX_RULES:
+        raise errors.malformed_xml(f"{len(rules)} rules, want 1 to {_MAX_RULES}")
+    ids = [child_text(rule, "ID") for rule in rules if child_text(rule, "ID")]
+    if len(set(ids)) != len(ids):
+        raise errors.invalid_argument("ID", ids, "different for each rule")
+    for rule in rules:
+        _one_of(rule, "Status", "Enabled", "Disabled")
+        if not any(element.tag in _AGES for element in rule.iter()):
+            raise errors.malformed_xml("a rule says nothing of when")
+        for days in (*rule.iter("Days"), *rule.iter("NoncurrentDays")):
+            if not (days.text or "").strip().isdigit() or int(days.text or 0) < 1:
+                raise errors.invalid_argument("Days", days.text, "a number of days from 1")
+
+
+SETTINGS: tuple[BucketSetting, ...] = (
+    BucketSetting(
+        name="versioning",
+        noun="Versioning",
+        root="VersioningConfiguration",
+        default="<VersioningConfiguration/>",
+        check=_check_versioning,
+        can_delete=False,
+    ),
+    BucketSetting(
+        name="encryption",
+        noun="Encryption",
+        root="ServerSideEncryptionRule",
+        missing="NoSuchServerSideEncryptionRule",
+        check=_check_encryption,
+    ),
+    BucketSetting(
+        name="lifecycle",
+        noun="Lifecycle",
+        root="LifecycleConfiguration",
+        missing="NoSuchLifecycle",
+        check=_check_lifecycle,
+    ),
+    BucketSetting(
+        name="publicAccessBlock",
+        noun="PublicAccessBlock",
+        root="PublicAccessBlockConfiguration",
+        missing="NoSuchPublicAccessBlockConfiguration",
+        check=_check_public_block,
+    ),
+    BucketSetting(
+        name="tagging",
+        noun="Tags",
+        root="Tagging",
+        default="<Tagging><TagSet></TagSet></Tagging>",
+        check=_check_tagging,
+    ),
+    BucketSetting(name="policy", noun="Policy", root="", missing="NoSuchBucketPolicy"),
+    BucketSetting(name="cors", noun="Cors", root="CORSConfiguration", missing="NoSuchCORSConfiguration"),
+    BucketSetting(
+        name="website", noun="Website", root="WebsiteConfiguration", missing="NoSuchWebsiteConfiguration"
+    ),
+    BucketSetting(
+        name="logging", noun="Logging", root="BucketLoggingStatus", default="<BucketLoggingStatus/>"
+    ),
+    BucketSetting(
+        name="referer",
+        noun="Referer",
+        root="RefererConfiguration",
+        default="<RefererConfiguration><AllowEmptyReferer>true</AllowEmptyReferer><RefererList/></RefererConfiguration>",
+        can_delete=False,
+    ),
+    BucketSetting(
+        name="accessmonitor",
+        noun="AccessMonitor",
+        root="AccessMonitorConfiguration",
+        default="<AccessMonitorConfiguration><Status>Disabled</Status></AccessMonitorConfiguration>",
+        can_delete=False,
+    ),
+    BucketSetting(
+        name="transferAcceleration",
+        noun="TransferAcceleration",
+        root="TransferAccelerationConfiguration",
+        missing="NoSuchTransferAccelerationConfiguration",
+        can_delete=False,
+    ),
+    BucketSetting(
+        name="resourceGroup",
+        noun="ResourceGroup",
+        root="BucketResourceGroupConfiguration",
+        default="<BucketResourceGroupConfiguration><ResourceGroupId>rg-default</ResourceGroupId>"
+        "</BucketResourceGroupConfiguration>",
+        can_delete=False,
+    ),
+    BucketSetting(
+        name="requestPayment",
+        noun="RequestPayment",
+        root="RequestPaymentConfiguration",
+        default="<RequestPaymentConfiguration><Payer>BucketOwner</Payer></RequestPaymentConfiguration>",
+        can_delete=False,
+    ),
+)
+"""What buckets can be given. `versioning`, `encryption` (as a header of answers; the disk's bytes are plain),
+`publicAccessBlock` and `tagging` have an effect; the others are kept and given back."""
+
+
+class BucketSettings:
+    """Puts, gives and removes the configurations.
+
+    Args:
+        state: What OSS keeps.
+    """
+
+    def __init__(self, state: StorageState) -> None:
+        self._state = state
+
+    def operations(self) -> Operations:
+        """Give an operation for each thing that can be done to each kind of configuration."""
+        return [operation for setting in SETTINGS for operation in self._operations_of(setting)]
+
+    def _operations_of(self, setting: BucketSetting) -> Operations:
+        def put(request: StorageRequest) -> StorageAnswer:
+            return self._put(setting, request)
+
+        def get(request: StorageRequest) -> StorageAnswer:
+            return self._get(setting, request)
+
+        def delete(request: StorageRequest) -> StorageAnswer:
+            return self._delete(setting, request)
+
+        return [
+            (_operation("Put", "PUT", setting, Body.DOCUMENT), put),
+            (_operation("Get", "GET", setting, Body.NONE), get),
+            *([(_operation("Delete", "DELETE", setting, Body.NONE), delete)] if setting.can_delete else []),
+        ]
+
+    def _put(self, setting: BucketSetting, request: StorageRequest) -> StorageAnswer:
+        bucket = self._state.bucket(request.bucket)
+        text = _checked(setting, request.document)
+        bucket = replace(bucket, settings={**bucket.settings, setting.name: text})
+        if setting.name == "versioning":
+            root = read_document(request.document, setting.root)
+            bucket = replace(bucket, versioning=child_text(root, "Status"))
+        if setting.name == "tagging":
+            bucket = replace(bucket, tags=metadata.read_tags(request.document, _MAX_TAGS))
+        self._state.buckets.put(bucket)
+        return StorageAnswer()
+
+    def _get(self, setting: BucketSetting, request: StorageRequest) -> StorageAnswer:
+        bucket = self._state.bucket(request.bucket)
+        text = bucket.settings.get(setting.name) or setting.default
+        if not text:
+            raise errors.no_such_setting(setting.missing, setting.noun.lower(), bucket.id)
+        if not setting.root:
+            return StorageAnswer(content=text.encode(), content_type="application/json")
+        return StorageAnswer(content=f"{_DECLARATION}{text}".encode())
+
+    def _delete(self, setting: BucketSetting, request: StorageRequest) -> StorageAnswer:
+        bucket = self._state.bucket(request.bucket)
+        settings = {name: text for name, text in bucket.settings.items() if name != setting.name}
+        tags = {} if setting.name == "tagging" else bucket.tags
+        self._state.buckets.put(replace(bucket, settings=settings, tags=tags))
+        return StorageAnswer(status=204)
+
+
+def _operation(verb: str, method: str, setting: BucketSetting, body: Body) -> Operation:
+    name = f"{verb}Bucket{setting.noun}"
+    return Operation(
+        name=name, method=method, level=Level.BUCKET, marks=(setting.name,), body=body, action=name
+    )
+
+
+def _checked(setting: BucketSetting, document: bytes) -> str:
+    if not setting.root:
+        try:
+            json.loads(document)
+        except ValueError as err:
+            raise errors.StorageError("InvalidPolicyDocument", f"The policy is no JSON: {err}.") from err
+        return document.decode()
+    root = read_document(document, setting.root)
+    setting.check(root)
+    return ElementTree.tostring(root, encoding="unicode")
