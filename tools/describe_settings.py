@@ -120,6 +120,7 @@ API_FIELDS: dict[str, tuple[str, ...]] = {
     "node_role.enabled": ("ram:CreateRole.RoleName", "ecs:AttachInstanceRamRole.RamRoleName"),
     "node_package.version": ("ecs:RunInstances.UserData",),
     "node_package.index_url": ("ecs:RunInstances.UserData",),
+    "budget.max_hourly_cost": (),
 }
 """The API fields that each setting becomes; none for what decides which calls are made, or how many."""
 
@@ -130,7 +131,7 @@ COMPUTED_DEFAULTS = {
 }
 """Defaults that depend on other settings, in words."""
 
-WORDS = {str: "text", int: "whole number", bool: "true or false"}
+WORDS = {str: "text", int: "whole number", float: "number", bool: "true or false"}
 UNITS = {"_s": "s", "_gib": "GiB", "_ms": "ms", "_mib": "MiB"}
 
 

@@ -2,7 +2,7 @@
 
 from steelyard.deploy.engine.process import ProcessProgram
 from steelyard.deploy.provider import AlicloudProvider
-from steelyard.deploy.report import Message, OnStep, Output, Resource, Result, Secret, Step
+from steelyard.deploy.report import Message, OnStep, Output, Planned, Resource, Result, Secret, Step
 from steelyard.deploy.stack import Stack
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "Message",
     "OnStep",
     "Output",
+    "Planned",
     "ProcessProgram",
     "Resource",
     "Result",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 Op = Literal["create", "same", "update", "replace", "delete", "read"]
 Status = Literal["started", "done", "failed"]
@@ -97,6 +97,23 @@ class Resource:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Planned:
+    """A resource of the cloud that would stand after an `up`, as a preview knows it.
+
+    Attributes:
+        urn: The resource's URN.
+        type: Its Pulumi type token.
+        name: Its name in the program.
+        inputs: What it is made of, by Pulumi's wire names, secrets hidden; what only the cloud can tell is unknown.
+    """
+
+    urn: str
+    type: str
+    name: str
+    inputs: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Result:
     """The outcome of a preview, an up or a destroy.
 
@@ -106,6 +123,7 @@ class Result:
         messages: What the program logged.
         error: What ended the run, None after a clean one.
         is_preview: Whether nothing was really done.
+        planned: What would stand after an `up`; only of a preview.
     """
 
     steps: tuple[Step, ...] = ()
@@ -113,6 +131,7 @@ class Result:
     messages: tuple[Message, ...] = ()
     error: BaseException | None = None
     is_preview: bool = False
+    planned: tuple[Planned, ...] = ()
 
     @property
     def num_by_op(self) -> dict[str, int]:

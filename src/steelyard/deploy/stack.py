@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from steelyard.deploy.engine import fleet, values
+from steelyard.deploy.engine import urn as urns
 from steelyard.deploy.engine.deletion import Deletion, refuse_protected
 from steelyard.deploy.engine.fleet import Fleet
 from steelyard.deploy.engine.journal import Journal
@@ -20,7 +21,7 @@ from steelyard.deploy.engine.reporter import Reporter
 from steelyard.deploy.engine.run import Run
 from steelyard.deploy.engine.values import Properties
 from steelyard.deploy.lock import StackLock
-from steelyard.deploy.report import SECRET_TEXT, Message, OnStep, Output, Resource, Result, Secret
+from steelyard.deploy.report import SECRET_TEXT, Message, OnStep, Output, Planned, Resource, Result, Secret
 from steelyard.deploy.sealing import Sealer
 from steelyard.deploy.state import State, StateFile, hidden
 from steelyard.errors import DeployError
@@ -270,11 +271,20 @@ class Stack:
                 messages=run.reporter.messages,
                 error=error,
                 is_preview=run.is_preview,
+                planned=_planned(run.journal.state) if run.is_preview and error is None else (),
             )
         return self.last_result
 
     def _make_directory(self) -> None:
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def _planned(state: State) -> tuple[Planned, ...]:
+    return tuple(
+        Planned(urn=record.urn, type=record.type, name=record.name, inputs=hidden(record.inputs, SECRET_TEXT))
+        for record in state.resources.values()
+        if record.is_custom and not urns.is_provider(record.type) and not record.is_external
+    )
 
 
 def _outputs(properties: Properties, *, show_secrets: bool) -> dict[str, Output]:

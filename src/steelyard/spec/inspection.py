@@ -133,6 +133,8 @@ def _wrong_type(path: Path, details: ErrorDetails) -> Finding:
     elif kind.startswith("int"):
         wanted = "a whole number"
         hint = f"write {value} without quotes" if unquoted and value.strip().isdigit() else "such as 1"
+    elif kind.startswith("float"):
+        wanted, hint = "a number", "such as 12.5"
     elif kind.startswith("bool"):
         wanted, hint = "true or false", "write `true` or `false`, without quotes"
     elif kind in ("tuple_type", "list_type"):

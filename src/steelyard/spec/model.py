@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationInfo, model_validator
 
 from steelyard.spec import check, rule
+from steelyard.spec.budget import BudgetSpec
 from steelyard.spec.catalogue import REGIONS
 from steelyard.spec.load_balancer import LoadBalancerSpec
 from steelyard.spec.mistake import path_text
@@ -41,6 +42,7 @@ class ClusterSpec(Part):
         access: Who may reach the nodes.
         node_role: The nodes' RAM role.
         node_package: Where a fresh node takes Steelyard from.
+        budget: What it may cost.
     """
 
     name: Annotated[Text, rule.name_of(32, "demo")]
@@ -54,6 +56,7 @@ class ClusterSpec(Part):
     access: AccessSpec = AccessSpec()
     node_role: NodeRoleSpec = NodeRoleSpec()
     node_package: NodePackageSpec = NodePackageSpec()
+    budget: BudgetSpec = BudgetSpec()
 
     @model_validator(mode="after")
     def _check_parts_together(self, info: ValidationInfo) -> ClusterSpec:

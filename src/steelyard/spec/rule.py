@@ -17,6 +17,7 @@ from steelyard.spec.subnet import VPC_PREFIXES, VSWITCH_PREFIXES
 Text = Annotated[str, Strict()]
 WholeNumber = Annotated[int, Strict()]
 Flag = Annotated[bool, Strict()]
+Number = Annotated[float, Strict()]
 
 PRIVATE_NETWORKS = tuple(IPv4Network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))
 LOAD_BALANCER_NETWORK = IPv4Network("100.64.0.0/10")
@@ -72,6 +73,17 @@ def at_least(low: int) -> Rule:
         return value
 
     return Rule(check, f"at least {low}")
+
+
+def above(low: float) -> Rule:
+    """Accept numbers greater than a bound."""
+
+    def check(value: float) -> float:
+        if not value > low or value == float("inf"):
+            raise refusal(f"{value:g} is not a number above {low:g}", "leave it out where there is no limit")
+        return value
+
+    return Rule(check, f"above {low:g}")
 
 
 def one_of(*choices: str, unserved: Mapping[str, str] | None = None) -> Rule:

@@ -63,6 +63,7 @@ def test_a_file_that_holds_a_name_alone_is_valid(write) -> None:
         "access": {"admin_cidrs": []},
         "node_role": {"enabled": True},
         "node_package": {"version": None, "index_url": None},
+        "budget": {"max_hourly_cost": None},
     }
 
 

@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from steelyard.deploy.engine import urn as urns
-from steelyard.deploy.report import Message, OnStep, Op, Status, Step
+from steelyard.deploy.report import Message, OnStep, Op, Planned, Status, Step
 
 if TYPE_CHECKING:
     from pulumi.automation import EngineEvent
@@ -53,6 +53,7 @@ class EventTranslator:
         self._errors: dict[str, str] = {}
         self._begun: dict[str, float] = {}
         self._components: dict[str, Step] = {}
+        self._planned: dict[str, Planned] = {}
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -65,6 +66,12 @@ class EventTranslator:
         """What was logged so far."""
         with self._lock:
             return tuple(self._messages)
+
+    @property
+    def planned(self) -> tuple[Planned, ...]:
+        """The resources of the cloud that stand after the run, or would."""
+        with self._lock:
+            return tuple(self._planned.values())
 
     def __call__(self, event: EngineEvent) -> None:
         """Take one event."""
@@ -99,6 +106,10 @@ class EventTranslator:
         state = what.new or what.old
         if state is not None and not state.custom:
             self._components[what.urn] = _step(what, op, "done")
+        elif op not in ("delete", "read") and not urns.is_provider(what.type) and state is not None:
+            inputs = state.inputs or {}
+            name = urns.name_of(what.urn)
+            self._planned[what.urn] = Planned(urn=what.urn, type=what.type, name=name, inputs=inputs)
         if op != "same":
             self._tell(_step(what, op, "started"))
 

@@ -72,7 +72,7 @@ class PulumiStack:
         events = EventTranslator(on_step)
         with self._translated(events):
             self._stack().preview(program=program, refresh=refresh, on_event=events, color="never")
-        return Result(steps=events.steps, messages=events.messages, is_preview=True)
+        return Result(steps=events.steps, messages=events.messages, is_preview=True, planned=events.planned)
 
     def up(
         self, program: Callable[[], None], *, on_step: OnStep | None = None, refresh: bool = False
