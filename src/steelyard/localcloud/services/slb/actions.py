@@ -8,9 +8,9 @@ from steelyard.localcloud.service import Request, action
 from steelyard.localcloud.services.slb import errors
 from steelyard.localcloud.services.slb.access_list_actions import AccessListActions
 from steelyard.localcloud.services.slb.certificate_actions import CertificateActions
-from steelyard.localcloud.services.slb.listener_actions import ListenerActions
 from steelyard.localcloud.services.slb.load_balancer_actions import LoadBalancerActions
 from steelyard.localcloud.services.slb.plan import listener_name, server_name, servers_of
+from steelyard.localcloud.services.slb.rule_actions import RuleActions
 from steelyard.localcloud.services.slb.server_group_actions import ServerGroupActions
 from steelyard.localcloud.tag_actions import TagActions
 from steelyard.localcloud.wire.error import ApiError
@@ -19,13 +19,13 @@ from steelyard.spec.catalogue import REGIONS
 
 class SlbService(
     LoadBalancerActions,
-    ListenerActions,
+    RuleActions,
     ServerGroupActions,
     CertificateActions,
     AccessListActions,
     TagActions,
 ):
-    """Load balancers, listeners, server groups, certificates, access control lists, health, zones and tags."""
+    """Load balancers, listeners, rules, server groups, certificates, access control lists, health, zones and tags."""
 
     @action("DescribeHealthStatus")
     def describe_health_status(self, request: Request) -> dict[str, object]:

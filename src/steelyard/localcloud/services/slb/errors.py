@@ -101,6 +101,48 @@ def server_group_in_use() -> ApiError:
     return ApiError("RspoolVipExist", "There is a listener associated with the specified VServerGroup.")
 
 
+def server_group_ruled() -> ApiError:
+    """Tell that a forwarding rule still sends its traffic to a server group."""
+    return ApiError("RspoolRuleExist", "there are rules associating with this vServer group.")
+
+
+def rule_not_found() -> ApiError:
+    """Tell that there is no such forwarding rule."""
+    return ApiError("InvalidRuleId.NotFound", "Rule does not exist.", 404)
+
+
+def rule_exists() -> ApiError:
+    """Tell that a listener has a rule for the same domain and URL."""
+    return ApiError("DomainExist", "rule with same domain and url already exists in specified vip")
+
+
+def too_many_rules() -> ApiError:
+    """Tell that a listener would have too many rules."""
+    return ApiError("TooManyRules", "the number of rules under specified vip is beyond maximum limit.")
+
+
+def no_rules_here() -> ApiError:
+    """Tell that only listeners of HTTP and HTTPS have rules."""
+    return ApiError("RuleNotSupport", "Rule is not support in the tcp type listener.")
+
+
+def rule_list_malformed() -> ApiError:
+    """Tell that a list of rules cannot be read, or one of them lacks its server group or says nothing to match."""
+    return ApiError("RuleListMalformed", "the specified parameter RuleList is unavailable.")
+
+
+def domain_malformed(domain: str) -> ApiError:
+    """Tell that a rule's domain is none."""
+    return ApiError(
+        "DomainMalformed", f"the specified domain in RuleList parameter is unavailable: {domain!r}."
+    )
+
+
+def url_malformed(url: str) -> ApiError:
+    """Tell that a rule's URL is none."""
+    return ApiError("UrlMalformed", f"the specified url in RuleList parameter is unavailable: {url!r}.")
+
+
 def delete_protected() -> ApiError:
     """Tell that a load balancer is protected from being deleted."""
     return ApiError(

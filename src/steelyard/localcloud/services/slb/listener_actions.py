@@ -42,12 +42,12 @@ class ListenerActions(SlbState):
     @action("DescribeLoadBalancerHTTPListenerAttribute")
     def describe_http_listener_attribute(self, request: Request) -> dict[str, object]:
         """Give one HTTP listener."""
-        return self.listener(request, "http").to_answer()
+        return self._describe(request, "http")
 
     @action("DescribeLoadBalancerTCPListenerAttribute")
     def describe_tcp_listener_attribute(self, request: Request) -> dict[str, object]:
         """Give one TCP listener."""
-        return self.listener(request, "tcp").to_answer()
+        return self._describe(request, "tcp")
 
     @action("CreateLoadBalancerUDPListener")
     def create_udp_listener(self, request: Request) -> dict[str, object]:
@@ -67,7 +67,7 @@ class ListenerActions(SlbState):
     @action("DescribeLoadBalancerHTTPSListenerAttribute")
     def describe_https_listener_attribute(self, request: Request) -> dict[str, object]:
         """Give one HTTPS listener."""
-        return self.listener(request, "https").to_answer()
+        return self._describe(request, "https")
 
     @action("StartLoadBalancerListener", optional=("ListenerProtocol",))
     def start_listener(self, request: Request) -> dict[str, object]:
@@ -83,7 +83,7 @@ class ListenerActions(SlbState):
     def delete_listener(self, request: Request) -> dict[str, object]:
         """Delete a listener."""
         listener = self.any_listener(request)
-        self.listeners.delete(listener.id)
+        self.drop_listener(listener)
         self.apply(request, listener.load_balancer_id)
         return {}
 
@@ -111,6 +111,11 @@ class ListenerActions(SlbState):
             if listener.port == port and protocol in ("", listener.protocol):
                 return listener
         raise errors.listener_not_found()
+
+    def _describe(self, request: Request, protocol: str) -> dict[str, object]:
+        listener = self.listener(request, protocol)
+        rules = [rule.to_answer() for rule in self.rules_of(listener.id)]
+        return {**listener.to_answer(), "Rules": {"Rule": rules}}
 
     def _create(self, request: Request, protocol: str) -> dict[str, object]:
         balancer, port = self.load_balancer(request), request.number("ListenerPort", 0)

@@ -163,7 +163,7 @@ class LoadBalancerActions(SlbState):
         if balancer.delete_protection == "on":
             raise errors.delete_protected()
         for listener in self.listeners_of(balancer.id):
-            self.listeners.delete(listener.id)
+            self.drop_listener(listener)
         for group_id in self.groups_of(balancer.id):
             self.server_groups.delete(group_id)
         self.load_balancers.delete(balancer.id)

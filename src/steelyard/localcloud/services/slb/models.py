@@ -120,7 +120,6 @@ class Listener(Record):
             "SecurityStatus": "on",
             "AclIds": {"AclId": list(self.access_list_ids)},
             "DomainExtensions": {"DomainExtension": []},
-            "Rules": {"Rule": []},
             "Tags": {"Tag": []},
         }
 

@@ -7,8 +7,11 @@ from dataclasses import dataclass, field
 
 from steelyard.localcloud.balancing import ALGORITHMS, weight_in_effect
 from steelyard.localcloud.proxy import config as proxy
+from steelyard.localcloud.proxy.check import HealthCheck
+from steelyard.localcloud.proxy.route import Forward, Match, Route
 from steelyard.localcloud.proxy.tls import POLICIES, Tls
 from steelyard.localcloud.services.slb.models import ACTIVE, Listener, LoadBalancer, Server, ServerGroup
+from steelyard.localcloud.services.slb.rule import Rule
 
 _BACKEND_PORT = -520
 _COOKIE_NAME = "SERVERID"
@@ -22,11 +25,13 @@ class Shelf:
         bundles: PEM texts of certificates with their keys, by the certificates' ids.
         authorities: PEM texts of authorities' certificates, by their ids.
         ranges: The ranges of access control lists, by the lists' ids.
+        rules: Forwarding rules, theirs among them.
     """
 
     bundles: Mapping[str, str] = field(default_factory=dict)
     authorities: Mapping[str, str] = field(default_factory=dict)
     ranges: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    rules: Sequence[Rule] = ()
 
 
 EMPTY_SHELF = Shelf()
@@ -46,14 +51,15 @@ def plan_proxy(
         listeners: Its listeners.
         groups: Its server groups by id.
         find_address: Gives an instance's private address, None where there is no such instance.
-        shelf: Certificates and access control lists.
+        shelf: Certificates, access control lists and rules.
     """
+    planner = _Planner(balancer, groups, find_address, shelf)
     running = [listener for listener in listeners if listener.is_running and balancer.status == ACTIVE]
     return proxy.ProxyConfig(
         addresses=(balancer.address,),
-        listeners=tuple(
-            _listener(balancer, listener, servers_of(balancer, listener, groups), find_address, shelf)
-            for listener in running
+        listeners=tuple(map(planner.listener, running)),
+        further_pools=tuple(
+            planner.pool(listener, rule) for listener in running for rule in planner.rules(listener)
         ),
     )
 
@@ -64,8 +70,8 @@ def servers_of(
     """Give the servers of a listener, each with the port that takes its traffic."""
     group = groups.get(listener.server_group_id)
     if group is not None:
-        return [(server, int(str(server["Port"]))) for server in group.servers]
-    port = int(str(listener.settings["BackendServerPort"]))
+        return [(server, _int(server["Port"])) for server in group.servers]
+    port = _int(listener.settings["BackendServerPort"])
     return [(server, port) for server in balancer.servers]
 
 
@@ -79,23 +85,70 @@ def server_name(server: Server, port: int) -> str:
     return f"{server['ServerId']}:{port}"
 
 
-def _listener(
-    balancer: LoadBalancer,
-    listener: Listener,
-    servers: Sequence[tuple[Server, int]],
-    find_address: Callable[[str], str | None],
-    shelf: Shelf,
-) -> proxy.Listener:
-    settings = listener.settings
-    is_http = listener.protocol in ("http", "https")
-    scheduler = str(settings["Scheduler"])
-    idle = settings["IdleTimeout"] if is_http else settings["EstablishedTimeout"]
-    return proxy.Listener(
-        name=listener_name(listener),
-        protocol="http" if is_http else "tcp",
-        port=listener.port,
-        algorithm=ALGORITHMS[scheduler],
-        servers=tuple(
+class _Planner:
+    def __init__(
+        self,
+        balancer: LoadBalancer,
+        groups: Mapping[str, ServerGroup],
+        find_address: Callable[[str], str | None],
+        shelf: Shelf,
+    ) -> None:
+        self._balancer = balancer
+        self._groups = groups
+        self._find_address = find_address
+        self._shelf = shelf
+
+    def rules(self, listener: Listener) -> list[Rule]:
+        """Give a listener's rules, those that are looked at first before the others."""
+        found = [rule for rule in self._shelf.rules if rule.listener_id == listener.id]
+        return sorted(found, key=lambda rule: rule.rank)
+
+    def listener(self, listener: Listener) -> proxy.Listener:
+        settings = listener.settings
+        is_http = _is_http(listener)
+        scheduler = str(settings["Scheduler"])
+        idle_s = _int(settings["IdleTimeout"] if is_http else settings["EstablishedTimeout"])
+        return proxy.Listener(
+            name=listener_name(listener),
+            protocol="http" if is_http else "tcp",
+            port=listener.port,
+            algorithm=ALGORITHMS[scheduler],
+            servers=self._servers(servers_of(self._balancer, listener, self._groups), scheduler),
+            check=_check(listener, settings),
+            idle_timeout_s=idle_s,
+            request_timeout_s=_int(settings["RequestTimeout"]) if is_http else idle_s,
+            cookie=_cookie(settings),
+            source_persistence_s=0 if is_http else _int(settings["PersistenceTimeout"]),
+            is_client_forwarded=is_http and settings["XForwardedFor"] == "on",
+            request_headers=tuple(_headers(self._balancer, listener)) if is_http else (),
+            drain_timeout_s=_int(settings["ConnectionDrainTimeout"])
+            if settings.get("ConnectionDrain") == "on"
+            else None,
+            tls=self._tls(settings) if listener.protocol == "https" else None,
+            access=self._access(listener),
+            routes=tuple(_route(rule) for rule in self.rules(listener)),
+        )
+
+    def pool(self, listener: Listener, rule: Rule) -> proxy.ServerPool:
+        """Plan the servers of a rule, which are handled as the listener's own unless the rule says otherwise."""
+        settings = listener.settings
+        if rule.settings["ListenerSync"] == "off":
+            settings = {**settings, **rule.settings}
+        scheduler = str(settings["Scheduler"])
+        group = self._groups.get(rule.server_group_id)
+        servers = [(server, _int(server["Port"])) for server in group.servers] if group else []
+        return proxy.ServerPool(
+            name=rule.id,
+            protocol="http",
+            algorithm=ALGORITHMS[scheduler],
+            servers=self._servers(servers, scheduler),
+            check=_check(listener, settings),
+            request_timeout_s=_int(settings["RequestTimeout"]),
+            cookie=_cookie(settings),
+        )
+
+    def _servers(self, servers: Sequence[tuple[Server, int]], scheduler: str) -> tuple[proxy.Server, ...]:
+        return tuple(
             proxy.Server(
                 name=server_name(server, port),
                 address=address,
@@ -104,47 +157,46 @@ def _listener(
                 instance_id=str(server["ServerId"]),
             )
             for server, port in servers
-            if (address := find_address(str(server["ServerId"]))) is not None
-        ),
-        check=_check(listener) if settings["HealthCheck"] == "on" else None,
-        idle_timeout_s=_int(idle),
-        request_timeout_s=_int(settings["RequestTimeout"]) if is_http else _int(idle),
-        cookie=_cookie(settings) if is_http and settings["StickySession"] == "on" else None,
-        source_persistence_s=0 if is_http else _int(settings["PersistenceTimeout"]),
-        is_client_forwarded=is_http and settings["XForwardedFor"] == "on",
-        request_headers=tuple(_headers(balancer, listener)) if is_http else (),
-        drain_timeout_s=_int(settings["ConnectionDrainTimeout"])
-        if settings.get("ConnectionDrain") == "on"
-        else None,
-        tls=_tls(settings, shelf) if listener.protocol == "https" else None,
-        access=_access(listener, shelf),
+            if (address := self._find_address(str(server["ServerId"]))) is not None
+        )
+
+    def _tls(self, settings: Mapping[str, object]) -> Tls:
+        return Tls(
+            bundles=(self._shelf.bundles[str(settings["ServerCertificateId"])],),
+            versions=POLICIES[str(settings["TLSCipherPolicy"])],
+            alpn=("h2", "http/1.1") if settings["EnableHttp2"] == "on" else ("http/1.1",),
+            client_authorities=self._shelf.authorities.get(str(settings["CACertificateId"]), ""),
+        )
+
+    def _access(self, listener: Listener) -> proxy.AccessList | None:
+        """Give whose connections a listener takes; as on the cloud, a list without a range keeps nobody out."""
+        cidrs = tuple(cidr for list_id in listener.access_list_ids for cidr in self._shelf.ranges[list_id])
+        if not cidrs:
+            return None
+        return proxy.AccessList(is_white=listener.settings["AclType"] == "white", cidrs=cidrs)
+
+
+def _is_http(listener: Listener) -> bool:
+    return listener.protocol in ("http", "https")
+
+
+def _route(rule: Rule) -> Route:
+    domain = (Match(kind="host", pattern=rule.domain),) if rule.domain else None
+    url = (Match(kind="path", pattern=f"{rule.url}*"),) if rule.url else None
+    return Route(
+        conditions=tuple(condition for condition in (domain, url) if condition),
+        actions=(Forward(targets=((rule.id, 1),)),),
     )
 
 
-def _tls(settings: Mapping[str, object], shelf: Shelf) -> Tls:
-    return Tls(
-        bundles=(shelf.bundles[str(settings["ServerCertificateId"])],),
-        versions=POLICIES[str(settings["TLSCipherPolicy"])],
-        alpn=("h2", "http/1.1") if settings["EnableHttp2"] == "on" else ("http/1.1",),
-        client_authorities=shelf.authorities.get(str(settings["CACertificateId"]), ""),
-    )
-
-
-def _access(listener: Listener, shelf: Shelf) -> proxy.AccessList | None:
-    """Give whose connections a listener takes; as on the cloud, a list without a range keeps nobody out."""
-    cidrs = tuple(cidr for list_id in listener.access_list_ids for cidr in shelf.ranges[list_id])
-    if not cidrs:
+def _check(listener: Listener, settings: Mapping[str, object]) -> HealthCheck | None:
+    if settings["HealthCheck"] != "on":
         return None
-    return proxy.AccessList(is_white=listener.settings["AclType"] == "white", cidrs=cidrs)
-
-
-def _check(listener: Listener) -> proxy.HealthCheck:
-    settings = listener.settings
     port = _int(settings["HealthCheckConnectPort"])
-    is_http = listener.protocol in ("http", "https") or settings["HealthCheckType"] == "http"
+    is_http = _is_http(listener) or settings["HealthCheckType"] == "http"
     timeout = settings.get("HealthCheckTimeout") or settings.get("HealthCheckConnectTimeout")
     classes = "".join(part[len("http_")] for part in str(settings["HealthCheckHttpCode"]).split(","))
-    return proxy.HealthCheck(
+    return HealthCheck(
         protocol="http" if is_http else "tcp",
         port=None if port == _BACKEND_PORT else port,
         path=str(settings["HealthCheckURI"]),
@@ -159,7 +211,9 @@ def _check(listener: Listener) -> proxy.HealthCheck:
     )
 
 
-def _cookie(settings: Mapping[str, object]) -> proxy.CookieStickiness:
+def _cookie(settings: Mapping[str, object]) -> proxy.CookieStickiness | None:
+    if settings.get("StickySession") != "on":
+        return None
     if settings["StickySessionType"] == "insert":
         return proxy.CookieStickiness(
             name=_COOKIE_NAME, is_inserted=True, max_life_s=_int(settings["CookieTimeout"])

@@ -63,13 +63,18 @@ class ServerGroupActions(SlbState):
                 for listener in listeners
                 if request.flag("IncludeListener") and listener.server_group_id == group.id
             ]
+            rules = [
+                {"RuleId": rule.id, "RuleName": rule.name, "Domain": rule.domain, "Url": rule.url}
+                for rule in self.rules.list()
+                if request.flag("IncludeRule") and rule.server_group_id == group.id
+            ]
             rows.append(
                 {
                     "VServerGroupId": group.id,
                     "VServerGroupName": group.name,
                     "ServerCount": len(group.servers),
                     "CreateTime": utc_text(group.created_at),
-                    "AssociatedObjects": {"Listeners": {"Listener": users}, "Rules": {"Rule": []}},
+                    "AssociatedObjects": {"Listeners": {"Listener": users}, "Rules": {"Rule": rules}},
                     "Tags": {"Tag": [{"TagKey": k, "TagValue": v} for k, v in group.tags.items()]},
                 }
             )
@@ -86,11 +91,13 @@ class ServerGroupActions(SlbState):
 
     @action("DeleteVServerGroup")
     def delete_server_group(self, request: Request) -> dict[str, object]:
-        """Delete a server group that no listener uses any more."""
+        """Delete a server group that no listener and no rule uses any more."""
         group = self.server_group(request)
         listeners = self.listeners_of(group.load_balancer_id)
         if any(listener.server_group_id == group.id for listener in listeners):
             raise errors.server_group_in_use()
+        if any(rule.server_group_id == group.id for rule in self.rules.list()):
+            raise errors.server_group_ruled()
         self.server_groups.delete(group.id)
         return {}
 

@@ -80,6 +80,31 @@ _REQUESTS: Mapping[str, Setting] = {
     "XForwardedFor_ClientSrcPort": choice("off", *_SWITCH),
 }
 
+RULE: Mapping[str, Setting] = {
+    "ListenerSync": choice("on", *_SWITCH),
+    **{
+        name: _REQUESTS[name]
+        for name in (
+            "Scheduler",
+            "StickySession",
+            "StickySessionType",
+            "Cookie",
+            "CookieTimeout",
+            "HealthCheck",
+            "HealthCheckURI",
+            "HealthCheckDomain",
+            "HealthCheckConnectPort",
+            "HealthCheckHttpCode",
+            "HealthCheckInterval",
+            "HealthCheckTimeout",
+            "HealthCheckMethod",
+            "HealthyThreshold",
+            "UnhealthyThreshold",
+        )
+    },
+}
+"""What a forwarding rule may have of its own."""
+
 HTTP: Mapping[str, Setting] = {**_REQUESTS, "ListenerForward": choice("off", *_SWITCH)}
 
 HTTPS: Mapping[str, Setting] = {
@@ -139,7 +164,7 @@ def read_settings(
             raise not_served(what)
     if settings.get("MasterSlaveServerGroupId"):
         raise not_served("primary/secondary server groups")
-    _check_stickiness(settings)
+    check_stickiness(settings)
     _check_access(settings)
     if protocol == "https" and not settings["ServerCertificateId"]:
         raise missing_parameter("ServerCertificateId")
@@ -154,7 +179,12 @@ def _check_access(settings: Mapping[str, object]) -> None:
             raise missing_parameter(name)
 
 
-def _check_stickiness(settings: Mapping[str, object]) -> None:
+def check_stickiness(settings: Mapping[str, object]) -> None:
+    """Check that sticky sessions have what their type needs.
+
+    Raises:
+        ApiError: `MissingParameter`.
+    """
     if settings.get("StickySession") != "on":
         return
     if not settings["StickySessionType"]:

@@ -13,6 +13,7 @@ from steelyard.localcloud.services.slb.access_list import AccessControlList
 from steelyard.localcloud.services.slb.certificate import CaCertificate, ServerCertificate
 from steelyard.localcloud.services.slb.models import INACTIVE, Listener, LoadBalancer, Server, ServerGroup
 from steelyard.localcloud.services.slb.plan import Shelf, plan_proxy
+from steelyard.localcloud.services.slb.rule import Rule
 
 
 class SlbState(BalancingService[LoadBalancer]):
@@ -29,6 +30,7 @@ class SlbState(BalancingService[LoadBalancer]):
         self.server_certificates = Records(cloud.store, ServerCertificate)
         self.ca_certificates = Records(cloud.store, CaCertificate)
         self.access_lists = Records(cloud.store, AccessControlList)
+        self.rules = Records(cloud.store, Rule)
 
     def plan(self, load_balancer_id: str) -> ProxyConfig:
         """Give what a load balancer's HAProxy does, by the records."""
@@ -38,6 +40,7 @@ class SlbState(BalancingService[LoadBalancer]):
             bundles={one.id: one.bundle for one in self.server_certificates.list()},
             authorities={one.id: one.certificate for one in self.ca_certificates.list()},
             ranges={one.id: one.cidrs for one in self.access_lists.list()},
+            rules=self.rules.list(),
         )
         return plan_proxy(
             balancer, self.listeners_of(balancer.id), self.groups_of(balancer.id), self.find_address, shelf
@@ -70,6 +73,17 @@ class SlbState(BalancingService[LoadBalancer]):
         return [
             listener for listener in self.listeners.list() if listener.load_balancer_id == load_balancer_id
         ]
+
+    def rules_of(self, listener_id: str) -> list[Rule]:
+        """Give the forwarding rules of a listener, in the order in which they are looked at."""
+        found = [rule for rule in self.rules.list() if rule.listener_id == listener_id]
+        return sorted(found, key=lambda rule: rule.rank)
+
+    def drop_listener(self, listener: Listener) -> None:
+        """Delete a listener's record and its rules'."""
+        for rule in self.rules_of(listener.id):
+            self.rules.delete(rule.id)
+        self.listeners.delete(listener.id)
 
     def groups_of(self, load_balancer_id: str) -> dict[str, ServerGroup]:
         """Give the server groups of a load balancer by id."""
