@@ -33,6 +33,8 @@ class InstanceMetadata:
         is_http_enabled: Whether the service answers this instance at all.
         user_data: The instance's user data, decoded.
         ram_role_name: Role that the instance may act in; empty where it has none.
+        public_key: The public half of its key pair; empty where it has none.
+        spot_termination_at: Unix time at which it will be taken back; None as long as nobody said so.
     """
 
     instance_id: str
@@ -49,6 +51,8 @@ class InstanceMetadata:
     ram_role_name: str = ""
     http_tokens: str = "optional"
     is_http_enabled: bool = True
+    public_key: str = ""
+    spot_termination_at: float | None = None
 
 
 @runtime_checkable
@@ -177,6 +181,10 @@ def _items(instance: InstanceMetadata) -> dict[str, str]:
     }
     if instance.ram_role_name:
         items["ram/security-credentials"] = instance.ram_role_name
+    if instance.public_key:
+        items["public-keys/0/openssh-key"] = instance.public_key
+    if instance.spot_termination_at is not None:
+        items["instance/spot/termination-time"] = utc_text(instance.spot_termination_at)
     instance_type = INSTANCE_TYPES.get(instance.instance_type)
     if instance_type is not None:
         items["steelyard/imitated-speed"] = str(instance_type.imitated_speed)

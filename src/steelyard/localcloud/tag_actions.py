@@ -16,6 +16,10 @@ class TagActions(Service):
     def tagged_records(self, resource_type: str) -> Records[Any] | None:
         """Give the records of a resource type, in lower case; None where it has no tags here."""
 
+    def tagged_records_in(self, region_id: str, resource_type: str) -> Records[Any] | None:
+        """Give the records of a resource type whose ids each region has for itself, or of any other."""
+        return self.tagged_records(resource_type)
+
     @abstractmethod
     def unknown_resource_type(self, resource_type: str) -> ApiError:
         """Tell that tags are not kept for a resource type, in the product's own words."""
@@ -46,7 +50,7 @@ class TagActions(Service):
 
     def _tagged(self, request: Request) -> Records[Any]:
         resource_type = request.text("ResourceType")
-        records = self.tagged_records(resource_type.lower())
+        records = self.tagged_records_in(request.region_id, resource_type.lower())
         if records is None:
             raise self.unknown_resource_type(resource_type)
         return records

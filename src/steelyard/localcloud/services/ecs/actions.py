@@ -5,20 +5,24 @@ from typing import Any
 from steelyard.localcloud.record import Records
 from steelyard.localcloud.services.ecs import errors
 from steelyard.localcloud.services.ecs.attribute_actions import AttributeActions
+from steelyard.localcloud.services.ecs.deployment_set_actions import DeploymentSetActions
+from steelyard.localcloud.services.ecs.key_pair_actions import KeyPairActions
 from steelyard.localcloud.services.ecs.launch_template_actions import LaunchTemplateActions
 from steelyard.localcloud.services.ecs.offer_actions import OfferActions
-from steelyard.localcloud.services.ecs.power_actions import PowerActions
 from steelyard.localcloud.services.ecs.price_actions import PriceActions
 from steelyard.localcloud.services.ecs.rule_actions import RuleActions
 from steelyard.localcloud.services.ecs.security_group_actions import SecurityGroupActions
+from steelyard.localcloud.services.ecs.spot_actions import SpotActions
 from steelyard.localcloud.tag_actions import TagActions
 from steelyard.localcloud.wire.error import ApiError
 
 
 class EcsService(
     AttributeActions,
-    PowerActions,
+    SpotActions,
     LaunchTemplateActions,
+    KeyPairActions,
+    DeploymentSetActions,
     SecurityGroupActions,
     RuleActions,
     OfferActions,
@@ -33,8 +37,13 @@ class EcsService(
             "instance": self.instances,
             "securitygroup": self.security_groups,
             "launchtemplate": self.launch_templates.records,
+            "deploymentset": self.deployment_sets,
         }
         return records.get(resource_type)
+
+    def tagged_records_in(self, region_id: str, resource_type: str) -> Records[Any] | None:
+        """Give the records of a resource type: key pairs have the same names in several regions."""
+        return self.key_pairs(region_id) if resource_type == "keypair" else self.tagged_records(resource_type)
 
     def unknown_resource_type(self, resource_type: str) -> ApiError:
         """Tell that tags are not kept for a resource type."""

@@ -46,6 +46,110 @@ def image_not_found() -> ApiError:
     return ApiError("InvalidImageId.NotFound", "The specified ImageId does not exist.", 404)
 
 
+def no_stock() -> ApiError:
+    """Tell that a zone has no more of an instance type (code and text: help page of RunInstances)."""
+    return ApiError(
+        "OperationDenied.NoStock",
+        "The requested resource is sold out in the specified zone; "
+        "try other types of resources or other regions and zones.",
+        403,
+    )
+
+
+def no_spot_instance(instance_id: str) -> ApiError:
+    """Tell that an instance is no spot instance, which has no code of the API's: nobody can ask for this there."""
+    return ApiError(
+        "InvalidInstanceChargeType.ValueNotSupported", f"The instance is no spot instance: {instance_id}."
+    )
+
+
+def spot_not_post_paid() -> ApiError:
+    """Tell that a spot instance cannot be paid for in advance (help page of RunInstances)."""
+    return ApiError("InvalidSpotPrepaid", "The specified Spot type is not support PrePay Instance.")
+
+
+def spot_price_limit_invalid(limit: float) -> ApiError:
+    """Tell that a spot instance's price limit is no price (help page of RunInstances)."""
+    return ApiError("InvalidSpotPriceLimit", f"The specified SpotPriceLimit is not valid: {limit}.")
+
+
+def spot_price_limit_too_low(limit: float, price: float) -> ApiError:
+    """Tell that a spot instance costs more than its limit (help page of RunInstances)."""
+    return ApiError(
+        "InvalidSpotPriceLimit.LowerThanPublicPrice",
+        f'The specified parameter "spotPriceLimit" can\'t be lower than current public price: {limit} < {price}.',
+    )
+
+
+def spot_duration_invalid(duration: int) -> ApiError:
+    """Tell that a spot instance has no such protected time (help page of RunInstances)."""
+    return ApiError("InvalidSpotDuration", f"The specified SpotDuration is not valid: {duration}.")
+
+
+def key_pair_not_found() -> ApiError:
+    """Tell that there is no such key pair."""
+    return ApiError("InvalidKeyPairName.NotFound", "The specified KeyPairName does not exist.", 404)
+
+
+def key_pair_there() -> ApiError:
+    """Tell that there is a key pair of this name (help page of CreateKeyPair)."""
+    return ApiError("KeyPair.AlreadyExist", "The key pair already exist.")
+
+
+def public_key_malformed() -> ApiError:
+    """Tell that a public key cannot be read (help page of ImportKeyPair)."""
+    return ApiError("InvalidPublicKeyBody.Malformed", "The PublicKeyBody format is not supported.")
+
+
+def too_many_key_pairs() -> ApiError:
+    """Tell that a region holds no more key pairs (help page of CreateKeyPair)."""
+    return ApiError("QuotaExceed.KeyPair", "The key pair quota exceeds.", 403)
+
+
+def key_pair_in_use(name: str) -> ApiError:
+    """Tell that instances have a key pair; the vendor's provider tries again on this code."""
+    return ApiError(
+        "InvalidParameter.KeypairAlreadyAttachedInstance",
+        f"The specified keypair is attached to instances: {name}.",
+    )
+
+
+def deployment_set_not_found() -> ApiError:
+    """Tell that there is no such deployment set (help page of ModifyDeploymentSetAttribute)."""
+    return ApiError("InvalidDeploymentSetId.NotFound", "The specified DeploymentSetId does not exist.")
+
+
+def deployment_set_of_instance_not_found() -> ApiError:
+    """Tell that there is no deployment set to move an instance to (help page of ModifyInstanceDeployment)."""
+    return ApiError("DeploymentSet.InvalidId", "The specified Deployment Set id doesn't exist.")
+
+
+def deployment_set_full() -> ApiError:
+    """Tell that a deployment set holds no more instances (help page of RunInstances)."""
+    return ApiError(
+        "QuotaExceed.DeploymentSetInstanceQuotaFull", "Instance quota in one deployment set exceeded.", 403
+    )
+
+
+def deployment_set_in_other_zone(zone_id: str) -> ApiError:
+    """Tell that a low-latency set stands in another zone; the code is from memory."""
+    return ApiError(
+        "InvalidParameter.NotMatch",
+        f"The instances of a deployment set for low latency are in one zone, here {zone_id}.",
+        403,
+    )
+
+
+def deployment_set_in_use() -> ApiError:
+    """Tell that a deployment set has instances; the code is from memory."""
+    return ApiError("DependencyViolation", "There is still instance(s) in the specified deployment set.", 403)
+
+
+def too_many_deployment_sets() -> ApiError:
+    """Tell that a region holds no more deployment sets; the code is from memory."""
+    return ApiError("QuotaExceed.DeploymentSet", "The deployment set quota exceeds.", 403)
+
+
 def instance_type_not_supported(name: str) -> ApiError:
     """Tell that there is no such instance type."""
     return ApiError(

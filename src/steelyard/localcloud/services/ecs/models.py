@@ -32,6 +32,7 @@ class Instance(Record):
         user_data: Base64 text, as it came.
         private_address: As answered: reachable on the host that it runs on.
         disks: The system disk and then the data disks: `DiskId`, `Type`, `Size` and so on, by the API's names.
+        reclaim_at: Unix time at which a spot instance will be taken back; 0 where that was not announced.
     """
 
     kind: ClassVar[str] = "instance"
@@ -70,6 +71,8 @@ class Instance(Record):
     stopped_mode: str
     resource_group_id: str
     deployment_set_id: str
+    deployment_set_group_number: int = 0
+    reclaim_at: float = 0.0
     disks: tuple[Mapping[str, object], ...]
 
     @property
@@ -104,7 +107,7 @@ class Instance(Record):
             "SecurityGroupIds": {"SecurityGroupId": list(self.security_group_ids)},
             "PublicIpAddress": {"IpAddress": self.public_addresses},
             "InnerIpAddress": {"IpAddress": []},
-            "OperationLocks": {"LockReason": []},
+            "OperationLocks": {"LockReason": [{"LockReason": "Recycling"}] if self.reclaim_at else []},
             "EnableJumboFrame": False,
             "ClusterId": "",
             "VlanId": "",
@@ -136,6 +139,7 @@ class Instance(Record):
             "KeyPairName": self.key_pair_name,
             "ResourceGroupId": self.resource_group_id,
             "DeploymentSetId": self.deployment_set_id,
+            "DeploymentSetGroupNo": self.deployment_set_group_number,
             "SpotStrategy": self.spot_strategy,
             "SpotPriceLimit": self.spot_price_limit,
             "SpotDuration": self.spot_duration,

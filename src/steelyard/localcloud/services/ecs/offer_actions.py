@@ -13,7 +13,7 @@ _SYSTEM_DISKS = ("cloud_essd", "cloud_auto", "cloud_essd_entry", "cloud_efficien
 
 
 class OfferActions(EcsState):
-    """What can be had where: every zone offers every type of the catalogue."""
+    """What can be had where: every zone offers every type of the catalogue, until its stock is limited."""
 
     @action("DescribeRegions")
     def describe_regions(self, request: Request) -> dict[str, object]:
@@ -57,21 +57,19 @@ class OfferActions(EcsState):
         zone_id = request.text("ZoneId")
         if zone_id and zone_id not in REGIONS[request.region_id]:
             raise errors.zone_not_found()
-        supported = [
-            {"Value": value, "Status": "Available", "StatusCategory": "WithStock"} for value in values
-        ]
-        resource = {"Type": destination, "SupportedResources": {"SupportedResource": supported}}
-        rows = [
-            {
-                "ZoneId": zone,
-                "RegionId": request.region_id,
-                "Status": "Available" if values else "SoldOut",
-                "StatusCategory": "WithStock" if values else "WithoutStock",
-                "AvailableResources": {"AvailableResource": [resource] if values else []},
-            }
-            for zone in REGIONS[request.region_id]
-            if zone_id in ("", zone)
-        ]
+        wanted = request.text("InstanceType")
+        limited = self._sold_out()
+        rows = []
+        for zone in REGIONS[request.region_id]:
+            if zone_id not in ("", zone):
+                continue
+            is_sold_out = (wanted, zone) in limited if wanted else False
+            sold_out = {name for name, where in limited if where == zone}
+            supported = [
+                _supported(value, is_sold_out or (destination == "InstanceType" and value in sold_out))
+                for value in values
+            ]
+            rows.append(_zone_row(request.region_id, zone, destination, supported, is_sold_out))
         return {"AvailableZones": {"AvailableZone": rows}}
 
     @action("DescribeInstanceTypes")
@@ -116,6 +114,11 @@ class OfferActions(EcsState):
         page, head = number_page(request, found, max_size=100)
         return {**head, "RegionId": request.region_id, "Images": {"Image": list(page)}}
 
+    def _sold_out(self) -> set[tuple[str, str]]:
+        """Give the pairs of type and zone of which nothing is left."""
+        instances = self.instances.list()
+        return {pair for pair in self.stock.limits() if self.stock.left(*pair, instances) == 0}
+
     def _offered(self, request: Request, destination: str) -> list[str]:
         wanted = request.text("InstanceType")
         if wanted and wanted not in INSTANCE_TYPES:
@@ -131,6 +134,29 @@ class OfferActions(EcsState):
         if destination == "IoOptimized":
             return ["optimized"]
         raise errors.value_not_supported("DestinationResource", destination)
+
+
+def _supported(value: str, is_sold_out: bool) -> dict[str, object]:
+    return {"Value": value, **_status(is_sold_out)}
+
+
+def _status(is_sold_out: bool) -> dict[str, object]:
+    return {
+        "Status": "SoldOut" if is_sold_out else "Available",
+        "StatusCategory": "WithoutStock" if is_sold_out else "WithStock",
+    }
+
+
+def _zone_row(
+    region_id: str, zone: str, destination: str, supported: list[dict[str, object]], is_sold_out: bool
+) -> dict[str, object]:
+    resource = {"Type": destination, "SupportedResources": {"SupportedResource": supported}}
+    return {
+        "ZoneId": zone,
+        "RegionId": region_id,
+        **_status(is_sold_out or not supported),
+        "AvailableResources": {"AvailableResource": [resource] if supported else []},
+    }
 
 
 def _resources(types: list[str]) -> dict[str, object]:

@@ -25,6 +25,9 @@ class PowerActions(EcsState):
         instance = self.instance(request)
         if instance.status != STOPPED or instance.is_released:
             raise errors.incorrect_status(instance.status)
+        if instance.stopped_mode == "StopCharging":
+            # What is not charged for is not kept either.
+            self.check_stock(instance.instance_type, instance.zone_id, 1)
         self.instances.put(replace(instance, status=STARTING))
         self.cloud.after_commit(lambda: self.life.launch(instance.id))
         return {}

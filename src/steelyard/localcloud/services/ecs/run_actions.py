@@ -4,22 +4,26 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from typing import TypedDict
 
 from steelyard.localcloud.hosts.address import AddressExhausted, AddressInUse
 from steelyard.localcloud.service import Request, action
 from steelyard.localcloud.services.ecs import check, errors
-from steelyard.localcloud.services.ecs.image import IMAGES, Image
 from steelyard.localcloud.services.ecs.launch_template import Settings, merged
 from steelyard.localcloud.services.ecs.models import PENDING, Instance
+from steelyard.localcloud.services.ecs.run_setting import (
+    Deployment,
+    read_billing,
+    read_disks,
+    read_image,
+    read_instance_type,
+)
 from steelyard.localcloud.services.ecs.state import EcsState
 from steelyard.localcloud.services.vpc.models import VSwitch
 from steelyard.localcloud.tag import read_tags
 from steelyard.localcloud.wire.error import invalid_parameter, missing_parameter
-from steelyard.spec.catalogue import INSTANCE_TYPES, REGIONS
+from steelyard.spec.catalogue import REGIONS
 
 MAX_AMOUNT = 100
-_MIN_DATA_DISK_GIB, _MAX_DISK_GIB = 1, 65536
 
 
 class RunActions(EcsState):
@@ -82,10 +86,15 @@ class RunActions(EcsState):
         """Check a call, and give an instance without an id and an address, and its VSwitch's block."""
         interface = (request.records("NetworkInterface") or [{}])[0]
         vswitch = self._vswitch(request, interface)
-        image = _image(request)
-        role_name = request.text("RamRoleName")
+        image = read_image(request)
+        role_name, key_pair_name = request.text("RamRoleName"), request.text("KeyPairName")
         if role_name:
             self.check_role(role_name)
+        if key_pair_name:
+            self.check_key_pair(key_pair_name, request.region_id)
+        instance_type = read_instance_type(request)
+        amount = request.number("Amount", 1)
+        self.check_stock(instance_type, vswitch.zone_id, amount)
         draft = Instance(
             id="",
             created_at=self.cloud.clock(),
@@ -102,25 +111,33 @@ class RunActions(EcsState):
             host_name=check.read_host_name(request, ""),
             description=check.read_description(request),
             image_id=image.image_id,
-            instance_type=_instance_type(request),
+            instance_type=instance_type,
             status=PENDING,
             boot_number=0,
             started_at=0.0,
             is_released=False,
             user_data=check.read_user_data(request),
-            key_pair_name=request.text("KeyPairName"),
+            key_pair_name=key_pair_name,
             ram_role_name=role_name,
             http_endpoint=check.read_choice(request, "HttpEndpoint", ("enabled", "disabled"), "enabled"),
             http_tokens=check.read_choice(request, "HttpTokens", ("optional", "required"), "optional"),
             http_hop_limit=request.number("HttpPutResponseHopLimit", 1),
-            **_billing(request),
+            **read_billing(request, instance_type, vswitch.zone_id, self.cloud.clock()),
             has_deletion_protection=request.flag("DeletionProtection"),
             stopped_mode="",
             resource_group_id=request.text("ResourceGroupId"),
-            deployment_set_id=request.text("DeploymentSetId"),
-            disks=tuple(_disks(request, image)),
+            **self._deployment(request, vswitch.zone_id, amount),
+            disks=tuple(read_disks(request, image)),
         )
         return draft, vswitch.cidr_block
+
+    def _deployment(self, request: Request, zone_id: str, amount: int) -> Deployment:
+        set_id, number = request.text("DeploymentSetId"), request.number("DeploymentSetGroupNo", 0)
+        if set_id:
+            number = self.place_in_set(
+                set_id, region_id=request.region_id, zone_id=zone_id, group_number=number, amount=amount
+            )
+        return Deployment(deployment_set_id=set_id, deployment_set_group_number=number if set_id else 0)
 
     def _vswitch(self, request: Request, interface: Mapping[str, object]) -> VSwitch:
         vswitch_id = request.text("VSwitchId") or str(interface.get("VSwitchId") or "")
@@ -193,101 +210,3 @@ class RunActions(EcsState):
             raise errors.role_not_found()
         if "ecs.aliyuncs.com" not in role.trust_policy:
             raise errors.role_not_for_ecs()
-
-
-def _image(request: Request) -> Image:
-    image_id, family = request.text("ImageId"), request.text("ImageFamily")
-    if not image_id and not family:
-        raise missing_parameter("ImageId")
-    if image_id:
-        found = [image for image in IMAGES.values() if image.image_id == image_id]
-    else:
-        found = [image for image in IMAGES.values() if image.family == family]
-    if not found:
-        raise errors.image_not_found()
-    return max(found, key=lambda image: image.created_on)
-
-
-def _instance_type(request: Request) -> str:
-    name = request.text("InstanceType")
-    if not name:
-        raise missing_parameter("InstanceType")
-    if name not in INSTANCE_TYPES:
-        raise errors.instance_type_not_supported(name)
-    return name
-
-
-class _Billing(TypedDict):
-    charge_type: str
-    spot_strategy: str
-    spot_price_limit: float
-    spot_duration: int
-    spot_interruption_behavior: str
-    internet_charge_type: str
-    internet_max_bandwidth_out: int
-
-
-def _billing(request: Request) -> _Billing:
-    """Read how an instance is paid for, which is kept and answered; nothing is billed here."""
-    strategies = ("NoSpot", "SpotWithPriceLimit", "SpotAsPriceGo")
-    return _Billing(
-        charge_type=check.read_choice(request, "InstanceChargeType", ("PostPaid", "PrePaid"), "PostPaid"),
-        spot_strategy=check.read_choice(request, "SpotStrategy", strategies, "NoSpot"),
-        spot_price_limit=_price(request),
-        spot_duration=request.number("SpotDuration", 1),
-        spot_interruption_behavior=check.read_choice(
-            request, "SpotInterruptionBehavior", ("Terminate", "Stop"), "Terminate"
-        ),
-        internet_charge_type=check.read_choice(
-            request, "InternetChargeType", ("PayByTraffic", "PayByBandwidth"), "PayByTraffic"
-        ),
-        internet_max_bandwidth_out=request.number("InternetMaxBandwidthOut", 0),
-    )
-
-
-def _price(request: Request) -> float:
-    value = request.params.get("SpotPriceLimit", 0.0)
-    assert isinstance(value, float)
-    return value
-
-
-def _disks(request: Request, image: Image) -> list[dict[str, object]]:
-    system = request.params.get("SystemDisk") or {}
-    assert isinstance(system, dict)
-    bounds = range(image.size_gib, 2048 + 1)
-    disks = [
-        _disk("system", system, "SystemDisk", max(40, image.size_gib), bounds)
-        | {"ImageId": image.image_id, "Device": "/dev/xvda", "DeleteWithInstance": True}
-    ]
-    for number, data in enumerate(request.records("DataDisk"), 1):
-        if data.get("Size") is None:
-            raise missing_parameter(f"DataDisk.{number}.Size")
-        bounds = range(_MIN_DATA_DISK_GIB, _MAX_DISK_GIB + 1)
-        disk = _disk("data", data, f"DataDisk.{number}", 0, bounds)
-        disks.append(
-            disk
-            | {
-                "Device": data.get("Device") or f"/dev/xvd{chr(ord('a') + number)}",
-                "DeleteWithInstance": data.get("DeleteWithInstance", True),
-            }
-        )
-    return disks
-
-
-def _disk(
-    kind: str, given: Mapping[str, object], name: str, default_gib: int, bounds: range
-) -> dict[str, object]:
-    category = str(given.get("Category") or "cloud_essd")
-    if category not in check.DISK_CATEGORIES:
-        raise errors.value_not_supported(f"{name}.Category", category)
-    level = str(given.get("PerformanceLevel") or ("PL1" if category == "cloud_essd" else ""))
-    return {
-        "Type": kind,
-        "Category": category,
-        "Size": check.read_disk_size(f"{name}.Size", given.get("Size"), default_gib, bounds),
-        "PerformanceLevel": level,
-        "DiskName": given.get("DiskName") or "",
-        "Description": given.get("Description") or "",
-        "Encrypted": str(given.get("Encrypted") or "false").lower() == "true",
-        "KMSKeyId": given.get("KMSKeyId") or "",
-    }

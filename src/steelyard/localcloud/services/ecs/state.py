@@ -9,12 +9,16 @@ from steelyard.localcloud.cloud import Cloud
 from steelyard.localcloud.hosts.choice import make_host
 from steelyard.localcloud.hosts.host import Host
 from steelyard.localcloud.metadata import InstanceMetadata
+from steelyard.localcloud.record import Records
 from steelyard.localcloud.service import Request, Service
 from steelyard.localcloud.services.ecs import errors
+from steelyard.localcloud.services.ecs.deployment_set import MAX_INSTANCES, DeploymentSet
 from steelyard.localcloud.services.ecs.firewall import Firewall
+from steelyard.localcloud.services.ecs.key_pair import KeyPairs
 from steelyard.localcloud.services.ecs.launch_template import LaunchTemplates
 from steelyard.localcloud.services.ecs.life import InstanceLife
 from steelyard.localcloud.services.ecs.models import Instance, SecurityGroup
+from steelyard.localcloud.services.ecs.stock import Stock
 from steelyard.localcloud.services.ram.state import RamState
 from steelyard.localcloud.services.vpc.state import VpcState
 from steelyard.localcloud.wire.error import invalid_parameter
@@ -40,6 +44,8 @@ class EcsState(Service):
         self.instances = firewall.instances
         self.security_groups = firewall.security_groups
         self.launch_templates = LaunchTemplates(cloud.store)
+        self.deployment_sets = Records(cloud.store, DeploymentSet)
+        self.stock = Stock(cloud.store)
         self.life = InstanceLife(cloud, self.host, self.instances, firewall)
 
     def start(self) -> None:
@@ -123,6 +129,70 @@ class EcsState(Service):
         """Count the instances in a security group."""
         return sum(group_id in instance.security_group_ids for instance in self.instances.list())
 
+    def key_pairs(self, region_id: str) -> KeyPairs:
+        """Give a region's key pairs."""
+        return KeyPairs(self.cloud.store, region_id)
+
+    def check_key_pair(self, name: str, region_id: str) -> None:
+        """Check that a region has a key pair.
+
+        Raises:
+            ApiError: `InvalidKeyPairName.NotFound`.
+        """
+        if self.key_pairs(region_id).get(name) is None:
+            raise errors.key_pair_not_found()
+
+    def check_stock(self, instance_type: str, zone_id: str, amount: int) -> None:
+        """Check that a zone has enough of an instance type.
+
+        Raises:
+            ApiError: `OperationDenied.NoStock`.
+        """
+        left = self.stock.left(instance_type, zone_id, self.instances.list())
+        if left is not None and left < amount:
+            raise errors.no_stock()
+
+    def place_in_set(
+        self, set_id: str, *, region_id: str, zone_id: str, group_number: int, amount: int
+    ) -> int:
+        """Check that a deployment set takes instances, and choose their group.
+
+        Args:
+            set_id: The deployment set.
+            region_id: The instances' region.
+            zone_id: Their zone.
+            group_number: The group that is asked for; 0 for the emptiest.
+            amount: How many instances join.
+
+        Returns:
+            The group's number; 0 where the set has no groups.
+
+        Raises:
+            ApiError: `InvalidDeploymentSetId.NotFound`, `QuotaExceed.DeploymentSetInstanceQuotaFull`,
+                `InvalidParameter.NotMatch` or `InvalidParameter`.
+        """
+        one = self.deployment_sets.get(set_id)
+        if one is None or one.region_id != region_id:
+            raise errors.deployment_set_not_found()
+        members = one.members(self.instances.list())
+        if one.strategy == "LowLatency" and members and members[0].zone_id != zone_id:
+            raise errors.deployment_set_in_other_zone(members[0].zone_id)
+        here = [member for member in members if member.zone_id == zone_id]
+        if one.strategy != "AvailabilityGroup":
+            if len(here) + amount > MAX_INSTANCES:
+                raise errors.deployment_set_full()
+            return 0
+        if group_number and group_number > one.group_count:
+            raise invalid_parameter("DeploymentSetGroupNo", group_number, f"from 1 to {one.group_count}")
+        sizes = {
+            number: sum(member.deployment_set_group_number == number for member in here)
+            for number in ([group_number] if group_number else range(1, one.group_count + 1))
+        }
+        number = min(sizes, key=lambda group: sizes[group])
+        if sizes[number] + amount > MAX_INSTANCES:
+            raise errors.deployment_set_full()
+        return number
+
     # What the VPC service asks before it deletes something (`NetworkUser`).
 
     def in_vpc(self, vpc_id: str) -> str | None:
@@ -160,7 +230,15 @@ class EcsState(Service):
             ram_role_name=instance.ram_role_name,
             http_tokens=instance.http_tokens,
             is_http_enabled=instance.http_endpoint == "enabled",
+            public_key=self._public_key(instance),
+            spot_termination_at=instance.reclaim_at or None,
         )
+
+    def _public_key(self, instance: Instance) -> str:
+        pair = (
+            self.key_pairs(instance.region_id).get(instance.key_pair_name) if instance.key_pair_name else None
+        )
+        return pair.public_key if pair else ""
 
 
 def read_json_texts(request: Request, name: str) -> list[str]:

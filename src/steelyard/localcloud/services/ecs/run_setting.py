@@ -1,0 +1,158 @@
+"""The parameters of RunInstances that stand by themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypedDict
+
+from steelyard.localcloud.service import Request
+from steelyard.localcloud.services.ecs import check, errors
+from steelyard.localcloud.services.ecs.image import IMAGES, Image
+from steelyard.localcloud.wire.error import missing_parameter
+from steelyard.spec.catalogue import INSTANCE_TYPES
+from steelyard.spec.price import Price, spot_price
+
+_MIN_DATA_DISK_GIB, _MAX_DISK_GIB = 1, 65536
+_MAX_SPOT_DURATION_H = 6
+
+
+class Deployment(TypedDict):
+    """Where in a deployment set an instance stands."""
+
+    deployment_set_id: str
+    deployment_set_group_number: int
+
+
+class Billing(TypedDict):
+    """How an instance is paid for."""
+
+    charge_type: str
+    spot_strategy: str
+    spot_price_limit: float
+    spot_duration: int
+    spot_interruption_behavior: str
+    internet_charge_type: str
+    internet_max_bandwidth_out: int
+
+
+def read_image(request: Request) -> Image:
+    """Give the image that a call names by its id, or the newest of the family that it names.
+
+    Raises:
+        ApiError: `MissingParameter` or `InvalidImageId.NotFound`.
+    """
+    image_id, family = request.text("ImageId"), request.text("ImageFamily")
+    if not image_id and not family:
+        raise missing_parameter("ImageId")
+    if image_id:
+        found = [image for image in IMAGES.values() if image.image_id == image_id]
+    else:
+        found = [image for image in IMAGES.values() if image.family == family]
+    if not found:
+        raise errors.image_not_found()
+    return max(found, key=lambda image: image.created_on)
+
+
+def read_instance_type(request: Request) -> str:
+    """Give the instance type that a call names.
+
+    Raises:
+        ApiError: `MissingParameter` or `InvalidInstanceType.ValueNotSupported`.
+    """
+    name = request.text("InstanceType")
+    if not name:
+        raise missing_parameter("InstanceType")
+    if name not in INSTANCE_TYPES:
+        raise errors.instance_type_not_supported(name)
+    return name
+
+
+def read_billing(request: Request, instance_type: str, zone_id: str, now: float) -> Billing:
+    """Read how an instance is paid for, which is kept and answered; nothing is billed here.
+
+    Raises:
+        ApiError: For a strategy, a limit or a duration that a spot instance cannot have.
+    """
+    strategies = ("NoSpot", "SpotWithPriceLimit", "SpotAsPriceGo")
+    billing = Billing(
+        charge_type=check.read_choice(request, "InstanceChargeType", ("PostPaid", "PrePaid"), "PostPaid"),
+        spot_strategy=check.read_choice(request, "SpotStrategy", strategies, "NoSpot"),
+        spot_price_limit=_price_limit(request),
+        spot_duration=request.number("SpotDuration", 1),
+        spot_interruption_behavior=check.read_choice(
+            request, "SpotInterruptionBehavior", ("Terminate", "Stop"), "Terminate"
+        ),
+        internet_charge_type=check.read_choice(
+            request, "InternetChargeType", ("PayByTraffic", "PayByBandwidth"), "PayByTraffic"
+        ),
+        internet_max_bandwidth_out=request.number("InternetMaxBandwidthOut", 0),
+    )
+    if billing["spot_strategy"] != "NoSpot":
+        _check_spot(billing, spot_price(instance_type, zone_id, int(now) // 3600))
+    return billing
+
+
+def _check_spot(billing: Billing, price: Price | None) -> None:
+    limit, duration = billing["spot_price_limit"], billing["spot_duration"]
+    if billing["charge_type"] == "PrePaid":
+        raise errors.spot_not_post_paid()
+    if not 0 <= duration <= _MAX_SPOT_DURATION_H:
+        raise errors.spot_duration_invalid(duration)
+    if limit < 0:
+        raise errors.spot_price_limit_invalid(limit)
+    # Without a limit it is the price of an instance that is no spot instance.
+    if billing["spot_strategy"] == "SpotWithPriceLimit" and limit and price and limit < price.amount:
+        raise errors.spot_price_limit_too_low(limit, price.amount)
+
+
+def _price_limit(request: Request) -> float:
+    value = request.params.get("SpotPriceLimit", 0.0)
+    assert isinstance(value, float)
+    return value
+
+
+def read_disks(request: Request, image: Image) -> list[dict[str, object]]:
+    """Read the system disk and the data disks, as `Instance.disks` holds them.
+
+    Raises:
+        ApiError: For a size or a category that a disk cannot have.
+    """
+    system = request.params.get("SystemDisk") or {}
+    assert isinstance(system, dict)
+    bounds = range(image.size_gib, 2048 + 1)
+    disks = [
+        _disk("system", system, "SystemDisk", max(40, image.size_gib), bounds)
+        | {"ImageId": image.image_id, "Device": "/dev/xvda", "DeleteWithInstance": True}
+    ]
+    for number, data in enumerate(request.records("DataDisk"), 1):
+        if data.get("Size") is None:
+            raise missing_parameter(f"DataDisk.{number}.Size")
+        bounds = range(_MIN_DATA_DISK_GIB, _MAX_DISK_GIB + 1)
+        disk = _disk("data", data, f"DataDisk.{number}", 0, bounds)
+        disks.append(
+            disk
+            | {
+                "Device": data.get("Device") or f"/dev/xvd{chr(ord('a') + number)}",
+                "DeleteWithInstance": data.get("DeleteWithInstance", True),
+            }
+        )
+    return disks
+
+
+def _disk(
+    kind: str, given: Mapping[str, object], name: str, default_gib: int, bounds: range
+) -> dict[str, object]:
+    category = str(given.get("Category") or "cloud_essd")
+    if category not in check.DISK_CATEGORIES:
+        raise errors.value_not_supported(f"{name}.Category", category)
+    level = str(given.get("PerformanceLevel") or ("PL1" if category == "cloud_essd" else ""))
+    return {
+        "Type": kind,
+        "Category": category,
+        "Size": check.read_disk_size(f"{name}.Size", given.get("Size"), default_gib, bounds),
+        "PerformanceLevel": level,
+        "DiskName": given.get("DiskName") or "",
+        "Description": given.get("Description") or "",
+        "Encrypted": str(given.get("Encrypted") or "false").lower() == "true",
+        "KMSKeyId": given.get("KMSKeyId") or "",
+    }

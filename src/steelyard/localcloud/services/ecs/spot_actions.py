@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+from steelyard.localcloud.cloud import Cloud
+from steelyard.localcloud.services.ecs import errors
+from steelyard.localcloud.services.ecs.models import RUNNING, STARTING, STOPPING
+from steelyard.localcloud.services.ecs.power_actions import PowerActions
+from steelyard.localcloud.services.ecs.reclaim import ReclaimClock
+
+RECLAIM_NOTICE_S = 300.0
+"""Time between the announcement and the end (help page "What is a spot instance")."""
+
+
+class SpotActions(PowerActions):
+    """What becomes of spot instances when the cloud wants them back."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        super().__init__(cloud)
+        self._reclaims = ReclaimClock(self._carry_out, cloud.clock)
+
+    def start(self) -> None:
+        """Take up the announced ends, after the instances."""
+        super().start()
+        for instance in self.instances.list():
+            if instance.reclaim_at:
+                self._reclaims.set(instance.id, instance.reclaim_at)
+
+    def stop(self) -> None:
+        """Carry no end out any more."""
+        self._reclaims.close()
+        super().stop()
+
+    def announce_reclaim(self, instance_id: str, after_s: float = RECLAIM_NOTICE_S) -> float:
+        """Announce that a spot instance is taken back, and take it back a while later.
+
+        From now on its metadata service tells the time (`instance/spot/termination-time`), and DescribeInstances says
+        that it is locked for recycling. Then it is released or, where its `SpotInterruptionBehavior` is `Stop`, stopped
+        without being charged for. A second announcement takes the place of the first.
+
+        Args:
+            instance_id: The instance.
+            after_s: Seconds until it is carried out.
+
+        Returns:
+            The Unix time at which it will be.
+
+        Raises:
+            ApiError: `InvalidInstanceId.NotFound`, or `IncorrectInstanceStatus` where it does not run, or
+                `InvalidInstanceChargeType.ValueNotSupported` where it is no spot instance.
+        """
+        with self.cloud.transaction():
+            instance = self.find_instance(instance_id)
+            if instance is None:
+                raise errors.instance_not_found()
+            if instance.spot_strategy == "NoSpot":
+                raise errors.no_spot_instance(instance_id)
+            if instance.status not in (STARTING, RUNNING):
+                raise errors.incorrect_status(instance.status)
+            due_at = self.cloud.clock() + after_s
+            self.instances.put(replace(instance, reclaim_at=due_at))
+            self.cloud.after_commit(lambda: self._reclaims.set(instance_id, due_at))
+        return due_at
+
+    def _carry_out(self, instance_id: str) -> None:
+        with self.cloud.transaction():
+            instance = self.find_instance(instance_id)
+            if instance is None or not instance.reclaim_at:
+                return
+            if instance.spot_interruption_behavior == "Terminate":
+                self.release_instance(instance)
+                return
+            if instance.status not in (STARTING, RUNNING):
+                self.instances.put(replace(instance, reclaim_at=0.0))
+                return
+            self.instances.put(
+                replace(instance, status=STOPPING, stopped_mode="StopCharging", reclaim_at=0.0)
+            )
+            self.cloud.after_commit(lambda: self.life.shut_down(instance_id, 0.0))
