@@ -40,10 +40,10 @@ def refused(code: str, status: int = 400, text: str = "") -> Iterator[None]:
     assert error.request_id
 
 
-def wait_for(read: Callable[[], T], is_done: Callable[[T], bool]) -> T:
+def wait_for(read: Callable[[], T], is_done: Callable[[T], bool], *, limit_s: float = DEADLINE_S) -> T:
     """Poll until what is read is as it should be."""
-    deadline = time.monotonic() + DEADLINE_S
+    deadline = time.monotonic() + limit_s
     while not is_done(value := read()):
-        assert time.monotonic() < deadline, f"still {value!r} after {DEADLINE_S} s"
+        assert time.monotonic() < deadline, f"still {value!r} after {limit_s} s"
         time.sleep(0.02)
     return value

@@ -6,10 +6,12 @@ import os
 import shutil
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+
+import psutil
 
 from steelyard.errors import LocalCloudError
 from steelyard.localcloud.hosts.host import Machine
@@ -109,10 +111,15 @@ class InstanceProcesses:
             return b""
 
     def process_ids(self) -> dict[str, list[int]]:
-        """Return the ids of the living processes by instance."""
+        """Return the ids of the living processes by instance, by one look at all processes of the machine."""
         with self._lock:
-            machines = dict(self._machines)
-        return {name: ids for name, machine in machines.items() if (ids := machine.process_ids())}
+            machines = {name: one.pid for name, one in self._machines.items() if one.is_running}
+        if not machines:
+            return {}
+        children: dict[int, list[int]] = {}
+        for process in psutil.process_iter(["ppid"]):
+            children.setdefault(process.info["ppid"], []).append(process.pid)
+        return {name: _tree(pid, children) for name, pid in machines.items()}
 
     def close(self, grace_s: float) -> None:
         """Shut every instance down, all at once, and wait."""
@@ -142,3 +149,10 @@ def _usual_environment(root: Path) -> dict[str, str]:
         "PWD": str(root),
         "LANG": "C.UTF-8",
     }
+
+
+def _tree(pid: int, children: Mapping[int, Sequence[int]]) -> list[int]:
+    found = [pid]
+    for parent in found:
+        found += children.get(parent, ())
+    return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from steelyard.localcloud.service import Service
 from steelyard.localcloud.services.bssopenapi.actions import BssOpenApiService
 from steelyard.localcloud.services.cas.actions import CasService
+from steelyard.localcloud.services.cms.actions import CmsService
 from steelyard.localcloud.services.ecs.actions import EcsService
 from steelyard.localcloud.services.ess.actions import EssService
 from steelyard.localcloud.services.nlb.actions import NlbService
@@ -24,5 +25,6 @@ SERVICES: tuple[type[Service], ...] = (
     EcsService,
     SlbService,
     NlbService,
+    CmsService,
     EssService,
 )

@@ -1,0 +1,1 @@
+"""CloudMonitor: metrics put and measured, alarm rules that fire on them, contacts."""

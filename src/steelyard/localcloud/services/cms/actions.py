@@ -1,0 +1,9 @@
+from __future__ import annotations
+
+from steelyard.localcloud.services.cms.contact_actions import ContactActions
+from steelyard.localcloud.services.cms.metric_actions import MetricActions
+from steelyard.localcloud.services.cms.rule_actions import RuleActions
+
+
+class CmsService(MetricActions, RuleActions, ContactActions):
+    """Metrics, alarm rules and whom they concern."""

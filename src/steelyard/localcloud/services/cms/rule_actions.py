@@ -1,0 +1,222 @@
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from steelyard.localcloud.page import number_page
+from steelyard.localcloud.service import Request, action
+from steelyard.localcloud.services.cms import dimension, errors
+from steelyard.localcloud.services.cms.evaluation import COMPARISONS
+from steelyard.localcloud.services.cms.models import NO_DATA, MetricRule
+from steelyard.localcloud.services.cms.series import STATISTICS
+from steelyard.localcloud.services.cms.state import DONE, CmsState
+from steelyard.localcloud.services.cms.watch import LEVELS
+from steelyard.localcloud.wire.error import missing_parameter, not_served
+
+MAX_RULES = 1000
+
+
+class RuleActions(CmsState):
+    """Alarm rules, evaluated when a period of theirs has ended.
+
+    Contacts, webhooks and targets are kept and named in the history; nothing is sent to them, since nothing leaves this
+    machine.
+    """
+
+    @action("PutResourceMetricRule")
+    def put_resource_metric_rule(self, request: Request) -> dict[str, object]:
+        """Create a rule, or change it; a rule that changes is evaluated anew."""
+        for name in ("CompositeExpression", "Prometheus"):
+            if request.params.get(name):
+                raise not_served(f"{name} of alarm rules")
+        rule_id = request.text("RuleId")
+        before = self.rules.get(rule_id)
+        if before is None and len(self.rules.list()) >= MAX_RULES:
+            raise errors.quota_exceeded("alarm rules", MAX_RULES)
+        dimension.read(request.text("Resources"))
+        now = self.cloud.clock()
+        period_s = _seconds(request, "Period", 300, (15, 60, 300, 900, 1800, 3600))
+        self.rules.put(
+            MetricRule(
+                id=rule_id,
+                created_at=now if before is None else before.created_at,
+                name=request.text("RuleName"),
+                namespace=request.text("Namespace"),
+                metric=request.text("MetricName"),
+                contact_groups=self._contact_groups(request),
+                resources=request.text("Resources"),
+                period_s=period_s,
+                interval_s=_seconds(request, "Interval", period_s),
+                silence_s=request.number("SilenceTime", 86400),
+                effective_interval=request.text("EffectiveInterval") or "00:00-23:59",
+                no_effective_interval=request.text("NoEffectiveInterval"),
+                webhook=request.text("Webhook"),
+                email_subject=request.text("EmailSubject"),
+                no_data_policy=request.text("NoDataPolicy") or "KEEP_LAST_STATE",
+                escalations=_escalations(request),
+                labels=tuple(
+                    {"Key": str(one["Key"]), "Value": str(one["Value"])} for one in request.records("Labels")
+                ),
+                is_enabled=True if before is None else before.is_enabled,
+                state=NO_DATA if before is None else before.state,
+                targets=() if before is None else before.targets,
+            )
+        )
+        return dict(DONE)
+
+    @action("DescribeMetricRuleList")
+    def describe_metric_rule_list(self, request: Request) -> dict[str, object]:
+        """List rules by ids, name, metric, state and whether they are enabled."""
+        ids = request.texts("RuleIds")
+        is_enabled = request.params.get("EnableState")
+        found = [
+            rule
+            for rule in self.rules.list()
+            if (not ids or rule.id in ids)
+            and request.text("RuleName") in rule.name
+            and request.text("Namespace") in ("", rule.namespace)
+            and request.text("MetricName") in ("", rule.metric)
+            and request.text("AlertState") in ("", rule.state)
+            and is_enabled in (None, rule.is_enabled)
+        ]
+        page, _ = number_page(_as_page_number(request), found, max_size=1000)
+        rows = [rule.to_answer() for rule in page]
+        return {**DONE, "Code": 200, "Alarms": {"Alarm": rows}, "Total": str(len(found))}
+
+    @action("EnableMetricRules")
+    def enable_metric_rules(self, request: Request) -> dict[str, object]:
+        """Evaluate rules from now on."""
+        for rule in self._named(request, "RuleId"):
+            self.rules.put(replace(rule, is_enabled=True))
+        return dict(DONE)
+
+    @action("DisableMetricRules")
+    def disable_metric_rules(self, request: Request) -> dict[str, object]:
+        """Evaluate rules no more; their state is unknown then."""
+        for rule in self._named(request, "RuleId"):
+            self.rules.put(replace(rule, is_enabled=False, state=NO_DATA, level=""))
+        return dict(DONE)
+
+    @action("DeleteMetricRules")
+    def delete_metric_rules(self, request: Request) -> dict[str, object]:
+        """Delete rules."""
+        for rule in self._named(request, "Id"):
+            self.rules.delete(rule.id)
+        return dict(DONE)
+
+    @action("PutMetricRuleTargets")
+    def put_metric_rule_targets(self, request: Request) -> dict[str, object]:
+        """Keep what a rule is to set off."""
+        rule = self._rule(request.text("RuleId"))
+        by_id = {target["Id"]: target for target in rule.targets}
+        for one in request.records("Targets"):
+            names = ("Id", "Arn", "Level", "JsonParams")
+            by_id[str(one["Id"])] = {name: str(one[name]) for name in names if one.get(name)}
+        self.rules.put(replace(rule, targets=tuple(by_id.values())))
+        return {**DONE, "FailData": {"Targets": {"Target": []}}}
+
+    @action("DescribeMetricRuleTargets")
+    def describe_metric_rule_targets(self, request: Request) -> dict[str, object]:
+        """List what a rule is to set off."""
+        rule = self._rule(request.text("RuleId"))
+        return {**DONE, "Targets": {"Target": [dict(target) for target in rule.targets]}}
+
+    @action("DeleteMetricRuleTargets")
+    def delete_metric_rule_targets(self, request: Request) -> dict[str, object]:
+        """Forget what a rule was to set off."""
+        rule, ids = self._rule(request.text("RuleId")), request.texts("TargetIds")
+        kept = tuple(target for target in rule.targets if target["Id"] not in ids)
+        self.rules.put(replace(rule, targets=kept))
+        return {**DONE, "FailIds": {"TargetIds": {"TargetId": []}}}
+
+    @action("DescribeAlertHistoryList")
+    def describe_alert_history_list(self, request: Request) -> dict[str, object]:
+        """List when rules fired and were over, the newest first."""
+        found = [
+            notice
+            for notice in reversed(self.notices.list())
+            if request.text("RuleId") in ("", notice.rule_id)
+            and request.text("RuleName") in ("", notice.rule_name)
+            and request.text("Namespace") in ("", notice.namespace)
+            and request.text("MetricName") in ("", notice.metric)
+            and request.text("State") in ("", notice.state)
+        ]
+        page, _ = number_page(_as_page_number(request), found, max_size=100)
+        rows = [notice.to_answer() for notice in page]
+        return {**DONE, "AlarmHistoryList": {"AlarmHistory": rows}, "Total": str(len(found))}
+
+    def _rule(self, rule_id: str) -> MetricRule:
+        rule = self.rules.get(rule_id)
+        if rule is None:
+            raise errors.rule_not_found(rule_id)
+        return rule
+
+    def _named(self, request: Request, name: str) -> list[MetricRule]:
+        ids = request.texts(name)
+        if not ids:
+            raise missing_parameter(name)
+        return [self._rule(rule_id) for rule_id in ids]
+
+    def _contact_groups(self, request: Request) -> str:
+        names = [name.strip() for name in request.text("ContactGroups").split(",") if name.strip()]
+        for name in names:
+            if self.contact_groups.get(name) is None:
+                raise errors.contact_group_not_found(name)
+        return ",".join(names)
+
+
+def _escalations(request: Request) -> dict[str, Mapping[str, object]]:
+    given = request.params.get("Escalations") or {}
+    assert isinstance(given, dict)
+    found: dict[str, Mapping[str, object]] = {}
+    for level in LEVELS:
+        one = given.get(level)
+        if not one:
+            continue
+        comparison = str(one.get("ComparisonOperator") or "")
+        if comparison not in COMPARISONS:
+            raise errors.parameter_invalid(
+                f"Escalations.{level}.ComparisonOperator is not valid: {comparison!r} is not one of "
+                f"{', '.join(COMPARISONS)}."
+            )
+        statistic = str(one.get("Statistics") or "Average")
+        if statistic not in STATISTICS:
+            raise errors.parameter_invalid(
+                f"Escalations.{level}.Statistics is not valid: {statistic!r} is not one of "
+                f"{', '.join(STATISTICS)}."
+            )
+        times = one.get("Times") or 3
+        try:
+            threshold = float(str(one.get("Threshold")))
+        except ValueError:
+            raise errors.parameter_invalid(
+                f"Escalations.{level}.Threshold is not valid: {one.get('Threshold')!r} is no number."
+            ) from None
+        found[level] = {
+            "ComparisonOperator": comparison,
+            "Statistics": statistic,
+            "Threshold": f"{threshold:g}",
+            "Times": times,
+        }
+    if not found:
+        raise missing_parameter("Escalations.Critical.Threshold")
+    return found
+
+
+def _seconds(request: Request, name: str, default: int, choices: Sequence[int] = ()) -> int:
+    text = request.text(name) or str(default)
+    if not text.isdecimal() or (choices and int(text) not in choices):
+        wanted = f"one of {list(choices)}" if choices else "a whole number of seconds"
+        raise errors.parameter_invalid(f"{name} is not valid: {text!r} is not {wanted}.")
+    return int(text)
+
+
+def _as_page_number(request: Request) -> Request:
+    """Give a call whose page number is called `Page` the name that the others have."""
+    return replace(
+        request,
+        params={
+            "PageNumber": request.number("Page", 1),
+            "PageSize": request.number("PageSize", 10),
+        },
+    )
