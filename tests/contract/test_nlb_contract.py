@@ -387,8 +387,7 @@ class TestServerGroup:
     def test_that_is_not_served_or_not_allowed_is_refused_by_name(self, network):
         for settings, code, text in (
             ({"protocol": "UDP"}, "UnsupportedOperation", "protocol UDP"),
-            ({"protocol": "TCPSSL"}, "UnsupportedOperation", "protocol TCPSSL"),
-            ({"scheduler": "Tch"}, "UnsupportedOperation", "scheduler Tch"),
+            ({"scheduler": "Qch"}, "UnsupportedOperation", "scheduler Qch"),
             ({"scheduler": "Fastest"}, "InvalidParameter", '"Scheduler"'),
             ({"server_group_type": "Ip"}, "UnsupportedOperation", "addresses"),
             ({"connection_drain_enabled": True}, "InvalidParameter", '"ConnectionDrainTimeout"'),
@@ -510,7 +509,7 @@ class TestListener:
     def test_that_is_not_served_or_not_allowed_is_refused_by_name(self, network):
         for settings, code, text in (
             ({"listener_protocol": "UDP"}, "UnsupportedOperation", "UDP listeners"),
-            ({"listener_protocol": "TCPSSL"}, "UnsupportedOperation", "TCPSSL listeners"),
+            ({"listener_protocol": "TCPSSL"}, "MissingParameter", '"CertificateIds"'),
             ({"listener_protocol": "HTTP"}, "InvalidParameter", '"ListenerProtocol"'),
             ({"port": 0, "start_port": 1, "end_port": 9}, "UnsupportedOperation", "range of ports"),
             ({"idle_timeout": 9}, "InvalidParameter", '"IdleTimeout"'),

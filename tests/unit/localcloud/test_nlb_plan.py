@@ -38,7 +38,7 @@ LISTENER = Listener(
     server_group_id="sgp-1",
     port=80,
     is_running=True,
-    settings=read_listener({"IdleTimeout": 60}),
+    settings=read_listener({"IdleTimeout": 60}, "TCP"),
 )
 
 

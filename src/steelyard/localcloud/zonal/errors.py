@@ -71,3 +71,11 @@ def address_not_available(address: str) -> ApiError:
 def too_many_servers(num_servers: int, limit: int) -> ApiError:
     """Tell that a call names too many servers."""
     return ApiError("QuotaExceeded.ServersNum", f"A call takes {limit} servers, not {num_servers}.")
+
+
+def protocol_mismatch(listener: str, group: str) -> ApiError:
+    """Tell that a listener cannot use a server group because of its protocol (code from memory)."""
+    return ApiError(
+        "OperationDenied.ServerGroupProtocolMismatch",
+        f"A listener of the protocol {listener} cannot use a server group of the protocol {group}.",
+    )

@@ -46,7 +46,7 @@ class NlbService(
         entry = {
             "ListenerId": listener.id,
             "ListenerPort": listener.port,
-            "ListenerProtocol": "TCP",
+            "ListenerProtocol": listener.protocol,
             "ServerGroupInfos": [info],
         }
         return {"ListenerHealthStatus": [entry], "TotalCount": 1, "NextToken": "", "MaxResults": 20}

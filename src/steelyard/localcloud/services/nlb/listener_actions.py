@@ -1,30 +1,38 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
+from steelyard.localcloud.page import token_page
 from steelyard.localcloud.service import Request, action
+from steelyard.localcloud.services.cas.actions import certificate_number
 from steelyard.localcloud.services.nlb.models import Listener, LoadBalancer, ServerGroup
 from steelyard.localcloud.services.nlb.setting import read_listener
 from steelyard.localcloud.services.nlb.state import NlbState
 from steelyard.localcloud.tag import read_tags
 from steelyard.localcloud.wire.error import invalid_parameter, not_served
+from steelyard.localcloud.zonal import errors
 from steelyard.localcloud.zonal.listener_actions import ZonalListenerActions
 
 # What the schema calls required and the parameter descriptions do not, unless something else is asked for.
+_GROUPS: Mapping[str, tuple[str, ...]] = {"TCP": ("TCP",), "TCPSSL": ("TCP", "TCPSSL")}
+"""The protocols of the server groups that a listener of each protocol may use; TLS ends here, or begins anew."""
 _OPTIONAL = ("AlpnPolicy", "EndPort", "StartPort")
 
 
 class ListenerActions(ZonalListenerActions[LoadBalancer, ServerGroup, Listener], NlbState):
-    """Listeners for TCP; one serves from its making on."""
+    """Listeners for TCP, with TLS or without; one serves from its making on."""
 
     @action("CreateListener", optional=_OPTIONAL)
     def create_listener(self, request: Request) -> dict[str, object]:
         """Create a listener, which serves when the answer comes."""
         balancer = self.load_balancer(request)
-        _check_protocol(request.text("ListenerProtocol"))
+        protocol = _protocol(request)
         if request.number("ListenerPort", 0) == 0:
             raise not_served("listeners on a range of ports")
         port = self.free_port(request, balancer.id)
+        group = self.group_in_vpc(request.text("ServerGroupId"), balancer.vpc_id)
+        _check_fit(protocol, group)
         listener = Listener(
             # The real ids are made like that, too (from memory).
             id=f"{self.cloud.new_id('lsn')}@{port}",
@@ -32,10 +40,11 @@ class ListenerActions(ZonalListenerActions[LoadBalancer, ServerGroup, Listener],
             tags=read_tags(request),
             region_id=balancer.region_id,
             load_balancer_id=balancer.id,
-            server_group_id=self.group_in_vpc(request.text("ServerGroupId"), balancer.vpc_id).id,
+            server_group_id=group.id,
             port=port,
             is_running=True,
-            settings=read_listener(request.params),
+            protocol=protocol,
+            settings=self._settings(request, protocol),
         )
         return {**self.put_listener(request, listener), "ListenerId": listener.id}
 
@@ -45,21 +54,66 @@ class ListenerActions(ZonalListenerActions[LoadBalancer, ServerGroup, Listener],
         listener = self.listener(request)
         balancer = self.load_balancers.get(listener.load_balancer_id)
         assert balancer is not None
-        group_id = request.text("ServerGroupId")
-        changed = replace(
-            listener,
-            settings=read_listener(request.params, listener.settings),
-            server_group_id=self.group_in_vpc(group_id, balancer.vpc_id).id
-            if group_id
-            else listener.server_group_id,
-        )
-        return self.put_listener(request, changed)
+        group_id = request.text("ServerGroupId") or listener.server_group_id
+        group = self.group_in_vpc(group_id, balancer.vpc_id)
+        _check_fit(listener.protocol, group)
+        settings = self._settings(request, listener.protocol, listener.settings)
+        return self.put_listener(request, replace(listener, settings=settings, server_group_id=group.id))
+
+    @action("ListListenerCertificates")
+    def list_listener_certificates(self, request: Request) -> dict[str, object]:
+        """List the certificates that a listener answers with."""
+        listener = self.listener(request)
+        wanted = request.texts("CertificateIds")
+        ids = [one for one in listener.certificate_ids if not wanted or one in wanted]
+        if request.text("CertType").lower() == "ca":
+            ids = []
+        rows = [
+            {
+                "CertificateId": one,
+                "CertificateType": "Server",
+                "IsDefault": one == listener.certificate_ids[0],
+                "Status": "Associated",
+            }
+            for one in ids
+        ]
+        page, token = token_page(request, rows, default=20)
+        return {
+            "CertificateIds": [row["CertificateId"] for row in page],
+            "Certificates": list(page),
+            "NextToken": token,
+            "MaxResults": request.number("MaxResults", 20),
+            "TotalCount": len(rows),
+        }
+
+    def certificate_user(self, certificate_id: str) -> str | None:
+        """Name a listener that answers with a certificate of this number."""
+        for listener in self.listeners.list():
+            if certificate_id in map(certificate_number, listener.certificate_ids):
+                return listener.id
+        return None
+
+    def _settings(
+        self, request: Request, protocol: str, old: Mapping[str, object] | None = None
+    ) -> dict[str, object]:
+        settings = read_listener(request.params, protocol, old)
+        ids = settings["CertificateIds"]
+        assert isinstance(ids, list | tuple)
+        for certificate_id in ids:
+            if self.find_pair(str(certificate_id)) is None:
+                raise self.not_found("certificate")
+        return settings
 
 
-def _check_protocol(protocol: str) -> None:
+def _protocol(request: Request) -> str:
+    protocol = request.text("ListenerProtocol")
     if protocol == "UDP":
         raise not_served("UDP listeners")
-    if protocol == "TCPSSL":
-        raise not_served("TCPSSL listeners")
-    if protocol != "TCP":
+    if protocol not in _GROUPS:
         raise invalid_parameter("ListenerProtocol", protocol, "one of TCP, UDP, TCPSSL")
+    return protocol
+
+
+def _check_fit(protocol: str, group: ServerGroup) -> None:
+    if group.settings["Protocol"] not in _GROUPS[protocol]:
+        raise errors.protocol_mismatch(protocol, str(group.settings["Protocol"]))

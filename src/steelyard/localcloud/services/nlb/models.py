@@ -56,19 +56,32 @@ class ServerGroup(models.ServerGroup):
 
 @dataclass(frozen=True, kw_only=True)
 class Listener(models.Listener):
-    """A listener of a network load balancer."""
+    """A listener of a network load balancer.
+
+    Attributes:
+        protocol: `TCP` or `TCPSSL`.
+    """
 
     kind: ClassVar[str] = "nlb_listener"
+
+    protocol: str = "TCP"
 
     @property
     def name(self) -> str:
         """Its name in HAProxy."""
-        return f"tcp-{self.port}"
+        return f"{self.protocol.lower()}-{self.port}"
+
+    @property
+    def certificate_ids(self) -> tuple[str, ...]:
+        """The certificates that it answers with."""
+        ids = self.settings["CertificateIds"]
+        assert isinstance(ids, list | tuple)
+        return tuple(map(str, ids))
 
     def to_answer(self, now: float) -> dict[str, object]:
         """Give the fields that ListListeners and GetListenerAttribute share; tags in both spellings."""
         answer = super().to_answer(now)
-        return {**answer, "ListenerProtocol": "TCP", "ServerGroupId": self.server_group_id}
+        return {**answer, "ListenerProtocol": self.protocol, "ServerGroupId": self.server_group_id}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from steelyard.localcloud.balancing import ALGORITHMS, weight_in_effect
+from steelyard.localcloud.pem import KeyPair
 from steelyard.localcloud.proxy import config as proxy
+from steelyard.localcloud.proxy.tls import POLICIES, Tls
 from steelyard.localcloud.services.nlb.models import Listener, LoadBalancer, ServerGroup
+from steelyard.localcloud.services.nlb.setting import ALPN_POLICIES
 from steelyard.localcloud.zonal.health import server_name
 from steelyard.localcloud.zonal.models import ACTIVE
 
@@ -19,6 +22,7 @@ def plan_proxy(
     listeners: Sequence[Listener],
     groups: Mapping[str, ServerGroup],
     find_address: Callable[[str], str | None],
+    find_pair: Callable[[str], KeyPair | None] = lambda certificate_id: None,
 ) -> proxy.ProxyConfig:
     """Plan a load balancer's HAProxy: its running listeners, as long as it is active.
 
@@ -27,11 +31,12 @@ def plan_proxy(
         listeners: Its listeners.
         groups: Server groups by id, theirs among them.
         find_address: Gives an instance's private address, None where there is no such instance.
+        find_pair: Gives a certificate with its key, None where there is no such certificate.
     """
     return proxy.ProxyConfig(
         addresses=balancer.addresses,
         listeners=tuple(
-            _listener(listener, groups[listener.server_group_id], find_address)
+            _listener(listener, groups[listener.server_group_id], find_address, find_pair)
             for listener in listeners
             if listener.is_running and balancer.status == ACTIVE
         ),
@@ -39,7 +44,10 @@ def plan_proxy(
 
 
 def _listener(
-    listener: Listener, group: ServerGroup, find_address: Callable[[str], str | None]
+    listener: Listener,
+    group: ServerGroup,
+    find_address: Callable[[str], str | None],
+    find_pair: Callable[[str], KeyPair | None],
 ) -> proxy.Listener:
     settings, scheduler = group.settings, str(group.settings["Scheduler"])
     return proxy.Listener(
@@ -63,6 +71,18 @@ def _listener(
         drain_timeout_s=_int(settings["ConnectionDrainTimeout"])
         if settings["ConnectionDrainEnabled"]
         else None,
+        server_protocol="tls" if settings["Protocol"] == "TCPSSL" else "plain",
+        tls=_tls(listener, find_pair) if listener.protocol == "TCPSSL" else None,
+    )
+
+
+def _tls(listener: Listener, find_pair: Callable[[str], KeyPair | None]) -> Tls:
+    settings = listener.settings
+    pairs = [pair for one in listener.certificate_ids if (pair := find_pair(one)) is not None]
+    return Tls(
+        bundles=tuple(pair.bundle for pair in pairs),
+        versions=POLICIES[str(settings["SecurityPolicyId"])],
+        alpn=ALPN_POLICIES[str(settings["AlpnPolicy"])] if settings["AlpnEnabled"] else (),
     )
 
 

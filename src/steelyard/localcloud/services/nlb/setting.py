@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from steelyard.localcloud.proxy.tls import POLICIES
 from steelyard.localcloud.setting import (
     STATUS_CLASSES,
     Setting,
@@ -14,7 +15,7 @@ from steelyard.localcloud.setting import (
     path,
     text,
 )
-from steelyard.localcloud.wire.error import invalid_parameter, not_served
+from steelyard.localcloud.wire.error import invalid_parameter, missing_parameter, not_served
 
 _SCHEDULERS = ("Wrr", "Wlc", "Rr", "Sch", "Tch", "Qch")
 
@@ -22,6 +23,14 @@ _SCHEDULERS = ("Wrr", "Wlc", "Rr", "Sch", "Tch", "Qch")
 def _are_status_classes(value: object) -> bool:
     return isinstance(value, list) and bool(value) and all(item in STATUS_CLASSES for item in value)
 
+
+ALPN_POLICIES: Mapping[str, tuple[str, ...]] = {
+    "HTTP1Only": ("http/1.1",),
+    "HTTP2Only": ("h2",),
+    "HTTP2Optional": ("http/1.1", "h2"),
+    "HTTP2Preferred": ("h2", "http/1.1"),
+}
+"""What a listener offers inside of TLS, by the API's words (CreateListener's help page)."""
 
 GROUP: Mapping[str, Setting] = {
     "Protocol": choice("TCP", "TCP", "UDP", "TCPSSL", "TCP_UDP"),
@@ -55,17 +64,21 @@ LISTENER: Mapping[str, Setting] = {
     "ListenerDescription": Setting(default=""),
     "ProxyProtocolEnabled": Setting(default=False),
     "AlpnEnabled": Setting(default=False),
+    "AlpnPolicy": choice("", *ALPN_POLICIES),
     "CaEnabled": Setting(default=False),
+    "CertificateIds": Setting(default=[]),
+    "CaCertificateIds": Setting(default=[]),
+    "SecurityPolicyId": choice("", *POLICIES),
     "SecSensorEnabled": Setting(default=False),
     "Cps": number(0, 0, 1_000_000),
     "Mss": number(0, 0, 1500),
 }
 
+_TLS = ("AlpnEnabled", "AlpnPolicy", "CertificateIds", "SecurityPolicyId")
+_DEFAULT_POLICY = "tls_cipher_policy_1_0"
 _UNSERVED_GROUP: Mapping[tuple[str, object], str] = {
     ("Protocol", "UDP"): "server groups of the protocol UDP",
-    ("Protocol", "TCPSSL"): "server groups of the protocol TCPSSL",
     ("Protocol", "TCP_UDP"): "server groups of the protocol TCP_UDP",
-    ("Scheduler", "Tch"): "the scheduler Tch",
     ("Scheduler", "Qch"): "the scheduler Qch",
     ("ServerGroupType", "Ip"): "server groups of addresses",
     ("AddressIPVersion", "DualStack"): "IPv6 server groups",
@@ -73,8 +86,8 @@ _UNSERVED_GROUP: Mapping[tuple[str, object], str] = {
 }
 _UNSERVED_LISTENER = {
     "ProxyProtocolEnabled": "the proxy protocol",
-    "AlpnEnabled": "listeners with TLS",
-    "CaEnabled": "listeners with TLS",
+    "CaEnabled": "certificates of clients",
+    "CaCertificateIds": "certificates of clients",
     "Cps": "limits of new connections",
     "Mss": "limits of segments' size",
 }
@@ -124,22 +137,31 @@ def read_check(params: Mapping[str, object], old: Mapping[str, object] | None = 
     return check
 
 
-def read_listener(params: Mapping[str, object], old: Mapping[str, object] | None = None) -> dict[str, object]:
+def read_listener(
+    params: Mapping[str, object], protocol: str, old: Mapping[str, object] | None = None
+) -> dict[str, object]:
     """Read a listener's settings.
 
     Args:
         params: The call's parameters.
+        protocol: The listener's protocol; what belongs to TLS is left aside unless it is `TCPSSL`.
         old: What they were; the defaults where it is None.
 
     Raises:
-        ApiError: `InvalidParameter` for a value that is not allowed, `UnsupportedOperation` for what the local cloud
-            does not serve.
+        ApiError: `InvalidParameter` for a value that is not allowed, `MissingParameter` for TLS without a certificate
+            or ALPN without its policy, `UnsupportedOperation` for what the local cloud does not serve.
     """
     settings = defaults(LISTENER) | dict(old or {}) | checked(LISTENER, params)
     for name, what in _UNSERVED_LISTENER.items():
         if settings[name]:
             raise not_served(what)
-    return settings
+    if protocol != "TCPSSL":
+        return settings | {name: LISTENER[name].default for name in _TLS}
+    if not settings["CertificateIds"]:
+        raise missing_parameter("CertificateIds")
+    if settings["AlpnEnabled"] and not settings["AlpnPolicy"]:
+        raise missing_parameter("AlpnPolicy")
+    return settings | {"SecurityPolicyId": settings["SecurityPolicyId"] or _DEFAULT_POLICY}
 
 
 def _spelt(name: str, value: object) -> object:

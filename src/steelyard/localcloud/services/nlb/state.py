@@ -23,4 +23,6 @@ class NlbState(ZonalState[LoadBalancer, ServerGroup, Listener]):
         balancer = self.load_balancers.get(load_balancer_id)
         assert balancer is not None
         groups = {group.id: group for group in self.server_groups.list()}
-        return plan_proxy(balancer, self.listeners_of(load_balancer_id), groups, self.find_address)
+        return plan_proxy(
+            balancer, self.listeners_of(load_balancer_id), groups, self.find_address, self.find_pair
+        )
