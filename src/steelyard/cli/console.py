@@ -67,8 +67,10 @@ def _text(value: object) -> str:
     return "" if value is None else str(value)
 
 
-def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print a table on stdout; cells may hold rich markup."""
+def print_table(
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], *, console: Console | None = None
+) -> None:
+    """Print a table, on stdout unless told otherwise; cells may hold rich markup."""
     table = Table(
         title=title,
         title_justify="left",
@@ -81,4 +83,4 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[obje
         table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*("" if cell is None else str(cell) for cell in row))
-    stdout().print(table)
+    (console or stdout()).print(table)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from steelyard.cli.consent import Yes
-from steelyard.cli.console import OutputFormat
-from steelyard.cli.progress import DeployProgress
+from steelyard.cli.console import OutputFormat, stderr, stdout
+from steelyard.cli.foreseen import foresee, print_price
 from steelyard.cli.project import ProgramDir, StackName, preview_project, print_foreseen, require_one
 from steelyard.cli.target import SpecFile, cloud_access, home, spec_from
 from steelyard.cluster import Cluster
@@ -19,7 +19,7 @@ def preview(
     yes: Yes = False,
     output: OutputFormat = "text",
 ) -> None:
-    """Show what `up` would create, change and delete, and change nothing.
+    """Show what `up` would create, change and delete, and what the cluster would cost by the hour; change nothing.
 
     **Examples**
 
@@ -44,6 +44,11 @@ def preview(
         preview_project(program, stack, refresh=refresh, output=output)
         return
     cluster = Cluster(home(), spec_from(file), cloud_access(yes=yes))
-    with DeployProgress(shows_same=True) as progress:
-        result = cluster.preview(progress, refresh=refresh)
-    print_foreseen(cluster.name, "cluster", result, output=output)
+    result, price = foresee(cluster, refresh=refresh, shows=True, shows_same=True)
+    budget = cluster.spec.budget.max_hourly_cost
+    more = {"price": {**price.as_dict(), "budget": budget}}
+    print_foreseen(cluster.name, "cluster", result, output=output, more=more)
+    if output == "text":
+        print_price(price, stdout())
+        if budget is not None and price.total > budget:
+            stderr().print(f"[red]more than the budget of {budget:.2f}:[/] `up` would refuse it")

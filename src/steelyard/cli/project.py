@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any
 
 from cyclopts import Parameter
@@ -90,7 +92,14 @@ def refresh_project(program: Path, stack: str | None) -> tuple[str, Result]:
         return standing.name, standing.refresh(progress)
 
 
-def print_foreseen(name: str, kind: str, result: Result, *, output: OutputFormat) -> None:
+def print_foreseen(
+    name: str,
+    kind: str,
+    result: Result,
+    *,
+    output: OutputFormat,
+    more: Mapping[str, Any] = MappingProxyType({}),
+) -> None:
     """Print what a preview found.
 
     Args:
@@ -98,13 +107,14 @@ def print_foreseen(name: str, kind: str, result: Result, *, output: OutputFormat
         kind: What that is, the name's key in JSON.
         result: What the preview found.
         output: Form of what is printed on stdout.
+        more: Further keys of the JSON.
     """
     if output == "json":
         steps = [
             {"op": step.op, "type": step.type, "name": step.name, "urn": step.urn, "diff": list(step.diff)}
             for step in result.steps
         ]
-        print_json({kind: name, "changes": result.num_by_op, "steps": steps})
+        print_json({kind: name, "changes": result.num_by_op, "steps": steps, **more})
         return
     changes = ", ".join(
         f"{count} to {op}" if op != "same" else f"{count} unchanged" for op, count in result.num_by_op.items()

@@ -28,6 +28,10 @@ def train(
     balance: Literal["speed", "equal"] = "speed",
     num_nodes: int | None = None,
     nodes: str | None = None,
+    nproc_per_node: int | None = None,
+    checkpoint: str | None = None,
+    checkpoint_every: int | None = None,
+    checkpoint_keep: int | None = None,
     name: str | None = None,
     detach: bool = False,
     cluster: ClusterName = None,
@@ -44,12 +48,22 @@ def train(
 
     `steelyard train --balance equal --num-nodes 2 train.py -- --name run-1`
 
+    `steelyard train --nodes 2:4 --checkpoint oss://my-bucket/run-1 --checkpoint-every 200 train.py`
+
     Args:
         script: The script; the folder that holds it goes along.
         args: Arguments for the script.
         balance: Share out the global batch by measured speed, or equally.
         num_nodes: How many nodes to train on; all where it is not given.
-        nodes: How many nodes, as `MIN:MAX`: the job starts with those that are free and goes on while MIN live.
+        nodes: How many nodes, as `MIN:MAX`: the job starts with those that are free, goes on while MIN live, and takes
+            in nodes that are added or come back, up to MAX.
+        nproc_per_node: Workers on each node; one for each accelerator, and one where there is none, where it is not
+            given.
+        checkpoint: Where the script's `Balancer.checkpoint()` saves: a folder that all nodes share, by its absolute path,
+            or `oss://BUCKET/PREFIX`. The job goes on from the newest good checkpoint there, and where workers are lost
+            that it cannot go on without, they are started anew from it.
+        checkpoint_every: Steps from one checkpoint to the next; the script's own where it is not given.
+        checkpoint_keep: How many checkpoints are kept; the script's own where it is not given, else 3.
         name: Name of the job; the script's own where it is not given.
         detach: Submit and return without following.
         cluster: Name of the cluster.
@@ -57,6 +71,7 @@ def train(
     """
     if not script.is_file():
         raise UsageError(f"{script} is not a file", hint="give the path of a Python script")
+    _check_checkpoint(checkpoint, checkpoint_every, checkpoint_keep)
     request = {
         "name": name or script.stem,
         "script": script.name,
@@ -64,6 +79,10 @@ def train(
         "package": base64.b64encode(pack_folder(script.resolve().parent)).decode("ascii"),
         **_node_counts(num_nodes, nodes),
         "balance": balance,
+        "nproc_per_node": nproc_per_node,
+        "checkpoint": checkpoint,
+        "checkpoint_every": checkpoint_every,
+        "checkpoint_keep": checkpoint_keep,
     }
     with cluster_named(cluster).gateway() as gateway:
         record = gateway.submit(request)
@@ -72,6 +91,20 @@ def train(
             record = _follow(gateway, record)
     if output == "json":
         print_json(record)
+
+
+def _check_checkpoint(place: str | None, every: int | None, keep: int | None) -> None:
+    """Refuse a call that the gateway would refuse, before anything is packed and sent."""
+    if place is None and (every is not None or keep is not None):
+        raise UsageError(
+            "--checkpoint-every and --checkpoint-keep say nothing without --checkpoint",
+            hint="say where too: --checkpoint DIR, or --checkpoint oss://BUCKET/PREFIX",
+        )
+    if place is not None and not place.startswith(("/", "oss://")):
+        raise UsageError(
+            f"--checkpoint is {place!r}",
+            hint="give the absolute path of a folder that all nodes share, or oss://BUCKET/PREFIX",
+        )
 
 
 def _node_counts(num_nodes: int | None, nodes: str | None) -> dict[str, int | None]:

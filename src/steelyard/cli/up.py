@@ -6,6 +6,7 @@ import time
 
 from steelyard.cli.consent import Yes, require
 from steelyard.cli.console import OutputFormat, print_json, print_record, print_table, stderr
+from steelyard.cli.foreseen import foresee, print_price
 from steelyard.cli.progress import DeployProgress
 from steelyard.cli.project import ProgramDir, StackName, require_one, up_project
 from steelyard.cli.status import node_rows
@@ -54,7 +55,7 @@ def up(
         return
     started = time.monotonic()
     cluster = Cluster(home(), spec_from(file), cloud_access(yes=yes))
-    if cluster.spends_money:
+    if cluster.spends_money or cluster.spec.budget.max_hourly_cost is not None:
         _agree(cluster, refresh=refresh, yes=yes)
     with DeployProgress() as progress:
         progress.say(f"[bold]{cluster.name}[/] on {cluster.target_description}")
@@ -66,15 +67,21 @@ def up(
 
 
 def _agree(cluster: Cluster, *, refresh: bool, yes: bool) -> None:
-    """Show what is about to be done, and ask."""
-    with DeployProgress() as progress:
-        progress.say(f"[bold]{cluster.name}[/] on {cluster.target_description}: what `up` would do")
-        foreseen = cluster.preview(progress, refresh=refresh)
-    if foreseen.has_changes:
+    """Hold the price against the budget and, where money is spent, show what is about to be done and ask.
+
+    Raises:
+        UsageError: It costs too much, or is not agreed to.
+    """
+    if cluster.spends_money:
+        stderr().print(f"[bold]{cluster.name}[/] on {cluster.target_description}: what `up` would do")
+    foreseen, price = foresee(cluster, refresh=refresh, shows=cluster.spends_money)
+    price.require_within(cluster.spec.budget.max_hourly_cost)
+    if cluster.spends_money and foreseen.has_changes:
+        print_price(price, stderr())
         changes = ", ".join(
             f"{op} {count}" for op, count in sorted(foreseen.num_by_op.items()) if op != "same"
         )
-        require(f"do this ({changes} resources)", yes=yes)
+        require(f"do this: {changes} resources, {price.total:.2f} {price.currency} an hour", yes=yes)
 
 
 def _print(cluster: Cluster, result: Result, seconds: float, output: OutputFormat) -> None:

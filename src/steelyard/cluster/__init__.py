@@ -4,6 +4,7 @@ from steelyard.cluster.cloud_deployment import CloudAccess
 from steelyard.cluster.cluster import Cluster
 from steelyard.cluster.home import Home
 from steelyard.cluster.node_status import NodeStatus
+from steelyard.cluster.price import HourlyPrice
 from steelyard.cluster.project_stack import ProjectStack
 
-__all__ = ["CloudAccess", "Cluster", "Home", "NodeStatus", "ProjectStack"]
+__all__ = ["CloudAccess", "Cluster", "Home", "HourlyPrice", "NodeStatus", "ProjectStack"]

@@ -20,8 +20,11 @@ from steelyard.deploy.provider.api import Api, ApiPool, Connection, Product
 _PASSPHRASE_FILE = "pulumi.passphrase"
 _NUM_PASSPHRASE_BYTES = 32
 _CALL_TIMEOUT_S = 120.0
-_PRODUCTS = (products.VPC, products.ECS, products.SLB, products.NLB, products.RAM, products.STS)
-_CENTRAL = {"ram": "ram.aliyuncs.com"}
+_PRODUCTS = (
+    *(products.VPC, products.ECS, products.SLB, products.NLB),
+    *(products.RAM, products.STS, products.BSS),
+)
+_CENTRAL = {"ram": "ram.aliyuncs.com", "bssopenapi": "business.aliyuncs.com"}
 """Products with one endpoint for all regions; the others have `<product>.<region>.aliyuncs.com`."""
 
 

@@ -13,6 +13,7 @@ from steelyard.cluster.deployment import Deployment
 from steelyard.cluster.home import Home
 from steelyard.cluster.local_deployment import LocalDeployment
 from steelyard.cluster.node_status import NodeStatus, console_tail, observe
+from steelyard.cluster.price import HourlyPrice, ask_price
 from steelyard.cluster.record import ClusterRecord
 from steelyard.deploy import OnStep, Resource, Result
 from steelyard.errors import UnhealthyError, UsageError
@@ -92,6 +93,18 @@ class Cluster:
         record = self._record() or ClusterRecord.new(self.spec)
         self._refuse_other_target(record)
         return self._deployment.preview(self._program(record), on_step, refresh=refresh)
+
+    def price(self, foreseen: Result) -> HourlyPrice:
+        """Ask what the cluster would cost by the hour.
+
+        Args:
+            foreseen: What a preview found.
+
+        Raises:
+            ResourceError: The cloud does not answer.
+        """
+        with self.visit():
+            return ask_price(self._deployment.api(), foreseen.planned, cluster=self.name)
 
     def up(self, on_step: OnStep, *, refresh: bool = False) -> Result:
         """Bring the cluster up, or change it to match its spec.

@@ -13,6 +13,7 @@ from steelyard.errors import ResourceError
 
 if TYPE_CHECKING:
     from steelyard.deploy.provider.sender import Sender
+    from steelyard.deploy.provider.storage import StorageSender
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +30,7 @@ ECS: Final = Product(code="ecs", version="2014-05-26")
 SLB: Final = Product(code="slb", version="2014-05-15")
 NLB: Final = Product(code="nlb", version="2022-04-30")
 RAM: Final = Product(code="ram", version="2015-05-01", is_regional=False)
+BSS: Final = Product(code="bssopenapi", version="2017-12-14", is_regional=False)
 STS: Final = Product(code="sts", version="2015-04-01", is_regional=False)
 
 Answer = Mapping[str, Any]
@@ -67,10 +69,18 @@ class Api:
         sender: Sends them.
         connection: Where it is connected to.
         operation: The operation at hand: its URN goes into errors, its end into waiters.
+        storage: Gives what sends the calls of OSS.
     """
 
-    def __init__(self, sender: Sender, connection: Connection, operation: Operation) -> None:
+    def __init__(
+        self,
+        sender: Sender,
+        connection: Connection,
+        operation: Operation,
+        storage: Callable[[], StorageSender] | None = None,
+    ) -> None:
         self._sender = sender
+        self._storage = storage
         self._connection = connection
         self.operation = operation
 
@@ -114,6 +124,15 @@ class Api:
 
         return self.wait(attempt, what=action, why=lambda: refusal[-1] if refusal else None)
 
+    def call_storage(self, what: str, call: Callable[[Any], T]) -> T:
+        """Call OSS: `call` takes the vendor's client of it; see `StorageSender.send`.
+
+        Raises:
+            ResourceError: With the cloud's code and request id, if it refuses.
+        """
+        assert self._storage is not None
+        return self._storage().send(what, call, self.operation.urn)
+
     def wait(
         self,
         look: Callable[[], T | None],
@@ -143,6 +162,7 @@ class ApiPool:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self._sender: Sender | None = None
+        self._storage: StorageSender | None = None
         self._lock = threading.Lock()
 
     def api(self, operation: Operation) -> Api:
@@ -152,7 +172,15 @@ class ApiPool:
                 from steelyard.deploy.provider.sender import Sender
 
                 self._sender = Sender(self.connection)
-        return Api(self._sender, self.connection, operation)
+        return Api(self._sender, self.connection, operation, self._storage_sender)
+
+    def _storage_sender(self) -> StorageSender:
+        with self._lock:
+            if self._storage is None:
+                from steelyard.deploy.provider.storage import StorageSender
+
+                self._storage = StorageSender(self.connection)
+            return self._storage
 
 
 def pages(api: Api, product: Product, action: str, params: Mapping[str, Any]) -> Iterator[Answer]:
