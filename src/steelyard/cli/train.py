@@ -59,7 +59,7 @@ def train(
             in nodes that are added or come back, up to MAX.
         nproc_per_node: Workers on each node; one for each accelerator, and one where there is none, where it is not
             given.
-        checkpoint: Where the script's `Balancer.checkpoint()` saves: a folder that all nodes share, by its absolute path,
+        checkpoint: Where the script's `Balancer.checkpoint()` saves: absolute path of a folder that all nodes share,
             or `oss://BUCKET/PREFIX`. The job goes on from the newest good checkpoint there, and where workers are lost
             that it cannot go on without, they are started anew from it.
         checkpoint_every: Steps from one checkpoint to the next; the script's own where it is not given.

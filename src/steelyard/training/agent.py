@@ -25,7 +25,7 @@ from steelyard.training.worker import WorkerProcess, WorkerReport
 
 _NUM_KEPT_FOLDERS = 5
 _DROPPED_PREFIXES = ("RAY_",)
-_DROPPED_NAMES = frozenset({"OMP_NUM_THREADS", settings.METADATA_URL, settings.HOME, settings.WORK_DIR})
+_DROPPED_NAMES = frozenset({"OMP_NUM_THREADS", settings.HOME, settings.WORK_DIR})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +34,7 @@ class WorkerSpec:
 
     Attributes:
         run_id: The job's id.
-        rank: Its rank; each node has one worker.
+        rank: Its rank.
         world_size: How many workers the job has.
         master_address: Address of rank 0's node.
         master_port: A port that is free there.
@@ -46,7 +46,13 @@ class WorkerSpec:
         imitated_speed: Relative speed to imitate; None where nothing is imitated.
         lighthouse: Address of the lighthouse of an elastic job; None where the set of workers is fixed.
         min_workers: How few workers of an elastic job may go on.
-        restart_count: How many workers of the job were started again by now.
+        restart_count: How many workers of the job were started again by now; where the set of workers is fixed, how
+            often all of them were.
+        attempt: How often the job's workers were all started anew.
+        local_rank: Number of the worker on its node.
+        local_world_size: Workers of the job on the node.
+        group_rank: Number of the node in the job.
+        num_groups: Nodes of the job.
     """
 
     run_id: str
@@ -63,6 +69,11 @@ class WorkerSpec:
     lighthouse: str | None = None
     min_workers: int = 1
     restart_count: int = 0
+    attempt: int = 0
+    local_rank: int = 0
+    local_world_size: int = 1
+    group_rank: int = 0
+    num_groups: int = 1
 
 
 class WorkerAgent:
@@ -77,7 +88,8 @@ class WorkerAgent:
     def __init__(self, address: str, folder: Path | None = None) -> None:
         self._address = address
         self._folder = folder or Path(os.environ[settings.WORK_DIR])
-        self._workers: dict[str, WorkerProcess] = {}
+        self._workers: dict[tuple[str, int], WorkerProcess] = {}
+        self._unpacking = asyncio.Lock()
 
     async def ready(self) -> int:
         """Return the agent's process id, once it can answer."""
@@ -98,8 +110,10 @@ class WorkerAgent:
             OSError: The worker cannot be started.
         """
         folder = self._folder / spec.run_id
-        await asyncio.to_thread(self._prepare, folder, package)
-        events_path = folder / f"events-{spec.restart_count}.jsonl"
+        async with self._unpacking:
+            if not any(run_id == spec.run_id for run_id, _ in self._workers):
+                await asyncio.to_thread(self._prepare, folder, package)
+        events_path = folder / f"events-{spec.rank}-{spec.attempt}-{spec.restart_count}.jsonl"
         environment = worker_environment(os.environ, spec, address=self._address, events_path=events_path)
         worker = WorkerProcess(
             [sys.executable, spec.script, *spec.args],
@@ -109,33 +123,34 @@ class WorkerAgent:
             events_path=events_path if spec.rank == 0 or spec.lighthouse else None,
         )
         worker.start()
-        self._workers[spec.run_id] = worker
+        self._workers[spec.run_id, spec.rank] = worker
 
-    async def read(self, run_id: str, max_wait_s: float) -> WorkerReport:
-        """Return what a job's worker has written; after its end it is forgotten.
+    async def read(self, run_id: str, rank: int, max_wait_s: float) -> WorkerReport:
+        """Return what a worker has written; after its end it is forgotten.
 
         Raises:
             TrainingError: There is no such worker: it ended with an agent that this one took the place of.
         """
-        worker = self._workers.get(run_id)
+        worker = self._workers.get((run_id, rank))
         if worker is None:
             raise TrainingError("the agent was started again, which ended the worker")
         report = await worker.report(max_wait_s)
         if report.exit_code is not None:
-            del self._workers[run_id]
+            del self._workers[run_id, rank]
         return report
 
-    async def stop(self, run_id: str, grace_s: float) -> None:
-        """End a job's worker, if it is there."""
-        worker = self._workers.get(run_id)
+    async def stop(self, run_id: str, rank: int, grace_s: float) -> None:
+        """End a worker, if it is there."""
+        worker = self._workers.get((run_id, rank))
         if worker is not None:
             await worker.stop(grace_s)
 
     def _prepare(self, folder: Path, package: bytes) -> None:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         old = sorted(self._folder.iterdir(), key=lambda entry: entry.stat().st_mtime)
+        running = {run_id for run_id, _ in self._workers}
         for entry in old[: max(0, len(old) - _NUM_KEPT_FOLDERS + 1)]:
-            if entry.name not in self._workers:
+            if entry.name not in running:
                 shutil.rmtree(entry, ignore_errors=True)
         unpack(package, folder / "package")
 
@@ -161,7 +176,7 @@ def worker_environment(
         if not name.startswith(_DROPPED_PREFIXES) and name not in _DROPPED_NAMES
     }
     shares_machine = ipaddress.ip_address(address).is_loopback
-    num_threads = 1 if shares_machine else (os.cpu_count() or 1)
+    num_threads = 1 if shares_machine else max((os.cpu_count() or 1) // spec.local_world_size, 1)
     kept |= {"PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": str(num_threads)}
     interface = interface_of(address)
     if interface is not None:
@@ -172,10 +187,10 @@ def worker_environment(
     kept |= {
         "RANK": str(spec.rank),
         "WORLD_SIZE": str(spec.world_size),
-        "LOCAL_RANK": "0",
-        "LOCAL_WORLD_SIZE": "1",
-        "GROUP_RANK": str(spec.rank),
-        "GROUP_WORLD_SIZE": str(spec.world_size),
+        "LOCAL_RANK": str(spec.local_rank),
+        "LOCAL_WORLD_SIZE": str(spec.local_world_size),
+        "GROUP_RANK": str(spec.group_rank),
+        "GROUP_WORLD_SIZE": str(spec.num_groups),
         "ROLE_NAME": "default",
         "ROLE_RANK": str(spec.rank),
         "ROLE_WORLD_SIZE": str(spec.world_size),

@@ -7,69 +7,71 @@ import contextlib
 import dataclasses
 import socket
 import time
-from collections.abc import Awaitable, Callable
+from collections import deque
 from typing import Any
 
 from steelyard.training.agent import WorkerSpec
 from steelyard.training.elastic_environment import DEFAULT_PEER_TIMEOUT_S
-from steelyard.training.launcher import AgentPool, Ending, Launch, Outcome, Placement, Sink, WorkerGroup
+from steelyard.training.launch import Ending, Fleet, Launch, Outcome, Placement, Sink, spread
+from steelyard.training.launcher import AgentPool, WorkerGroup
 from steelyard.training.lighthouse import LighthouseProcess
 from steelyard.training.retry import Cause, RetryBudget, cause_of
 
 _LOOK_PAUSE_S = 0.2
 _LOCATE_PAUSE_S = 1.0
+_GROW_PAUSE_S = 2.0
 _START_TIMEOUT_S = 60.0
 _PATIENCE_S = 300.0
 _FINISH_WAIT_S = 30.0
 
-Locate = Callable[[str], Awaitable[Placement | None]]
-"""Gives a node by its id as it is now, or None while it is not alive."""
-
 
 class ElasticGroup(WorkerGroup):
-    """The workers of a job that goes on without those it loses, and takes them in again.
+    """The workers of a job that goes on without those it loses, takes them in again, and takes in new nodes.
+
+    Where all are lost and the job has checkpoints, all are started anew from the newest one.
 
     Args:
-        launch: The job; `Launch.min_workers` says how few may go on.
+        launch: The job; `Launch.min_nodes` says how few nodes may go on, `Launch.max_nodes` how many it takes.
         pool: The nodes' agents.
         sink: Where output and events go.
+        fleet: The cluster's nodes.
         address: Address of the node that this runs on, for the lighthouse.
-        locate: Finds a node that was lost.
     """
 
-    def __init__(self, launch: Launch, pool: AgentPool, sink: Sink, *, address: str, locate: Locate) -> None:
-        super().__init__(launch, pool, sink)
+    def __init__(self, launch: Launch, pool: AgentPool, sink: Sink, fleet: Fleet, *, address: str) -> None:
+        super().__init__(launch, pool, sink, fleet)
         self._lighthouse = LighthouseProcess(
             address,
             _free_port(address),
-            min_workers=launch.min_workers or 1,
+            min_workers=launch.min_workers,
             join_timeout_s=DEFAULT_PEER_TIMEOUT_S,
         )
-        self._locate = locate
         self._budget = RetryBudget()
         self._num_restarts = 0
+        self._are_all_lost = False
         self._endings: dict[int, Ending] = {}
         self._follows: dict[asyncio.Task[Any], int] = {}
         self._restarts: dict[asyncio.Task[Any], int] = {}
-        self._released: set[str] = set()
 
-    async def run(self) -> Outcome:
-        """Start the workers and keep them going until they have ended."""
-        self._lighthouse.start()
-        try:
-            return await self._run()
-        finally:
-            for task in [*self._follows, *self._restarts]:
-                task.cancel()
-            self._lighthouse.stop()
-
-    async def release(self, node_id: str) -> bool:
-        """End the worker of a node that is given back; the others go on."""
-        for rank, placement in enumerate(self._launch.placements):
-            if placement.node_id == node_id:
-                self._released.add(placement.ray_node_id)
-                await self._stop_workers([rank])
+    async def release(self, node_id: str, grace_s: float) -> bool:
+        """End the workers of a node that is given back; the others go on."""
+        await self._stop_workers(self._note_release(node_id), grace_s=grace_s)
         return True
+
+    async def _run_once(self) -> tuple[Outcome, Cause | None]:
+        self._endings, self._are_all_lost = {}, False
+        self._lighthouse.start()
+        growth = asyncio.create_task(self._grow())
+        try:
+            outcome = await self._run()
+        finally:
+            for task in [growth, *self._follows, *self._restarts]:
+                task.cancel()
+            await asyncio.gather(growth, return_exceptions=True)
+            self._lighthouse.stop()
+        last = next(reversed(self._endings.values()), None)
+        self._follows, self._restarts = {}, {}
+        return outcome, self._cause_of(last) if self._are_all_lost and last is not None else None
 
     async def _run(self) -> Outcome:
         self._agents = [self._pool.agent(placement) for placement in self._launch.placements]
@@ -93,7 +95,7 @@ class ElasticGroup(WorkerGroup):
                 failure = self._take_endings()
                 if self._has_finished():
                     break
-                is_few = len(self._follows) < (self._launch.min_workers or 1)
+                is_few = len(self._follows) < (self._launch.min_workers)
                 few_since_s = (few_since_s or time.monotonic()) if is_few else None
                 if few_since_s is not None and time.monotonic() - few_since_s > _PATIENCE_S:
                     failure = self._too_few()
@@ -109,12 +111,14 @@ class ElasticGroup(WorkerGroup):
         for task in [task for task in self._follows if task.done()]:
             rank = self._follows.pop(task)
             ending = self._endings[rank] = task.result()
-            placement = self._launch.placements[rank]
-            cause = cause_of(ending.exit_code, is_released=placement.ray_node_id in self._released)
+            cause = self._cause_of(ending)
             if cause is Cause.DONE:
                 continue
-            self._sink.write_lines(rank, [f"steelyard: {self._words(ending)} ({cause}); the others go on"])
-            if not self._budget.allows(cause) or not self._follows:
+            self._are_all_lost = not self._follows
+            if self._are_all_lost:
+                return ending
+            self._tell(rank, f"{self._words(ending)} ({cause}); the others go on")
+            if not self._budget.allows(cause):
                 return ending
             self._restarts[asyncio.create_task(self._restart(rank))] = rank
         return None
@@ -147,7 +151,7 @@ class ElasticGroup(WorkerGroup):
         return self._outcome(list(self._endings.values()), failure)
 
     async def _restart(self, rank: int) -> None:
-        """Start a worker again, once its node is there."""
+        """Start a worker, once its node is there and the job has room for it."""
         import ray
 
         node_id = self._launch.placements[rank].node_id
@@ -155,11 +159,13 @@ class ElasticGroup(WorkerGroup):
         restart_count = self._num_restarts
         while True:
             await asyncio.sleep(_LOCATE_PAUSE_S)
-            placement = await self._locate(node_id)
-            if placement is None or placement.ray_node_id in self._released:
+            found = await self._fleet.locate(node_id)
+            if found is None or found.ray_node_id in self._released or not self._has_room_for(node_id):
                 continue
             placements = list(self._launch.placements)
-            placements[rank] = placement
+            placement = placements[rank] = dataclasses.replace(
+                placements[rank], private_ip=found.private_ip, ray_node_id=found.ray_node_id
+            )
             self._launch = dataclasses.replace(self._launch, placements=placements)
             self._agents[rank] = self._pool.agent(placement)
             spec = dataclasses.replace(self._spec(rank, 0), restart_count=restart_count)
@@ -171,10 +177,50 @@ class ElasticGroup(WorkerGroup):
                 continue
             return
 
+    async def _grow(self) -> None:
+        """Take in nodes that are free, up to as many as the job takes."""
+        most = self._launch.max_nodes
+        while most is not None:
+            await asyncio.sleep(_GROW_PAUSE_S)
+            count = most - len(self._live_nodes())
+            if not self._follows or count <= 0:
+                continue
+            first = 1 + max(placement.group_rank for placement in self._launch.placements)
+            nodes = await self._fleet.claim(count)
+            if nodes:
+                self._take_in(spread(nodes, self._launch.nproc_per_node, first_group=first))
+                await self._fleet.settle(self._launch.placements)
+
+    def _take_in(self, newcomers: list[Placement]) -> None:
+        begin = len(self._launch.placements)
+        placements = [*self._launch.placements, *newcomers]
+        self._launch = dataclasses.replace(self._launch, placements=placements)
+        for rank, placement in enumerate(newcomers, start=begin):
+            self._agents.append(self._pool.agent(placement))
+            self._last_lines.append(deque(maxlen=self._last_lines[0].maxlen))
+            self._tell(rank, f"node {placement.node_id} is taken in")
+            self._restarts[asyncio.create_task(self._restart(rank))] = rank
+
+    def _live_nodes(self) -> set[str]:
+        """Return the nodes of workers that live, or that are being started again where they were."""
+        coming = {
+            rank
+            for rank in self._restarts.values()
+            if rank not in self._endings or self._endings[rank].exit_code is not None
+        }
+        placements = [self._launch.placements[rank] for rank in coming.union(self._follows.values())]
+        return {each.node_id for each in placements if each.ray_node_id not in self._released}
+
+    def _has_room_for(self, node_id: str) -> bool:
+        most = self._launch.max_nodes
+        return most is None or len(self._live_nodes() - {node_id}) < most
+
     def _spec(self, rank: int, port: int) -> WorkerSpec:
-        spec = super()._spec(rank, port)
         return dataclasses.replace(
-            spec, lighthouse=self._lighthouse.address, min_workers=self._launch.min_workers or 1
+            super()._spec(rank, port),
+            lighthouse=self._lighthouse.address,
+            min_workers=self._launch.min_workers,
+            restart_count=0,
         )
 
     def _follow_task(self, rank: int) -> None:

@@ -1,90 +1,40 @@
-"""Launches a job's workers, one on each of its nodes, through Ray; importing it imports neither torch nor Ray."""
+"""Launches a job's workers on its nodes, through Ray; importing it imports neither torch nor Ray."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
+import dataclasses
+import time
 from collections import deque
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Any
 
 from steelyard.training.agent import WorkerAgent, WorkerSpec
+from steelyard.training.launch import (
+    Ending,
+    Fleet,
+    Launch,
+    Outcome,
+    Placement,
+    Sink,
+    named,
+    spread,
+    words_for,
+)
+from steelyard.training.retry import Cause, RetryBudget, cause_of
 from steelyard.training.worker import WorkerReport
 
+STOP_GRACE_S = 3.0
+"""How long workers that are asked to end may take for it, where nothing else is said."""
+
 _REPORT_WAIT_S = 20.0
-_STOP_GRACE_S = 3.0
 _LOST_WAIT_S = 30.0
 _START_TIMEOUT_S = 60.0
 _NUM_LAST_LINES = 20
-
-
-@dataclass(frozen=True, kw_only=True)
-class Placement:
-    """A node that a worker of a job runs on.
-
-    Attributes:
-        node_id: Instance id.
-        private_ip: Private IPv4 address.
-        ray_node_id: Ray's id of it, in hex.
-        imitated_speed: Relative speed to imitate; None where nothing is imitated.
-    """
-
-    node_id: str
-    private_ip: str
-    ray_node_id: str
-    imitated_speed: float | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Launch:
-    """A job as the launcher takes it.
-
-    Attributes:
-        run_id: The job's id.
-        script: Path of the script in the package.
-        args: The script's arguments.
-        package: The archive that holds the script.
-        balance: `speed` or `equal`.
-        placements: The nodes, in the order of their ranks.
-        environment: What the job adds to the environment.
-        min_workers: How few workers may go on where some are lost; None where none may be.
-    """
-
-    run_id: str
-    script: str
-    args: Sequence[str]
-    package: bytes
-    balance: str
-    placements: Sequence[Placement]
-    environment: Mapping[str, str] = field(default_factory=dict)
-    min_workers: int | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """How a job's workers ended.
-
-    Attributes:
-        exit_codes: By rank; None for a worker whose node was lost or that was never started.
-        exit_code: That of the first worker that failed, 0 where none did, None where a node was lost.
-        error: What went wrong, in words; None where nothing did.
-    """
-
-    exit_codes: Sequence[int | None]
-    exit_code: int | None
-    error: str | None
-
-
-class Sink(Protocol):
-    """Where a job's output goes."""
-
-    def write_lines(self, rank: int, lines: Sequence[str]) -> None:
-        """Take lines of one worker's output."""
-
-    def write_events(self, events: Sequence[Mapping[str, Any]]) -> None:
-        """Take training events of rank 0."""
+_SETTLE_S = 1.0
+_PLACE_PAUSE_S = 1.0
+_PLACE_TIMEOUT_S = 120.0
 
 
 class AgentPool:
@@ -119,56 +69,73 @@ class AgentPool:
         return actor.remote(placement.private_ip)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Ending:
-    """How one worker ended: with an exit code, or with its node lost.
-
-    Attributes:
-        rank: Its rank.
-        exit_code: None where its node was lost.
-        reason: What is known of that.
-    """
-
-    rank: int
-    exit_code: int | None
-    reason: str = ""
-
-
 class WorkerGroup:
-    """The workers of one job.
+    """The workers of one job, a fixed set.
 
-    The first that fails ends the others; a lost node fails the job.
+    The first that fails ends the others, and so does a lost node. Where the job has checkpoints, all are then started
+    anew and go on from the newest one, as often as the retry budget allows.
 
     Args:
         launch: The job.
         pool: The nodes' agents.
         sink: Where output and events go.
+        fleet: The cluster's nodes.
     """
 
-    def __init__(self, launch: Launch, pool: AgentPool, sink: Sink) -> None:
+    def __init__(self, launch: Launch, pool: AgentPool, sink: Sink, fleet: Fleet) -> None:
         self._launch = launch
         self._pool = pool
         self._sink = sink
+        self._fleet = fleet
         self._agents: list[Any] = []
         self._last_lines = [deque[str](maxlen=_NUM_LAST_LINES) for _ in launch.placements]
         self._is_stopping = asyncio.Event()
+        self._released: set[str] = set()
+        self._attempts = RetryBudget()
+        self._attempt = 0
 
     def stop(self) -> None:
         """Ask all workers to end; `run` then returns soon."""
         self._is_stopping.set()
 
-    async def release(self, node_id: str) -> bool:
-        """Give a node back; returns whether the job goes on without it, which one with a fixed team does not."""
-        del node_id
-        return False
+    async def release(self, node_id: str, grace_s: float) -> bool:
+        """Give a node back: its workers end with the step they are in.
+
+        Args:
+            node_id: The node.
+            grace_s: How long they may take for it, in seconds.
+
+        Returns:
+            Whether the job goes on without it. One with a fixed set of workers does so from its checkpoint.
+        """
+        if not self._launch.is_resumable:
+            return False
+        ranks = self._note_release(node_id)
+        if ranks:
+            # Workers of a fixed set tell each other and leave after the same step.
+            await self._stop_workers(ranks, grace_s=grace_s)
+        return True
 
     async def run(self) -> Outcome:
-        """Start the workers and wait for their end."""
+        """Start the workers, wait for their end, and start them anew where that may help."""
+        while True:
+            outcome, cause = await self._run_once()
+            if outcome.error is None or cause is None or self._is_stopping.is_set():
+                return outcome
+            if not self._launch.is_resumable or not self._attempts.allows(cause):
+                return outcome
+            self._tell(0, f"{outcome.error} ({cause}); all go on from the newest checkpoint")
+            if not await self._place_anew():
+                return outcome
+            self._attempt += 1
+
+    async def _run_once(self) -> tuple[Outcome, Cause | None]:
+        """Run the workers to their end; returns the cause of a failure too."""
         self._agents = [self._pool.agent(placement) for placement in self._launch.placements]
         failure = await self._start_workers()
         if failure is not None:
             await self._stop_workers()
-            return self._outcome([failure], failure)
+            return self._outcome([failure], failure), Cause.INFRASTRUCTURE
         follows = {asyncio.create_task(self._follow(rank)) for rank in range(len(self._agents))}
         stopping = asyncio.create_task(self._is_stopping.wait())
         endings: list[Ending] = []
@@ -179,12 +146,74 @@ class WorkerGroup:
                 endings += [task.result() for task in done & follows]
                 if any(ending.exit_code != 0 for ending in endings):
                     break
+            if pending & follows and not self._is_stopping.is_set():
+                # What a killed worker does to its peers may be seen before its own end; who leaves, leaves together.
+                done, pending = await asyncio.wait(pending & follows, timeout=_SETTLE_S)
+                endings += [task.result() for task in done]
+            own = list(endings)
             endings += await self._end_rest(pending & follows)
         finally:
             stopping.cancel()
-        first = next((ending for ending in endings if ending.exit_code != 0), None)
+        failure = self._first_failure(own, endings)
+        return self._outcome(endings, failure), self._cause(failure, own)
+
+    def _first_failure(self, own: Sequence[Ending], endings: Sequence[Ending]) -> Ending | None:
+        """Return the ending that explains the others: a lost node, a killed worker, else the first that failed.
+
+        Args:
+            own: Endings that nobody here asked for, in their order.
+            endings: All of them.
+        """
         lost = next((ending for ending in endings if ending.exit_code is None), None)
-        return self._outcome(endings, lost or first)  # peers of a lost node fail before Ray misses it
+        if lost is not None:
+            return lost  # peers of a lost node fail before Ray misses it
+        causes = [(self._cause_of(ending), ending) for ending in own]
+        for wanted in (Cause.RECLAIM, Cause.INFRASTRUCTURE, Cause.USER):
+            for cause, ending in causes:
+                if cause is wanted:
+                    return ending
+        return next((ending for ending in endings if ending.exit_code != 0), None)
+
+    def _cause(self, failure: Ending | None, own: Sequence[Ending]) -> Cause | None:
+        if failure is None or (failure.exit_code is not None and failure not in own):
+            return None  # it was asked to end
+        return self._cause_of(failure)
+
+    def _cause_of(self, ending: Ending) -> Cause:
+        is_released = self._launch.placements[ending.rank].ray_node_id in self._released
+        return cause_of(ending.exit_code, is_released=is_released)
+
+    async def _place_anew(self) -> bool:
+        """Find nodes for all workers: those that they had, and free ones in place of those that are gone.
+
+        A job that asked for all nodes goes on with those that are left, once nothing more is to be expected.
+
+        Returns:
+            Whether there are enough.
+        """
+        wanted = self._launch.num_nodes
+        own = list(dict.fromkeys(placement.node_id for placement in self._launch.placements))
+        claimed: list[Placement] = []
+        end_s = time.monotonic() + _PLACE_TIMEOUT_S
+        while not self._is_stopping.is_set():
+            await asyncio.sleep(_PLACE_PAUSE_S)
+            found = [each for node_id in own if (each := await self._fleet.locate(node_id)) is not None]
+            kept = [each for each in found if each.ray_node_id not in self._released]
+            if not self._launch.has_own_nodes and len(kept) + len(claimed) < wanted:
+                claimed += await self._fleet.claim(wanted - len(kept) - len(claimed))
+            nodes = [*kept, *claimed][:wanted]
+            is_late = time.monotonic() > end_s
+            is_known = len(found) == len(own) or time.monotonic() > end_s - _PLACE_TIMEOUT_S + _LOST_WAIT_S
+            if len(nodes) == wanted or (self._launch.takes_all and nodes and is_known):
+                placements = spread(nodes, self._launch.nproc_per_node)
+                self._launch = dataclasses.replace(self._launch, placements=placements)
+                self._last_lines = [deque(maxlen=_NUM_LAST_LINES) for _ in placements]
+                await self._fleet.settle(placements)
+                return True
+            if is_late:
+                self._tell(0, f"{len(nodes)} of {wanted} nodes came within {_PLACE_TIMEOUT_S:.0f} s")
+                return False
+        return False
 
     async def _start_workers(self) -> Ending | None:
         import ray
@@ -218,6 +247,12 @@ class WorkerGroup:
             balance=launch.balance,
             imitated_speed=placement.imitated_speed,
             environment=dict(launch.environment),
+            restart_count=self._attempt,
+            attempt=self._attempt,
+            local_rank=placement.local_rank,
+            local_world_size=placement.local_world_size,
+            group_rank=placement.group_rank,
+            num_groups=launch.num_nodes,
         )
 
     async def _follow(self, rank: int) -> Ending:
@@ -226,7 +261,7 @@ class WorkerGroup:
         agent = self._agents[rank]
         while True:
             try:
-                report: WorkerReport = await agent.read.remote(self._launch.run_id, _REPORT_WAIT_S)
+                report: WorkerReport = await agent.read.remote(self._launch.run_id, rank, _REPORT_WAIT_S)
             except ray.exceptions.RayError as error:
                 return self._lost(rank, error)
             if report.lines:
@@ -248,11 +283,26 @@ class WorkerGroup:
         await asyncio.gather(stopping, *pending, return_exceptions=True)
         return [task.result() for task in done]
 
-    async def _stop_workers(self, ranks: Sequence[int] | None = None) -> None:
-        agents = self._agents if ranks is None else [self._agents[rank] for rank in ranks]
-        calls = [_answer(agent.stop.remote(self._launch.run_id, _STOP_GRACE_S)) for agent in agents]
+    async def _stop_workers(
+        self, ranks: Sequence[int] | None = None, *, grace_s: float = STOP_GRACE_S
+    ) -> None:
+        calls = [
+            _answer(self._agents[rank].stop.remote(self._launch.run_id, rank, grace_s))
+            for rank in (range(len(self._agents)) if ranks is None else ranks)
+        ]
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(asyncio.gather(*calls, return_exceptions=True), _LOST_WAIT_S)
+            await asyncio.wait_for(asyncio.gather(*calls, return_exceptions=True), grace_s + _LOST_WAIT_S)
+
+    def _note_release(self, node_id: str) -> list[int]:
+        """Take note that a node is given back; returns the ranks of its workers."""
+        ranks = [
+            rank for rank, placement in enumerate(self._launch.placements) if placement.node_id == node_id
+        ]
+        self._released |= {self._launch.placements[rank].ray_node_id for rank in ranks}
+        return ranks
+
+    def _tell(self, rank: int, words: str) -> None:
+        self._sink.write_lines(rank, [f"steelyard: {words}"])
 
     def _lost(self, rank: int, error: BaseException) -> Ending:
         import ray
@@ -260,9 +310,9 @@ class WorkerGroup:
         placement = self._launch.placements[rank]
         if isinstance(error, ray.exceptions.RayTaskError):
             cause = getattr(error, "cause", error)
-            return Ending(rank=rank, exit_code=None, reason=f"{_named(rank, placement)}: {cause}")
+            return Ending(rank=rank, exit_code=None, reason=f"{named(rank, placement)}: {cause}")
         self._pool.forget(placement)
-        reason = f"{_named(rank, placement)} was lost: the node or Ray on it ended ({type(error).__name__})"
+        reason = f"{named(rank, placement)} was lost: the node or Ray on it ended ({type(error).__name__})"
         return Ending(rank=rank, exit_code=None, reason=reason)
 
     def _outcome(self, endings: Sequence[Ending], failure: Ending | None) -> Outcome:
@@ -278,23 +328,10 @@ class WorkerGroup:
             return ending.reason
         placement = self._launch.placements[ending.rank]
         last_line = next((line for line in reversed(self._last_lines[ending.rank]) if line.strip()), "")
-        how = _words_for(ending.exit_code)
-        return f"{_named(ending.rank, placement)} {how}" + (f": {last_line.strip()}" if last_line else "")
+        how = words_for(ending.exit_code)
+        return f"{named(ending.rank, placement)} {how}" + (f": {last_line.strip()}" if last_line else "")
 
 
 async def _answer(reference: Any) -> Any:
     """Await a Ray reference as a coroutine, which `asyncio.wait_for` and `gather` ask for."""
     return await reference
-
-
-def _named(rank: int, placement: Placement) -> str:
-    return f"rank {rank} on node {placement.node_id}"
-
-
-def _words_for(exit_code: int) -> str:
-    if exit_code >= 0:
-        return f"ended with exit code {exit_code}"
-    try:
-        return f"was ended by {signal.Signals(-exit_code).name}"
-    except ValueError:
-        return f"was ended by signal {-exit_code}"

@@ -12,6 +12,10 @@ MAX_INFRASTRUCTURE_ERRORS = 20
 """How often workers that were killed or lost with their node are started again in one job."""
 
 
+LEFT_EXIT_CODE = 128 + signal.SIGTERM
+"""Exit code of a script that left in order when it was asked to by SIGTERM; a shell gives the same for the signal."""
+
+
 class Cause(StrEnum):
     """Why a worker ended."""
 
@@ -30,7 +34,7 @@ def cause_of(exit_code: int | None, *, is_released: bool = False) -> Cause:
     """
     if exit_code == 0:
         return Cause.DONE
-    if is_released or exit_code == -signal.SIGTERM:
+    if is_released or exit_code in (-signal.SIGTERM, LEFT_EXIT_CODE):
         return Cause.RECLAIM
     return Cause.INFRASTRUCTURE if exit_code is None or exit_code < 0 else Cause.USER
 

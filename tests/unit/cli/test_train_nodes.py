@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from steelyard.cli.train import _node_counts
+from steelyard.cli.train import _check_checkpoint, _node_counts
 from steelyard.errors import UsageError
 
 
@@ -25,3 +25,24 @@ def test_what_is_no_range_is_refused_with_the_form(nodes: str) -> None:
 def test_a_range_and_a_number_are_one_too_many() -> None:
     with pytest.raises(UsageError, match="beside --num-nodes 2"):
         _node_counts(2, "1:2")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((None, 10, None), "say nothing without --checkpoint"),
+        ((None, None, 2), "say nothing without --checkpoint"),
+        (("kept/run-1", None, None), "'kept/run-1'"),
+        (("s3://bucket/x", 5, None), "'s3://bucket/x'"),
+    ],
+)
+def test_checkpoints_need_a_place_that_every_node_can_reach(
+    arguments: tuple[object, ...], words: str
+) -> None:
+    with pytest.raises(UsageError, match=words):
+        _check_checkpoint(*arguments)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("place", ["/mnt/nas/run-1", "oss://bucket", "oss://bucket/a/b"])
+def test_a_folder_and_a_bucket_are_such_places(place: str) -> None:
+    _check_checkpoint(place, 10, 2)

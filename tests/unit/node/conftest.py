@@ -24,7 +24,7 @@ from steelyard.node.job.record import ClusterNode, JobRecord
 from steelyard.node.job.service import JobService
 from steelyard.node.job.store import JobStore
 from steelyard.node.packing import pack_files
-from steelyard.training.launcher import Outcome, Sink
+from steelyard.training.launch import Fleet, Outcome, Sink
 
 TOKEN = "t0ken-of-the-cluster"
 
@@ -46,6 +46,7 @@ class ImaginedGroup:
     record: JobRecord
     nodes: Sequence[ClusterNode]
     sink: Sink
+    fleet: Fleet
     ended: asyncio.Future[Outcome] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     is_elastic: bool = False
     released: list[str] = field(default_factory=list)
@@ -53,7 +54,7 @@ class ImaginedGroup:
     async def run(self) -> Outcome:
         return await self.ended
 
-    async def release(self, node_id: str) -> bool:
+    async def release(self, node_id: str, grace_s: float) -> bool:
         self.released.append(node_id)
         return self.is_elastic
 
@@ -84,9 +85,10 @@ class ImaginedCluster:
         self.prepared.append(node.node_id)
 
     def group(
-        self, record: JobRecord, nodes: Sequence[ClusterNode], package: bytes, sink: Sink
+        self, record: JobRecord, nodes: Sequence[ClusterNode], package: bytes, sink: Sink, fleet: Fleet
     ) -> ImaginedGroup:
-        group = self.groups[record.id] = ImaginedGroup(record=record, nodes=nodes, sink=sink)
+        group = ImaginedGroup(record=record, nodes=nodes, sink=sink, fleet=fleet)
+        self.groups[record.id] = group
         return group
 
 
@@ -130,6 +132,9 @@ class Bench:
     health: Health
     http: httpx.AsyncClient
     clock: Clock
+
+    def add_node(self, index: int) -> None:
+        self.cluster.listed.append(cluster_node(index))
 
     async def wait_for(self, claim: Callable[[], bool], timeout_s: float = 5.0) -> None:
         async with asyncio.timeout(timeout_s):

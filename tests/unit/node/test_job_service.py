@@ -7,9 +7,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from steelyard.node.job.queue import placement_of
 from steelyard.node.job.service import JobService
 from steelyard.node.job.store import JobStore
 from steelyard.node.packing import pack_files
+from steelyard.training.launch import spread
 
 PACKAGE = base64.b64encode(pack_files({"a.py": "pass"})).decode()
 
@@ -135,5 +137,49 @@ def test_the_folders_of_jobs_are_for_their_owner_alone(bench: Callable[..., Any]
             for path in (tmp_path / "jobs").rglob("*"):
                 assert path.stat().st_mode & 0o077 == 0, path
             group.succeed()
+
+    asyncio.run(story())
+
+
+def test_a_running_job_is_given_a_node_that_comes_later_and_tells_where_its_workers_are(
+    bench: Callable[..., Any],
+) -> None:
+    async def story() -> None:
+        async with bench(num_nodes=2) as it:
+            await it.service.submit(fields(1, num_nodes=3, min_nodes=1), PACKAGE)
+            group = await it.group(fields(1)["id"])
+            assert await group.fleet.claim(1) == []
+            it.add_node(2)
+            (newcomer,) = await group.fleet.claim(1)
+            assert newcomer.node_id == "i-2"
+            assert await group.fleet.claim(1) == []  # it is the job's own by now
+            assert await it.service.job(fields(1)["id"]) == json_of(it, fields(1)["id"])
+
+            await group.fleet.settle(spread([placement_of(it.cluster.listed[2])], 2))
+            nodes = (await it.service.job(fields(1)["id"]))["nodes"]
+            assert [(node["node_id"], node["rank"], node["local_rank"]) for node in nodes] == [
+                ("i-2", 0, 0),
+                ("i-2", 1, 1),
+            ]
+            await it.service.submit(fields(2, num_nodes=2), PACKAGE)  # the other two are free
+            assert [node.node_id for node in (await it.group(fields(2)["id"])).nodes] == ["i-0", "i-1"]
+
+    asyncio.run(story())
+
+
+def json_of(it: Any, job_id: str) -> dict[str, Any]:
+    """Return a job's record as its file holds it."""
+    record = next(each for each in it.service._store.load() if each.id == job_id)
+    return record.to_json()
+
+
+def test_a_running_job_takes_no_node_that_another_one_waits_for(bench: Callable[..., Any]) -> None:
+    async def story() -> None:
+        async with bench(num_nodes=2) as it:
+            await it.service.submit(fields(1, num_nodes=3, min_nodes=1), PACKAGE)
+            group = await it.group(fields(1)["id"])
+            await it.service.submit(fields(2, num_nodes=2), PACKAGE)
+            it.add_node(2)
+            assert await group.fleet.claim(1) == []
 
     asyncio.run(story())

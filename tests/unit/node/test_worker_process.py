@@ -186,10 +186,22 @@ def test_a_worker_gets_torchruns_variables_and_steelyards_and_none_of_rays() -> 
     assert (made["STEELYARD_NODE_ID"], made["STEELYARD_BALANCE"]) == ("i-1", "equal")
     assert float(made["STEELYARD_IMITATED_SPEED"]) == 0.25
     assert (made["PATH"], made["MINE"], made["OMP_NUM_THREADS"]) == ("/bin", "1", "2")
-    assert not [name for name in made if name.startswith("RAY_") or name == "STEELYARD_METADATA_URL"]
+    assert made["STEELYARD_METADATA_URL"] == "http://x"  # where a script finds the key to its checkpoints
+    assert not [name for name in made if name.startswith("RAY_")]
     real = worker_environment({}, spec(), address="10.64.0.11", events_path=Path("/e"))
     assert "STEELYARD_IMITATED_SPEED" not in real
     assert int(real["OMP_NUM_THREADS"]) == os.cpu_count()
+
+
+def test_several_workers_of_a_node_share_its_cores_and_know_their_places() -> None:
+    placed = spec(rank=5, world_size=8, local_rank=1, local_world_size=4, group_rank=1, num_groups=2)
+    made = worker_environment(
+        {"CUDA_VISIBLE_DEVICES": "0,1,2,3"}, placed, address="10.64.0.11", events_path=Path("/e")
+    )
+    names = ("RANK", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "GROUP_RANK", "GROUP_WORLD_SIZE")
+    assert [made[name] for name in names] == ["5", "1", "4", "1", "2"]
+    assert made["CUDA_VISIBLE_DEVICES"] == "0,1,2,3"
+    assert int(made["OMP_NUM_THREADS"]) == max((os.cpu_count() or 1) // 4, 1)
 
 
 def test_every_loopback_address_is_on_the_loopback_interface() -> None:
@@ -209,10 +221,10 @@ def test_an_agent_keeps_the_folders_of_the_last_jobs_only(tmp_path: Path) -> Non
             run_id = f"job-{index:012x}"
             await agent.start(spec(run_id=run_id, rank=0), package)
             lines: list[str] = []
-            while (report := await agent.read(run_id, 5)).exit_code is None:
+            while (report := await agent.read(run_id, 0, 5)).exit_code is None:
                 lines += report.lines
             assert [*lines, *report.lines] == ["done"]
-            await agent.stop(run_id, 1)
+            await agent.stop(run_id, 0, 1)
         assert len(list((tmp_path / "work").iterdir())) == 5
 
     asyncio.run(story())

@@ -15,6 +15,7 @@ from steelyard.training.retry import Cause, RetryBudget, cause_of
         (-9, False, Cause.INFRASTRUCTURE),
         (None, False, Cause.INFRASTRUCTURE),
         (-15, False, Cause.RECLAIM),
+        (143, False, Cause.RECLAIM),
         (None, True, Cause.RECLAIM),
         (1, True, Cause.RECLAIM),
         (0, True, Cause.DONE),

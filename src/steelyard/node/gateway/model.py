@@ -40,6 +40,11 @@ class JobRequest(BaseModel):
         min_nodes: How few nodes it may start with and, where some are lost, go on with; all where it is null.
         node_ids: The very nodes, by rank; any where it is null.
         balance: Share the global batch out by measured speed, or equally.
+        nproc_per_node: Workers on each node; one per accelerator, and one where there is none, where it is null.
+        checkpoint: Folder that all nodes share, or `oss://BUCKET/PREFIX`, for checkpoints; the job goes on from the
+            newest one, and starts again from it where a worker is lost.
+        checkpoint_every: Steps from one checkpoint to the next; the script decides where it is null.
+        checkpoint_keep: How many checkpoints are kept; the script decides where it is null.
         env: Variables added to the workers' environment.
     """
 
@@ -53,6 +58,10 @@ class JobRequest(BaseModel):
     min_nodes: Annotated[int, Field(ge=1)] | None = None
     node_ids: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     balance: Literal["speed", "equal"] = "speed"
+    nproc_per_node: Annotated[int, Field(ge=1, le=64)] | None = None
+    checkpoint: Annotated[str, Field(min_length=1, max_length=1000)] | None = None
+    checkpoint_every: Annotated[int, Field(ge=1)] | None = None
+    checkpoint_keep: Annotated[int, Field(ge=1)] | None = None
     env: dict[str, str] = Field(default_factory=dict, repr=False)
 
     @field_validator("name")
@@ -68,6 +77,13 @@ class JobRequest(BaseModel):
         if any("\0" in text for text in ([value] if isinstance(value, str) else value)):
             raise ValueError("a NUL cannot be passed to a process")
         return value
+
+    @field_validator("checkpoint")
+    @classmethod
+    def _check_checkpoint(cls, place: str | None) -> str | None:
+        if place is not None and not re.fullmatch(r"/[^\0]*|oss://[a-z0-9][a-z0-9-]*(/.*)?", place):
+            raise ValueError(f"{place!r} is neither an absolute path nor oss://BUCKET/PREFIX")
+        return place
 
     @field_validator("env")
     @classmethod
@@ -86,10 +102,12 @@ class JobRequest(BaseModel):
         most = self.num_nodes or (len(self.node_ids) if self.node_ids is not None else None)
         if self.min_nodes is not None and most is not None and self.min_nodes > most:
             raise ValueError(f"min_nodes is {self.min_nodes}, above the {most} nodes that are asked for")
+        if self.checkpoint is None and (self.checkpoint_every or self.checkpoint_keep):
+            raise ValueError("checkpoint_every and checkpoint_keep say nothing without checkpoint")
         if self.node_ids is None:
             return self
         if len(set(self.node_ids)) != len(self.node_ids):
-            raise ValueError("node_ids names a node twice: a node runs one worker")
+            raise ValueError("node_ids names a node twice")
         if self.num_nodes is not None and self.num_nodes != len(self.node_ids):
             raise ValueError(f"num_nodes is {self.num_nodes}, node_ids names {len(self.node_ids)}")
         return self

@@ -10,12 +10,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from steelyard import settings
+from steelyard.node.job.queue import placement_of
 from steelyard.node.job.record import ClusterNode, JobRecord
 from steelyard.node.job.service import JobService
 from steelyard.node.job.store import JobStore
 from steelyard.node.ray_cluster import IMITATED_SPEED_LABEL, INSTANCE_TYPE_LABEL, NODE_ID_LABEL
 from steelyard.training.elastic_launcher import ElasticGroup
-from steelyard.training.launcher import AgentPool, Launch, Placement, Sink, WorkerGroup
+from steelyard.training.launch import Fleet, Launch, Sink, spread
+from steelyard.training.launcher import AgentPool, WorkerGroup
 
 
 class JobQueueActor:
@@ -58,10 +61,10 @@ class RayNodes:
 
     def prepare(self, node: ClusterNode) -> None:
         """Start a node's agent."""
-        self._pool.agent(_placement(node))
+        self._pool.agent(placement_of(node))
 
     def group(
-        self, record: JobRecord, nodes: Sequence[ClusterNode], package: bytes, sink: Sink
+        self, record: JobRecord, nodes: Sequence[ClusterNode], package: bytes, sink: Sink, fleet: Fleet
     ) -> WorkerGroup:
         """Return a job's workers, not yet started."""
         import ray
@@ -72,19 +75,28 @@ class RayNodes:
             args=record.args,
             package=package,
             balance=record.balance,
-            placements=[_placement(node) for node in nodes],
-            environment=record.env,
-            min_workers=record.min_nodes,
+            placements=spread([placement_of(node) for node in nodes], record.nproc_per_node),
+            environment={**record.env, **checkpoint_variables(record)},
+            nproc_per_node=record.nproc_per_node,
+            min_nodes=record.min_nodes,
+            max_nodes=record.num_nodes if record.min_nodes is not None else None,
+            is_resumable=record.checkpoint is not None,
+            takes_all=record.num_nodes is None and record.node_ids is None,
+            has_own_nodes=record.node_ids is not None,
         )
         if record.min_nodes is None:
-            return WorkerGroup(launch, self._pool, sink)
-        return ElasticGroup(
-            launch, self._pool, sink, address=ray.util.get_node_ip_address(), locate=self._locate
-        )
+            return WorkerGroup(launch, self._pool, sink, fleet)
+        return ElasticGroup(launch, self._pool, sink, fleet, address=ray.util.get_node_ip_address())
 
-    async def _locate(self, node_id: str) -> Placement | None:
-        found = [node for node in await self.nodes() if node.node_id == node_id and node.is_alive]
-        return _placement(found[0]) if found else None
+
+def checkpoint_variables(record: JobRecord) -> dict[str, str]:
+    """Return the environment variables that tell a job's workers of its checkpoints."""
+    values = {
+        settings.CHECKPOINT: record.checkpoint,
+        settings.CHECKPOINT_EVERY: record.checkpoint_every,
+        settings.CHECKPOINT_KEEP: record.checkpoint_keep,
+    }
+    return {name: str(value) for name, value in values.items() if value is not None}
 
 
 def cluster_nodes(entries: Sequence[Mapping[str, Any]]) -> Sequence[ClusterNode]:
@@ -105,16 +117,8 @@ def cluster_nodes(entries: Sequence[Mapping[str, Any]]) -> Sequence[ClusterNode]
             instance_type=labels.get(INSTANCE_TYPE_LABEL, ""),
             ray_node_id=entry["NodeID"],
             is_alive=bool(entry["Alive"]),
+            num_gpus=int(entry.get("Resources", {}).get("GPU", 0)),
             imitated_speed=None if speed is None else float(speed),
         )
         by_id[node.node_id] = node
     return sorted(by_id.values(), key=lambda node: ipaddress.ip_address(node.private_ip))
-
-
-def _placement(node: ClusterNode) -> Placement:
-    return Placement(
-        node_id=node.node_id,
-        private_ip=node.private_ip,
-        ray_node_id=node.ray_node_id,
-        imitated_speed=node.imitated_speed,
-    )

@@ -10,6 +10,7 @@ from typing import Any
 
 from steelyard.errors import GatewayError
 from steelyard.node.job.record import ClusterNode, JobNode, JobRecord, JobState, iso_time
+from steelyard.training.launch import Placement, spread
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,13 +111,39 @@ class JobQueue:
     def start(self, start: JobStart, now: datetime) -> JobRecord:
         """Move a job from queued to running."""
         record = self._expect(start.job_id, JobState.QUEUED)
-        nodes = tuple(
-            JobNode(node_id=node.node_id, private_ip=node.private_ip, rank=rank)
-            for rank, node in enumerate(start.nodes)
-        )
+        placements = spread([placement_of(node) for node in start.nodes], record.nproc_per_node)
+        nodes = places_of(placements)
         return self._put(
             dataclasses.replace(record, state=JobState.RUNNING, nodes=nodes, started_at=iso_time(now))
         )
+
+    def claim(self, job_id: str, count: int, nodes: Sequence[ClusterNode]) -> Sequence[ClusterNode]:
+        """Give a running job nodes that are free, unless another job waits for nodes.
+
+        Args:
+            job_id: The job.
+            count: How many it takes.
+            nodes: The cluster's nodes.
+
+        Returns:
+            Those that are its own from now on.
+        """
+        record = self._expect(job_id, JobState.RUNNING)
+        if self._in_state(JobState.QUEUED):
+            return ()
+        taken = {node.node_id for other in self._in_state(JobState.RUNNING) for node in other.nodes}
+        given = [node for node in nodes if node.is_alive and node.node_id not in taken][: max(count, 0)]
+        added = [
+            JobNode(node_id=node.node_id, private_ip=node.private_ip, rank=rank)
+            for rank, node in enumerate(given, start=len(record.nodes))
+        ]
+        self._put(dataclasses.replace(record, nodes=(*record.nodes, *added)))
+        return given
+
+    def settle(self, job_id: str, placements: Sequence[Placement]) -> JobRecord:
+        """Take note of where a running job's workers are now; its other nodes are free."""
+        record = self._expect(job_id, JobState.RUNNING)
+        return self._put(dataclasses.replace(record, nodes=places_of(placements)))
 
     def note_event(self, job_id: str, event: Mapping[str, Any]) -> JobRecord:
         """Keep a running job's last step."""
@@ -181,6 +208,25 @@ class JobQueue:
     def _put(self, record: JobRecord) -> JobRecord:
         self._records[record.id] = record
         return record
+
+
+def placement_of(node: ClusterNode) -> Placement:
+    """Return a node as the launcher takes it."""
+    return Placement(
+        node_id=node.node_id,
+        private_ip=node.private_ip,
+        ray_node_id=node.ray_node_id,
+        num_gpus=node.num_gpus,
+        imitated_speed=node.imitated_speed,
+    )
+
+
+def places_of(placements: Sequence[Placement]) -> tuple[JobNode, ...]:
+    """Return what a job's record says of its workers."""
+    return tuple(
+        JobNode(node_id=each.node_id, private_ip=each.private_ip, rank=rank, local_rank=each.local_rank)
+        for rank, each in enumerate(placements)
+    )
 
 
 def _choose(record: JobRecord, alive: Sequence[ClusterNode], taken: set[str]) -> Sequence[ClusterNode] | None:

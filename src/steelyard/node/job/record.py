@@ -35,6 +35,7 @@ class ClusterNode:
         instance_type: Such as `ecs.gn7i-c8g1.2xlarge`.
         ray_node_id: Ray's id of it, in hex; another one after each restart of Ray.
         is_alive: Whether Ray counts on it.
+        num_gpus: Accelerators that Ray found there.
         imitated_speed: Relative speed that it imitates; None on real accelerators.
     """
 
@@ -43,6 +44,7 @@ class ClusterNode:
     instance_type: str
     ray_node_id: str
     is_alive: bool
+    num_gpus: int = 0
     imitated_speed: float | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -54,19 +56,21 @@ class ClusterNode:
 
 @dataclass(frozen=True, kw_only=True)
 class JobNode:
-    """A node's part in a job.
+    """A worker's place in a job.
 
     Attributes:
         node_id: Instance id.
         private_ip: Private IPv4 address.
-        rank: Rank of its worker.
+        rank: Rank of the worker.
         exit_code: How the worker ended; None while it runs or where the node was lost.
+        local_rank: Number of the worker on its node.
     """
 
     node_id: str
     private_ip: str
     rank: int
     exit_code: int | None = None
+    local_rank: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,13 +86,17 @@ class JobRecord:
         min_nodes: How few nodes it may start with and go on with; None where it needs all that it asks for.
         node_ids: The very nodes it asks for, by rank; None where any will do.
         balance: `speed` or `equal`.
+        nproc_per_node: Workers on each node; None for one per accelerator, and one where there is none.
+        checkpoint: Folder or `oss://BUCKET/PREFIX` of its checkpoints; None where it has none.
+        checkpoint_every: Steps from one checkpoint to the next; None leaves it to the script.
+        checkpoint_keep: How many checkpoints are kept; None leaves it to the script.
         env: What it adds to the environment; may hold secrets, so it is never shown.
         accepted_by: Instance id of the node whose gateway took it.
         created_at: When it was taken, ISO 8601 in UTC; so are the other times.
         state: Where it is.
         started_at: When its workers were started.
         ended_at: When it came to its end.
-        nodes: Its nodes, by rank, once it runs.
+        nodes: Its workers' places, by rank, once it runs.
         exit_code: Exit code of the worker that failed first, 0 where none did.
         error: Why it failed, in words.
         last_event: The last training event of kind `step`.
@@ -104,6 +112,10 @@ class JobRecord:
     min_nodes: int | None = None
     node_ids: Sequence[str] | None = None
     balance: str = "speed"
+    nproc_per_node: int | None = None
+    checkpoint: str | None = None
+    checkpoint_every: int | None = None
+    checkpoint_keep: int | None = None
     env: Mapping[str, str] = field(default_factory=dict)
     state: JobState = JobState.QUEUED
     started_at: str | None = None

@@ -8,16 +8,17 @@ import contextlib
 import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
 
 from steelyard.errors import GatewayError, SteelyardError
 from steelyard.node.job.log import BoundedLog
-from steelyard.node.job.queue import JobQueue, JobStart
+from steelyard.node.job.queue import JobQueue, JobStart, placement_of
 from steelyard.node.job.record import ClusterNode, JobRecord, JobState, iso_time
 from steelyard.node.job.store import JobStore
-from steelyard.training.launcher import Outcome, Sink
+from steelyard.training.launch import Fleet, Outcome, Placement, Sink
+from steelyard.training.launcher import STOP_GRACE_S
 
 logger = logging.getLogger(__name__)
 
@@ -38,8 +39,8 @@ class RunningGroup(Protocol):
     def stop(self) -> None:
         """Ask them to end."""
 
-    async def release(self, node_id: str) -> bool:
-        """Give a node back; returns whether the job goes on without it."""
+    async def release(self, node_id: str, grace_s: float) -> bool:
+        """Give a node back, within so many seconds; returns whether the job goes on without it."""
 
 
 class Cluster(Protocol):
@@ -52,7 +53,7 @@ class Cluster(Protocol):
         """Have a node ready to start workers without delay."""
 
     def group(
-        self, record: JobRecord, nodes: Sequence[ClusterNode], package: bytes, sink: Sink
+        self, record: JobRecord, nodes: Sequence[ClusterNode], package: bytes, sink: Sink, fleet: Fleet
     ) -> RunningGroup:
         """Return a job's workers, not yet started."""
 
@@ -69,6 +70,24 @@ class _JobSink:
 
     def write_events(self, events: Sequence[Mapping[str, Any]]) -> None:
         self.service.take_events(self.job_id, events)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _JobFleet:
+    """The cluster's nodes, as one running job may ask for them."""
+
+    service: JobService
+    job_id: str
+
+    async def locate(self, node_id: str) -> Placement | None:
+        nodes = await self.service.living_nodes()
+        return next((placement_of(node) for node in nodes if node.node_id == node_id), None)
+
+    async def claim(self, count: int) -> Sequence[Placement]:
+        return [placement_of(node) for node in await self.service.claim(self.job_id, count)]
+
+    async def settle(self, placements: Sequence[Placement]) -> None:
+        self.service.settle(self.job_id, placements)
 
 
 class JobService:
@@ -186,15 +205,20 @@ class JobService:
             await self._wait_for_end([job_id])
         return self._queue.record(job_id).to_json()
 
-    async def drain(self, node_id: str) -> None:
-        """Start nothing more on a node that is about to stop, and end the jobs that cannot go on without it."""
+    async def drain(self, node_id: str, grace_s: float = STOP_GRACE_S) -> None:
+        """Start nothing more on a node that is about to stop, and end the jobs that cannot go on without it.
+
+        Args:
+            node_id: The node.
+            grace_s: How long workers there may take for the step that they are in, in seconds.
+        """
         self._draining |= {
             node.ray_node_id for node in await self._cluster.nodes() if node.node_id == node_id
         }
         job_ids = [
             record.id
             for record in self._queue.running_on(node_id)
-            if not await self._groups[record.id].release(node_id)
+            if not await self._groups[record.id].release(node_id, grace_s)
         ]
         for job_id in job_ids:
             self._stop(job_id, JobState.FAILED, f"node {node_id} was stopped while the job ran on it")
@@ -221,6 +245,25 @@ class JobService:
             self._queue.note_event(job_id, steps[-1])
         self._notify(job_id)
 
+    async def living_nodes(self) -> Sequence[ClusterNode]:
+        """Return the nodes that live and are not about to stop."""
+        return [node for node in await self._nodes() if node.is_alive]
+
+    async def claim(self, job_id: str, count: int) -> Sequence[ClusterNode]:
+        """Give a running job free nodes; see `JobQueue.claim`."""
+        nodes = await self._nodes()
+        if self._queue.record(job_id).state is not JobState.RUNNING:
+            return ()
+        given = self._queue.claim(job_id, count, nodes)
+        self._store.save(self._queue.record(job_id))
+        return given
+
+    def settle(self, job_id: str, placements: Sequence[Placement]) -> None:
+        """Take note of where a running job's workers are now."""
+        if self._queue.record(job_id).state is JobState.RUNNING:
+            self._store.save(self._queue.settle(job_id, placements))
+            self._wake.set()
+
     async def _start_planned(self) -> None:
         if all(record.state is not JobState.QUEUED for record in self._queue.records()):
             return
@@ -234,7 +277,8 @@ class JobService:
         self._store.save(record)
         package = self._store.package(record.id)
         sink = _JobSink(service=self, job_id=record.id)
-        group = self._groups[record.id] = self._cluster.group(record, start.nodes, package, sink)
+        fleet = _JobFleet(service=self, job_id=record.id)
+        group = self._groups[record.id] = self._cluster.group(record, start.nodes, package, sink, fleet)
         task = asyncio.create_task(self._watch(record.id, group))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -327,11 +371,4 @@ class JobService:
 
 
 def _without_life(node: ClusterNode) -> ClusterNode:
-    return ClusterNode(
-        node_id=node.node_id,
-        private_ip=node.private_ip,
-        instance_type=node.instance_type,
-        ray_node_id=node.ray_node_id,
-        is_alive=False,
-        imitated_speed=node.imitated_speed,
-    )
+    return replace(node, is_alive=False)
