@@ -15,6 +15,13 @@ from steelyard.deploy.provider.egress import EipAddress, EipAssociation, NatGate
 from steelyard.deploy.provider.launch_template import EcsLaunchTemplate
 from steelyard.deploy.provider.listener import Listener
 from steelyard.deploy.provider.lookup import FUNCTIONS
+from steelyard.deploy.provider.oss import (
+    Bucket,
+    BucketAcl,
+    BucketPublicAccessBlock,
+    BucketServerSideEncryption,
+    BucketVersioning,
+)
 from steelyard.deploy.provider.ram import Policy, Role, RolePolicyAttachment
 from steelyard.deploy.provider.resource_type import ResourceType
 from steelyard.deploy.provider.security_group import SecurityGroup, SecurityGroupRule
@@ -47,6 +54,11 @@ RESOURCE_TYPES: Mapping[str, ResourceType] = {
         Role,
         Policy,
         RolePolicyAttachment,
+        Bucket,
+        BucketAcl,
+        BucketPublicAccessBlock,
+        BucketServerSideEncryption,
+        BucketVersioning,
     )
 }
 """Every supported resource type by its token."""
