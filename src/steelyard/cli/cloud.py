@@ -13,14 +13,14 @@ from steelyard.cli.target import home
 from steelyard.errors import LocalCloudError
 from steelyard.localcloud import daemon
 from steelyard.localcloud.client_environment import client_environment
-from steelyard.localcloud.hosts.choice import HostChoice, HostName, choose
+from steelyard.localcloud.hosts.choice import HostChoice, HostRequest, choose, missing_part
 from steelyard.localcloud.unserved import read_unserved
 
 
 def start_cloud(
     *,
     port: int = 0,
-    host: HostName | None = None,
+    host: HostRequest | None = None,
     limits: bool | None = None,
     output: OutputFormat = "text",
 ) -> None:
@@ -31,12 +31,15 @@ def start_cloud(
     Args:
         port: TCP port on 127.0.0.1; 0 takes a free one.
         host: What instances run on: loopback addresses, or network namespaces in which security groups are enforced
-            (Linux, root). Kept with the cloud's state; loopback where nothing was chosen.
+            (Linux, root); `auto` tries the machine and takes namespaces where it has them. Kept with the cloud's
+            state; `auto` where nothing was chosen.
         limits: Whether instances are held to the CPUs and memory of their types (control groups, root). Kept, too.
         output: Form of what is printed on stdout.
     """
     folder = home().cloud_dir
-    choose(folder, name=host, has_limits=limits, is_running=daemon.status(folder) is not None)
+    choice = choose(folder, name=host, has_limits=limits, is_running=daemon.status(folder) is not None)
+    if host in (None, "auto") and choice.name == "loopback" and (lack := missing_part()):
+        stderr().print(f"loopback host, security groups not enforced: the namespace host cannot run: {lack}")
     info = daemon.start(folder, port=port)
     _print_info(info, output)
 

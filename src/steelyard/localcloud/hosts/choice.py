@@ -10,7 +10,7 @@ import struct
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Literal, Self, get_args
+from typing import Literal, Self
 
 from steelyard.errors import LocalCloudError, UsageError
 from steelyard.localcloud.hosts.host import Host
@@ -18,6 +18,7 @@ from steelyard.localcloud.hosts.limit import ControlGroups
 from steelyard.localcloud.hosts.loopback import LoopbackHost
 
 HostName = Literal["loopback", "namespace"]
+HostRequest = Literal["auto", "loopback", "namespace"]
 _FILE_NAME = "host.json"
 _GET_FLAGS, _SET_FLAGS, _IS_UP = 0x8913, 0x8914, 1  # SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP: netdevice(7)
 
@@ -48,12 +49,15 @@ class HostChoice:
         return self.name == "namespace"
 
 
-def choose(data_dir: Path, *, name: HostName | None, has_limits: bool | None, is_running: bool) -> HostChoice:
+def choose(
+    data_dir: Path, *, name: HostRequest | None, has_limits: bool | None, is_running: bool
+) -> HostChoice:
     """Choose how a cloud's instances run from its next start on.
 
     Args:
         data_dir: The cloud's data folder; made where it is missing.
-        name: The back end; what was chosen before where it is None.
+        name: The back end, `auto` for the best that the machine has; what was chosen before where it is None, and
+            `auto` where nothing was.
         has_limits: Whether there are limits; what was chosen before where it is None.
         is_running: Whether the cloud runs, so that nothing can be changed.
 
@@ -64,12 +68,12 @@ def choose(data_dir: Path, *, name: HostName | None, has_limits: bool | None, is
     before = HostChoice.load(data_dir)
     wanted = replace(
         before,
-        name=name or before.name,
+        name=_resolve(name, data_dir, before, is_running=is_running),
         has_limits=before.has_limits if has_limits is None else has_limits,
     )
     if wanted.name == "namespace" and not is_running:
         raise_loopback()
-    if wanted == before:
+    if wanted == before and (is_running or (data_dir / _FILE_NAME).exists()):
         return before
     if is_running:
         raise UsageError(
@@ -88,6 +92,15 @@ def choose(data_dir: Path, *, name: HostName | None, has_limits: bool | None, is
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     (data_dir / _FILE_NAME).write_text(json.dumps(asdict(wanted)) + "\n", encoding="utf-8")
     return wanted
+
+
+def _resolve(name: HostRequest | None, data_dir: Path, before: HostChoice, *, is_running: bool) -> HostName:
+    is_settled = is_running or _has_addresses(data_dir) or (name is None and (data_dir / _FILE_NAME).exists())
+    if name in ("loopback", "namespace"):
+        return name
+    if is_settled:
+        return before.name
+    return "loopback" if missing_part() else "namespace"
 
 
 def describe(choice: HostChoice) -> str:
@@ -175,6 +188,3 @@ def raise_loopback() -> None:
 def _has_addresses(data_dir: Path) -> bool:
     folders: Sequence[str] = ("instances", "load-balancers")
     return any(next((data_dir / folder).glob("*/"), None) is not None for folder in folders)
-
-
-HOST_NAMES: tuple[str, ...] = get_args(HostName)
