@@ -9,7 +9,9 @@ from collections.abc import Iterable, Mapping
 from steelyard.deploy.engine import urn
 from steelyard.deploy.engine.provider import Created, Operation, Rules, Values
 from steelyard.deploy.provider import nlb, nlb_server_group
+from steelyard.deploy.provider.access_list import Acl, AclEntryAttachment
 from steelyard.deploy.provider.api import ApiPool, Connection, is_not_found
+from steelyard.deploy.provider.certificate import CaCertificate, ServerCertificate, ServiceCertificate
 from steelyard.deploy.provider.ecs import Instance, RamRoleAttachment
 from steelyard.deploy.provider.egress import EipAddress, EipAssociation, NatGateway, SnatEntry
 from steelyard.deploy.provider.launch_template import EcsLaunchTemplate
@@ -24,6 +26,7 @@ from steelyard.deploy.provider.oss import (
 )
 from steelyard.deploy.provider.ram import Policy, Role, RolePolicyAttachment
 from steelyard.deploy.provider.resource_type import ResourceType
+from steelyard.deploy.provider.rule import Rule
 from steelyard.deploy.provider.security_group import SecurityGroup, SecurityGroupRule
 from steelyard.deploy.provider.slb import LoadBalancer, ServerGroup, ServerGroupServerAttachment
 from steelyard.deploy.provider.vpc import Network, Switch
@@ -44,6 +47,12 @@ RESOURCE_TYPES: Mapping[str, ResourceType] = {
         ServerGroup,
         ServerGroupServerAttachment,
         Listener,
+        Rule,
+        Acl,
+        AclEntryAttachment,
+        ServerCertificate,
+        CaCertificate,
+        ServiceCertificate,
         nlb.LoadBalancer,
         nlb.Listener,
         nlb_server_group.ServerGroup,

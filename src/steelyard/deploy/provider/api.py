@@ -31,6 +31,7 @@ SLB: Final = Product(code="slb", version="2014-05-15")
 NLB: Final = Product(code="nlb", version="2022-04-30")
 RAM: Final = Product(code="ram", version="2015-05-01", is_regional=False)
 BSS: Final = Product(code="bssopenapi", version="2017-12-14", is_regional=False)
+CAS: Final = Product(code="cas", version="2020-04-07", is_regional=False)
 STS: Final = Product(code="sts", version="2015-04-01", is_regional=False)
 
 Answer = Mapping[str, Any]

@@ -16,6 +16,8 @@ _FORWARDING = {
     "serverGroupId": "VServerGroupId",
     "backendPort": "BackendServerPort",
     "description": "Description",
+    "aclStatus": "AclStatus",
+    "aclType": "AclType",
 }
 _CHECK = {
     "healthyThreshold": "HealthyThreshold",
@@ -41,13 +43,20 @@ _HTTP = {
 }
 _TRANSPORT = {
     **_FORWARDING,
+    "healthCheck": "HealthCheck",
     **_CHECK,
     "healthCheckInterval": "HealthCheckInterval",
     "healthCheckTimeout": "HealthCheckConnectTimeout",
 }
 _SETTINGS = {
     "http": _HTTP,
-    "https": {**_HTTP, "serverCertificateId": "ServerCertificateId", "tlsCipherPolicy": "TLSCipherPolicy"},
+    "https": {
+        **_HTTP,
+        "serverCertificateId": "ServerCertificateId",
+        "caCertificateId": "CACertificateId",
+        "tlsCipherPolicy": "TLSCipherPolicy",
+        "enableHttp2": "EnableHttp2",
+    },
     "tcp": {
         **_TRANSPORT,
         "healthCheckType": "HealthCheckType",
@@ -58,14 +67,28 @@ _SETTINGS = {
 }
 
 
+_FORWARDED = {
+    "retriveSlbId": "XForwardedFor_SLBID",
+    "retriveSlbIp": "XForwardedFor_SLBIP",
+    "retriveSlbProto": "XForwardedFor_proto",
+}
+
+
+def _switch(value: object) -> str:
+    return "on" if value else "off"
+
+
 class Listener(ResourceType):
     """`alicloud.slb.Listener`."""
 
     token = "alicloud:slb/listener:Listener"
     create_only = frozenset({"loadBalancerId", "frontendPort", "protocol", "backendPort"})
-    changeable = frozenset({name for names in _SETTINGS.values() for name in names} - {"backendPort"})
+    changeable = frozenset(
+        {"aclIds", "gzip", "xForwardedFor", *(name for names in _SETTINGS.values() for name in names)}
+        - {"backendPort"}
+    )
 
-    _DEFAULTS: ClassVar = {"bandwidth": -1, "scheduler": "wrr"}
+    _DEFAULTS: ClassVar = {"bandwidth": -1, "scheduler": "wrr", "aclStatus": "off"}
     _HTTP_DEFAULTS: ClassVar = {"stickySession": "off", "healthCheck": "on"}
 
     def create(self, api: Api, inputs: Values) -> str:
@@ -91,7 +114,7 @@ class Listener(ResourceType):
             return None
         balancer_id, protocol, port = resource_id.split(":")
         said = {"loadBalancerId": balancer_id, "frontendPort": int(port), "protocol": protocol}
-        return {**said, **shown(answer, _SETTINGS[protocol])}
+        return {**said, **shown(answer, _SETTINGS[protocol]), **self._shown_switches(answer)}
 
     def update(self, api: Api, resource_id: str, old: Values, new: Values) -> None:
         """SetLoadBalancer…ListenerAttribute with all settings, then wait until it runs again."""
@@ -115,7 +138,31 @@ class Listener(ResourceType):
         protocol = inputs["protocol"]
         defaults = {**self._DEFAULTS, **(self._HTTP_DEFAULTS if protocol.startswith("http") else {})}
         self._kind(protocol)
-        return wire({**defaults, **inputs}, _SETTINGS[protocol])
+        settings = wire({**defaults, **inputs}, _SETTINGS[protocol])
+        if inputs.get("aclIds"):
+            settings["AclId"] = ",".join(inputs["aclIds"])
+        if protocol.startswith("http"):
+            if inputs.get("gzip") is not None:
+                settings["Gzip"] = _switch(inputs["gzip"])
+            forwarded = inputs.get("xForwardedFor") or {}
+            settings |= {api_name: _switch(forwarded.get(name)) for name, api_name in _FORWARDED.items()}
+        elif "HealthCheck" in settings:
+            settings["HealthCheckSwitch"] = settings.pop("HealthCheck")
+        return settings
+
+    def _shown_switches(self, answer: Answer) -> Values:
+        """Return what the API calls `on` and `off`, or names one by one, as Pulumi has it."""
+        said: dict[str, Any] = {}
+        acl_ids = (answer.get("AclIds") or {}).get("AclId") or []
+        if acl_ids:
+            said["aclIds"] = acl_ids
+        if "Gzip" in answer:
+            said["gzip"] = answer["Gzip"] == "on"
+            said["xForwardedFor"] = {
+                "retriveClientIp": answer.get("XForwardedFor") == "on",
+                **{name: answer.get(api_name) == "on" for name, api_name in _FORWARDED.items()},
+            }
+        return said
 
     def _kind(self, protocol: str) -> str:
         if protocol not in _SETTINGS:
