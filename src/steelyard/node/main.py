@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING
 
 from steelyard import settings
 from steelyard.errors import GatewayError, NodeError, SteelyardError
+from steelyard.metadata import ALIBABA_METADATA_URL, MetadataClient
 from steelyard.node.health import Health, HealthStatus
-from steelyard.node.identity import ALIBABA_METADATA_URL, Identity, MetadataClient, wait_for_identity
+from steelyard.node.identity import Identity, wait_for_identity
 from steelyard.node.process_tree import become_subreaper, descendants, end, end_descendants, with_variable
 from steelyard.node.ray_bridge import BridgeConfig
 from steelyard.node.ray_cluster import (

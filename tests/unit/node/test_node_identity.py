@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from steelyard.errors import NodeError
-from steelyard.node.identity import Identity, MetadataClient, read_identity, wait_for_identity
+from steelyard.metadata import MetadataClient
+from steelyard.node.identity import Identity, read_identity, wait_for_identity
 
 ITEMS = {
     "instance-id": "i-bp1",
@@ -20,6 +21,7 @@ ITEMS = {
 
 class MetadataHandler(http.server.BaseHTTPRequestHandler):
     items: dict[str, str] = {}
+    token = "a-token"
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
@@ -28,10 +30,10 @@ class MetadataHandler(http.server.BaseHTTPRequestHandler):
         is_token = (
             self.path == "/base/latest/api/token" and self.headers["X-aliyun-ecs-metadata-token-ttl-seconds"]
         )
-        self._answer(200 if is_token else 400, "a-token")
+        self._answer(200 if is_token else 400, self.token)
 
     def do_GET(self) -> None:
-        if self.headers["X-aliyun-ecs-metadata-token"] != "a-token":
+        if self.headers["X-aliyun-ecs-metadata-token"] != self.token:
             self._answer(403, "no")
             return
         text = self.items.get(self.path.removeprefix("/base/latest/meta-data/"))
@@ -99,3 +101,11 @@ def test_a_node_waits_for_the_service_and_gives_up_at_the_deadline() -> None:
 def test_a_url_that_is_none_is_refused() -> None:
     with pytest.raises(NodeError, match="not an http URL"):
         MetadataClient("ftp://metadata")
+
+
+def test_a_token_that_has_expired_is_replaced(metadata_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = MetadataClient(metadata_url)
+    assert client.item("instance-id") == "i-bp1"
+    monkeypatch.setattr(MetadataHandler, "token", "another-token")
+    assert client.item("instance-id") == "i-bp1"
+    assert client.optional_item("instance/spot/termination-time") is None
