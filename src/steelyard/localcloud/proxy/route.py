@@ -235,8 +235,12 @@ def _pools(number: int, action: Forward, own_pool: str) -> list[str]:
 def formatted(text: str) -> str:
     """Write a text with the variables of a request in HAProxy's format, as one word of its configuration."""
     parts = re.split(r"(\$\{(?:host|path|query)\})", text)
-    written = [_VARIABLES.get(part) or word(part.replace("%", "%%")) for part in parts if part]
-    return "".join(written) or word("")
+    return "".join(_VARIABLES.get(part) or literal(part) for part in parts if part) or literal("")
+
+
+def literal(text: str) -> str:
+    """Write a text in HAProxy's format as what it is, as one word of its configuration."""
+    return word(text.replace("%", "%%"))
 
 
 def word(text: str) -> str:

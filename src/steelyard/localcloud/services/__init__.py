@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from steelyard.localcloud.service import Service
+from steelyard.localcloud.services.alb.actions import AlbService
 from steelyard.localcloud.services.bssopenapi.actions import BssOpenApiService
 from steelyard.localcloud.services.cas.actions import CasService
 from steelyard.localcloud.services.cms.actions import CmsService
@@ -25,6 +26,7 @@ SERVICES: tuple[type[Service], ...] = (
     EcsService,
     SlbService,
     NlbService,
+    AlbService,
     CmsService,
     EssService,
 )

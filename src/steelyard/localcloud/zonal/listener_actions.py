@@ -69,7 +69,14 @@ class ZonalListenerActions(ZonalBalancerActions[B, G, L]):
         Raises:
             ApiError: `ResourceNotFound.listener` or `ResourceInConfiguring.Listener`.
         """
-        listener = self.listener(request)
+        return self.configured(self.listener(request))
+
+    def configured(self, listener: L) -> L:
+        """Give a listener back, if it has taken in the last change.
+
+        Raises:
+            ApiError: `ResourceInConfiguring.Listener`.
+        """
         if self.cloud.clock() < listener.settled_at:
             raise errors.in_configuring("Listener")
         return listener

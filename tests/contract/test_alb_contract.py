@@ -1,0 +1,490 @@
+"""Application load balancers, server groups, listeners, lists and templates, called through the vendor's own SDK."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+from alibabacloud_alb20200616 import models
+from alibabacloud_alb20200616.client import Client
+from alibabacloud_vpc20160428 import models as vpc
+from contract_application import Application, forward, forward_to, when
+from contract_sdk import refused, sdk_config, wait_for
+from contract_servers import HTTP_PORT, ZONES
+
+
+@pytest.fixture
+def client(local_cloud):
+    return Client(sdk_config(local_cloud))
+
+
+@pytest.fixture
+def application(client, servers):
+    application = Application(client, servers.fleet.vpc_id, list(servers.vswitch_ids))
+    yield application
+    application.clear()
+
+
+class TestLoadBalancer:
+    def test_is_provisioning_first_and_then_active_in_each_of_its_zones(self, application, client):
+        balancer_id = application.balance()
+        request = models.CreateLoadBalancerRequest().from_map(
+            {
+                "AddressType": "Intranet",
+                "VpcId": application.vpc_id,
+                "LoadBalancerEdition": "Basic",
+                "LoadBalancerBillingConfig": {"PayType": "PostPay"},
+                "ZoneMappings": [
+                    {"VSwitchId": vswitch_id, "ZoneId": zone}
+                    for vswitch_id, zone in zip(application.vswitch_ids, ZONES, strict=True)
+                ],
+            }
+        )
+        fresh = client.create_load_balancer(request).body.load_balancer_id
+        application.balancer_ids.append(fresh)
+        assert application.describe(fresh).load_balancer_status == "Provisioning"
+        with refused("IncorrectStatus.LoadBalancer"):
+            application.delete(fresh)
+        application.wait_active(fresh)
+        found = application.describe(balancer_id)
+        assert (found.load_balancer_edition, found.address_type) == ("Standard", "Intranet")
+        assert (found.load_balancer_name, found.address_allocated_mode) == ("front", "Fixed")
+        assert {zone.zone_id for zone in found.zone_mappings} == set(ZONES)
+        addresses = [zone.load_balancer_addresses[0].intranet_address for zone in found.zone_mappings]
+        assert [address.rpartition(".")[0] for address in addresses] == ["127.78.0", "127.78.1"]
+        assert found.dnsname == addresses[0]
+
+    def test_that_faces_the_internet_has_a_public_address_in_each_zone_and_turns_back(
+        self, application, client
+    ):
+        balancer_id = application.balance(address_type="Internet")
+        found = application.describe(balancer_id)
+        public = [zone.load_balancer_addresses[0].address for zone in found.zone_mappings]
+        assert len(set(public)) == 2
+        assert found.dnsname == public[0]
+        job_id = client.update_load_balancer_address_type_config(
+            models.UpdateLoadBalancerAddressTypeConfigRequest(
+                load_balancer_id=balancer_id, address_type="Intranet"
+            )
+        ).body.job_id
+        application.wait_job(job_id)
+        found = application.describe(balancer_id)
+        assert found.dnsname == found.zone_mappings[0].load_balancer_addresses[0].intranet_address
+
+    def test_is_listed_by_name_and_tag(self, application, client):
+        tag = [models.CreateLoadBalancerRequestTag(key="team", value="a")]
+        balancer_id = application.balance(load_balancer_name="listed", tag=tag)
+        application.balance()
+        for filters in (
+            {"load_balancer_names": ["listed"]},
+            {"tag": [models.ListLoadBalancersRequestTag(key="team", value="a")]},
+        ):
+            listed = client.list_load_balancers(models.ListLoadBalancersRequest(**filters)).body
+            assert [one.load_balancer_id for one in listed.load_balancers] == [balancer_id]
+
+    def test_is_renamed_by_a_job_and_moved_up_to_another_edition(self, application, client):
+        balancer_id = application.balance(load_balancer_edition="Basic")
+        job_id = client.update_load_balancer_attribute(
+            models.UpdateLoadBalancerAttributeRequest(
+                load_balancer_id=balancer_id, load_balancer_name="renamed"
+            )
+        ).body.job_id
+        assert application.describe(balancer_id).load_balancer_status == "Configuring"
+        application.wait_job(job_id)
+        job = application.job(job_id)
+        assert (job.api_name, job.operate_type, job.resource_type, job.resource_id) == (
+            "UpdateLoadBalancerAttribute",
+            "Update",
+            "loadbalancer",
+            balancer_id,
+        )
+        for edition, code in (("Standard", ""), ("Basic", "InvalidParameter")):
+            request = models.UpdateLoadBalancerEditionRequest(
+                load_balancer_id=balancer_id, load_balancer_edition=edition
+            )
+            if code:
+                with refused(code, text="LoadBalancerEdition"):
+                    client.update_load_balancer_edition(request)
+            else:
+                client.update_load_balancer_edition(request)
+            application.wait_active(balancer_id)
+        found = application.describe(balancer_id)
+        assert (found.load_balancer_name, found.load_balancer_edition) == ("renamed", "Standard")
+
+    def test_that_is_protected_is_not_deleted(self, application, client):
+        balancer_id = application.balance(deletion_protection_enabled=True)
+        assert application.describe(balancer_id).deletion_protection_config.enabled is True
+        with refused("OperationDenied.DeletionProtection"):
+            application.delete(balancer_id)
+        client.disable_deletion_protection(models.DisableDeletionProtectionRequest(resource_id=balancer_id))
+        application.wait_active(balancer_id)
+        application.wait_job(application.delete(balancer_id))
+        with refused("ResourceNotFound.LoadBalancer", 404):
+            application.describe(balancer_id)
+        with refused("ResourceNotFound.LoadBalancer", 404):
+            client.enable_deletion_protection(models.EnableDeletionProtectionRequest(resource_id=balancer_id))
+
+    def test_joins_and_leaves_security_groups_of_its_vpc(self, application, client, servers):
+        balancer_id = application.balance()
+        names = {"load_balancer_id": balancer_id, "security_group_ids": [servers.fleet.group_id]}
+        joined = client.load_balancer_join_security_group(
+            models.LoadBalancerJoinSecurityGroupRequest(**names)
+        )
+        application.wait_job(joined.body.job_id)
+        assert application.describe(balancer_id).security_group_ids == [servers.fleet.group_id]
+        left = client.load_balancer_leave_security_group(
+            models.LoadBalancerLeaveSecurityGroupRequest(**names)
+        )
+        application.wait_job(left.body.job_id)
+        assert application.describe(balancer_id).security_group_ids == []
+
+    def test_keeps_its_vswitches(self, application, make_vpc, make_vswitch, vpc_client):
+        vpc_id = make_vpc("10.79.0.0/16")
+        vswitch_ids = [make_vswitch(vpc_id, f"10.79.{i}.0/24", zone) for i, zone in enumerate(ZONES)]
+        balancer_id = application.balance(vswitch_ids, vpc_id=vpc_id)
+        for vswitch_id in vswitch_ids:
+            with refused("DependencyViolation.LoadBalancer"):
+                vpc_client.delete_vswitch(vpc.DeleteVSwitchRequest(v_switch_id=vswitch_id))
+        application.delete(balancer_id)
+
+    def test_that_cannot_be_is_refused(self, application):
+        dear = models.CreateLoadBalancerRequestLoadBalancerBillingConfig(pay_type="PrePay")
+        one_zone = {"vswitch_ids": application.vswitch_ids[:1], "zones": ZONES[:1]}
+        for settings, code, status in (
+            ({"vpc_id": "vpc-none"}, "ResourceNotFound.Vpc", 404),
+            ({"vswitch_ids": ["vsw-none", "vsw-none"]}, "ResourceNotFound.VSwitch", 404),
+            (one_zone, "InvalidParameter", 400),
+            ({"address_type": "public"}, "InvalidParameter", 400),
+            ({"load_balancer_edition": "Best"}, "InvalidParameter", 400),
+            ({"load_balancer_name": "_"}, "InvalidParameter", 400),
+            ({"load_balancer_billing_config": dear}, "InvalidParameter", 400),
+            ({"address_ip_version": "DualStack"}, "UnsupportedOperation", 400),
+            ({"dry_run": True}, "DryRunOperation", 400),
+        ):
+            with refused(code, status):
+                application.balance(**settings)
+
+    def test_is_made_once_for_one_client_token(self, application):
+        assert application.balance(client_token="same") == application.balance(client_token="same")
+
+
+class TestServerGroup:
+    def test_fills_in_what_nobody_says(self, application):
+        times = ("health_check_interval", "health_check_timeout", "healthy_threshold", "unhealthy_threshold")
+        found = application.find_group(application.group(dict.fromkeys(times)))
+        assert (found.protocol, found.scheduler, found.server_group_type) == ("HTTP", "Wrr", "Instance")
+        check = found.health_check_config
+        assert (check.health_check_interval, check.health_check_timeout) == (2, 5)
+        assert (check.healthy_threshold, check.unhealthy_threshold) == (3, 3)
+        assert (check.health_check_method, check.health_check_codes) == ("HEAD", ["http_2xx"])
+        assert found.connection_drain_config.connection_drain_timeout == 300
+        assert found.connection_drain_config.connection_drain_enabled is False
+        assert found.slow_start_config.slow_start_duration == 30
+        assert found.sticky_session_config.sticky_session_enabled is False
+
+    def test_is_changed_part_by_part(self, application):
+        group_id = application.group()
+        application.change_group(
+            group_id,
+            server_group_name="renamed",
+            slow_start_config=models.UpdateServerGroupAttributeRequestSlowStartConfig(
+                slow_start_enabled=True, slow_start_duration=60
+            ),
+            health_check_config=models.UpdateServerGroupAttributeRequestHealthCheckConfig(
+                health_check_enabled=True, health_check_path="/healthz"
+            ),
+        )
+        found = application.find_group(group_id)
+        assert (found.server_group_name, found.slow_start_config.slow_start_duration) == ("renamed", 60)
+        check = found.health_check_config
+        assert (check.health_check_path, check.health_check_interval) == ("/healthz", 1)
+
+    def test_that_a_listener_or_a_rule_uses_is_not_deleted(self, application):
+        own, further = application.group(), application.group()
+        listener_id = application.listen(application.balance(), own)
+        application.rule(listener_id, 1, [when("Path", "/a")], [forward_to(further)])
+        for group_id in (own, further):
+            with refused("ResourceInUse.ServerGroup"):
+                application.delete_group(group_id)
+
+    def test_takes_one_change_after_the_other(self, application, servers, client):
+        group_id, (first, second) = application.group(), servers.ids
+        application.add(group_id, {first: 100})
+        request = models.UpdateServerGroupAttributeRequest(server_group_id=group_id, scheduler="Wlc")
+        client.update_server_group_attribute(request)
+        with refused("IncorrectStatus.ServerGroup"):
+            application.add(group_id, {second: 100})
+
+    def test_that_is_not_served_or_not_allowed_is_refused_by_name(self, application):
+        sticky, slow, uch = (
+            getattr(models, f"CreateServerGroupRequest{name}Config")
+            for name in ("StickySession", "SlowStart", "Uch")
+        )
+        server_cookie = sticky(sticky_session_enabled=True, sticky_session_type="Server")
+        for settings, code, text in (
+            ({"protocol": "AJP"}, "InvalidParameter", '"Protocol"'),
+            ({"scheduler": "Fastest"}, "InvalidParameter", '"Scheduler"'),
+            ({"scheduler": "Uch"}, "MissingParameter", '"UchConfig"'),
+            ({"uch_config": uch(type="Path", value="x")}, "InvalidParameter", "QueryString"),
+            ({"server_group_type": "Ip"}, "UnsupportedOperation", "addresses"),
+            ({"server_group_type": "Fc"}, "UnsupportedOperation", "functions"),
+            ({"sticky_session_config": server_cookie}, "MissingParameter", "Cookie"),
+            (
+                {"scheduler": "Wlc", "slow_start_config": slow(slow_start_enabled=True)},
+                "InvalidParameter",
+                "Wrr",
+            ),
+            ({"upstream_keepalive_enabled": True}, "UnsupportedOperation", "connections"),
+            ({"check": {"health_check_interval": 51}}, "InvalidParameter", '"HealthCheckInterval"'),
+            ({"check": {"health_check_codes": ["0"]}}, "InvalidParameter", "http_2xx"),
+            ({"check": {"health_check_path": "no path"}}, "InvalidParameter", '"HealthCheckPath"'),
+        ):
+            with refused(code, text=text):
+                application.group(**settings)
+
+
+class TestServers:
+    def test_are_added_weighed_replaced_and_removed(self, application, servers, client):
+        group_id, (first, second) = application.group(), servers.ids
+        application.wait_job(application.add(group_id, {first: None}, description="a node"))
+        found = application.servers(group_id)[first]
+        assert (found.weight, found.port, found.status) == (100, HTTP_PORT, "Available")
+        assert (found.server_ip, found.description) == (servers.addresses[first], "a node")
+        application.weigh(group_id, {first: 0})
+        assert application.servers(group_id)[first].weight == 0
+        request = models.ReplaceServersInServerGroupRequest().from_map(
+            {
+                "ServerGroupId": group_id,
+                "AddedServers": [{"ServerId": second, "ServerType": "Ecs", "Port": HTTP_PORT, "Weight": 50}],
+                "RemovedServers": [{"ServerId": first, "ServerType": "Ecs", "Port": HTTP_PORT}],
+            }
+        )
+        client.replace_servers_in_server_group(request)
+        assert {one: server.weight for one, server in application.servers(group_id).items()} == {second: 50}
+        application.wait_available(group_id)
+        application.remove(group_id, second)
+        assert application.servers(group_id) == {}
+
+    def test_that_cannot_be_are_refused(self, application, servers):
+        group_id, (server_id, _) = application.group(), servers.ids
+        application.add(group_id, {server_id: 100})
+        with refused("ResourceAlreadyExist.BackendServer"):
+            application.add(group_id, {server_id: 100})
+        for call in (application.add, lambda group, ids: application.remove(group, *ids)):
+            with refused("ResourceNotFound.BackendServer", 404):
+                call(group_id, {"i-none": 100})
+        with refused("ResourceNotFound.ServerGroup", 404):
+            application.add("sgp-none", {server_id: 100})
+        with refused("InvalidParameter", text='"Servers.Weight"'):
+            application.weigh(group_id, {server_id: 101})
+        with refused("UnsupportedOperation", text="type Eni"):
+            application.add(group_id, {server_id: 1}, server_type="Eni")
+
+
+class TestListener:
+    def test_is_described_changed_stopped_started_and_deleted(self, application, client):
+        balancer_id, group_id = application.balance(), application.group()
+        listener_id = application.listen(balancer_id, group_id, 81, idle_timeout=60)
+        found = application.describe_listener(listener_id)
+        assert (found.listener_port, found.listener_protocol, found.idle_timeout) == (81, "HTTP", 60)
+        assert found.request_timeout == 60
+        tuples = found.default_actions[0].forward_group_config.server_group_tuples
+        assert [one.server_group_id for one in tuples] == [group_id]
+        other = application.group()
+        job_id = client.update_listener_attribute(
+            models.UpdateListenerAttributeRequest(
+                listener_id=listener_id,
+                listener_description="web",
+                default_actions=[forward(models.UpdateListenerAttributeRequestDefaultActions, other)],
+            )
+        ).body.job_id
+        name = {"listener_id": listener_id}
+        with refused("IncorrectStatus.Listener"):
+            client.stop_listener(models.StopListenerRequest(**name))
+        with refused("ResourceInConfiguring.Listener"):
+            client.delete_listener(models.DeleteListenerRequest(**name))
+        application.wait_job(job_id)
+        found = application.describe_listener(listener_id)
+        tuples = found.default_actions[0].forward_group_config.server_group_tuples
+        assert (tuples[0].server_group_id, found.listener_description) == (other, "web")
+        client.stop_listener(models.StopListenerRequest(**name))
+        application.wait_running(listener_id, "Stopped")
+        address = application.address(balancer_id)
+        with socket.socket() as probe:
+            assert probe.connect_ex((address, 81)) != 0
+        client.start_listener(models.StartListenerRequest(**name))
+        application.wait_running(listener_id)
+        with socket.create_connection((address, 81)):
+            pass
+        application.wait_job(client.delete_listener(models.DeleteListenerRequest(**name)).body.job_id)
+        with refused("ResourceNotFound.Listener", 404):
+            application.describe_listener(listener_id)
+
+    def test_goes_with_its_load_balancer_and_so_do_its_rules(self, application, client):
+        balancer_id, group_id = application.balance(), application.group()
+        listener_id = application.listen(balancer_id, group_id)
+        application.rule(listener_id, 1, [when("Path", "/a")], [forward_to(group_id)])
+        application.delete(balancer_id)
+        listed = client.list_listeners(models.ListListenersRequest(load_balancer_ids=[balancer_id])).body
+        assert listed.total_count == 0
+        assert application.rules(listener_id) == []
+
+    def test_that_is_not_served_or_not_allowed_is_refused_by_name(self, application):
+        balancer_id, group_id = application.balance(), application.group()
+        grpc = application.group(protocol="gRPC")
+        unknown = [models.CreateListenerRequestCertificates(certificate_id="1-cn-hangzhou")]
+        to_none = [forward(models.CreateListenerRequestDefaultActions, "sgp-none")]
+        for settings, code, text in (
+            ({"listener_protocol": "QUIC"}, "UnsupportedOperation", "QUIC"),
+            ({"listener_protocol": "TCP"}, "InvalidParameter", '"ListenerProtocol"'),
+            ({"listener_protocol": "HTTPS"}, "MissingParameter", "Certificates"),
+            ({"port": 0}, "InvalidParameter", '"ListenerPort"'),
+            ({"idle_timeout": 601}, "InvalidParameter", '"IdleTimeout"'),
+            ({"ca_enabled": True}, "UnsupportedOperation", "clients"),
+            ({"group_id": grpc}, "OperationDenied.ServerGroupProtocolMismatch", "gRPC"),
+        ):
+            with refused(code, text=text):
+                application.listen(balancer_id, settings.pop("group_id", group_id), **settings)
+        with refused("ResourceNotFound.Certificate", 404):
+            application.listen(balancer_id, group_id, listener_protocol="HTTPS", certificates=unknown)
+        with refused("ResourceNotFound.ServerGroup", 404):
+            application.listen(balancer_id, group_id, default_actions=to_none)
+
+    def test_on_a_port_that_is_taken_is_refused(self, application):
+        balancer_id, group_id = application.balance(), application.group()
+        application.listen(balancer_id, group_id)
+        with refused("ResourceAlreadyExist.Listener"):
+            application.listen(balancer_id, group_id)
+
+    def test_without_health_checks_knows_no_health(self, application, servers):
+        group_id = application.group(servers=dict.fromkeys(servers.ids, 100))
+        listener_id = application.listen(application.balance(), group_id)
+        assert {one.status for one in application.unhealthy(listener_id).values()} == {"Unavailable"}
+
+    def test_tells_which_servers_are_not_healthy_and_why(self, application, servers):
+        group_id = application.group(
+            {"health_check_enabled": True, "health_check_connect_port": 1},
+            servers=dict.fromkeys(servers.ids, 100),
+        )
+        listener_id = application.listen(application.balance(), group_id)
+        found = wait_for(
+            lambda: application.unhealthy(listener_id),
+            lambda rows: {row.status for row in rows.values()} == {"Unhealthy"},
+        )
+        assert {row.reason.reason_code for row in found.values()} == {"CONNECT_FAILED"}
+
+
+class TestAcl:
+    def test_is_listed_with_its_ranges_renamed_and_deleted(self, application, client):
+        acl_id = application.acl("10.0.0.0/8", "192.168.1.1/32")
+        request = models.ListAclEntriesRequest(acl_id=acl_id)
+        entries = client.list_acl_entries(request).body.acl_entries
+        assert [one.entry for one in entries] == ["10.0.0.0/8", "192.168.1.1/32"]
+        removal = models.RemoveEntriesFromAclRequest(acl_id=acl_id, entries=["10.0.0.0/8"])
+        client.remove_entries_from_acl(removal)
+        with refused("IncorrectStatus.Acl"):
+            client.remove_entries_from_acl(removal)
+        application.wait_acl(acl_id)
+        with refused("ResourceNotFound.AclEntry", 404):
+            client.remove_entries_from_acl(removal)
+        with refused("ResourceAlreadyExist.AclEntry"):
+            application.add_ranges(acl_id, "192.168.1.1/32")
+        with refused("InvalidParameter", text="IPv4"):
+            application.add_ranges(acl_id, "everybody")
+        client.update_acl_attribute(models.UpdateAclAttributeRequest(acl_id=acl_id, acl_name="others"))
+        application.wait_acl(acl_id)
+        found = client.list_acls(models.ListAclsRequest(acl_names=["others"])).body.acls
+        assert [one.acl_id for one in found] == [acl_id]
+        application.wait_job(client.delete_acl(models.DeleteAclRequest(acl_id=acl_id)).body.job_id)
+        with refused("ResourceNotFound.Acl", 404):
+            client.delete_acl(models.DeleteAclRequest(acl_id=acl_id))
+
+    def test_belongs_to_listeners_of_one_type(self, application, client):
+        listener_id = application.listen(application.balance(), application.group())
+        acl_id, other = application.acl("10.0.0.0/8"), application.acl()
+
+        def associate(acl_id, acl_type="White"):
+            job_id = client.associate_acls_with_listener(
+                models.AssociateAclsWithListenerRequest(
+                    listener_id=listener_id, acl_ids=[acl_id], acl_type=acl_type
+                )
+            ).body.job_id
+            application.wait_job(job_id)
+
+        associate(acl_id)
+        config = application.describe_listener(listener_id).acl_config
+        assert (config.acl_type, [one.acl_id for one in config.acl_relations]) == ("White", [acl_id])
+        relations = client.list_acl_relations(models.ListAclRelationsRequest(acl_ids=[acl_id])).body
+        assert relations.acl_relations[0].related_listeners[0].listener_id == listener_id
+        for arguments, code in (
+            ((acl_id,), "ResourceAlreadyAssociated.Acl"),
+            ((other, "Black"), "InvalidParameter"),
+        ):
+            with refused(code):
+                associate(*arguments)
+        with refused("ResourceInUse.Acl"):
+            client.delete_acl(models.DeleteAclRequest(acl_id=acl_id))
+        dissociation = models.DissociateAclsFromListenerRequest(listener_id=listener_id, acl_ids=[acl_id])
+        application.wait_job(client.dissociate_acls_from_listener(dissociation).body.job_id)
+        assert not application.describe_listener(listener_id).acl_config.acl_relations
+        with refused("ResourceNotFound.Acl", 404):
+            client.dissociate_acls_from_listener(dissociation)
+
+
+class TestHealthCheckTemplate:
+    def test_gives_its_settings_to_a_server_group(self, application, client):
+        request = models.CreateHealthCheckTemplateRequest(
+            health_check_template_name="pages", health_check_path="/healthz", health_check_interval=7
+        )
+        template_id = client.create_health_check_template(request).body.health_check_template_id
+        named = {"health_check_template_id": template_id}
+        found = client.get_health_check_template_attribute(
+            models.GetHealthCheckTemplateAttributeRequest(**named)
+        ).body
+        assert (found.health_check_template_name, found.health_check_path) == ("pages", "/healthz")
+        client.update_health_check_template_attribute(
+            models.UpdateHealthCheckTemplateAttributeRequest(**named, health_check_timeout=9)
+        )
+        group_id = application.group()
+        client.apply_health_check_template_to_server_group(
+            models.ApplyHealthCheckTemplateToServerGroupRequest(**named, server_group_id=group_id)
+        )
+        check = application.find_group(group_id).health_check_config
+        assert (check.health_check_path, check.health_check_interval) == ("/healthz", 7)
+        assert (check.health_check_timeout, check.health_check_enabled) == (9, True)
+        listed = client.list_health_check_templates(
+            models.ListHealthCheckTemplatesRequest(health_check_template_names=["pages"])
+        ).body
+        assert listed.total_count == 1
+        removal = models.DeleteHealthCheckTemplatesRequest(health_check_template_ids=[template_id])
+        client.delete_health_check_templates(removal)
+        with refused("ResourceNotFound.HealthCheckTemplate", 404):
+            client.delete_health_check_templates(removal)
+
+
+class TestTags:
+    @pytest.mark.parametrize("kind", ["loadbalancer", "servergroup", "listener", "rule", "acl"])
+    def test_are_set_listed_and_removed(self, application, client, kind):
+        group_id = application.group()
+        made = {"servergroup": group_id}
+        if kind == "acl":
+            made["acl"] = application.acl()
+        elif kind != "servergroup":
+            made["loadbalancer"] = application.balance()
+            made["listener"] = application.listen(made["loadbalancer"], group_id)
+            made["rule"] = application.rule(made["listener"], 1, [when("Path", "/a")], [forward_to(group_id)])
+        names = {"resource_type": kind, "resource_id": [made[kind]]}
+        tags = [models.TagResourcesRequestTag(key=key, value="1") for key in ("a", "b")]
+        client.tag_resources(models.TagResourcesRequest(**names, tag=tags))
+        client.un_tag_resources(models.UnTagResourcesRequest(**names, tag_key=["a"]))
+        listed = client.list_tag_resources(models.ListTagResourcesRequest(**names)).body.tag_resources
+        assert [(tag.resource_id, tag.tag_key, tag.tag_value) for tag in listed] == [(made[kind], "b", "1")]
+
+
+def test_a_job_that_never_was_is_not_listed(application):
+    assert application.job("none") is None
+
+
+def test_the_regions_zones_are_listed(client):
+    zones = client.describe_zones(models.DescribeZonesRequest()).body.zones
+    assert set(ZONES) <= {zone.zone_id for zone in zones}
