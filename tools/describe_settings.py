@@ -18,6 +18,7 @@ from typing import Any, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
+from steelyard.localcloud.services.oss.actions import operation_names
 from steelyard.localcloud.wire.schema import load_schema
 from steelyard.spec import ClusterSpec
 from steelyard.spec.part import Part
@@ -120,6 +121,12 @@ API_FIELDS: dict[str, tuple[str, ...]] = {
     "node_role.enabled": ("ram:CreateRole.RoleName", "ecs:AttachInstanceRamRole.RamRoleName"),
     "node_package.version": ("ecs:RunInstances.UserData",),
     "node_package.index_url": ("ecs:RunInstances.UserData",),
+    "checkpoints.kind": (),
+    "checkpoints.bucket": ("oss:PutBucket",),
+    "checkpoints.prefix": (),
+    "checkpoints.keep_deleted_days": ("oss:PutBucketLifecycle",),
+    "checkpoints.force_destroy": ("oss:DeleteMultipleObjects",),
+    "checkpoints.nas_storage": (),
     "budget.max_hourly_cost": (),
 }
 """The API fields that each setting becomes; none for what decides which calls are made, or how many."""
@@ -132,7 +139,7 @@ COMPUTED_DEFAULTS = {
 """Defaults that depend on other settings, in words."""
 
 WORDS = {str: "text", int: "whole number", float: "number", bool: "true or false"}
-UNITS = {"_s": "s", "_gib": "GiB", "_ms": "ms", "_mib": "MiB"}
+UNITS = {"_s": "s", "_days": "days", "_gib": "GiB", "_ms": "ms", "_mib": "MiB"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -218,6 +225,10 @@ def unknown_fields() -> list[str]:
     for named in sorted({field for fields in API_FIELDS.values() for field in fields}):
         product, _, rest = named.partition(":")
         action_name, *steps = rest.split(".")
+        if product == "oss":
+            if action_name not in operation_names():
+                unknown.append(named)
+            continue
         action = schema.action(VERSIONS[product], action_name)
         if action is None or not has_field(schema, action.request, steps):
             unknown.append(named)

@@ -19,3 +19,16 @@ def demo() -> Recording:
 def behind_nat() -> Recording:
     """What a cluster declares whose nodes reach the Internet by a NAT gateway."""
     return record(lambda: declare(ClusterSpec(name="demo", network={"egress": "nat"}), TOKEN))
+
+
+@pytest.fixture(scope="session")
+def with_bucket() -> Recording:
+    """What a cluster declares that keeps checkpoints in a bucket."""
+    return record(lambda: declare(ClusterSpec(name="demo", checkpoints={"kind": "oss"}), TOKEN))
+
+
+@pytest.fixture(scope="session")
+def with_files() -> Recording:
+    """What a cluster declares that keeps checkpoints on a file system."""
+    spec = ClusterSpec(name="demo", target="alicloud", checkpoints={"kind": "nas"})
+    return record(lambda: declare(spec, TOKEN))

@@ -22,7 +22,9 @@ with warnings.catch_warnings():
 
     for _module in (
         pulumi_alicloud.ecs,
+        pulumi_alicloud.nas,
         pulumi_alicloud.nlb,
+        pulumi_alicloud.oss,
         pulumi_alicloud.ram,
         pulumi_alicloud.slb,
         pulumi_alicloud.vpc,
@@ -37,6 +39,7 @@ _COMPUTED: Mapping[str, Callable[[str], dict[str, Any]]] = {
     "alicloud:vpc/natGateway:NatGateway": lambda name: {"snatTableIds": "stb-1"},
     "alicloud:ecs/eipAddress:EipAddress": lambda name: {"ipAddress": "203.0.113.1"},
     "alicloud:nlb/loadBalancer:LoadBalancer": lambda name: {"dnsName": "nlb-1.example.com"},
+    "alicloud:nas/mountTarget:MountTarget": lambda name: {"mountTargetDomain": f"{name}.example.com"},
     "alicloud:ecs/instance:Instance": lambda name: {
         "privateIp": f"10.64.0.{10 + int(name.rpartition('-')[2])}"
     },

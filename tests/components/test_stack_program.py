@@ -66,6 +66,7 @@ def test_every_setting_of_a_spec_goes_through_the_config() -> None:
         "access": {"admin_cidrs": ["203.0.113.7/32"]},
         "node_role": {"enabled": False},
         "node_package": {"version": "1.2.3", "index_url": "https://pypi.example.com/simple/"},
+        "checkpoints": {"kind": "oss", "bucket": "big-runs", "prefix": "a/b", "keep_deleted_days": 90},
         "budget": {"max_hourly_cost": 12.5},
     }
     assert values.keys() == ClusterSpec.model_fields.keys()

@@ -11,6 +11,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from steelyard.components.checkpoint_store import (
+        BucketArgs,
+        CheckpointStore,
+        CheckpointStoreArgs,
+        FileSystemArgs,
+    )
     from steelyard.components.egress import Egress, EgressArgs
     from steelyard.components.firewall import Firewall, FirewallArgs
     from steelyard.components.load_balancer import LoadBalancer, LoadBalancerArgs
@@ -21,8 +27,12 @@ if TYPE_CHECKING:
     from steelyard.components.user_data import PackageSource
 
 _MODULES = {
+    "BucketArgs": "checkpoint_store",
+    "CheckpointStore": "checkpoint_store",
+    "CheckpointStoreArgs": "checkpoint_store",
     "Egress": "egress",
     "EgressArgs": "egress",
+    "FileSystemArgs": "checkpoint_store",
     "Firewall": "firewall",
     "FirewallArgs": "firewall",
     "LoadBalancer": "load_balancer",
@@ -39,8 +49,12 @@ _MODULES = {
 }
 
 __all__ = [
+    "BucketArgs",
+    "CheckpointStore",
+    "CheckpointStoreArgs",
     "Egress",
     "EgressArgs",
+    "FileSystemArgs",
     "Firewall",
     "FirewallArgs",
     "LoadBalancer",

@@ -34,6 +34,7 @@ class NodeGroupArgs:
         head_address: Private address of Ray's head; None where this group's first node is the head.
         role_name: RAM role that the nodes act under; None for no role.
         source: Where a fresh node takes Steelyard from.
+        setup: Lines that the boot script runs before the node starts.
         has_public_address: Whether each node has a public address, to reach the Internet by.
         boot_after: What must stand before a node boots, such as the firewall's rules.
     """
@@ -54,6 +55,7 @@ class NodeGroupArgs:
     role_name: pulumi.Input[str] | None = None
     balancer_kind: str = "classic"
     source: PackageSource = field(default_factory=PackageSource)
+    setup: pulumi.Input[str] = ""
     has_public_address: bool = False
     boot_after: Sequence[pulumi.Resource] = ()
 
@@ -112,6 +114,7 @@ class NodeGroup(pulumi.ComponentResource):
                 gateway_port=args.gateway_port,
                 head_address=head_address,
                 source=args.source,
+                setup=args.setup,
             ),
             tags=node_tags(args.cluster, args.group, role),
             opts=pulumi.ResourceOptions(

@@ -25,5 +25,7 @@ def declare(spec: ClusterSpec, token: pulumi.Input[str]) -> TrainingCluster:
     pulumi.export("server_group_id", cluster.load_balancer.server_group_id)
     pulumi.export("node_ids", cluster.node_ids)
     pulumi.export("node_private_ips", cluster.node_private_ips)
+    if cluster.checkpoint_store is not None:
+        pulumi.export("checkpoint_url", cluster.checkpoint_store.url)
     pulumi.export("gateway_token", cluster.token)
     return cluster

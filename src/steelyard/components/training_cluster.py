@@ -5,9 +5,17 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_alicloud as alicloud
 
+from steelyard.components.checkpoint_store import (
+    BucketArgs,
+    CheckpointStore,
+    CheckpointStoreArgs,
+    FileSystemArgs,
+    bucket_name,
+)
 from steelyard.components.firewall import Firewall, FirewallArgs
 from steelyard.components.image import find_image
 from steelyard.components.load_balancer import LoadBalancer, LoadBalancerArgs
+from steelyard.components.mount import mount_script
 from steelyard.components.network import Network, NetworkArgs
 from steelyard.components.node_group import NodeGroup, NodeGroupArgs
 from steelyard.components.node_role import NodeRole, NodeRoleArgs
@@ -35,6 +43,7 @@ class TrainingCluster(pulumi.ComponentResource):
         network: The VPC and its VSwitches.
         firewall: The nodes' security group.
         load_balancer: What stands in front of the nodes' gateways.
+        checkpoint_store: Where jobs keep their checkpoints; None where the spec asks for nothing.
         node_role: The nodes' RAM role; None where the spec asks for none.
         node_groups: The nodes; the first node of the first group is Ray's head.
         gateway_url: URL of the gateways, through the first listener.
@@ -44,6 +53,7 @@ class TrainingCluster(pulumi.ComponentResource):
     network: Network
     firewall: Firewall
     load_balancer: LoadBalancer
+    checkpoint_store: CheckpointStore | None
     node_role: NodeRole | None
     node_groups: list[NodeGroup]
     gateway_url: pulumi.Output[str]
@@ -59,6 +69,7 @@ class TrainingCluster(pulumi.ComponentResource):
         self.network = self._create_network()
         self.firewall = self._create_firewall()
         self.load_balancer = self._create_load_balancer()
+        self.checkpoint_store = self._create_checkpoint_store() if spec.checkpoints.kind != "none" else None
         self.node_role = self._create_node_role() if spec.node_role.enabled else None
         self.node_groups = []
         for group in spec.node_groups:
@@ -131,6 +142,33 @@ class TrainingCluster(pulumi.ComponentResource):
             pulumi.ResourceOptions(parent=self),
         )
 
+    def _create_checkpoint_store(self) -> CheckpointStore:
+        spec, wanted = self._spec, self._spec.checkpoints
+        bucket, file_system = None, None
+        if wanted.kind == "oss":
+            name = wanted.bucket
+            if name is None:
+                account = alicloud.get_caller_identity(opts=pulumi.InvokeOptions(parent=self))
+                name = bucket_name(spec.name, spec.region, account.account_id)
+            bucket = BucketArgs(
+                bucket=name,
+                prefix=wanted.prefix,
+                keep_deleted_days=wanted.keep_deleted_days,
+                force_destroy=wanted.force_destroy,
+            )
+        else:
+            file_system = FileSystemArgs(
+                vpc_id=self.network.vpc_id,
+                vpc_cidr=spec.network.cidr,
+                vswitch_ids=self.network.vswitch_ids,
+                storage_type=wanted.nas_storage,
+            )
+        return CheckpointStore(
+            f"{self._name}-checkpoints",
+            CheckpointStoreArgs(cluster=spec.name, bucket=bucket, file_system=file_system),
+            pulumi.ResourceOptions(parent=self),
+        )
+
     def _create_node_role(self) -> NodeRole:
         account = alicloud.get_caller_identity(opts=pulumi.InvokeOptions(parent=self))
         return NodeRole(
@@ -167,9 +205,18 @@ class TrainingCluster(pulumi.ComponentResource):
                 head_address=self.node_groups[0].private_ips[0] if self.node_groups else None,
                 role_name=self.node_role.role_name if self.node_role else None,
                 source=PackageSource(version=package.version, index_url=package.index_url),
+                setup=self._setup(),
                 has_public_address=self._spec.network.egress == "public",
                 # A node fetches its packages and joins the others while it boots: the ways there must be open.
                 boot_after=[*self.firewall.rules, *self.network.ways_out],
             ),
             pulumi.ResourceOptions(parent=self),
         )
+
+    def _setup(self) -> pulumi.Input[str]:
+        """Give the lines that a node's boot script runs before the node starts."""
+        store = self.checkpoint_store
+        if store is None or store.mount_domain is None:
+            return ""
+        folder = str(store.folder)
+        return store.mount_domain.apply(lambda domain: mount_script(domain, folder))

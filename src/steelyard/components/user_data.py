@@ -23,7 +23,7 @@ mkdir -p "$state"
 touch "$token_file"
 chmod 600 "$token_file"
 printf '%s' {token} > "$token_file"
-
+{setup}
 export PATH="$PATH:$state/venv/bin"
 if ! command -v steelyard-node > /dev/null; then
   if ! python3 -m venv --clear "$state/venv"; then
@@ -85,6 +85,7 @@ def boot_script(
     gateway_port: int,
     head_address: str | None,
     source: PackageSource,
+    setup: str = "",
 ) -> str:
     """Return the text of the script.
 
@@ -95,6 +96,7 @@ def boot_script(
         gateway_port: Port of the gateway.
         head_address: Private address of the head; None on the head itself.
         source: Where Steelyard is taken from if the instance has none.
+        setup: Lines to run before the node starts.
     """
     options = ["--cluster", cluster, "--role", role, "--gateway-port", str(gateway_port)]
     if head_address is not None:
@@ -107,6 +109,7 @@ def boot_script(
         token=shlex.quote(token),
         options=shlex.join(options),
         install=shlex.join(install),
+        setup=setup,
     )
 
 
@@ -118,12 +121,13 @@ def user_data(
     gateway_port: int,
     head_address: pulumi.Input[str] | None,
     source: PackageSource,
+    setup: pulumi.Input[str] = "",
 ) -> pulumi.Output[str]:
     """Return the script as a secret output, once the token and the head's address are known.
 
     The arguments are those of `boot_script`.
     """
-    inputs = pulumi.Output.all(token=pulumi.Output.secret(token), head_address=head_address)
+    inputs = pulumi.Output.all(token=pulumi.Output.secret(token), head_address=head_address, setup=setup)
     return inputs.apply(
         lambda known: boot_script(
             cluster=cluster,
@@ -132,5 +136,6 @@ def user_data(
             gateway_port=gateway_port,
             head_address=known["head_address"],
             source=source,
+            setup=known["setup"],
         )
     )

@@ -42,6 +42,7 @@ def findings_across(raw: Mapping[str, Any]) -> list[Finding]:
         *_listener_findings(draft),
         *_balancer_findings(draft),
         *_admin_findings(draft),
+        *_checkpoint_findings(draft),
     ]
 
 
@@ -240,3 +241,15 @@ def _admin_findings(draft: Draft) -> Iterator[Finding]:
             wide = one if one.prefixlen <= other.prefixlen else other
             message = f"`{other}` overlaps admin_cidrs[{i}], `{one}`"
             yield Finding(path=("access", "admin_cidrs", k), message=message, hint=f"keep `{wide}` alone")
+
+
+def _checkpoint_findings(draft: Draft) -> Iterator[Finding]:
+    if draft.checkpoint_kind != "nas":
+        return
+    place = ("checkpoints", "kind")
+    if draft.target != "alicloud":
+        message = "the local cloud has no file systems (NAS)"
+        yield Finding(path=place, message=message, hint="take `oss`, or `target: alicloud`")
+    if draft.is_adopted:
+        message = "a file system lets in its VPC's range alone, which is not known here"
+        yield Finding(path=place, message=message, hint="take `oss`, or a network of the cluster's own")

@@ -48,6 +48,7 @@ class Draft:
         self.is_adopted = network.get("vpc_id") is not None
         self.num_vswitch_ids = len(_list(network, "vswitch_ids"))
         self.egress = _text(network.get("egress"))
+        self.checkpoint_kind = _text(_part(raw, "checkpoints").get("kind"))
         self.groups = [_group(i, value) for i, value in enumerate(_list(raw, "node_groups"))]
         self.has_group_list = isinstance(raw.get("node_groups"), list | tuple)
         self.listener_ports = [

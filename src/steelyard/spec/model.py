@@ -11,6 +11,7 @@ from pydantic import Field, ValidationInfo, model_validator
 from steelyard.spec import check, rule
 from steelyard.spec.budget import BudgetSpec
 from steelyard.spec.catalogue import REGIONS
+from steelyard.spec.checkpoints import CheckpointsSpec
 from steelyard.spec.load_balancer import LoadBalancerSpec
 from steelyard.spec.mistake import path_text
 from steelyard.spec.network import AccessSpec, NetworkSpec
@@ -42,6 +43,7 @@ class ClusterSpec(Part):
         access: Who may reach the nodes.
         node_role: The nodes' RAM role.
         node_package: Where a fresh node takes Steelyard from.
+        checkpoints: Where jobs keep their checkpoints.
         budget: What it may cost.
     """
 
@@ -56,6 +58,7 @@ class ClusterSpec(Part):
     access: AccessSpec = AccessSpec()
     node_role: NodeRoleSpec = NodeRoleSpec()
     node_package: NodePackageSpec = NodePackageSpec()
+    checkpoints: CheckpointsSpec = CheckpointsSpec()
     budget: BudgetSpec = BudgetSpec()
 
     @model_validator(mode="after")

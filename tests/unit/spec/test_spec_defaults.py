@@ -63,6 +63,14 @@ def test_a_file_that_holds_a_name_alone_is_valid(write) -> None:
         "access": {"admin_cidrs": []},
         "node_role": {"enabled": True},
         "node_package": {"version": None, "index_url": None},
+        "checkpoints": {
+            "kind": "none",
+            "bucket": None,
+            "prefix": "checkpoints",
+            "keep_deleted_days": 30,
+            "force_destroy": False,
+            "nas_storage": "Performance",
+        },
         "budget": {"max_hourly_cost": None},
     }
 

@@ -17,7 +17,7 @@ from steelyard.localcloud.services.oss.request import (
     StorageRequest,
     operations_of,
 )
-from steelyard.localcloud.services.oss.setting import BucketSettings
+from steelyard.localcloud.services.oss.setting import BucketSettings, setting_operations
 from steelyard.localcloud.services.oss.signature import SUB_RESOURCES, StorageVerifier
 from steelyard.localcloud.services.oss.state import StorageState
 
@@ -129,3 +129,10 @@ class OssService(Service):
             answer = errand.serve(request)
             held = self.blobs.hold(answer.segments if request.method == "GET" else ())
         return answer, held
+
+
+def operation_names() -> frozenset[str]:
+    """Name every operation that is served, without a cloud."""
+    owners: tuple[type, ...] = (BucketActions, ObjectActions, ListActions, MultipartActions)
+    names = {name for owner in owners for name in operations_of(owner)}
+    return frozenset(names | setting_operations())

@@ -237,6 +237,15 @@ class BucketSettings:
         return StorageAnswer(status=204)
 
 
+def setting_operations() -> set[str]:
+    """Name every operation on a configuration."""
+    return {
+        f"{verb}Bucket{setting.noun}"
+        for setting in SETTINGS
+        for verb in ("Put", "Get", *(["Delete"] if setting.can_delete else []))
+    }
+
+
 def _operation(verb: str, method: str, setting: BucketSetting, body: Body) -> Operation:
     name = f"{verb}Bucket{setting.noun}"
     return Operation(
