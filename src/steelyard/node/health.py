@@ -31,13 +31,13 @@ class Health:
 
     def __init__(self, on_change: Callable[[HealthStatus], None] | None = None) -> None:
         self._reason: str | None = "starting"
-        self._is_draining = False
+        self._draining = ""
         self._on_change = on_change
 
     @property
     def reason(self) -> str:
         """Why the node cannot take a job; empty where it can."""
-        return "draining" if self._is_draining else self._reason or ""
+        return self._draining or self._reason or ""
 
     @property
     def status(self) -> HealthStatus:
@@ -50,10 +50,10 @@ class Health:
         self._reason = reason
         self._tell(before)
 
-    def drain(self) -> None:
-        """Take no more jobs, for good."""
+    def drain(self, reason: str = "draining") -> None:
+        """Take no more jobs, for good; the first reason stays."""
         before = self.status
-        self._is_draining = True
+        self._draining = self._draining or reason
         self._tell(before)
 
     def _tell(self, before: HealthStatus) -> None:

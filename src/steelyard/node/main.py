@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,7 @@ from steelyard.node.ray_cluster import (
 )
 from steelyard.node.ray_process import RayProcess, bridge_environment
 from steelyard.node.shim import compile_shim
+from steelyard.node.spot_watcher import SpotWatcher, grace_s
 
 if TYPE_CHECKING:
     import uvicorn
@@ -45,6 +47,7 @@ _WORKER_DRAIN_TIMEOUT_S = 1.5
 _WORKER_GRACE_S = 3.0
 _STREAMS_GRACE_S = 1
 _BACKLOG = 1024
+_NOTICE_PAUSE_S = 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,19 +167,44 @@ class Node:
     async def _serve(
         self, server: uvicorn.Server, listener: socket.socket, ray_process: RayProcess, stop: asyncio.Event
     ) -> None:
+        watching = asyncio.create_task(self._leave_on_notice(ray_process))
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         keeping = asyncio.create_task(ray_process.run())
         stopping = asyncio.create_task(stop.wait())
         done, _ = await asyncio.wait({serving, keeping, stopping}, return_when=asyncio.FIRST_COMPLETED)
         self._health.drain()
+        watching.cancel()
         if stopping in done:
             await self._drain(ray_process)
         keeping.cancel()
         server.should_exit = True
         await ray_process.stop()
-        await asyncio.gather(serving, return_exceptions=True)
+        await asyncio.gather(serving, watching, return_exceptions=True)
         for task in done - {stopping}:
             task.result()
+
+    async def _leave_on_notice(self, ray_process: RayProcess) -> None:
+        """Take no more jobs once the cloud wants the instance back, and let its workers end the step they are in."""
+        assert self._identity is not None
+        end = await SpotWatcher(MetadataClient(self._config.metadata_url)).notice()
+        left_s = grace_s(end, datetime.now(UTC))
+        logger.warning(
+            "node %s is taken back at %s: its workers have %.0f s", self._identity.node_id, end, left_s
+        )
+        self._health.drain(f"draining: the instance is taken back at {end:%Y-%m-%dT%H:%M:%SZ}")
+        while True:
+            try:
+                await ray_process.call(
+                    "drain",
+                    timeout_s=left_s + _HEAD_DRAIN_TIMEOUT_S,
+                    node_id=self._identity.node_id,
+                    grace_s=left_s,
+                )
+            except GatewayError as error:
+                logger.warning("the job queue was not told that the node leaves: %s", error.message)
+                await asyncio.sleep(_NOTICE_PAUSE_S)
+            else:
+                return
 
     async def _drain(self, ray_process: RayProcess) -> None:
         """Have the queue end this node's jobs, and end their workers here even where it does not answer."""
