@@ -64,6 +64,7 @@ class TestLife:
             "LANG",
             "TMPDIR",
             "STEELYARD_METADATA_URL",
+            "STEELYARD_OSS_ENDPOINT",
         }
 
     def test_a_failed_script_leaves_it_running_and_the_console_tells(self, fleet):

@@ -86,7 +86,6 @@ def make(instances, **changes) -> Instance:
             "stopped_mode": "",
             "resource_group_id": "",
             "deployment_set_id": "",
-            "disks": (),
             **changes,
         }
     )

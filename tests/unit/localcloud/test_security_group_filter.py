@@ -151,7 +151,6 @@ def instance(name: str, address: str, **changes: object) -> Instance:
         "status": "Running",
         "is_released": False,
         "has_deletion_protection": False,
-        "disks": (),
         **changes,
     }
     return Instance(**settings)  # type: ignore[arg-type]

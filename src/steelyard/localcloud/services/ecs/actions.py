@@ -6,8 +6,10 @@ from steelyard.localcloud.record import Records
 from steelyard.localcloud.services.ecs import errors
 from steelyard.localcloud.services.ecs.attribute_actions import AttributeActions
 from steelyard.localcloud.services.ecs.deployment_set_actions import DeploymentSetActions
+from steelyard.localcloud.services.ecs.disk_actions import DiskActions
 from steelyard.localcloud.services.ecs.key_pair_actions import KeyPairActions
 from steelyard.localcloud.services.ecs.launch_template_actions import LaunchTemplateActions
+from steelyard.localcloud.services.ecs.network_interface_actions import NetworkInterfaceActions
 from steelyard.localcloud.services.ecs.offer_actions import OfferActions
 from steelyard.localcloud.services.ecs.price_actions import PriceActions
 from steelyard.localcloud.services.ecs.rule_actions import RuleActions
@@ -23,6 +25,8 @@ class EcsService(
     LaunchTemplateActions,
     KeyPairActions,
     DeploymentSetActions,
+    DiskActions,
+    NetworkInterfaceActions,
     SecurityGroupActions,
     RuleActions,
     OfferActions,
@@ -38,6 +42,8 @@ class EcsService(
             "securitygroup": self.security_groups,
             "launchtemplate": self.launch_templates.records,
             "deploymentset": self.deployment_sets,
+            "disk": self.disks,
+            "eni": self.interfaces,
         }
         return records.get(resource_type)
 

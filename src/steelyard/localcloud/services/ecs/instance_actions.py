@@ -37,7 +37,7 @@ class InstanceActions(EcsState):
     def describe_instances(self, request: Request) -> dict[str, object]:
         """List instances by ids, addresses, name, network, state, type, group and tags."""
         page, head = both_pages(request, self._found(request))
-        return {**head, "Instances": {"Instance": [instance.to_list_answer() for instance in page]}}
+        return {**head, "Instances": {"Instance": [self._row(instance) for instance in page]}}
 
     @action("DescribeInstanceStatus")
     def describe_instance_status(self, request: Request) -> dict[str, object]:
@@ -62,55 +62,6 @@ class InstanceActions(EcsState):
         """Give an instance's user data, in base64."""
         instance = self.instance(request)
         return {"InstanceId": instance.id, "RegionId": instance.region_id, "UserData": instance.user_data}
-
-    @action("DescribeDisks")
-    def describe_disks(self, request: Request) -> dict[str, object]:
-        """List disks by ids, instance, type, category and zone."""
-        ids = read_json_texts(request, "DiskIds")
-        wanted = {
-            key: request.text(name)
-            for name, key in (
-                ("InstanceId", "InstanceId"),
-                ("DiskType", "Type"),
-                ("Category", "Category"),
-                ("ZoneId", "ZoneId"),
-                ("Status", "Status"),
-                ("DiskName", "DiskName"),
-            )
-            if request.text(name) not in ("", "all")
-        }
-        found = [
-            disk
-            for instance in self.in_region(request)
-            for disk in instance.to_disk_answers()
-            if (not ids or disk["DiskId"] in ids) and all(disk[key] == want for key, want in wanted.items())
-        ]
-        page, head = both_pages(request, found)
-        return {**head, "Disks": {"Disk": list(page)}}
-
-    @action("DescribeNetworkInterfaces")
-    def describe_network_interfaces(self, request: Request) -> dict[str, object]:
-        """List network interfaces by ids, instance, network and address."""
-        ids, addresses = request.texts("NetworkInterfaceId"), request.texts("PrivateIpAddress")
-        filters: dict[str, Callable[[Instance], str]] = {
-            "InstanceId": lambda instance: instance.id,
-            "VpcId": lambda instance: instance.vpc_id,
-            "VSwitchId": lambda instance: instance.vswitch_id,
-            "PrimaryIpAddress": lambda instance: instance.private_address,
-        }
-        group_id = request.text("SecurityGroupId")
-        found = [
-            instance
-            for instance in self.in_region(request)
-            if (not ids or instance.network_interface_id in ids)
-            and (not addresses or instance.private_address in addresses)
-            and (not group_id or group_id in instance.security_group_ids)
-            and matches(request, instance, filters)
-        ]
-        page, head = both_pages(request, found)
-        owner_id = self.cloud.identity.account_id
-        rows = [instance.to_network_interface_answer(owner_id) for instance in page]
-        return {**head, "NetworkInterfaceSets": {"NetworkInterfaceSet": rows}}
 
     @action("DescribeInstanceMaintenanceAttributes")
     def describe_instance_maintenance_attributes(self, request: Request) -> dict[str, object]:
@@ -162,6 +113,10 @@ class InstanceActions(EcsState):
     def in_region(self, request: Request) -> list[Instance]:
         """Give the instances of the call's region."""
         return [instance for instance in self.instances.list() if instance.region_id == request.region_id]
+
+    def _row(self, instance: Instance) -> dict[str, object]:
+        others = [interface.to_short_answer() for interface in self.interfaces_of(instance.id)]
+        return instance.to_list_answer(others)
 
     def _found(self, request: Request) -> list[Instance]:
         ids, addresses = (

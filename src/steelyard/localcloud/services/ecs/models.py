@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -8,6 +8,7 @@ from steelyard.localcloud.record import Record
 from steelyard.localcloud.services.ecs.image import IMAGES
 from steelyard.localcloud.text import utc_text
 from steelyard.spec.catalogue import INSTANCE_TYPES
+from steelyard.spec.family import family_of
 
 PENDING, STARTING, RUNNING, STOPPING, STOPPED = "Pending", "Starting", "Running", "Stopping", "Stopped"
 
@@ -24,14 +25,15 @@ def tag_rows(tags: Mapping[str, str]) -> list[dict[str, str]]:
 
 @dataclass(frozen=True, kw_only=True)
 class Instance(Record):
-    """An instance with its network interface and disks, which are never apart from it here.
+    """An instance with the network interface that it has from the beginning.
 
     Attributes:
         boot_number: Counts its boots, so that news of an earlier boot is told apart.
         is_released: Whether it is on its way to be deleted.
         user_data: Base64 text, as it came.
         private_address: As answered: reachable on the host that it runs on.
-        disks: The system disk and then the data disks: `DiskId`, `Type`, `Size` and so on, by the API's names.
+        disk_ids: Its system disk and then its data disks.
+        traffic_mode: Of its primary interface: `Standard`, or `HighPerformance` for elastic RDMA.
         reclaim_at: Unix time at which a spot instance will be taken back; 0 where that was not announced.
     """
 
@@ -73,7 +75,10 @@ class Instance(Record):
     deployment_set_id: str
     deployment_set_group_number: int = 0
     reclaim_at: float = 0.0
-    disks: tuple[Mapping[str, object], ...]
+    disk_ids: tuple[str, ...] = ()
+    interface_name: str = ""
+    interface_description: str = ""
+    traffic_mode: str = "Standard"
 
     @property
     def public_addresses(self) -> list[str]:
@@ -120,8 +125,12 @@ class Instance(Record):
             "EipAddress": {"AllocationId": "", "IpAddress": "", "InternetChargeType": ""},
         }
 
-    def to_list_answer(self) -> dict[str, object]:
-        """Give the fields of DescribeInstances."""
+    def to_list_answer(self, other_interfaces: Sequence[Mapping[str, object]] = ()) -> dict[str, object]:
+        """Give the fields of DescribeInstances.
+
+        Args:
+            other_interfaces: What it tells of the instance's secondary network interfaces.
+        """
         instance_type = INSTANCE_TYPES[self.instance_type]
         image = IMAGES[self.image_id]
         return {
@@ -157,7 +166,7 @@ class Instance(Record):
                 "ThreadsPerCore": 2,
                 "Numa": "ON",
             },
-            "NetworkInterfaces": {"NetworkInterface": [self._short_interface()]},
+            "NetworkInterfaces": {"NetworkInterface": [self._short_interface(), *other_interfaces]},
             "Tags": {"Tag": tag_rows(self.tags)},
         }
 
@@ -165,7 +174,8 @@ class Instance(Record):
         """Give the fields of DescribeNetworkInterfaces."""
         return {
             "NetworkInterfaceId": self.network_interface_id,
-            "NetworkInterfaceName": "",
+            "NetworkInterfaceName": self.interface_name,
+            "Description": self.interface_description,
             "InstanceId": self.id,
             "Type": "Primary",
             "Status": "InUse",
@@ -179,28 +189,11 @@ class Instance(Record):
             "OwnerId": owner_id,
             "CreationTime": utc_text(self.created_at),
             "DeleteOnRelease": True,
-            "NetworkInterfaceTrafficMode": "Standard",
+            "NetworkInterfaceTrafficMode": self.traffic_mode,
             "ResourceGroupId": self.resource_group_id,
             "Attachment": {"InstanceId": self.id, "DeviceIndex": 0, "NetworkCardIndex": 0},
             "Tags": {"Tag": []},
         }
-
-    def to_disk_answers(self) -> list[dict[str, object]]:
-        """Give its disks as DescribeDisks does."""
-        shared: dict[str, object] = {
-            "InstanceId": self.id,
-            "RegionId": self.region_id,
-            "ZoneId": self.zone_id,
-            "ResourceGroupId": self.resource_group_id,
-            "Status": "In_use",
-            "DiskChargeType": self.charge_type,
-            "CreationTime": utc_text(self.created_at),
-            "AttachedTime": utc_text(self.created_at),
-            "Portable": False,
-            "Attachments": {"Attachment": [{"InstanceId": self.id}]},
-            "Tags": {"Tag": []},
-        }
-        return [{**shared, **disk} for disk in self.disks]
 
     def _short_interface(self) -> dict[str, object]:
         return {
@@ -213,11 +206,6 @@ class Instance(Record):
 
     def _private_ip(self) -> dict[str, object]:
         return {"PrivateIpAddress": self.private_address, "Primary": True}
-
-
-def family_of(instance_type: str) -> str:
-    """Give an instance type's family, e.g. `ecs.gn7i` of `ecs.gn7i-c8g1.2xlarge`."""
-    return instance_type.rpartition(".")[0].split("-")[0]
 
 
 @dataclass(frozen=True, kw_only=True)

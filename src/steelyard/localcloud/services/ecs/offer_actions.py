@@ -4,9 +4,10 @@ from steelyard.localcloud.page import number_page, token_page
 from steelyard.localcloud.service import Request, action
 from steelyard.localcloud.services.ecs import check, errors
 from steelyard.localcloud.services.ecs.image import IMAGES
-from steelyard.localcloud.services.ecs.models import family_of
+from steelyard.localcloud.services.ecs.network_interface import MAX_INTERFACES
 from steelyard.localcloud.services.ecs.state import EcsState
 from steelyard.spec.catalogue import INSTANCE_TYPES, REGIONS, InstanceType
+from steelyard.spec.family import family_of, has_erdma
 
 _CREATIONS = ("VSwitch", "IoOptimized", "Instance", "DedicatedHost", "Disk")
 _SYSTEM_DISKS = ("cloud_essd", "cloud_auto", "cloud_essd_entry", "cloud_efficiency", "cloud_ssd")
@@ -184,7 +185,8 @@ def _type_row(instance_type: InstanceType) -> dict[str, object]:
         "MemorySize": float(instance_type.memory_gib),
         "GPUAmount": instance_type.num_gpus,
         "GPUSpec": instance_type.gpu,
-        "EniQuantity": 2,
+        "EniQuantity": MAX_INTERFACES,
+        "EriQuantity": int(has_erdma(instance_type.name)),
         "EniPrivateIpAddressQuantity": 10,
         "LocalStorageCategory": "",
     }

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from steelyard.localcloud.service import Request, action
 from steelyard.localcloud.services.ecs import errors
@@ -79,11 +80,28 @@ class PowerActions(EcsState):
         """
         is_alive = instance.status in (PENDING, STARTING, RUNNING, STOPPING)
         status = STOPPING if is_alive else STOPPED
-        self.instances.put(replace(instance, status=status, is_released=True))
+        self._leave_behind(instance)
+        self.instances.put(replace(instance, status=status, is_released=True, disk_ids=()))
         for service in self.cloud.services.values():
             if isinstance(service, ServerDirectory):
                 service.forget_server(instance.id)
         self.cloud.after_commit(lambda: self.life.release(instance.id))
+
+    def _leave_behind(self, instance: Instance) -> None:
+        """Delete the disks and interfaces that go with an instance, and free those that stay."""
+        for disk in self.disks_of(instance):
+            if disk.deletes_with_instance:
+                self.disks.delete(disk.id)
+            else:
+                self.disks.put(replace(disk, instance_id="", device="", attached_at=0.0))
+        for interface in self.interfaces_of(instance.id):
+            if interface.deletes_with_instance:
+                self.interfaces.delete(interface.id)
+                self.cloud.after_commit(
+                    partial(self.host.release_address, interface.private_address, vpc_id=interface.vpc_id)
+                )
+            else:
+                self.interfaces.put(replace(interface, instance_id="", attached_at=0.0))
 
 
 def _grace_s(request: Request) -> float:

@@ -8,19 +8,22 @@ from functools import partial
 from steelyard.localcloud.hosts.address import AddressExhausted, AddressInUse
 from steelyard.localcloud.service import Request, action
 from steelyard.localcloud.services.ecs import check, errors
+from steelyard.localcloud.services.ecs.disk import Disk
 from steelyard.localcloud.services.ecs.launch_template import Settings, merged
 from steelyard.localcloud.services.ecs.models import PENDING, Instance
 from steelyard.localcloud.services.ecs.run_setting import (
     Deployment,
+    DiskOrder,
     read_billing,
     read_disks,
     read_image,
     read_instance_type,
+    read_traffic_mode,
 )
 from steelyard.localcloud.services.ecs.state import EcsState
 from steelyard.localcloud.services.vpc.models import VSwitch
 from steelyard.localcloud.tag import read_tags
-from steelyard.localcloud.wire.error import invalid_parameter, missing_parameter
+from steelyard.localcloud.wire.error import invalid_parameter, missing_parameter, not_served
 from steelyard.spec.catalogue import REGIONS
 
 MAX_AMOUNT = 100
@@ -64,12 +67,19 @@ class RunActions(EcsState):
         amount = request.number("Amount", 1)
         if not 1 <= amount <= MAX_AMOUNT:
             raise invalid_parameter("Amount", amount, f"from 1 to {MAX_AMOUNT}")
-        draft, cidr_block = self._draft(request)
+        interface = _primary_interface(request)
+        vswitch = self._vswitch(request, interface)
+        draft = self._draft(request, interface, vswitch)
+        orders = read_disks(request, read_image(request))
         request.stop_if_dry_run()
-        addresses = self._claim_addresses(request, draft, cidr_block, amount)
+        wanted = request.text("PrivateIpAddress") or str(interface.get("PrimaryIpAddress") or "")
+        addresses = self.claim_addresses(vswitch, wanted, amount=amount, vpc_id=draft.vpc_id)
         instances = [self._complete(draft, address, i, amount) for i, address in enumerate(addresses, 1)]
         for instance in instances:
-            self.instances.put(instance)
+            disks = [self._ordered(instance, order) for order in orders]
+            for disk in disks:
+                self.disks.put(disk)
+            self.instances.put(replace(instance, disk_ids=tuple(disk.id for disk in disks)))
             self.cloud.after_commit(partial(self.life.launch, instance.id))
         return [instance.id for instance in instances]
 
@@ -82,11 +92,8 @@ class RunActions(EcsState):
         version = self.launch_templates.version(template, request.number("LaunchTemplateVersion", 0))
         return merged(version.settings, request.params)
 
-    def _draft(self, request: Request) -> tuple[Instance, str]:
-        """Check a call, and give an instance without an id and an address, and its VSwitch's block."""
-        interface = (request.records("NetworkInterface") or [{}])[0]
-        vswitch = self._vswitch(request, interface)
-        image = read_image(request)
+    def _draft(self, request: Request, interface: Mapping[str, object], vswitch: VSwitch) -> Instance:
+        """Check a call, and give an instance without an id, an address and disks."""
         role_name, key_pair_name = request.text("RamRoleName"), request.text("KeyPairName")
         if role_name:
             self.check_role(role_name)
@@ -95,7 +102,7 @@ class RunActions(EcsState):
         instance_type = read_instance_type(request)
         amount = request.number("Amount", 1)
         self.check_stock(instance_type, vswitch.zone_id, amount)
-        draft = Instance(
+        return Instance(
             id="",
             created_at=self.cloud.clock(),
             tags=read_tags(request),
@@ -110,7 +117,7 @@ class RunActions(EcsState):
             name=check.read_name(request, "InstanceName", ""),
             host_name=check.read_host_name(request, ""),
             description=check.read_description(request),
-            image_id=image.image_id,
+            image_id=read_image(request).image_id,
             instance_type=instance_type,
             status=PENDING,
             boot_number=0,
@@ -127,9 +134,10 @@ class RunActions(EcsState):
             stopped_mode="",
             resource_group_id=request.text("ResourceGroupId"),
             **self._deployment(request, vswitch.zone_id, amount),
-            disks=tuple(read_disks(request, image)),
+            traffic_mode=read_traffic_mode(interface, instance_type),
+            interface_name=str(interface.get("NetworkInterfaceName") or ""),
+            interface_description=str(interface.get("Description") or ""),
         )
-        return draft, vswitch.cidr_block
 
     def _deployment(self, request: Request, zone_id: str, amount: int) -> Deployment:
         set_id, number = request.text("DeploymentSetId"), request.number("DeploymentSetGroupNo", 0)
@@ -166,24 +174,54 @@ class RunActions(EcsState):
             raise missing_parameter("SecurityGroupId")
         return self.groups_in_vpc(given, vpc_id)
 
-    def _claim_addresses(self, request: Request, draft: Instance, cidr: str, amount: int) -> list[str]:
-        interface = (request.records("NetworkInterface") or [{}])[0]
-        wanted = request.text("PrivateIpAddress") or str(interface.get("PrimaryIpAddress") or "")
+    def claim_addresses(self, vswitch: VSwitch, wanted: str, *, amount: int, vpc_id: str) -> list[str]:
+        """Claim addresses of a VSwitch.
+
+        Args:
+            vswitch: The VSwitch.
+            wanted: The address that is asked for; empty for any.
+            amount: How many are wanted.
+            vpc_id: The VPC.
+
+        Raises:
+            ApiError: Where the address is taken or malformed, or there are not enough.
+        """
         if wanted and amount > 1:
             raise invalid_parameter("PrivateIpAddress", wanted, "given for one instance alone")
         claimed: list[str] = []
         try:
             for _ in range(amount):
-                claimed.append(self.host.claim_address(cidr, wanted or None, vpc_id=draft.vpc_id))
+                address = self.host.claim_address(vswitch.cidr_block, wanted or None, vpc_id=vpc_id)
+                claimed.append(address)
         except (AddressExhausted, AddressInUse, ValueError) as err:
             for address in claimed:
-                self.host.release_address(address, vpc_id=draft.vpc_id)
+                self.host.release_address(address, vpc_id=vpc_id)
             if isinstance(err, AddressExhausted):
-                raise errors.addresses_exhausted(draft.vswitch_id) from err
+                raise errors.addresses_exhausted(vswitch.id) from err
             raise (
                 errors.address_duplicated() if isinstance(err, AddressInUse) else errors.address_malformed()
             ) from err
         return claimed
+
+    def new_mac_address(self) -> str:
+        """Give a network interface a hardware address of the kind that the cloud gives."""
+        return "00:16:3e:" + ":".join(f"{secrets.randbelow(256):02x}" for _ in range(3))
+
+    def _ordered(self, instance: Instance, order: DiskOrder) -> Disk:
+        return Disk(
+            id=self.cloud.new_id("d"),
+            created_at=instance.created_at,
+            region_id=instance.region_id,
+            zone_id=instance.zone_id,
+            instance_id=instance.id,
+            device=order.device,
+            deletes_with_instance=order.deletes_with_instance,
+            image_id=order.image_id,
+            charge_type=instance.charge_type,
+            attached_at=instance.created_at,
+            resource_group_id=instance.resource_group_id,
+            **order.settings,
+        )
 
     def _complete(self, draft: Instance, address: str, number: int, amount: int) -> Instance:
         instance_id = self.cloud.new_id("i")
@@ -193,10 +231,9 @@ class RunActions(EcsState):
             id=instance_id,
             private_address=address,
             network_interface_id=self.cloud.new_id("eni"),
-            mac_address="00:16:3e:" + ":".join(f"{secrets.randbelow(256):02x}" for _ in range(3)),
+            mac_address=self.new_mac_address(),
             name=f"{draft.name}{suffix}" if draft.name else instance_id,
             host_name=f"{draft.host_name}{suffix}" if draft.host_name else f"iZ{instance_id[2:]}Z",
-            disks=tuple({**disk, "DiskId": self.cloud.new_id("d")} for disk in draft.disks),
         )
 
     def check_role(self, role_name: str) -> None:
@@ -210,3 +247,11 @@ class RunActions(EcsState):
             raise errors.role_not_found()
         if "ecs.aliyuncs.com" not in role.trust_policy:
             raise errors.role_not_for_ecs()
+
+
+def _primary_interface(request: Request) -> Mapping[str, object]:
+    """Give what a call says of an instance's own interface; more than that one are not made here."""
+    interfaces = request.records("NetworkInterface")
+    if len(interfaces) > 1:
+        raise not_served("more than one NetworkInterface in RunInstances; attach others afterwards")
+    return interfaces[0] if interfaces else {}

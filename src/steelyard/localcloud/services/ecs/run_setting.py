@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TypedDict
 
 from steelyard.localcloud.service import Request
 from steelyard.localcloud.services.ecs import check, errors
+from steelyard.localcloud.services.ecs.disk import next_device
 from steelyard.localcloud.services.ecs.image import IMAGES, Image
+from steelyard.localcloud.services.ecs.network_interface import TRAFFIC_MODES
 from steelyard.localcloud.wire.error import missing_parameter
 from steelyard.spec.catalogue import INSTANCE_TYPES
+from steelyard.spec.family import has_erdma
 from steelyard.spec.price import Price, spot_price
 
-_MIN_DATA_DISK_GIB, _MAX_DISK_GIB = 1, 65536
+DATA_DISK_GIB = range(1, 65536 + 1)
+"""Sizes of a data disk."""
+
 _MAX_SPOT_DURATION_H = 6
 
 
@@ -33,6 +39,20 @@ class Billing(TypedDict):
     spot_interruption_behavior: str
     internet_charge_type: str
     internet_max_bandwidth_out: int
+
+
+def read_traffic_mode(interface: Mapping[str, object], instance_type: str) -> str:
+    """Read the traffic mode of an instance's primary interface.
+
+    Raises:
+        ApiError: Where there is none such, or the type has no elastic RDMA.
+    """
+    mode = str(interface.get("NetworkInterfaceTrafficMode") or "Standard")
+    if mode not in TRAFFIC_MODES:
+        raise errors.value_not_supported("NetworkInterfaceTrafficMode", mode)
+    if mode == "HighPerformance" and not has_erdma(instance_type):
+        raise errors.no_erdma(instance_type)
+    return mode
 
 
 def read_image(request: Request) -> Image:
@@ -111,8 +131,31 @@ def _price_limit(request: Request) -> float:
     return value
 
 
-def read_disks(request: Request, image: Image) -> list[dict[str, object]]:
-    """Read the system disk and the data disks, as `Instance.disks` holds them.
+class DiskSettings(TypedDict):
+    """What a disk is made from."""
+
+    type: str
+    category: str
+    size_gib: int
+    performance_level: str
+    name: str
+    description: str
+    is_encrypted: bool
+    kms_key_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiskOrder:
+    """A disk that an instance is to be made with."""
+
+    settings: DiskSettings
+    device: str
+    deletes_with_instance: bool
+    image_id: str = ""
+
+
+def read_disks(request: Request, image: Image) -> list[DiskOrder]:
+    """Read the system disk and the data disks that an instance is to be made with.
 
     Raises:
         ApiError: For a size or a category that a disk cannot have.
@@ -120,39 +163,49 @@ def read_disks(request: Request, image: Image) -> list[dict[str, object]]:
     system = request.params.get("SystemDisk") or {}
     assert isinstance(system, dict)
     bounds = range(image.size_gib, 2048 + 1)
-    disks = [
-        _disk("system", system, "SystemDisk", max(40, image.size_gib), bounds)
-        | {"ImageId": image.image_id, "Device": "/dev/xvda", "DeleteWithInstance": True}
+    settings = read_disk("system", system, "SystemDisk", max(40, image.size_gib), bounds)
+    orders = [
+        DiskOrder(settings=settings, device="/dev/xvda", deletes_with_instance=True, image_id=image.image_id)
     ]
     for number, data in enumerate(request.records("DataDisk"), 1):
         if data.get("Size") is None:
             raise missing_parameter(f"DataDisk.{number}.Size")
-        bounds = range(_MIN_DATA_DISK_GIB, _MAX_DISK_GIB + 1)
-        disk = _disk("data", data, f"DataDisk.{number}", 0, bounds)
-        disks.append(
-            disk
-            | {
-                "Device": data.get("Device") or f"/dev/xvd{chr(ord('a') + number)}",
-                "DeleteWithInstance": data.get("DeleteWithInstance", True),
-            }
+        orders.append(
+            DiskOrder(
+                settings=read_disk("data", data, f"DataDisk.{number}", 0, DATA_DISK_GIB),
+                device=str(data.get("Device") or next_device(order.device for order in orders)),
+                deletes_with_instance=bool(data.get("DeleteWithInstance", True)),
+            )
         )
-    return disks
+    return orders
 
 
-def _disk(
+def read_disk(
     kind: str, given: Mapping[str, object], name: str, default_gib: int, bounds: range
-) -> dict[str, object]:
+) -> DiskSettings:
+    """Read what a disk is made from.
+
+    Args:
+        kind: `system` or `data`.
+        given: Its parameters by their names within the disk's, such as `Size`.
+        name: What stands before those names.
+        default_gib: Size where none is given.
+        bounds: Sizes that it may have.
+
+    Raises:
+        ApiError: For a size or a category that a disk cannot have.
+    """
     category = str(given.get("Category") or "cloud_essd")
     if category not in check.DISK_CATEGORIES:
         raise errors.value_not_supported(f"{name}.Category", category)
     level = str(given.get("PerformanceLevel") or ("PL1" if category == "cloud_essd" else ""))
-    return {
-        "Type": kind,
-        "Category": category,
-        "Size": check.read_disk_size(f"{name}.Size", given.get("Size"), default_gib, bounds),
-        "PerformanceLevel": level,
-        "DiskName": given.get("DiskName") or "",
-        "Description": given.get("Description") or "",
-        "Encrypted": str(given.get("Encrypted") or "false").lower() == "true",
-        "KMSKeyId": given.get("KMSKeyId") or "",
-    }
+    return DiskSettings(
+        type=kind,
+        category=category,
+        size_gib=check.read_disk_size(f"{name}.Size", given.get("Size"), default_gib, bounds),
+        performance_level=level,
+        name=str(given.get("DiskName") or ""),
+        description=str(given.get("Description") or ""),
+        is_encrypted=str(given.get("Encrypted") or "false").lower() == "true",
+        kms_key_id=str(given.get("KMSKeyId") or ""),
+    )

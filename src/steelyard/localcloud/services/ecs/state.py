@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import base64
 import json
+import logging
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 from steelyard.localcloud.cloud import Cloud
+from steelyard.localcloud.hosts.address import AddressInUse
 from steelyard.localcloud.hosts.choice import make_host
 from steelyard.localcloud.hosts.host import Host
 from steelyard.localcloud.metadata import InstanceMetadata
@@ -13,15 +15,19 @@ from steelyard.localcloud.record import Records
 from steelyard.localcloud.service import Request, Service
 from steelyard.localcloud.services.ecs import errors
 from steelyard.localcloud.services.ecs.deployment_set import MAX_INSTANCES, DeploymentSet
+from steelyard.localcloud.services.ecs.disk import Disk
 from steelyard.localcloud.services.ecs.firewall import Firewall
 from steelyard.localcloud.services.ecs.key_pair import KeyPairs
 from steelyard.localcloud.services.ecs.launch_template import LaunchTemplates
 from steelyard.localcloud.services.ecs.life import InstanceLife
 from steelyard.localcloud.services.ecs.models import Instance, SecurityGroup
+from steelyard.localcloud.services.ecs.network_interface import NetworkInterface
 from steelyard.localcloud.services.ecs.stock import Stock
 from steelyard.localcloud.services.ram.state import RamState
 from steelyard.localcloud.services.vpc.state import VpcState
 from steelyard.localcloud.wire.error import invalid_parameter
+
+_log = logging.getLogger(__name__)
 
 
 @runtime_checkable
@@ -46,10 +52,17 @@ class EcsState(Service):
         self.launch_templates = LaunchTemplates(cloud.store)
         self.deployment_sets = Records(cloud.store, DeploymentSet)
         self.stock = Stock(cloud.store)
+        self.disks = Records(cloud.store, Disk)
+        self.interfaces = Records(cloud.store, NetworkInterface)
         self.life = InstanceLife(cloud, self.host, self.instances, firewall)
 
     def start(self) -> None:
-        """Boot again every instance that ran."""
+        """Boot again every instance that ran, and hold the addresses of the interfaces that none has."""
+        for interface in self.interfaces.list():
+            try:
+                self.host.hold_address(interface.private_address, vpc_id=interface.vpc_id)
+            except AddressInUse:
+                _log.error("another local cloud took %s of %s", interface.private_address, interface.id)
         self.life.resume()
 
     def stop(self) -> None:
@@ -126,8 +139,18 @@ class EcsState(Service):
         return unique
 
     def num_instances_of_group(self, group_id: str) -> int:
-        """Count the instances in a security group."""
-        return sum(group_id in instance.security_group_ids for instance in self.instances.list())
+        """Count the instances in a security group, and the network interfaces that are in it by themselves."""
+        num_instances = sum(group_id in one.security_group_ids for one in self.instances.list())
+        return num_instances + sum(group_id in one.security_group_ids for one in self.interfaces.list())
+
+    def disks_of(self, instance: Instance) -> list[Disk]:
+        """Give an instance's disks, its system disk first."""
+        found = (self.disks.get(disk_id) for disk_id in instance.disk_ids)
+        return [disk for disk in found if disk is not None]
+
+    def interfaces_of(self, instance_id: str) -> list[NetworkInterface]:
+        """Give an instance's network interfaces, but for the one that it has from the beginning."""
+        return [one for one in self.interfaces.list() if one.instance_id == instance_id]
 
     def key_pairs(self, region_id: str) -> KeyPairs:
         """Give a region's key pairs."""
@@ -201,12 +224,15 @@ class EcsState(Service):
         return "SecurityGroup" if any(group.vpc_id == vpc_id for group in groups) else None
 
     def in_vswitch(self, vswitch_id: str) -> str | None:
-        """Name what stands in a VSwitch: `Instance`, or None."""
-        return "Instance" if self.num_addresses(vswitch_id) else None
+        """Name what stands in a VSwitch: `Instance`, `NetworkInterface`, or None."""
+        if any(instance.vswitch_id == vswitch_id for instance in self.instances.list()):
+            return "Instance"
+        return "NetworkInterface" if self.num_addresses(vswitch_id) else None
 
     def num_addresses(self, vswitch_id: str) -> int:
-        """Count the addresses of a VSwitch that instances hold."""
-        return sum(instance.vswitch_id == vswitch_id for instance in self.instances.list())
+        """Count the addresses of a VSwitch that instances and network interfaces hold."""
+        num_instances = sum(instance.vswitch_id == vswitch_id for instance in self.instances.list())
+        return num_instances + sum(one.vswitch_id == vswitch_id for one in self.interfaces.list())
 
     # What the metadata service asks (`InstanceDirectory`).
 

@@ -8,6 +8,7 @@ from steelyard.localcloud.services.ecs.models import STOPPED, Instance
 from steelyard.localcloud.store import Store
 
 _KIND = "ecs_stock"
+_CLOSED = "ecs_closed_zone"
 
 
 class Stock:
@@ -36,6 +37,14 @@ class Stock:
             body: dict[str, object] = {"zone": zone_id, "type": instance_type, "limit": num_instances}
             self._store.put(_KIND, key, body)
 
+    def close_zone(self, zone_id: str) -> None:
+        """Let a zone have nothing, of any type; it is called inside of a transaction."""
+        self._store.put(_CLOSED, zone_id, {"zone": zone_id})
+
+    def open_zone(self, zone_id: str) -> None:
+        """Let a zone that was closed have again what it had; it is called inside of a transaction."""
+        self._store.delete(_CLOSED, zone_id)
+
     def limits(self) -> dict[tuple[str, str], int]:
         """Give all limits by type and zone."""
         return {
@@ -51,6 +60,8 @@ class Stock:
             zone_id: The zone.
             instances: All instances; one that is stopped and not charged for holds none of the stock.
         """
+        if self._store.get(_CLOSED, zone_id) is not None:
+            return 0
         limit = self.limits().get((instance_type, zone_id))
         if limit is None:
             return None

@@ -1,0 +1,87 @@
+"""Network interfaces beside the one that each instance has from the beginning."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from steelyard.localcloud.record import Record
+from steelyard.localcloud.text import utc_text
+
+MAX_INTERFACES = 8
+"""Interfaces of an instance, its primary one included; the real limit depends on the type."""
+TRAFFIC_MODES = ("Standard", "HighPerformance")
+"""`HighPerformance` is elastic RDMA."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkInterface(Record):
+    """A secondary network interface: it holds an address of its VSwitch and can go from instance to instance.
+
+    On the loopback host a process of the instance can serve on its address. In a network namespace it has no device of
+    its own: nothing answers on its address there.
+
+    Attributes:
+        instance_id: The instance that has it; empty where none has.
+        deletes_with_instance: Whether it goes with its instance.
+        traffic_mode: `Standard`, or `HighPerformance` for elastic RDMA.
+    """
+
+    kind: ClassVar[str] = "network_interface"
+
+    region_id: str
+    zone_id: str
+    vpc_id: str
+    vswitch_id: str
+    private_address: str
+    mac_address: str
+    security_group_ids: tuple[str, ...]
+    name: str
+    description: str
+    instance_id: str
+    deletes_with_instance: bool
+    traffic_mode: str
+    checks_source: bool
+    resource_group_id: str
+    attached_at: float
+
+    @property
+    def status(self) -> str:
+        """`InUse` or `Available`."""
+        return "InUse" if self.instance_id else "Available"
+
+    def to_answer(self, owner_id: str) -> dict[str, object]:
+        """Give the fields of DescribeNetworkInterfaces."""
+        attachment: dict[str, object] = {}
+        if self.instance_id:
+            attachment = {"InstanceId": self.instance_id, "DeviceIndex": 1, "NetworkCardIndex": 0}
+        return {
+            **self.to_short_answer(),
+            "NetworkInterfaceName": self.name,
+            "Description": self.description,
+            "InstanceId": self.instance_id,
+            "Status": self.status,
+            "PrivateIpAddress": self.private_address,
+            "SecurityGroupIds": {"SecurityGroupId": list(self.security_group_ids)},
+            "VpcId": self.vpc_id,
+            "VSwitchId": self.vswitch_id,
+            "ZoneId": self.zone_id,
+            "OwnerId": owner_id,
+            "CreationTime": utc_text(self.created_at),
+            "DeleteOnRelease": self.deletes_with_instance,
+            "NetworkInterfaceTrafficMode": self.traffic_mode,
+            "SourceDestCheck": self.checks_source,
+            "ResourceGroupId": self.resource_group_id,
+            "Attachment": attachment,
+            "Tags": {"Tag": [{"TagKey": key, "TagValue": value} for key, value in self.tags.items()]},
+        }
+
+    def to_short_answer(self) -> dict[str, object]:
+        """Give the fields that DescribeInstances shows."""
+        return {
+            "NetworkInterfaceId": self.id,
+            "MacAddress": self.mac_address,
+            "PrimaryIpAddress": self.private_address,
+            "Type": "Secondary",
+            "PrivateIpSets": {"PrivateIpSet": [{"PrivateIpAddress": self.private_address, "Primary": True}]},
+        }

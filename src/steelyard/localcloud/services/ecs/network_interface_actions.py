@@ -1,0 +1,193 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from steelyard.localcloud.service import Request, action
+from steelyard.localcloud.services.ecs import check, errors
+from steelyard.localcloud.services.ecs.instance_actions import both_pages
+from steelyard.localcloud.services.ecs.models import RUNNING, STOPPED, Instance
+from steelyard.localcloud.services.ecs.network_interface import (
+    MAX_INTERFACES,
+    TRAFFIC_MODES,
+    NetworkInterface,
+)
+from steelyard.localcloud.services.ecs.run_actions import RunActions
+from steelyard.localcloud.tag import has_tags, read_tags
+from steelyard.localcloud.wire.error import missing_parameter
+
+_Row = tuple[dict[str, object], tuple[str, ...], Mapping[str, str]]
+
+_FILTERS = (
+    "InstanceId",
+    "VpcId",
+    "VSwitchId",
+    "Type",
+    "Status",
+    "NetworkInterfaceName",
+    "ResourceGroupId",
+)
+
+
+class NetworkInterfaceActions(RunActions):
+    """Network interfaces: instances' primary ones, and those that come and go."""
+
+    @action("CreateNetworkInterface")
+    def create_network_interface(self, request: Request) -> dict[str, object]:
+        """Make a secondary interface that no instance has."""
+        vswitch = self.vpc.find_vswitch(request.text("VSwitchId"))
+        if vswitch is None or vswitch.region_id != request.region_id:
+            raise errors.vswitch_not_found()
+        group_ids = [
+            group_id
+            for group_id in (request.text("SecurityGroupId"), *request.texts("SecurityGroupIds"))
+            if group_id
+        ]
+        if not group_ids:
+            raise missing_parameter("SecurityGroupId")
+        draft = NetworkInterface(
+            id=self.cloud.new_id("eni"),
+            created_at=self.cloud.clock(),
+            tags=read_tags(request),
+            region_id=request.region_id,
+            zone_id=vswitch.zone_id,
+            vpc_id=vswitch.vpc_id,
+            vswitch_id=vswitch.id,
+            private_address="",
+            mac_address=self.new_mac_address(),
+            security_group_ids=self.groups_in_vpc(group_ids, vswitch.vpc_id),
+            name=check.read_name(request, "NetworkInterfaceName", ""),
+            description=check.read_description(request),
+            instance_id="",
+            deletes_with_instance=request.flag("DeleteOnRelease", True),
+            traffic_mode=check.read_choice(request, "NetworkInterfaceTrafficMode", TRAFFIC_MODES, "Standard"),
+            checks_source=request.flag("SourceDestCheck"),
+            resource_group_id=request.text("ResourceGroupId"),
+            attached_at=0.0,
+        )
+        request.stop_if_dry_run()
+        (address,) = self.claim_addresses(
+            vswitch, request.text("PrimaryIpAddress"), amount=1, vpc_id=vswitch.vpc_id
+        )
+        made = replace(draft, private_address=address)
+        self.interfaces.put(made)
+        return made.to_answer(self.cloud.identity.account_id)
+
+    @action("DescribeNetworkInterfaces")
+    def describe_network_interfaces(self, request: Request) -> dict[str, object]:
+        """List network interfaces by ids, instance, network, kind, state, name, group, address and tags."""
+        ids, addresses = request.texts("NetworkInterfaceId"), request.texts("PrivateIpAddress")
+        primary = request.text("PrimaryIpAddress")
+        group_id, tags = request.text("SecurityGroupId"), read_tags(request)
+        found = [
+            row
+            for row, groups, row_tags in self._rows(request.region_id)
+            if (not ids or row["NetworkInterfaceId"] in ids)
+            and (not addresses or row["PrivateIpAddress"] in addresses)
+            and primary in ("", row["PrivateIpAddress"])
+            and (not group_id or group_id in groups)
+            and has_tags(row_tags, tags)
+            and all(request.text(name) in ("", row[name]) for name in _FILTERS)
+        ]
+        page, head = both_pages(request, found)
+        return {**head, "NetworkInterfaceSets": {"NetworkInterfaceSet": list(page)}}
+
+    @action("AttachNetworkInterface")
+    def attach_network_interface(self, request: Request) -> dict[str, object]:
+        """Give an interface to an instance of its zone and VPC."""
+        interface, instance = self._interface(request), self._owner(request)
+        if interface.instance_id:
+            raise errors.incorrect_interface_state(interface.status)
+        if instance.zone_id != interface.zone_id:
+            raise errors.interface_in_other_zone()
+        if instance.vpc_id != interface.vpc_id:
+            raise errors.interface_in_other_vpc()
+        if len(self.interfaces_of(instance.id)) + 1 >= MAX_INTERFACES:
+            raise errors.too_many_interfaces()
+        self.interfaces.put(replace(interface, instance_id=instance.id, attached_at=self.cloud.clock()))
+        return {}
+
+    @action("DetachNetworkInterface")
+    def detach_network_interface(self, request: Request) -> dict[str, object]:
+        """Take an interface from its instance."""
+        instance = self._owner(request)
+        if request.text("NetworkInterfaceId") == instance.network_interface_id:
+            raise errors.primary_interface_stays()
+        interface = self._interface(request)
+        if interface.instance_id != instance.id:
+            raise errors.incorrect_interface_state(interface.status)
+        self.interfaces.put(replace(interface, instance_id="", attached_at=0.0))
+        return {}
+
+    @action("DeleteNetworkInterface")
+    def delete_network_interface(self, request: Request) -> dict[str, object]:
+        """Delete an interface that no instance has."""
+        interface = self._interface(request)
+        if interface.instance_id:
+            raise errors.incorrect_interface_state(interface.status)
+        request.stop_if_dry_run()
+        self.interfaces.delete(interface.id)
+        self.host.release_address(interface.private_address, vpc_id=interface.vpc_id)
+        return {}
+
+    @action("ModifyNetworkInterfaceAttribute")
+    def modify_network_interface_attribute(self, request: Request) -> dict[str, object]:
+        """Change an interface's name, description and groups; a primary one's groups are its instance's."""
+        interface_id, group_ids = request.text("NetworkInterfaceId"), request.texts("SecurityGroupId")
+        instance = next(
+            (one for one in self.instances.list() if one.network_interface_id == interface_id), None
+        )
+        if instance is not None:
+            self.instances.put(
+                replace(
+                    instance,
+                    interface_name=check.read_name(request, "NetworkInterfaceName", instance.interface_name),
+                    interface_description=check.read_description(request, instance.interface_description),
+                    security_group_ids=self.groups_in_vpc(group_ids, instance.vpc_id)
+                    if group_ids
+                    else instance.security_group_ids,
+                )
+            )
+            return {}
+        interface = self._interface(request)
+        groups = interface.security_group_ids
+        self.interfaces.put(
+            replace(
+                interface,
+                name=check.read_name(request, "NetworkInterfaceName", interface.name),
+                description=check.read_description(request, interface.description),
+                security_group_ids=self.groups_in_vpc(group_ids, interface.vpc_id) if group_ids else groups,
+                deletes_with_instance=request.flag("DeleteOnRelease", interface.deletes_with_instance),
+                checks_source=request.flag("SourceDestCheck", interface.checks_source),
+            )
+        )
+        return {}
+
+    def _rows(self, region_id: str) -> list[_Row]:
+        """Give every interface of a region as answers hold it, with its groups and tags."""
+        owner_id = self.cloud.identity.account_id
+        rows: list[_Row] = [
+            (one.to_network_interface_answer(owner_id), one.security_group_ids, {})
+            for one in self.instances.list()
+            if one.region_id == region_id
+        ]
+        rows += [
+            (one.to_answer(owner_id), one.security_group_ids, one.tags)
+            for one in self.interfaces.list()
+            if one.region_id == region_id
+        ]
+        return rows
+
+    def _interface(self, request: Request) -> NetworkInterface:
+        interface = self.interfaces.get(request.text("NetworkInterfaceId"))
+        if interface is None or interface.region_id != request.region_id:
+            raise errors.interface_not_found()
+        return interface
+
+    def _owner(self, request: Request) -> Instance:
+        instance = self.find_instance(request.text("InstanceId"))
+        if instance is None:
+            raise errors.interface_owner_not_found()
+        if instance.status not in (RUNNING, STOPPED):
+            raise errors.interface_owner_state(instance.status)
+        return instance
