@@ -165,7 +165,7 @@ class TestLoadBalancer:
                 application.balance(**settings)
 
     def test_is_made_once_for_one_client_token(self, application):
-        assert application.balance(client_token="same") == application.balance(client_token="same")
+        assert application.balance(client_token="same-alb") == application.balance(client_token="same-alb")
 
 
 class TestServerGroup:
