@@ -2,20 +2,36 @@ from __future__ import annotations
 
 from typing import Any
 
+from steelyard.localcloud.cloud import Cloud
 from steelyard.localcloud.record import Records
 from steelyard.localcloud.service import Request, action
 from steelyard.localcloud.services.ess import errors
+from steelyard.localcloud.services.ess.alarm_actions import AlarmActions
+from steelyard.localcloud.services.ess.alarm_watch import AlarmWatch
 from steelyard.localcloud.services.ess.configuration_actions import ConfigurationActions
 from steelyard.localcloud.services.ess.group_actions import GroupActions
 from steelyard.localcloud.services.ess.hook_actions import HookActions
 from steelyard.localcloud.services.ess.instance_actions import InstanceActions
+from steelyard.localcloud.services.ess.rule_actions import RuleActions
+from steelyard.localcloud.services.ess.task_actions import TaskActions
 from steelyard.localcloud.tag import list_tags, set_tags, unset_tags
 from steelyard.localcloud.wire.error import invalid_parameter
 from steelyard.spec.catalogue import REGIONS
 
 
-class EssService(GroupActions, ConfigurationActions, HookActions, InstanceActions):
+class EssService(
+    GroupActions, ConfigurationActions, HookActions, InstanceActions, RuleActions, AlarmActions, TaskActions
+):
     """Scaling groups and all that moves them."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        super().__init__(cloud)
+        self._watch = AlarmWatch(self)
+
+    def run_timers(self) -> None:
+        """Carry out the scheduled tasks that are due, and evaluate the alarms."""
+        self.run_due_tasks()
+        self._watch.look()
 
     @action("DescribeRegions")
     def describe_regions(self, request: Request) -> dict[str, object]:

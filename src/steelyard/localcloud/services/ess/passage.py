@@ -99,6 +99,7 @@ class Passage:
             self._state.activities.put(failed)
             if member.state in (PENDING, PENDING_WAIT, *SERVING):
                 self.leave(member, failed)
+                self._state.put_off(member.group_id)
         _log.error("%s of %s: %s", member.id, member.group_id, err)
 
     def _is_lost(self, group: ScalingGroup, member: Member, instance: Instance | None) -> bool:

@@ -32,7 +32,6 @@ _log = logging.getLogger(__name__)
 LOOK_S: Final = 0.5
 """Seconds between two looks."""
 
-_FIRST_RETRY_S, _LAST_RETRY_S = 1.0, 60.0
 _MOVING = (PENDING, PENDING_WAIT, REMOVING, REMOVING_WAIT)
 _JOIN_TIMEOUT_S = 10.0
 
@@ -183,17 +182,14 @@ class Reconciler:
             group = self._state.groups.get(group_id)
             if group is None:
                 return
-            now = self._state.cloud.clock()
-            wait_s = min(_LAST_RETRY_S, _FIRST_RETRY_S * 2**group.num_failures)
-            num_failures = min(group.num_failures + 1, 10)
-            self._state.groups.put(replace(group, num_failures=num_failures, retry_at=now + wait_s))
+            wait_s = self._state.put_off(group_id)
             activity = self._waiting_activity(group_id) or self._begin(group, "to what is wanted")
             self._state.activities.put(
                 replace(
                     activity,
                     goal=None,
                     status="Failed",
-                    ended_at=now,
+                    ended_at=self._state.cloud.clock(),
                     error_code=err.code,
                     error_message=err.message,
                 )
@@ -235,10 +231,6 @@ class Reconciler:
             group = replace(group, cooldown_until=now + activity.cooldown_s)
         if status == "Successful" and activity.created:
             group = replace(group, num_failures=0, retry_at=0.0)
-        if status == "Failed" and activity.created:
-            wait_s = min(_LAST_RETRY_S, _FIRST_RETRY_S * 2**group.num_failures)
-            num_failures = min(group.num_failures + 1, 10)
-            group = replace(group, num_failures=num_failures, retry_at=now + wait_s)
         self._state.groups.put(group)
 
     def _finish_deletion(self, group_id: str) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from steelyard.localcloud.cloud import Cloud
 from steelyard.localcloud.record import Records
 from steelyard.localcloud.service import Request, Service
@@ -19,6 +21,7 @@ from steelyard.localcloud.services.vpc.state import VpcState
 
 _MAX_ACTIVITIES = 1000
 _MAX_ACTIONS = 2000
+_FIRST_RETRY_S, _LAST_RETRY_S, _MAX_FAILURES = 1.0, 60.0, 10
 
 
 class EssState(Service):
@@ -102,6 +105,17 @@ class EssState(Service):
         self.cloud.store.trim(Activity.kind, _MAX_ACTIVITIES)
         self.cloud.store.trim(LifecycleAction.kind, _MAX_ACTIONS)
         return activity
+
+    def put_off(self, group_id: str) -> float:
+        """Let a group make no instance for a while, longer after each failure in a row; give the seconds."""
+        group = self.groups.get(group_id)
+        if group is None:
+            return 0.0
+        wait_s = min(_LAST_RETRY_S, _FIRST_RETRY_S * 2**group.num_failures)
+        num_failures = min(group.num_failures + 1, _MAX_FAILURES)
+        retry_at = self.cloud.clock() + wait_s
+        self.groups.put(replace(group, num_failures=num_failures, retry_at=retry_at))
+        return wait_s
 
     def is_busy(self, group_id: str) -> bool:
         """Tell whether an activity of a group is in progress."""

@@ -1,0 +1,147 @@
+"""When a scheduled task runs: pure arithmetic of times, all in UTC."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from steelyard.localcloud.wire.error import invalid_parameter
+
+_DAY = datetime.timedelta(days=1)
+_HORIZON_DAYS = 366 * 4 + 1
+_CRON_RANGES = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 6))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cron:
+    """A cron expression of five fields: minute, hour, day, month, weekday (0 is Sunday)."""
+
+    minutes: frozenset[int]
+    hours: frozenset[int]
+    days: frozenset[int]
+    months: frozenset[int]
+    weekdays: frozenset[int]
+
+    def has_day(self, day: datetime.date) -> bool:
+        """Tell whether it runs on a day; a day that is named by date or by weekday alone is enough, as in cron."""
+        if day.month not in self.months:
+            return False
+        by_date, by_week = day.day in self.days, (day.weekday() + 1) % 7 in self.weekdays
+        all_days, all_week = len(self.days) == 31, len(self.weekdays) == 7
+        if all_days or all_week:
+            return by_date and by_week
+        return by_date or by_week
+
+
+def read_time(text: str, name: str) -> datetime.datetime:
+    """Read a time such as `2026-11-24T14:00Z`.
+
+    Raises:
+        ApiError: `InvalidParameter`.
+    """
+    try:
+        return datetime.datetime.strptime(text, "%Y-%m-%dT%H:%MZ").replace(tzinfo=datetime.UTC)
+    except ValueError:
+        raise invalid_parameter(name, text, "a time such as 2026-11-24T14:00Z") from None
+
+
+def read_cron(text: str) -> Cron:
+    """Read a cron expression.
+
+    Raises:
+        ApiError: `InvalidParameter`.
+    """
+    fields = text.replace("?", "*").split()
+    if len(fields) != 5:
+        raise invalid_parameter("RecurrenceValue", text, "of five fields, such as 30 8 * * 1-5")
+    try:
+        sets = [_cron_field(field, *bounds) for field, bounds in zip(fields, _CRON_RANGES, strict=True)]
+    except ValueError:
+        raise invalid_parameter("RecurrenceValue", text, "a cron expression, such as 30 8 * * 1-5") from None
+    return Cron(minutes=sets[0], hours=sets[1], days=sets[2], months=sets[3], weekdays=sets[4])
+
+
+def next_run(settings: Mapping[str, object], after: float) -> float:
+    """Give the Unix time of a task's next run, 0 where there is none.
+
+    Args:
+        settings: `LaunchTime`, `RecurrenceType` (`Daily`, `Weekly`, `Monthly`, `Cron` or none), `RecurrenceValue` and
+            `RecurrenceEndTime`.
+        after: Unix time that the run is later than.
+
+    Raises:
+        ApiError: `InvalidParameter` for a setting that is malformed.
+    """
+    kind, value = str(settings.get("RecurrenceType") or ""), str(settings.get("RecurrenceValue") or "")
+    then = datetime.datetime.fromtimestamp(after, datetime.UTC)
+    launch_text = str(settings.get("LaunchTime") or "")
+    end_text = str(settings.get("RecurrenceEndTime") or "")
+    end = read_time(end_text, "RecurrenceEndTime") if end_text else None
+    if kind == "Cron":
+        start = read_time(launch_text, "LaunchTime") if launch_text else then
+        runs = _cron_runs(read_cron(value), max(start, then))
+    else:
+        launch = read_time(launch_text, "LaunchTime")
+        runs = iter([launch]) if not kind else _daily_runs(kind, value, launch, then)
+    for run in runs:
+        if run > then:
+            return 0.0 if end is not None and run > end else run.timestamp()
+    return 0.0
+
+
+def _daily_runs(
+    kind: str, value: str, launch: datetime.datetime, then: datetime.datetime
+) -> Iterator[datetime.datetime]:
+    days = _recurrence(kind, value)
+    skipped = max(0, (then - launch).days)
+    for i in range(skipped, skipped + _HORIZON_DAYS):
+        run = launch + i * _DAY
+        is_due = {
+            "Daily": lambda i=i: i % min(days) == 0,
+            "Weekly": lambda run=run: (run.weekday() + 1) % 7 in days,
+            "Monthly": lambda run=run: run.day in days,
+        }
+        if is_due[kind]():
+            yield run
+
+
+def _recurrence(kind: str, value: str) -> frozenset[int]:
+    """Read which days a recurrence means: the interval, the weekdays (0 is Sunday), or the days of the month."""
+    bounds = {"Daily": (1, 31), "Weekly": (0, 6), "Monthly": (1, 31)}
+    if kind not in bounds:
+        raise invalid_parameter("RecurrenceType", kind, "Daily, Weekly, Monthly or Cron")
+    try:
+        return _cron_field(value, *bounds[kind])
+    except ValueError:
+        wanted = {
+            "Daily": "a number of days",
+            "Weekly": "weekdays such as 1,2",
+            "Monthly": "days such as 1-15",
+        }
+        raise invalid_parameter("RecurrenceValue", value, wanted[kind]) from None
+
+
+def _cron_field(text: str, low: int, high: int) -> frozenset[int]:
+    found: set[int] = set()
+    for part in text.split(","):
+        span, slash, step = part.partition("/")
+        first, dash, last = span.partition("-")
+        start = low if span == "*" else int(first)
+        end = high if span == "*" or (slash and not dash) else int(last) if dash else start
+        if not low <= start <= end <= high:
+            raise ValueError(part)
+        found.update(range(start, end + 1, int(step) if slash else 1))
+    return frozenset(found)
+
+
+def _cron_runs(cron: Cron, start: datetime.datetime) -> Iterator[datetime.datetime]:
+    for i in range(_HORIZON_DAYS):
+        day = start.date() + i * _DAY
+        if not cron.has_day(day):
+            continue
+        for hour in sorted(cron.hours):
+            for minute in sorted(cron.minutes):
+                run = datetime.datetime(day.year, day.month, day.day, hour, minute, tzinfo=datetime.UTC)
+                if run >= start:
+                    yield run

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+from steelyard.localcloud.page import number_page
+from steelyard.localcloud.service import Request, action
+from steelyard.localcloud.services.ess import errors
+from steelyard.localcloud.services.ess.schedule import next_run
+from steelyard.localcloud.services.ess.trigger_models import ScheduledTask
+from steelyard.localcloud.services.ess.trigger_state import TriggerState
+from steelyard.localcloud.wire.error import ApiError, invalid_parameter, missing_parameter
+
+_log = logging.getLogger(__name__)
+
+_MAX_TASKS = 100
+_SETTINGS = (
+    "Description",
+    "ScheduledAction",
+    "ScalingGroupId",
+    "MinValue",
+    "MaxValue",
+    "DesiredCapacity",
+    "LaunchTime",
+    "LaunchExpirationTime",
+    "RecurrenceType",
+    "RecurrenceValue",
+    "RecurrenceEndTime",
+)
+
+
+class TaskActions(TriggerState):
+    """Scheduled tasks: a rule, or new bounds of a group, at a time or again and again."""
+
+    @action("CreateScheduledTask")
+    def create_scheduled_task(self, request: Request) -> dict[str, object]:
+        """Create a task."""
+        if len(self.tasks.list()) >= _MAX_TASKS:
+            raise errors.quota_exceeded("ScheduledTask", _MAX_TASKS)
+        task_id = self.cloud.new_id("sct")
+        task = ScheduledTask(
+            id=task_id,
+            created_at=self.cloud.clock(),
+            name=request.text("ScheduledTaskName") or task_id,
+            settings={"LaunchExpirationTime": 600},
+            is_enabled=request.flag("TaskEnabled", True),
+            next_at=0.0,
+        )
+        self.tasks.put(self._changed_task(request, task))
+        return {"ScheduledTaskId": task_id}
+
+    @action("ModifyScheduledTask")
+    def modify_scheduled_task(self, request: Request) -> dict[str, object]:
+        """Change a task; its next run is reckoned anew."""
+        task = self._task(request)
+        changed = replace(
+            task,
+            name=request.text("ScheduledTaskName") or task.name,
+            is_enabled=request.flag("TaskEnabled", task.is_enabled),
+        )
+        self.tasks.put(self._changed_task(request, changed))
+        return {}
+
+    @action("DescribeScheduledTasks")
+    def describe_scheduled_tasks(self, request: Request) -> dict[str, object]:
+        """List tasks by ids, names, actions, group and recurrence."""
+        ids, names = request.texts("ScheduledTaskIds"), request.texts("ScheduledTaskNames")
+        actions = request.texts("ScheduledActions")
+        is_enabled = request.params.get("TaskEnabled")
+        found = [
+            task
+            for task in self.tasks.list()
+            if (not ids or task.id in ids)
+            and (not names or task.name in names)
+            and request.text("TaskName") in ("", task.name)
+            and (not actions or task.settings.get("ScheduledAction") in actions)
+            and request.text("ScalingGroupId") in ("", task.settings.get("ScalingGroupId"))
+            and request.text("RecurrenceType") in ("", task.settings.get("RecurrenceType"))
+            and is_enabled in (None, task.is_enabled)
+        ]
+        page, head = number_page(request, found)
+        return {**head, "ScheduledTasks": [task.to_answer() for task in page]}
+
+    @action("DeleteScheduledTask")
+    def delete_scheduled_task(self, request: Request) -> dict[str, object]:
+        """Delete a task."""
+        self.tasks.delete(self._task(request).id)
+        return {}
+
+    def run_due_tasks(self) -> None:
+        """Carry out the tasks that are due; one that is later than its time of grace is passed over."""
+        now = self.cloud.clock()
+        for task in self.tasks.list():
+            if task.next_at and now >= task.next_at:
+                self._run_due(task, now)
+
+    def _run_due(self, task: ScheduledTask, now: float) -> None:
+        grace_s = int(str(task.settings.get("LaunchExpirationTime") or 600))
+        try:
+            with self.cloud.transaction():
+                if task.is_enabled and now - task.next_at <= grace_s:
+                    self.run_task(task)
+                self.tasks.put(replace(task, next_at=next_run(task.settings, now)))
+        except ApiError as err:
+            # Another activity may be under way: it is tried again until the time of grace is over.
+            _log.info("the scheduled task %s was not carried out: %s", task.id, err)
+
+    def _task(self, request: Request) -> ScheduledTask:
+        task = self.tasks.get(request.text("ScheduledTaskId"))
+        if task is None:
+            raise errors.task_not_found(request.text("ScheduledTaskId"))
+        return task
+
+    def _changed_task(self, request: Request, task: ScheduledTask) -> ScheduledTask:
+        given = {name: request.params[name] for name in _SETTINGS if name in request.params}
+        settings = {**task.settings, **given}
+        grace_s = settings.get("LaunchExpirationTime")
+        if not isinstance(grace_s, int) or not 0 <= grace_s <= 21600:
+            raise invalid_parameter("LaunchExpirationTime", grace_s, "from 0 to 21600")
+        if settings.get("RecurrenceType") and not settings.get("RecurrenceValue"):
+            raise missing_parameter("RecurrenceValue")
+        if not settings.get("LaunchTime") and settings.get("RecurrenceType") != "Cron":
+            raise missing_parameter("LaunchTime")
+        ari, group_id = str(settings.get("ScheduledAction") or ""), str(settings.get("ScalingGroupId") or "")
+        if ari:
+            self.rule_by_ari(ari)
+        elif not group_id:
+            raise missing_parameter("ScheduledAction")
+        elif self.groups.get(group_id) is None:
+            raise errors.group_not_found(group_id)
+        elif all(settings.get(name) is None for name in ("MinValue", "MaxValue", "DesiredCapacity")):
+            raise missing_parameter("DesiredCapacity")
+        return replace(task, settings=settings, next_at=next_run(settings, self.cloud.clock()))
