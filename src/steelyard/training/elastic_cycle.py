@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
+from array import array
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -14,9 +15,10 @@ from steelyard.balance import Policy, Shares
 from steelyard.errors import UsageError
 from steelyard.training.cycle import StepCycle, StepOutcome
 from steelyard.training.elastic_team import ElasticTeam
-from steelyard.training.exchange import Exchange, StepReport
+from steelyard.training.exchange import NUM_FIELDS, Exchange, StepReport
 from steelyard.training.imitation import ImitatedAccelerator
 from steelyard.training.plan import SharePlan
+from steelyard.training.used_parameters import UsedParameters
 from steelyard.training.window import Cursor, Window
 
 
@@ -40,16 +42,33 @@ class Vote(Exchange):
 
     Args:
         team: The quorum.
+        used: Which parameters the step has used; None before there is a model.
     """
 
-    def __init__(self, team: ElasticTeam) -> None:
+    def __init__(self, team: ElasticTeam, used: UsedParameters | None = None) -> None:
         super().__init__(team.rank, team.world_size, None)
         self._team = team
+        self._used = used
 
     def send(self, report: StepReport, proposal: Shares) -> None:
         """Vote, and wait for the votes of the others; see `ElasticTeam.has_failed` for the outcome."""
         super().send(report, proposal)
-        self._team.all_reduce(self._vector).wait()
+        words = self._used.words if self._used else ()
+        size, rank = NUM_FIELDS + len(words), self._rank
+        row = self._numbers[rank * NUM_FIELDS : (rank + 1) * NUM_FIELDS] + array("d", words)
+        plan = self._numbers[self._world_size * NUM_FIELDS :]
+        lengths = [size + len(plan), *[size] * (self._world_size - 1)]
+        rows = self._team.exchange(
+            torch.frombuffer(row + plan if rank == 0 else row, dtype=torch.float64), lengths
+        )
+        if rows is None:
+            return
+        numbers = rows.tolist()
+        plan, numbers[size : size + len(plan)] = array("d", numbers[size : size + len(plan)]), []
+        votes = [numbers[begin : begin + size] for begin in range(0, len(numbers), size)]
+        self._numbers[:] = array("d", [each for vote in votes for each in vote[:NUM_FIELDS]]) + plan
+        if self._used:
+            self._used.settle(vote[NUM_FIELDS:] for vote in votes)
 
 
 class QuorumTokens:
@@ -110,6 +129,11 @@ class KeptStates:
         self.load_state_dict(self._saved)
         for group, options in zip(self._groups(), self._options, strict=True):
             group.update(copy.deepcopy(options))
+
+    @property
+    def saved(self) -> dict[str, dict[str, Any]]:
+        """The states before the step under way."""
+        return self._saved
 
     def state_dict(self) -> dict[str, dict[str, Any]]:
         """Return the state of every object, by its name."""
@@ -177,6 +201,7 @@ class ElasticCycle(StepCycle):
         self._is_open = False
         self._is_decided = False
         self._has_term = False
+        self._used: UsedParameters | None = None
         self.kept = KeptStates()
         """What goes back where a step has to be made again."""
         self.is_made = True
@@ -196,7 +221,10 @@ class ElasticCycle(StepCycle):
         """Wrap a model and have its optimizer make the steps that all make; see `elastic_model.prepare_elastic`."""
         from steelyard.training.elastic_model import prepare_elastic
 
-        return prepare_elastic(model, optimizer, team=self._team, cycle=self, ddp_options=ddp_options)
+        self._used = UsedParameters([each for each in model.parameters() if each.requires_grad])
+        return prepare_elastic(
+            model, optimizer, team=self._team, cycle=self, used=self._used, ddp_options=ddp_options
+        )
 
     def introduce(self, **facts: Any) -> None:
         """Add facts to what this worker tells to a new quorum."""
@@ -218,12 +246,14 @@ class ElasticCycle(StepCycle):
         if is_repeat:
             self.kept.restore()
             self.num_repeats += 1
+        self.kept.save()
         is_new = self._team.form() or is_repeat or not self._has_term
         while is_new and not self._begin_term():
             self._team.commit(False)
             self._team.form()
         self.is_made = True
-        self.kept.save()
+        if is_new:
+            self.kept.save()  # a peer's state may have come
         return is_new
 
     def begin_step(self, window: Window, behind: Cursor, began_s: float) -> None:
@@ -281,14 +311,14 @@ class ElasticCycle(StepCycle):
         costs_s = [member["cost_s"] for member in members]
         if any(cost is not None for cost in costs_s):
             self._policy.load_state_dict({"costs_s": costs_s})
-        self._exchange = Vote(self._team)
+        self._exchange = Vote(self._team, self._used)
         self.plan = self._first_plan()
         self.plan.lag = max(member.get("depth", 0) for member in members)
         self._proposal = self.plan.newest
         return True
 
     def _save(self) -> dict[str, Any]:
-        return {"cursor": self._made.state_dict(), "kept": self.kept.state_dict()}
+        return {"cursor": self._made.state_dict(), "kept": self.kept.saved}
 
     def _load(self, state: Mapping[str, Any]) -> None:
         self._made = Cursor(**state["cursor"])

@@ -17,6 +17,7 @@ from steelyard.errors import UsageError
 from steelyard.training.attachment import attach
 from steelyard.training.elastic_cycle import ElasticCycle
 from steelyard.training.elastic_team import ElasticTeam
+from steelyard.training.used_parameters import UsedParameters
 
 _FIXING_OPTIONS = frozenset(
     {
@@ -31,22 +32,22 @@ _FIXING_OPTIONS = frozenset(
 
 
 class QuorumGroup(ProcessGroupDummy):
-    """What `DistributedDataParallel` takes for its process group: alone, with sums that are the quorum's.
+    """What `DistributedDataParallel` takes for its process group: alone, as gradients go through its hook.
 
-    DDP asks the group, beside the gradients that go through its hook, which parameters any worker has used.
+    Beside them it asks the group for one sum: of the flags that tell which parameters a worker has used.
 
     Args:
-        team: The quorum.
+        used: Takes the flags; they are told with the vote.
     """
 
-    def __init__(self, team: ElasticTeam) -> None:
+    def __init__(self, used: UsedParameters) -> None:
         super().__init__(0, 1)
-        self._team = team
+        self._used = used
 
     def allreduce(self, tensors: list[torch.Tensor], opts: object) -> dist.Work:
-        """Sum over the quorum; never fails."""
+        """Take note of this worker's flags, and call all parameters used."""
         for tensor in tensors:
-            self._team.all_reduce(tensor).wait()
+            self._used.note(tensor)
         work: dist.Work = _DummyWork(tensors)
         return work
 
@@ -73,6 +74,7 @@ def prepare_elastic(
     *,
     team: ElasticTeam,
     cycle: ElasticCycle,
+    used: UsedParameters,
     ddp_options: Mapping[str, Any],
 ) -> DistributedDataParallel:
     """Wrap a model for an elastic run and have its optimizer make the steps that all make, and no other.
@@ -82,6 +84,7 @@ def prepare_elastic(
         optimizer: The optimizer of its parameters.
         team: The quorum.
         cycle: The steps.
+        used: Takes note of the parameters that a step has used.
         ddp_options: Options of `DistributedDataParallel`.
 
     Raises:
@@ -101,7 +104,7 @@ def prepare_elastic(
         "forward_sync_buffers": False,
         "init_sync": False,
     }
-    wrapped = DistributedDataParallel(model, process_group=QuorumGroup(team), **options)
+    wrapped = DistributedDataParallel(model, process_group=QuorumGroup(used), **options)
     attach(wrapped, optimizer, cycle, world_size=team.world_size, inner_hook=sum_bucket, inner_state=team)
     optimizer.register_step_pre_hook(lambda *_: _drop_gradients(optimizer, cycle))
     team.register("model", model.state_dict, model.load_state_dict)

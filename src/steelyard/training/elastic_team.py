@@ -2,37 +2,55 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
 import os
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 import torch
 import torch.distributed as dist
-from torch.distributed.distributed_c10d import AllreduceOptions
+from torch.distributed.distributed_c10d import AllreduceOptions, AllToAllOptions
 
 from steelyard.errors import TrainingError
 from steelyard.training.elastic_environment import ElasticEnvironment
+from steelyard.training.healing import receive_state, send_state
+from steelyard.training.quorum_seat import QuorumSeat, wait_at_gate
 
 logger = logging.getLogger(__name__)
 
-_GATE_TIMEOUT_S = 60.0
-_QUORUM_SLACK_S = 2.0
 _HEALING_TIMEOUT_S = 120.0
 _GIVE_UP_S = 900.0
 _PAUSE_S = 0.1
+_REGATHERING_S = 1.0
+"""How long a lighthouse that has begun anew is given to hear of everyone who was there before."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Found:
+    """A quorum that is another than before.
+
+    Attributes:
+        quorum: torchft's ``QuorumResult``.
+        group: Its group.
+        is_void: Whether the step under way cannot be made: somebody of the quorum before has gone.
+    """
+
+    quorum: Any
+    group: Any
+    is_void: bool
 
 
 class ElasticTeam:
     """Membership in the quorum of a step: each worker is a replica group of torchft of its own.
 
-    torchft's manager finds the quorum, re-forms the group and heals; its mean over the participants is not
-    used: gradients come weighted by their samples and are summed.
+    After a step that all have made, the next quorum is asked for while the step computes. Where somebody comes, the
+    step is made by those who began it, and the next one by all. Where somebody has gone, nothing of the step is
+    summed, and those who are left make it again.
 
     Args:
         place: How to find the others.
@@ -43,11 +61,10 @@ class ElasticTeam:
     def __init__(self, place: ElasticEnvironment, *, rank: int, world_size: int) -> None:
         # The native parts of torchft log every step at the level "info", to the worker's own output.
         os.environ.setdefault("RUST_LOG", "warn")
-        logging.getLogger("torchft.manager").setLevel(logging.ERROR)
         from torchft.process_group import ProcessGroupGloo
 
         self._place = place
-        self._seat = rank
+        self._number = rank
         self._num_expected = world_size
         # A worker that was started again is not the first one, even where it has that one's number.
         self.rank = rank if place.restart_count == 0 else max(rank, 1)
@@ -55,32 +72,42 @@ class ElasticTeam:
         self.world_size = world_size
         """Workers of the quorum."""
         self.group: dist.ProcessGroup | None = None
-        """None: no collective of an elastic run goes past `all_reduce`, which never raises."""
-        self._pg = ProcessGroupGloo(timeout=timedelta(seconds=place.peer_timeout_s))
-        self._manager: Any = None
-        self._store: dist.TCPStore | None = None
+        """None: no collective of an elastic run goes past `all_reduce` and `exchange`, which never raise."""
+        self._new_group = lambda: ProcessGroupGloo(timeout=timedelta(seconds=place.peer_timeout_s))
+        self._pg = self._new_group()
+        self._seat: QuorumSeat | None = None
         self._states: dict[str, tuple[Callable[[Any], None], Callable[[], Any]]] = {}
-        self._sums = ThreadPoolExecutor(1, thread_name_prefix="quorum_sum")
+        # One thread for quorums and sums: what is asked of it first is done first.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="quorum")
+        self._meeting: Future[None] | None = None
+        self._is_steady = False
+        self._error: Exception | None = RuntimeError("there was no quorum yet")
+        self._found: _Found | None = None
         self._quorum_id = -1
+        self._members: tuple[str, ...] = ()
         self._num_steps = 0
+        self._num_failures = 0
 
     @property
     def has_failed(self) -> bool:
         """Whether a peer was lost since the quorum: what was summed since is worth nothing."""
-        return self._manager is None or self._manager.errored() is not None
+        return self._error is not None or (self._found is not None and self._found.is_void)
 
     def register(self, name: str, save: Callable[[], Any], load: Callable[[Any], None]) -> None:
         """Add a state that a worker which comes (back) takes from a peer.
 
         Args:
             name: Its name, the same on all workers.
-            save: Gives it as tensors, numbers, texts, lists and dicts.
-            load: Takes it over.
+            save: Gives it as tensors, numbers, texts, lists and dicts; called while a step computes.
+            load: Takes it over; called between steps.
         """
         self._states[name] = (load, save)
 
     def form(self) -> bool:
-        """Meet the others for the next step; blocks until there are enough of them.
+        """Meet the others for the next step.
+
+        Blocks until there are enough of them, but after a step that all have made: then the quorum is asked for
+        while the step computes, and one that is another than before is entered by the next call.
 
         Returns:
             Whether the quorum is another than before, or this worker took over a peer's state.
@@ -88,26 +115,25 @@ class ElasticTeam:
         Raises:
             TrainingError: No quorum came together, or nobody is left to take the state from.
         """
+        if self._is_steady and self._found is None:
+            self._is_steady, self._error = False, None
+            self._meeting = self._thread.submit(self._meet, is_under_way=True)
+            return False
+        self._is_steady = False
         deadline_s = time.monotonic() + _GIVE_UP_S
         while True:
-            try:
-                if self._ask():
-                    break
-            except (RuntimeError, TimeoutError, OSError) as error:
-                # The lighthouse is being started again, or too few workers live for now.
-                logger.warning("no quorum, asking again: %s", error)
-                self._drop()
+            if self._found is None:
+                self._meet()
+            if self._error is None and self._enter():
+                return True
+            # The lighthouse is being started again, too few workers live for now, or a quorum fell apart.
+            logger.warning("no quorum, asking again: %s", self._error)
             if time.monotonic() > deadline_s:
                 raise TrainingError(
                     f"no quorum of {self._place.min_workers} workers in {_GIVE_UP_S:.0f} s",
                     f"see whether the lighthouse at {self._place.lighthouse} runs and enough nodes live",
                 )
             time.sleep(_PAUSE_S)
-        manager = self._manager
-        is_new = manager._quorum_id != self._quorum_id
-        self._quorum_id = manager._quorum_id
-        self.rank, self.world_size = manager.participating_rank(), manager.num_participants()
-        return is_new
 
     def all_reduce(
         self, tensor: torch.Tensor, *, timeout_s: float | None = None
@@ -122,8 +148,33 @@ class ElasticTeam:
             A future of the tensor. It never fails: where a peer was lost it holds anything, and `has_failed`.
         """
         future: torch.futures.Future[Any] = torch.futures.Future()
-        self._sums.submit(self._sum, tensor, timeout_s, future)
+        self._thread.submit(self._sum, tensor, timeout_s, future)
         return future
+
+    def exchange(self, row: torch.Tensor, lengths: Sequence[int]) -> torch.Tensor | None:
+        """Bring every worker's row to all, in one hop: all send to all at once.
+
+        Args:
+            row: This worker's numbers, one dimension.
+            lengths: How many numbers each worker sends.
+
+        Returns:
+            The rows one after the other; None where a peer was lost.
+        """
+        self._end_meeting()
+        rows = row.new_empty(sum(lengths))
+        if self.has_failed:
+            return None
+        counts = [len(row)] * len(lengths)
+        try:
+            work = self._pg.alltoall_base(
+                rows, row.repeat(len(lengths)), list(lengths), counts, AllToAllOptions()
+            )
+            work.wait()
+        except RuntimeError as error:
+            self._lose(error)
+            return None
+        return rows
 
     def commit(self, is_good: bool) -> bool:
         """Decide whether this worker makes the step; to be asked once after each `form`.
@@ -134,10 +185,14 @@ class ElasticTeam:
         Returns:
             Whether to make it. Where some did and others could not, the others take over the state of those.
         """
+        self._end_meeting()
         if not is_good and not self.has_failed:
             self._lose(RuntimeError("a peer was lost or does not hold the sum"))
-        is_made: bool = self._manager.should_commit()
-        self._num_steps = self._manager.current_step()
+        is_made = self._is_steady = not self.has_failed
+        if is_made:
+            self._num_steps, self._num_failures = self._num_steps + 1, 0
+        elif self._found is None or not self._found.is_void:
+            self._fail(self._error)
         return is_made
 
     def gather(self, value: Any) -> list[Any]:
@@ -151,7 +206,7 @@ class ElasticTeam:
         """
         text = json.dumps(value).encode()
         alone = [json.loads(text)]
-        if self._manager is None:
+        if self._seat is None:
             return alone * self.world_size
         sizes = torch.zeros(self.world_size, dtype=torch.int64)
         sizes[self.rank] = len(text)
@@ -171,90 +226,120 @@ class ElasticTeam:
         """Leave the quorum; the others go on without this worker."""
         del is_orderly  # nobody is waited for: those who need this worker's last step make it again
         self._drop()
-        self._sums.shutdown()
+        self._thread.shutdown()
 
-    def _ask(self) -> bool:
-        """Ask for a quorum once; False where it fell apart while it formed."""
-        manager = self._manager or self._join()
-        manager.start_quorum()
-        if manager._quorum_id < self._quorum_id:
-            # The lighthouse began to count anew: its numbers, which name the meeting places, are used already.
-            raise RuntimeError("the lighthouse was started again")
-        if manager.errored() is None and self._pg.size() != manager.num_participants():
-            manager.report_error(RuntimeError("the group is another than the quorum"))
-        if manager.errored() is not None:
-            manager.should_commit()  # counts the failure, which makes the next quorum a new one
+    def _meet(self, *, is_under_way: bool = False) -> None:
+        """Ask for a quorum, and form its group where it is another than before.
+
+        Args:
+            is_under_way: A step of the quorum before is under way.
+        """
+        self._error = None
+        try:
+            quorum = self._ask()
+        except (RuntimeError, OSError) as error:
+            self._error = error
+            self._drop()
+            return
+        if is_under_way and self._is_as_before(quorum):
+            self._quorum_id = quorum.quorum_id
+            return
+        members, former = tuple(quorum.replica_ids), self._members
+        # The same members under another number: a step failed somewhere, and its group is given up.
+        is_joined = set(former) < set(members) and quorum.max_step > 0 and not quorum.heal
+        self._quorum_id, self._members = quorum.quorum_id, members
+        try:
+            group = self._regroup(quorum)
+            self._found = _Found(quorum=quorum, group=group, is_void=not (is_under_way and is_joined))
+        except (RuntimeError, OSError) as error:
+            self._fail(error)
+
+    def _ask(self) -> Any:
+        """Ask until the answer can be that of all; a lighthouse that has begun anew knows nobody at first."""
+        seat = self._seat or self._join()
+        deadline_s = time.monotonic() + _REGATHERING_S
+        while True:
+            quorum = seat.ask(step=self._num_steps, num_failures=self._num_failures)
+            members = tuple(quorum.replica_ids)
+            is_anew = quorum.quorum_id < self._quorum_id or (
+                quorum.quorum_id == self._quorum_id and members != self._members
+            )
+            if not is_anew or set(self._members) <= set(members) or time.monotonic() > deadline_s:
+                return quorum
+            time.sleep(_PAUSE_S)
+
+    def _is_as_before(self, quorum: Any) -> bool:
+        if tuple(quorum.replica_ids) != self._members or quorum.heal or quorum.recover_dst_replica_ranks:
             return False
-        if self._is_lost_newcomer(manager):
+        return bool(quorum.quorum_id <= self._quorum_id)  # lower where the lighthouse has begun to count anew
+
+    def _regroup(self, quorum: Any) -> Any:
+        """Form the group of a quorum, beside that of the one before."""
+        assert self._seat is not None
+        size, group = quorum.replica_world_size, self._new_group()
+        # The step tells the meeting places of a lighthouse that has begun to count anew from those before.
+        place = f"{quorum.store_address}/steelyard/{quorum.quorum_id}.{quorum.max_step}"
+        group.configure(
+            place, self._seat.name, quorum.replica_rank, size, quorum.quorum_id, 0, 1, list(range(size))
+        )
+        return group
+
+    def _enter(self) -> bool:
+        """Take the place in the quorum that was found, and bring those that are behind up to date.
+
+        Returns:
+            Whether it still stands.
+        """
+        found, self._found = self._found, None
+        assert found is not None
+        quorum = found.quorum
+        if self._is_lost_newcomer(quorum):
             raise TrainingError(
                 "this worker was started again, and nobody is left to take the state from",
                 "start the job again from its newest checkpoint",
             )
-        self._num_steps = manager.current_step()
-        return True
+        self._pg.abort()
+        self._pg, self._error = found.group, None
+        self.rank, self.world_size = quorum.replica_rank, quorum.replica_world_size
+        try:
+            if quorum.recover_dst_replica_ranks:
+                state = {name: save() for name, (_, save) in self._states.items()}
+                send_state(self._pg, quorum.recover_dst_replica_ranks, self._num_steps, state)
+            if quorum.heal:
+                source = quorum.recover_src_replica_rank
+                self._num_steps, state = receive_state(self._pg, source, patience_s=_HEALING_TIMEOUT_S)
+                for name, (load, _) in self._states.items():
+                    load(state[name])
+        except RuntimeError as error:
+            self._fail(error)
+        return self._error is None
 
-    def _is_lost_newcomer(self, manager: Any) -> bool:
-        is_first = manager.participating_rank() == 0
-        return (
-            self._place.restart_count > 0
-            and self._num_steps == 0
-            and manager.current_step() == 0
-            and is_first
-        )
+    def _fail(self, error: Exception | None) -> None:
+        """Leave every group; the next quorum is a new one, whoever is in it."""
+        self._error = error
+        self._num_failures += 1
+        self._leave_groups()
 
-    def _join(self) -> Any:
-        from torchft.manager import Manager
+    def _leave_groups(self) -> None:
+        found, self._found = self._found, None
+        if found is not None:
+            found.group.abort()
+        self._pg.abort()
 
-        from steelyard.training.healing import GroupTransport
+    def _is_lost_newcomer(self, quorum: Any) -> bool:
+        is_first = quorum.replica_rank == 0
+        return self._place.restart_count > 0 and self._num_steps == 0 and quorum.max_step == 0 and is_first
 
+    def _end_meeting(self) -> None:
+        meeting, self._meeting = self._meeting, None
+        if meeting is not None:
+            meeting.result()
+
+    def _join(self) -> QuorumSeat:
         if self._quorum_id == -1 and self._num_steps == 0:
-            self._wait_at_gate()
-        place = self._place
-        self._store = dist.TCPStore(place.address, 0, is_master=True, wait_for_workers=False)
-        manager = Manager(
-            pg=self._pg,
-            load_state_dict=None,
-            state_dict=None,
-            min_replica_size=place.min_workers,
-            use_async_quorum=False,
-            timeout=timedelta(seconds=_HEALING_TIMEOUT_S),
-            quorum_timeout=timedelta(seconds=place.peer_timeout_s + _QUORUM_SLACK_S),
-            connect_timeout=timedelta(seconds=place.peer_timeout_s),
-            rank=0,
-            world_size=1,
-            store_addr=place.address,
-            store_port=self._store.port,
-            lighthouse_addr=place.lighthouse,
-            # The quorum is sorted by this name: who came first keeps the first place.
-            replica_id=f"{place.restart_count:06d}.{self._seat:06d}",
-            hostname=place.address,
-            checkpoint_transport=GroupTransport(self._pg),
-        )
-        for name, (load, save) in self._states.items():
-            manager.register_state_dict_fn(name, load, save)
-        manager.load_state_dict({"step": self._num_steps, "batches_committed": 0})
-        self._manager, self._quorum_id = manager, -1
-        return manager
-
-    def _wait_at_gate(self) -> None:
-        """Let the first workers begin together; one that does not come is not waited for for ever."""
-        place = self._place
-        if place.restart_count > 0 or place.master_address is None or self._num_expected < 2:
-            return
-        with contextlib.suppress(dist.DistError, TimeoutError):
-            gate = dist.TCPStore(
-                place.master_address,
-                place.master_port,
-                is_master=self._seat == 0,
-                wait_for_workers=False,
-                timeout=timedelta(seconds=_GATE_TIMEOUT_S),
-            )
-            # The second turn keeps the store, which is the first worker's, until nobody waits there any more.
-            for turn in ("come", "gone"):
-                if gate.add(turn, 1) >= self._num_expected:
-                    gate.set(f"all {turn}", "")
-                if turn == "come" or self._seat == 0:
-                    gate.wait([f"all {turn}"])
+            wait_at_gate(self._place, self._number, self._num_expected)
+        self._seat, self._members = QuorumSeat(self._place, self._number), ()
+        return self._seat
 
     def _sum(self, tensor: torch.Tensor, timeout_s: float | None, future: torch.futures.Future[Any]) -> None:
         """Sum one tensor; one at a time, so that the group can be left as soon as one sum fails."""
@@ -281,12 +366,11 @@ class ElasticTeam:
         abort leaves them open, the end of the group with nothing under way closes them.
         """
         logger.info("a peer was lost: %s", error)
-        self._manager.report_error(error)
+        self._error = error
         self._pg.abort()
 
     def _drop(self) -> None:
-        manager, self._manager = self._manager, None
-        self._pg.abort()
-        if manager is not None:
-            manager.shutdown(wait=True)
-        self._store = None
+        seat, self._seat = self._seat, None
+        self._leave_groups()
+        if seat is not None:
+            seat.leave()

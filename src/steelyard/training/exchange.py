@@ -39,7 +39,8 @@ class StepReport:
         return Measurement(num_samples=self.num_samples, compute_s=self.compute_s)
 
 
-_NUM_FIELDS = 6
+NUM_FIELDS = 6
+"""Numbers of one worker's report."""
 
 
 class Exchange:
@@ -60,7 +61,7 @@ class Exchange:
         self._world_size = world_size
         self._group = group
         # Numbers are read and written as an array: a dozen small tensor operations would cost a millisecond.
-        self._numbers = array("d", bytes(8 * world_size * (_NUM_FIELDS + 1)))
+        self._numbers = array("d", bytes(8 * world_size * (NUM_FIELDS + 1)))
         self._vector = torch.frombuffer(self._numbers, dtype=torch.float64)
         self._work: dist.Work | None = None
 
@@ -80,10 +81,10 @@ class Exchange:
             report.loss,
             report.is_pace_held,
         )
-        first = self._rank * _NUM_FIELDS
-        numbers[first : first + _NUM_FIELDS] = array("d", row)
+        first = self._rank * NUM_FIELDS
+        numbers[first : first + NUM_FIELDS] = array("d", row)
         if self._rank == 0:
-            numbers[self._world_size * _NUM_FIELDS :] = array("d", proposal)
+            numbers[self._world_size * NUM_FIELDS :] = array("d", proposal)
         self._numbers[:] = numbers
         if self._group is not None:
             self._work = dist.all_reduce(self._vector, group=self._group, async_op=True)
@@ -100,7 +101,7 @@ class Exchange:
         if self._work is not None:
             self._work.wait()
             self._work = None
-        plan = self._numbers[self._world_size * _NUM_FIELDS :]
+        plan = self._numbers[self._world_size * NUM_FIELDS :]
         reports = [self._report(rank) for rank in range(self._world_size)]
         if len({(report.step, report.start) for report in reports}) > 1:
             raise TrainingError(
@@ -110,8 +111,8 @@ class Exchange:
         return reports, tuple(int(share) for share in plan)
 
     def _report(self, rank: int) -> StepReport:
-        first = rank * _NUM_FIELDS
-        step, start, num_samples, compute_s, loss, is_pace_held = self._numbers[first : first + _NUM_FIELDS]
+        first = rank * NUM_FIELDS
+        step, start, num_samples, compute_s, loss, is_pace_held = self._numbers[first : first + NUM_FIELDS]
         return StepReport(
             step=int(step),
             start=int(start),
