@@ -30,6 +30,15 @@ app = App(
 jobs = App(name="jobs", help="List, show, follow and cancel training jobs.")
 cloud = App(name="cloud", help="Start, stop and inspect the local Alibaba Cloud.")
 
+fault = App(
+    name="fault",
+    help=(
+        "Make things go wrong on the local cloud.\n\n**Examples**\n\n`steelyard cloud fault kill i-3xmp1q0f`\n\n"
+        "`steelyard cloud fault slow i-3xmp1q0f --share 0.25 --for 60`\n\n"
+        "`steelyard cloud fault throttle 'Describe*' --times 3`\n\n`steelyard cloud fault clear`"
+    ),
+)
+
 for verb in ("up", "preview", "refresh", "status", "down", "train", "demo"):
     app.command(f"steelyard.cli.{verb}:{verb}", name=verb)
 for verb in ("list", "show", "logs", "cancel"):
@@ -38,6 +47,9 @@ for verb in ("list", "show", "logs", "cancel"):
     )
 for verb in ("start", "stop", "status", "env"):
     cloud.command(f"steelyard.cli.cloud:{verb}_cloud", name=verb)
+for verb in ("kill", "hang", "slow", "cut", "reclaim", "zone", "throttle", "fail", "stock", "list", "clear"):
+    fault.command(f"steelyard.cli.cloud_fault:{verb}_fault", name=verb)
+cloud.command(fault)
 app.command(jobs)
 app.command(cloud)
 

@@ -24,6 +24,8 @@ from steelyard.errors import LocalCloudError
 from steelyard.localcloud.certificate import server_context
 from steelyard.localcloud.cloud import Cloud
 from steelyard.localcloud.daemon import LOCK_NAME, CloudInfo, write_info
+from steelyard.localcloud.faults.board import FaultBoard
+from steelyard.localcloud.faults.door import FaultDoor
 from steelyard.localcloud.front import Front
 from steelyard.localcloud.identity import load_identity
 from steelyard.localcloud.metadata import InstanceDirectory, MetadataService
@@ -83,17 +85,20 @@ def _serve(data_dir: Path, port: int, region_id: str) -> None:
         clock=time.time,
         services=SERVICES,
     )
-    app = App(cloud, _metadata_service(cloud))
+    board = FaultBoard(cloud)
+    app = App(cloud, _metadata_service(cloud), FaultDoor(cloud, board))
     server = _make_server(app, server_context(data_dir))
     try:
         # Connections wait in the listener's queue until the server runs, so what starts here may already call.
         cloud.start()
+        board.start()
         info = _describe(cloud)
         write_info(info)
         _announce(info)
         server.run(sockets=[listener])
     finally:
         app.close()
+        board.close()
         cloud.stop()
 
 

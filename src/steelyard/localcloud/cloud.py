@@ -4,7 +4,7 @@ import logging
 import secrets
 import string
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -26,6 +26,10 @@ _log = logging.getLogger(__name__)
 
 _ID_LETTERS = string.ascii_lowercase + string.digits
 _ID_LENGTH = 20
+
+
+def _pass(product: str, request: Request) -> None:
+    """Let a call pass."""
 
 
 class Cloud:
@@ -64,6 +68,13 @@ class Cloud:
         self.unserved = UnservedActions(store)
         self._handlers = self._collect_handlers()
         self._after_commit: list[Callable[[], None]] = []
+        self.before_call: Callable[[str, Request], None] = _pass
+        """Told of each call before it is served, with its product's code; it may raise an `ApiError` in its place."""
+
+    @property
+    def actions(self) -> Collection[tuple[str, str]]:
+        """Version and name of every action that is served."""
+        return self._handlers.keys()
 
     def _collect_handlers(self) -> dict[tuple[str, str], tuple[Service, ActionSpec, str]]:
         handlers = {}
@@ -169,6 +180,7 @@ class Cloud:
             request_id=request_id,
             caller=caller,
         )
+        self.before_call(service.code, request)
         answer = self._run(request, getattr(service, method), shape.answer)
         return older_answer(answer) if wire.version in OLDER_VERSIONS else answer
 

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 
 from steelyard.localcloud import unserved
 from steelyard.localcloud.cloud import Cloud
+from steelyard.localcloud.faults.door import FaultDoor
 from steelyard.localcloud.metadata import MetadataService
 from steelyard.localcloud.services.oss.actions import OssService
 from steelyard.localcloud.services.oss.signature import claims_storage
@@ -28,7 +29,7 @@ _MAX_BODY_BYTES = 4 << 20
 
 
 class App:
-    """The local cloud as an ASGI application: the API at `/`, the instances' metadata under `/metadata/`.
+    """The local cloud as an ASGI application: the API at `/`, the instances' metadata under `/metadata/`, faults.
 
     Calls run in a few threads and not on the event loop: they are quick but for the cloud's lock, which a service's own
     thread may hold, and a loop that waits for it could not even accept a connection. It costs 0.2 ms of CPU a call.
@@ -36,10 +37,12 @@ class App:
     Args:
         cloud: What answers the API's calls.
         metadata: What answers instances.
+        faults: What answers whoever asks for faults.
     """
 
-    def __init__(self, cloud: Cloud, metadata: MetadataService) -> None:
+    def __init__(self, cloud: Cloud, metadata: MetadataService, faults: FaultDoor) -> None:
         self._cloud = cloud
+        self._faults = faults
         self._metadata = metadata
         oss = cloud.services.get("oss")
         self._storage = StorageDoor(oss, cloud.endpoint) if isinstance(oss, OssService) else None
@@ -74,6 +77,9 @@ class App:
         if request.path == unserved.PATH:
             entries = [asdict(entry) for entry in self._cloud.unserved.list()]
             return 200, _JSON, json.dumps(entries).encode()
+        if FaultDoor.is_meant(request.path, request.headers.get("authorization", "")):
+            status, content = self._faults.answer(request)
+            return status, _JSON, content
         if request.path.startswith(_METADATA_PREFIX):
             reply = self._metadata.answer(request, request.path.removeprefix(_METADATA_PREFIX))
             return reply.status, "text/plain", reply.text.encode()
@@ -92,6 +98,8 @@ class App:
 
 
 def _is_storage(path: str, headers: Mapping[str, str], query: Mapping[str, str]) -> bool:
+    if FaultDoor.is_meant(path, headers.get("authorization", "")):
+        return False
     own = path == unserved.PATH or path.startswith(_METADATA_PREFIX)
     return claims_storage(headers, path, query) and not (own and "authorization" not in headers)
 

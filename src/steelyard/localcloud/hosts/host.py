@@ -129,6 +129,28 @@ class Host(Protocol):
             LocalCloudError: If the kernel refuses it; the rules before stay in force.
         """
 
+    def set_pace(self, instance_id: str, share: float) -> None:
+        """Let an instance's processes run for a part of the time, until its next boot; one that does not run is fine.
+
+        Args:
+            instance_id: The instance.
+            share: What part of the time: 1 for all of it, 0 for none, so that the instance hangs.
+        """
+
+    def cut_cable(self, instance_id: str) -> None:
+        """Let nothing that is sent to or from an instance arrive, until `mend_cable` or its next boot.
+
+        Raises:
+            LocalCloudError: If the instance does not run, or this host gives instances no network of their own.
+        """
+
+    def mend_cable(self, instance_id: str) -> None:
+        """Let traffic of an instance pass again; one whose cable is whole, or that does not run, is fine.
+
+        Raises:
+            LocalCloudError: If the kernel refuses it.
+        """
+
     def shut_down(self, instance_id: str, grace_s: float) -> None:
         """End every process of an instance and wait until they are gone; one that does not run is fine.
 

@@ -176,6 +176,22 @@ class NamespaceHost(InstanceProcesses):
             with _refusals(f"filter {instance_id}'s traffic"):
                 router.filter(instance_id, packet_filter)
 
+    def cut_cable(self, instance_id: str) -> None:
+        """Pull an instance's cable; see `Host.cut_cable`."""
+        with self._network_lock:
+            network = self._networks.get(self._vpc_of.get(instance_id, ""))
+        with _refusals(f"cut the cable of {instance_id}"):
+            if network is None or network.router is None or not network.router.cut(instance_id):
+                raise LocalCloudError(f"{instance_id} has no cable to cut: it does not run")
+
+    def mend_cable(self, instance_id: str) -> None:
+        """Plug an instance's cable in again; see `Host.mend_cable`."""
+        with self._network_lock:
+            network = self._networks.get(self._vpc_of.get(instance_id, ""))
+        if network is not None and network.router is not None:
+            with _refusals(f"mend the cable of {instance_id}"):
+                network.router.mend(instance_id)
+
     def discard(self, instance_id: str) -> None:
         """Remove the files of an instance that does not run."""
         super().discard(instance_id)

@@ -15,6 +15,7 @@ import psutil
 
 from steelyard.errors import LocalCloudError
 from steelyard.localcloud.hosts.host import Machine
+from steelyard.localcloud.hosts.pace import Pace
 from steelyard.localcloud.hosts.supervised import Placement, SupervisedProcess
 
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -34,6 +35,7 @@ class InstanceProcesses:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._machines: dict[str, SupervisedProcess] = {}
+        self._paces: dict[str, Pace] = {}
         self._lock = threading.Lock()
         self._is_closed = False
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -57,6 +59,7 @@ class InstanceProcesses:
         Raises:
             LocalCloudError: If they could not be started.
         """
+        self.set_pace(machine.instance_id, 1.0)
         directory = self._directory / machine.instance_id
         root = directory / "root"
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -81,8 +84,32 @@ class InstanceProcesses:
                     group.rmdir()
             raise
 
+    def set_pace(self, instance_id: str, share: float) -> None:
+        """Let an instance's processes run for a part of the time; see `Host.set_pace`."""
+        with self._lock:
+            process = self._machines.get(instance_id)
+            before = self._paces.pop(instance_id, None)
+        if before is not None:
+            before.close()
+        if share >= 1 or process is None or not process.is_running:
+            return
+        pace = Pace(process.inner_process_ids, share)
+        with self._lock:
+            self._paces[instance_id] = pace
+
+    def cut_cable(self, instance_id: str) -> None:
+        """Refuse: there is no cable; see `Host.cut_cable`."""
+        raise LocalCloudError(
+            f"{instance_id} has no cable: instances of the loopback host share the machine's network",
+            hint="start the local cloud with --host namespace, which gives each instance a network of its own",
+        )
+
+    def mend_cable(self, instance_id: str) -> None:
+        """Do nothing: no cable was cut."""
+
     def shut_down(self, instance_id: str, grace_s: float) -> None:
         """End every process of an instance; see `Host.shut_down`."""
+        self.set_pace(instance_id, 1.0)
         with self._lock:
             process = self._machines.get(instance_id)
         if process is not None:
@@ -123,6 +150,8 @@ class InstanceProcesses:
 
     def close(self, grace_s: float) -> None:
         """Shut every instance down, all at once, and wait."""
+        for instance_id in list(self._paces):
+            self.set_pace(instance_id, 1.0)
         with self._lock:
             self._is_closed = True
             machines = list(self._machines.values())

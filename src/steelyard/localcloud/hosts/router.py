@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,12 +35,14 @@ class Plug:
         identity: What tells the namespace from others.
         address: The instance's address.
         cable: Name of the cable's other end, in the router.
+        routes: Blocks to which the instance has a way.
     """
 
     network: int
     identity: kernel.NetworkId
     address: str
     cable: str
+    routes: tuple[str, ...]
 
 
 class Router:
@@ -104,7 +106,7 @@ class Router:
             os.close(network)
             raise
         identity = kernel.network_id(network)
-        plug = Plug(network=network, identity=identity, address=address, cable=cable)
+        plug = Plug(network=network, identity=identity, address=address, cable=cable, routes=tuple(routes))
         with self._lock:
             self._plugs[instance_id] = plug
         return plug
@@ -140,6 +142,29 @@ class Router:
                 kernel.inside(lambda: nftables.install(packet_filter), network=network)
             finally:
                 os.close(network)
+
+    def cut(self, instance_id: str) -> bool:
+        """Take an instance's end of its cable down, so that nothing arrives; False for one that is not plugged in.
+
+        Raises:
+            OSError: The kernel refuses it.
+        """
+        return self._at_plug(instance_id, lambda plug: _take_down())
+
+    def mend(self, instance_id: str) -> bool:
+        """Put an instance's end of its cable up again; False for one that is not plugged in.
+
+        Raises:
+            OSError: The kernel refuses it.
+        """
+        return self._at_plug(instance_id, lambda plug: _put_up(plug.routes))
+
+    def _at_plug(self, instance_id: str, work: Callable[[Plug], None]) -> bool:
+        with self._lock:
+            plug = self._plugs.get(instance_id)
+            if plug is not None:
+                kernel.inside(lambda: work(plug), network=plug.network)
+            return plug is not None
 
     def instance_at(self, address: str) -> str | None:
         """Name the instance of an address, None where none is plugged in."""
@@ -211,9 +236,22 @@ def _set_up_instance(address: str, routes: Sequence[str]) -> None:
     with _links() as links:
         (index,) = links.link_lookup(ifname=_INTERFACE)
         links.addr("add", index=index, address=address, prefixlen=32)
+    _put_up(routes)
+
+
+def _put_up(routes: Sequence[str]) -> None:
+    """Put the cable up, with the ways that the kernel drops when it goes down; ways that are there are fine."""
+    with _links() as links:
+        (index,) = links.link_lookup(ifname=_INTERFACE)
         links.link("set", index=index, state="up")
         for block in (str(SERVICE_NETWORK), *routes):
-            links.route("add", dst=block, gateway=SERVICE_ADDRESS, oif=index, flags=_ON_LINK)
+            links.route("replace", dst=block, gateway=SERVICE_ADDRESS, oif=index, flags=_ON_LINK)
+
+
+def _take_down() -> None:
+    with _links() as links:
+        (index,) = links.link_lookup(ifname=_INTERFACE)
+        links.link("set", index=index, state="down")
 
 
 def _set_up_loopback() -> None:

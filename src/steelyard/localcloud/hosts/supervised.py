@@ -218,6 +218,17 @@ class SupervisedProcess:
         except psutil.NoSuchProcess:
             return []
 
+    def inner_process_ids(self) -> list[int]:
+        """Return the ids of the processes that the command started: all but the two of the supervisor."""
+        if not self.is_running:
+            return []
+        try:
+            supervisor = psutil.Process(self.pid)
+            own = {child.pid for child in supervisor.children()}
+            return [child.pid for child in supervisor.children(recursive=True) if child.pid not in own]
+        except psutil.NoSuchProcess:
+            return []
+
     def _watch(self, process: subprocess.Popen[bytes]) -> None:
         assert process.stdout is not None
         assert process.stdin is not None

@@ -174,6 +174,11 @@ def acs3_string_to_sign(request: WireRequest, signed_headers: list[str]) -> str:
     return f"{SCHEME}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
 
 
+def acs3_signature(request: WireRequest, signed_headers: list[str], secret: str) -> str:
+    """Sign a request as the vendor's clients do."""
+    return _hmac_hex(secret, acs3_string_to_sign(request, signed_headers))
+
+
 def _hmac_hex(secret: str, text: str) -> str:
     return hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest()
 

@@ -1,0 +1,175 @@
+"""Makes faults, keeps those that last, and ends them."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Mapping
+from dataclasses import replace
+
+from steelyard.errors import LocalCloudError
+from steelyard.localcloud.cloud import Cloud
+from steelyard.localcloud.faults.cloud_fault import Failure, SoldOut, Throttle, ZoneOut
+from steelyard.localcloud.faults.fault import Fault, Order, fault_not_found, invalid_fault
+from steelyard.localcloud.faults.instance_fault import Cut, Hang, Kill, Reclaim, Slow
+from steelyard.localcloud.faults.kind import FaultKind
+from steelyard.localcloud.service import Request
+
+KINDS: tuple[type[FaultKind], ...] = (Kill, Hang, Slow, Cut, Reclaim, ZoneOut, Failure, Throttle, SoldOut)
+"""Every kind of fault there is."""
+
+_KIND = "fault"
+
+logger = logging.getLogger(__name__)
+
+
+class FaultBoard:
+    """The faults of one cloud.
+
+    Args:
+        cloud: The cloud.
+    """
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+        self._kinds: Mapping[str, FaultKind] = {kind.name: kind(cloud) for kind in KINDS}
+        self._timers: dict[str, threading.Timer] = {}
+        self._lock = threading.Lock()
+        self._is_closed = False
+        # What lasts is looked at on every call: in memory, since there is none but for a test's minutes.
+        self._faults: dict[str, Fault] = {}
+        cloud.before_call = self._before_call
+
+    def start(self) -> None:
+        """Take up what was in force when the cloud ended; a machine's faults ended with its boot."""
+        for fault in map(Fault.from_body, self._cloud.store.list(_KIND)):
+            if self._kinds[fault.kind].survives_restart:
+                self._keep(fault)
+            else:
+                self._cloud.store.delete(_KIND, fault.id)
+
+    def close(self) -> None:
+        """End no fault by itself any more; those that last are in force again at the next start."""
+        with self._lock:
+            self._is_closed = True
+            timers = list(self._timers.values())
+        for timer in timers:
+            timer.cancel()
+
+    def make(self, order: Order) -> Fault:
+        """Make a fault happen.
+
+        Raises:
+            ApiError: There is no such kind, or it cannot be done.
+        """
+        kind = self._kinds.get(order.kind)
+        if kind is None:
+            raise invalid_fault(f"there is no fault {order.kind!r}; there are {', '.join(self._kinds)}")
+        unknown = order.settings.keys() - kind.settings
+        if unknown:
+            takes = f"it takes {', '.join(sorted(kind.settings))}" if kind.settings else "it takes none"
+            raise invalid_fault(f"{order.kind} has no setting {sorted(unknown)[0]!r}; {takes}")
+        self._clear_alike(order)
+        settings, lasts = kind.begin(order)
+        now = self._cloud.clock()
+        fault = Fault(
+            id=self._cloud.new_id("fault"),
+            kind=order.kind,
+            target=order.target,
+            settings=settings,
+            since=now,
+            until=now + order.for_s if order.for_s and lasts else 0.0,
+            lasts=lasts,
+        )
+        logger.warning("a fault was asked for: %s %s %s", fault.kind, fault.target, dict(settings))
+        if lasts:
+            self._cloud.store.put(_KIND, fault.id, fault.to_body())
+            self._keep(fault)
+        return fault
+
+    def list(self) -> list[Fault]:
+        """Give the faults that are in force, the oldest first."""
+        with self._lock:
+            faults = list(self._faults.values())
+        for fault in faults:
+            if self._kinds[fault.kind].is_void(fault.target, fault.settings):
+                self._drop(fault.id)
+        with self._lock:
+            return list(self._faults.values())
+
+    def clear(self, fault_id: str) -> Fault:
+        """End a fault.
+
+        Raises:
+            ApiError: `FaultNotFound`.
+        """
+        fault = self._drop(fault_id)
+        if fault is None:
+            raise fault_not_found(fault_id)
+        kind = self._kinds[fault.kind]
+        if not kind.is_void(fault.target, fault.settings):
+            kind.end(fault.target, fault.settings)
+        return fault
+
+    def _clear_alike(self, order: Order) -> None:
+        """End a fault that a new one of the same kind and target takes the place of."""
+        for fault in self.list():
+            if (fault.kind, fault.target) == (order.kind, order.target):
+                self.clear(fault.id)
+
+    def _keep(self, fault: Fault) -> None:
+        with self._lock:
+            self._faults[fault.id] = fault
+            if not fault.until or self._is_closed:
+                return
+            after_s = max(0.0, fault.until - self._cloud.clock())
+            timer = threading.Timer(after_s, self._expire, [fault.id])
+            timer.daemon = True
+            timer.name = fault.id
+            self._timers[fault.id] = timer
+        timer.start()
+
+    def _drop(self, fault_id: str) -> Fault | None:
+        with self._lock:
+            timer = self._timers.pop(fault_id, None)
+            fault = self._faults.pop(fault_id, None)
+        if timer is not None and timer is not threading.current_thread():
+            timer.cancel()
+        if fault is not None:
+            self._cloud.store.delete(_KIND, fault_id)
+        return fault
+
+    def _expire(self, fault_id: str) -> None:
+        with self._lock:
+            if self._is_closed or fault_id not in self._faults:
+                return
+        try:
+            self.clear(fault_id)
+        except LocalCloudError as err:
+            logger.error("%s did not end: %s", fault_id, err)
+
+    def _before_call(self, product: str, request: Request) -> None:
+        if not self._faults:
+            return
+        with self._lock:
+            faults = list(self._faults.values())
+        for fault in faults:
+            error = self._kinds[fault.kind].before_call(fault.target, fault.settings, product, request)
+            if error is not None and self._count(fault.id):
+                raise error
+
+    def _count(self, fault_id: str) -> bool:
+        """Count a call that fails, and end the fault with its last; False where it has ended meanwhile."""
+        with self._lock:
+            fault = self._faults.get(fault_id)
+            if fault is None or "times" not in fault.settings:
+                return fault is not None
+            num_failed = int(str(fault.settings["num_failed"])) + 1
+            times = int(str(fault.settings["times"]))
+            fault = replace(fault, settings={**fault.settings, "num_failed": num_failed})
+            self._faults[fault_id] = fault
+        if times and num_failed >= times:
+            self._drop(fault_id)
+        else:
+            self._cloud.store.put(_KIND, fault_id, fault.to_body())
+        return True

@@ -1,0 +1,170 @@
+"""Faults of the cloud itself: calls that fail, types that are sold out, a zone without power."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from functools import partial
+from typing import ClassVar
+
+from steelyard.localcloud.faults.fault import Order, invalid_fault
+from steelyard.localcloud.faults.instance_fault import InstanceFault
+from steelyard.localcloud.faults.kind import FaultKind
+from steelyard.localcloud.service import ApiError, Request
+from steelyard.localcloud.services.ecs import errors
+from steelyard.localcloud.services.ecs.models import RUNNING, STARTING, STOPPED
+from steelyard.spec.catalogue import INSTANCE_TYPES, REGIONS
+
+_MAX_COUNT = 1_000_000
+_THROTTLED = "Request was denied due to user flow control."
+_FAILED = "The request processing has failed because a fault was asked for (steelyard cloud fault)."
+_POWER = frozenset({"StartInstance", "RebootInstance"})
+
+
+class Failure(FaultKind):
+    """Calls of an action fail, for a while or for a number of times.
+
+    Settings:
+        code: The error's code.
+        status: HTTP status of the answer.
+        message: What the error says.
+        times: How many calls fail; 0 for all.
+    """
+
+    name = "fail"
+    settings: ClassVar[frozenset[str]] = frozenset({"code", "status", "message", "times"})
+    survives_restart = True
+    _code, _status, _message = "ServiceUnavailable", 503, _FAILED
+
+    def begin(self, order: Order) -> tuple[Mapping[str, object], bool]:
+        """Let them fail from now on."""
+        known = {action for _, action in self.cloud.actions}
+        if not any(fnmatchcase(action, order.target) for action in known):
+            raise invalid_fault(f"this cloud serves no action {order.target!r}; `*` stands for any letters")
+        return {
+            "code": order.text("code", self._code),
+            "status": int(order.number("status", self._status, 400, 599)),
+            "message": order.text("message", self._message),
+            "times": int(order.number("times", 0, 0, _MAX_COUNT)),
+            "num_failed": 0,
+        }, True
+
+    def end(self, target: str, settings: Mapping[str, object]) -> None:
+        """Do nothing: calls fail only while it is kept."""
+
+    def before_call(
+        self, target: str, settings: Mapping[str, object], product: str, request: Request
+    ) -> ApiError | None:
+        """Give the error, if the action is meant."""
+        if not fnmatchcase(request.action, target):
+            return None
+        return ApiError(str(settings["code"]), str(settings["message"]), int(str(settings["status"])))
+
+
+class Throttle(Failure):
+    """Calls of an action are throttled, for a while or for a number of times; clients wait and call again.
+
+    Settings: those of `fail`; the code and the status are the cloud's own unless others are given.
+    """
+
+    name = "throttle"
+    _code, _status, _message = "Throttling.User", 400, _THROTTLED
+
+
+class SoldOut(InstanceFault):
+    """An instance type is out of stock, in a zone or in all of the cloud's region.
+
+    Settings:
+        zone: The zone; all zones of the cloud's region where it is not given.
+        left: How many instances there are at most, those that stand included; 0 where it is not given.
+    """
+
+    name = "stock"
+    settings: ClassVar[frozenset[str]] = frozenset({"zone", "left"})
+    survives_restart = True
+
+    def begin(self, order: Order) -> tuple[Mapping[str, object], bool]:
+        """Limit the stock."""
+        if order.target not in INSTANCE_TYPES:
+            raise invalid_fault(f"there is no instance type {order.target!r}")
+        zones = [order.text("zone", "")] if "zone" in order.settings else self._zones()
+        if unknown := [zone for zone in zones if zone not in self._zones()]:
+            raise invalid_fault(f"there is no zone {unknown[0]!r}; there are {', '.join(self._zones())}")
+        left = int(order.number("left", 0, 0, _MAX_COUNT))
+        self._limit(order.target, zones, left)
+        return {"zones": zones, "left": left}, True
+
+    def end(self, target: str, settings: Mapping[str, object]) -> None:
+        """Lift the limit."""
+        zones = settings["zones"]
+        assert isinstance(zones, list)
+        self._limit(target, zones, None)
+
+    def is_void(self, target: str, settings: Mapping[str, object]) -> bool:
+        """Never: a limit stays until it is lifted."""
+        return False
+
+    def _limit(self, instance_type: str, zones: list[str], left: int | None) -> None:
+        with self.cloud.transaction():
+            for zone in zones:
+                self.ecs.stock.limit(instance_type, zone, left)
+
+    def _zones(self) -> list[str]:
+        return list(REGIONS[self.cloud.identity.region_id])
+
+
+class ZoneOut(InstanceFault):
+    """A zone loses its power: its instances die, and none can be started there until it is back.
+
+    When it ends, the instances that died of it are booted again, as the cloud does.
+    """
+
+    name = "zone"
+    survives_restart = True
+
+    def begin(self, order: Order) -> tuple[Mapping[str, object], bool]:
+        """Close the zone, and kill what runs in it."""
+        zones = [zone for zones in REGIONS.values() for zone in zones]
+        if order.target not in zones:
+            raise invalid_fault(f"there is no zone {order.target!r}")
+        with self.cloud.transaction():
+            self.ecs.stock.close_zone(order.target)
+            struck = [
+                instance.id
+                for instance in self.ecs.instances.list()
+                if instance.zone_id == order.target
+                and instance.status in (STARTING, RUNNING)
+                and not instance.is_released
+            ]
+        for instance_id in struck:
+            self.host.shut_down(instance_id, 0)
+        return {"struck": struck}, True
+
+    def end(self, target: str, settings: Mapping[str, object]) -> None:
+        """Open the zone, and boot what died."""
+        with self.cloud.transaction():
+            self.ecs.stock.open_zone(target)
+            struck = settings["struck"]
+            assert isinstance(struck, list)
+            for instance_id in struck:
+                self._boot_again(instance_id)
+
+    def _boot_again(self, instance_id: str) -> None:
+        instance = self.ecs.find_instance(instance_id)
+        if instance is not None and instance.status == STOPPED:
+            self.ecs.instances.put(replace(instance, status=STARTING))
+            self.cloud.after_commit(partial(self.ecs.life.launch, instance_id))
+
+    def is_void(self, target: str, settings: Mapping[str, object]) -> bool:
+        """Never: a zone is out until it is back."""
+        return False
+
+    def before_call(
+        self, target: str, settings: Mapping[str, object], product: str, request: Request
+    ) -> ApiError | None:
+        """Refuse to start what stands in the zone."""
+        if product != "ecs" or request.action not in _POWER:
+            return None
+        instance = self.ecs.find_instance(request.text("InstanceId"))
+        return errors.no_stock() if instance is not None and instance.zone_id == target else None
