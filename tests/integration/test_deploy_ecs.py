@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,9 @@ from steelyard.deploy.provider.api import ECS, Api, ApiPool, Connection
 from steelyard.localcloud.daemon import CloudInfo
 
 Program = Callable[[], None]
+TYPE = "ecs.gn8is.2xlarge"
+# A range of this process's own: two clouds on one machine share its loopback addresses.
+RANGE = f"10.{100 + os.getpid() % 100}"
 
 
 @pytest.fixture
@@ -101,3 +106,155 @@ class TestLaunchTemplate:
 
         numbers = [row["VersionNumber"] for row in self.versions(api, template_id)]
         assert numbers == [1, *range(3, 32)]
+
+
+class TestInstanceParts:
+    """Key pair, deployment set, disk and network interface of an instance, from their making to their end."""
+
+    def parts(
+        self,
+        key_file: Path | None = None,
+        *,
+        key: str = "first",
+        size: int = 100,
+        set_name: str = "near",
+        label: str = "one",
+        attached: bool = True,
+    ) -> Program:
+        def program() -> None:
+            net = alicloud.vpc.Network("net", cidr_block=f"{RANGE}.0.0/16")
+            switch = alicloud.vpc.Switch(
+                "switch", vpc_id=net.id, cidr_block=f"{RANGE}.1.0/24", zone_id="cn-hangzhou-h"
+            )
+            group = alicloud.ecs.SecurityGroup("group", security_group_name="parts", vpc_id=net.id)
+            first = alicloud.ecs.EcsKeyPair(
+                "first", key_pair_name="first", key_file=str(key_file) if key_file else None
+            )
+            second = alicloud.ecs.EcsKeyPair("second", key_pair_name="second", tags={"label": label})
+            pairs = {"first": first, "second": second}
+            near = alicloud.ecs.EcsDeploymentSet(
+                "near", strategy="LowLatency", deployment_set_name=set_name, description=label
+            )
+            node = alicloud.ecs.Instance(
+                "node",
+                instance_type=TYPE,
+                image_id="ubuntu_24_04_x64_20G_alibase_20260615.vhd",
+                vswitch_id=switch.id,
+                security_groups=[group.id],
+                key_name=pairs[key].key_pair_name,
+                deployment_set_id=near.id,
+                network_interface_traffic_mode="HighPerformance",
+                spot_strategy="SpotWithPriceLimit",
+                spot_price_limit=99,
+                spot_interruption_behavior="Stop",
+                data_disks=[{"category": "cloud_essd", "size": 50, "encrypted": True}],
+            )
+            disk = alicloud.ecs.EcsDisk(
+                "disk",
+                zone_id="cn-hangzhou-h",
+                category="cloud_essd",
+                size=size,
+                encrypted=True,
+                disk_name=label,
+                tags={"label": label},
+            )
+            card = alicloud.ecs.EcsNetworkInterface(
+                "card",
+                vswitch_id=switch.id,
+                security_group_ids=[group.id],
+                network_interface_name=label,
+                tags={"label": label},
+            )
+            if attached:
+                alicloud.ecs.EcsDiskAttachment("disk-of-node", disk_id=disk.id, instance_id=node.id)
+                alicloud.ecs.EcsNetworkInterfaceAttachment(
+                    "card-of-node", network_interface_id=card.id, instance_id=node.id
+                )
+            pulumi.export("node", node.id)
+            pulumi.export("card", card.id)
+
+        return program
+
+    def instance(self, api: Api, instance_id: str) -> dict[str, Any]:
+        answer = api.call(ECS, "DescribeInstances", {"InstanceIds": json.dumps([instance_id])})
+        (row,) = answer["Instances"]["Instance"]
+        return row
+
+    def disks(self, api: Api, instance_id: str) -> list[tuple[str, int, bool]]:
+        rows = api.call(ECS, "DescribeDisks", {"InstanceId": instance_id})["Disks"]["Disk"]
+        return [(row["DiskName"], row["Size"], row["Encrypted"]) for row in rows if row["Type"] == "data"]
+
+    def test_all_come_change_and_go(self, stack, provider, api, tmp_path):
+        key_file = tmp_path / "key.pem"
+        stack.up(self.parts(key_file), provider)
+
+        assert "PRIVATE KEY" in key_file.read_text()
+        assert key_file.stat().st_mode & 0o777 == 0o400
+        node_id = stack.outputs()["node"].value
+        node = self.instance(api, node_id)
+        assert (node["KeyPairName"], node["SpotStrategy"]) == ("first", "SpotWithPriceLimit")
+        assert (node["SpotPriceLimit"], node["SpotInterruptionBehavior"]) == (99, "Stop")
+        assert len(node["NetworkInterfaces"]["NetworkInterface"]) == 2
+        assert sorted(self.disks(api, node_id)) == [("", 50, True), ("one", 100, True)]
+        sets = api.call(ECS, "DescribeDeploymentSets", {})["DeploymentSets"]["DeploymentSet"]
+        assert [(row["DeploymentStrategy"], row["InstanceIds"]["InstanceId"]) for row in sets] == [
+            ("LowLatency", [node_id])
+        ]
+        again = stack.up(self.parts(key_file), provider)
+        assert {step.op for step in again.steps} == {"same"}
+
+        changed = stack.up(
+            self.parts(key_file, key="second", size=200, set_name="nearer", label="two"), provider
+        )
+
+        assert {step.op for step in changed.steps} == {"same", "update"}
+        assert self.instance(api, node_id)["KeyPairName"] == "second"
+        assert ("two", 200, True) in self.disks(api, node_id)
+        (row,) = api.call(
+            ECS, "DescribeNetworkInterfaces", {"NetworkInterfaceId": [stack.outputs()["card"].value]}
+        )["NetworkInterfaceSets"]["NetworkInterfaceSet"]
+        assert (row["NetworkInterfaceName"], row["Status"]) == ("two", "InUse")
+        stack.up(self.parts(key_file, key="second", size=200, label="two", attached=False), provider)
+        assert self.disks(api, node_id) == [("", 50, True)]
+
+        stack.destroy(provider)
+
+        assert api.call(ECS, "DescribeKeyPairs", {})["KeyPairs"]["KeyPair"] == []
+        assert api.call(ECS, "DescribeDeploymentSets", {})["DeploymentSets"]["DeploymentSet"] == []
+        assert api.call(ECS, "DescribeDisks", {})["Disks"]["Disk"] == []
+
+    def test_a_key_pair_is_attached_to_instances_that_stand(self, stack, provider, api):
+        def program() -> None:
+            self.parts()()
+            alicloud.ecs.EcsKeyPairAttachment(
+                "attachment",
+                key_pair_name="brought",
+                instance_ids=[stack_node],
+                opts=pulumi.ResourceOptions(depends_on=[brought()]),
+            )
+
+        def brought() -> alicloud.ecs.EcsKeyPair:
+            return alicloud.ecs.EcsKeyPair("brought", key_pair_name="brought", public_key=PUBLIC_KEY)
+
+        stack.up(self.parts(), provider)
+        stack_node = stack.outputs()["node"].value
+        stack.up(program, provider)
+        assert self.instance(api, stack_node)["KeyPairName"] == "brought"
+        stack.up(self.parts(), provider)
+        assert self.instance(api, stack_node).get("KeyPairName") in (None, "")
+
+
+PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIDyCATjlmIpgCyhyqNpyywOAEx8SpjvUKJCHGJYxMYi me@home"
+
+
+def test_types_are_found_in_the_zones_that_have_them(stack, provider):
+    seen: dict[str, list[str]] = {}
+
+    def program() -> None:
+        found = alicloud.ecs.get_instance_types(instance_type=TYPE)
+        seen.update({one.id: one.availability_zones for one in found.instance_types})
+
+    stack.preview(program, provider)
+    assert list(seen) == [TYPE]
+    assert seen[TYPE] == sorted(seen[TYPE])
+    assert "cn-hangzhou-h" in seen[TYPE]

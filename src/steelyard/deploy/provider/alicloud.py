@@ -12,11 +12,15 @@ from steelyard.deploy.provider import nlb, nlb_server_group
 from steelyard.deploy.provider.access_list import Acl, AclEntryAttachment
 from steelyard.deploy.provider.api import ApiPool, Connection, is_not_found
 from steelyard.deploy.provider.certificate import CaCertificate, ServerCertificate, ServiceCertificate
+from steelyard.deploy.provider.deployment_set import EcsDeploymentSet
+from steelyard.deploy.provider.disk import EcsDisk, EcsDiskAttachment
 from steelyard.deploy.provider.ecs import Instance, RamRoleAttachment
 from steelyard.deploy.provider.egress import EipAddress, EipAssociation, NatGateway, SnatEntry
+from steelyard.deploy.provider.key_pair import EcsKeyPair, EcsKeyPairAttachment
 from steelyard.deploy.provider.launch_template import EcsLaunchTemplate
 from steelyard.deploy.provider.listener import Listener
 from steelyard.deploy.provider.lookup import FUNCTIONS
+from steelyard.deploy.provider.network_interface import EcsNetworkInterface, EcsNetworkInterfaceAttachment
 from steelyard.deploy.provider.oss import (
     Bucket,
     BucketAcl,
@@ -60,6 +64,13 @@ RESOURCE_TYPES: Mapping[str, ResourceType] = {
         Instance,
         RamRoleAttachment,
         EcsLaunchTemplate,
+        EcsKeyPair,
+        EcsKeyPairAttachment,
+        EcsDeploymentSet,
+        EcsDisk,
+        EcsDiskAttachment,
+        EcsNetworkInterface,
+        EcsNetworkInterfaceAttachment,
         Role,
         Policy,
         RolePolicyAttachment,

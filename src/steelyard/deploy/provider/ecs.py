@@ -65,6 +65,11 @@ _CREATE = {
     "securityEnhancementStrategy": "SecurityEnhancementStrategy",
     **_METADATA,
 }
+# With one of these, the network's parameters go to the primary interface's own, as the vendor's provider sends them.
+_INTERFACE = {
+    "networkInterfaceTrafficMode": "NetworkInterfaceTrafficMode",
+    "queuePairNumber": "QueuePairNumber",
+}
 _ATTRIBUTE = {
     "instanceName": "InstanceName",
     "hostName": "HostName",
@@ -103,8 +108,12 @@ class Instance(ResourceType):
     """
 
     token = "alicloud:ecs/instance:Instance"
-    changeable = frozenset({*_ATTRIBUTE, "httpEndpoint", "httpTokens", "securityGroups", "status", "tags"})
-    create_only = frozenset({*_CREATE, *_SYSTEM_DISK, "dataDisks", "userData", "forceDelete"}) - changeable
+    changeable = frozenset(
+        {*_ATTRIBUTE, "httpEndpoint", "httpTokens", "keyName", "securityGroups", "status", "tags"}
+    )
+    create_only = (
+        frozenset({*_CREATE, *_SYSTEM_DISK, *_INTERFACE, "dataDisks", "userData", "forceDelete"}) - changeable
+    )
 
     def create(self, api: Api, inputs: Values) -> str:
         """RunInstances, then wait until it runs; StopInstance where it is wanted stopped."""
@@ -139,7 +148,7 @@ class Instance(ResourceType):
         }
 
     def update(self, api: Api, resource_id: str, old: Values, new: Values) -> None:
-        """ModifyInstanceAttribute, ModifyInstanceMetadataOptions, Start/StopInstance, (Un)TagResources."""
+        """ModifyInstanceAttribute, ModifyInstanceMetadataOptions, Attach/DetachKeyPair, Start/StopInstance, tags."""
         target = {"InstanceId": resource_id}
         changed: dict[str, Any] = changes(old, new, _ATTRIBUTE)
         if sorted(old.get("securityGroups") or []) != sorted(new.get("securityGroups") or []):
@@ -149,6 +158,8 @@ class Instance(ResourceType):
         if changes(old, new, {name: _METADATA[name] for name in ("httpEndpoint", "httpTokens")}):
             params = {**target, **wire(new, _METADATA)}
             api.call(ECS, "ModifyInstanceMetadataOptions", params, retry_on=_BUSY)
+        if old.get("keyName") != new.get("keyName"):
+            _change_key(api, resource_id, old.get("keyName"), new.get("keyName"))
         if old.get("status") != new.get("status"):
             self._set_status(api, resource_id, new.get("status") or "Running")
         TagWriter(api, ECS, "instance").change(resource_id, old, new)
@@ -226,7 +237,7 @@ def _order(inputs: Values, token: str) -> dict[str, Any]:
     user_data = inputs.get("userData")
     return {
         **wire(inputs, _CREATE),
-        "SecurityGroupIds": list(inputs.get("securityGroups") or []) or None,
+        **_network(inputs),
         "SystemDisk": wire(inputs, _SYSTEM_DISK) or None,
         "DataDisk": [wire(disk, _DATA_DISK) for disk in inputs.get("dataDisks") or []] or None,
         "UserData": _base64(user_data) if user_data else None,
@@ -235,6 +246,25 @@ def _order(inputs: Values, token: str) -> dict[str, Any]:
         "Tag": tag_list(inputs.get("tags")),
         "ClientToken": token,
     }
+
+
+def _network(inputs: Values) -> dict[str, Any]:
+    """Return where an instance stands, by itself or as its primary interface's parameters."""
+    groups = list(inputs.get("securityGroups") or []) or None
+    interface = wire(inputs, _INTERFACE)
+    if not interface:
+        return {"SecurityGroupIds": groups}
+    place = wire(inputs, {"vswitchId": "VSwitchId", "privateIp": "PrimaryIpAddress"})
+    primary = {"InstanceType": "Primary", "SecurityGroupIds": groups, **place, **interface}
+    return {"NetworkInterface": [primary], "VSwitchId": None, "PrivateIpAddress": None}
+
+
+def _change_key(api: Api, instance_id: str, old: str | None, new: str | None) -> None:
+    ids = json.dumps([instance_id])
+    if new:
+        api.call(ECS, "AttachKeyPair", {"KeyPairName": new, "InstanceIds": ids})
+    elif old:
+        api.call(ECS, "DetachKeyPair", {"KeyPairName": old, "InstanceIds": ids})
 
 
 def _base64(user_data: str) -> str:

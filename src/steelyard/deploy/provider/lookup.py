@@ -91,14 +91,17 @@ def get_images(api: Api, args: Values) -> Values:
 
 
 def get_instance_types(api: Api, args: Values) -> Values:
-    """`getInstanceTypes`: DescribeInstanceTypes, and DescribeZones for where they are offered."""
+    """`getInstanceTypes`: DescribeInstanceTypes, and DescribeAvailableResource for where they are in stock.
+
+    A type that no zone has in stock is left out, as the vendor's provider leaves it out.
+    """
     family, name = args.get("instanceTypeFamily"), args.get("instanceType")
     params = {
         "InstanceTypeFamilies": [family] if family else None,
         "InstanceTypes": [name] if name else None,
     }
     rows = api.call(ECS, "DescribeInstanceTypes", params)["InstanceTypes"]["InstanceType"]
-    zones = get_zones(api, {})["zones"]
+    stock = _stock(api, args)
     wanted = {"CpuCoreCount": "cpuCoreCount", "GPUAmount": "gpuAmount", "GPUSpec": "gpuSpec"}
 
     def fits(row: Row) -> bool:
@@ -106,11 +109,30 @@ def get_instance_types(api: Api, args: Values) -> Values:
         memory = args.get("memorySize")
         return same and (not memory or float(row.get("MemorySize") or 0) == float(memory))
 
-    types = [_instance_type(row, zones) for row in rows if fits(row)]
     zone = args.get("availabilityZone")
-    types = [found for found in types if not zone or zone in found["availabilityZones"]]
-    ids = [found["id"] for found in types]
+    found = [_instance_type(row, stock.get(row["InstanceTypeId"], [])) for row in rows if fits(row)]
+    types = [one for one in found if one["availabilityZones"] and zone in (None, *one["availabilityZones"])]
+    ids = [one["id"] for one in types]
     return {**args, "id": ",".join(ids), "ids": ids, "instanceTypes": types}
+
+
+def _stock(api: Api, args: Values) -> dict[str, list[str]]:
+    """Return the zones that have each instance type in stock."""
+    params = {
+        "DestinationResource": "InstanceType",
+        "IoOptimized": "optimized",
+        "InstanceChargeType": args.get("instanceChargeType"),
+        "SpotStrategy": args.get("spotStrategy"),
+        "SystemDiskCategory": args.get("systemDiskCategory"),
+    }
+    answer = api.call(ECS, "DescribeAvailableResource", params)
+    stock: dict[str, list[str]] = {}
+    for zone in (answer.get("AvailableZones") or {}).get("AvailableZone") or []:
+        for resource in (zone.get("AvailableResources") or {}).get("AvailableResource") or []:
+            for row in (resource.get("SupportedResources") or {}).get("SupportedResource") or []:
+                if row.get("Status") != "SoldOut":
+                    stock.setdefault(row["Value"], []).append(zone["ZoneId"])
+    return {name: sorted(zones) for name, zones in stock.items()}
 
 
 FUNCTIONS: Mapping[str, Callable[[Api, Values], Values]] = {
@@ -159,7 +181,7 @@ def _image(row: Row) -> dict[str, Any]:
     return {"id": row["ImageId"], "imageId": row["ImageId"], "name": name, **shown(row, names)}
 
 
-def _instance_type(row: Row, zones: list[dict[str, Any]]) -> dict[str, Any]:
+def _instance_type(row: Row, zones: list[str]) -> dict[str, Any]:
     name = row["InstanceTypeId"]
     return {
         "id": name,
@@ -168,7 +190,7 @@ def _instance_type(row: Row, zones: list[dict[str, Any]]) -> dict[str, Any]:
         "memorySize": row.get("MemorySize") or 0,
         "eniAmount": row.get("EniQuantity") or 0,
         "gpus": [{"amount": str(row.get("GPUAmount") or 0), "category": row.get("GPUSpec") or ""}],
-        "availabilityZones": [zone["id"] for zone in zones if name in zone["availableInstanceTypes"]],
+        "availabilityZones": zones,
         "burstableInstances": [],
         "localStorages": [],
     }
