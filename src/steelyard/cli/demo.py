@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from steelyard.cli.console import print_json, stderr
-from steelyard.cli.progress import DeployProgress, TrainProgress
+from steelyard.cli.progress import DeployProgress
+from steelyard.cli.train_progress import TrainProgress
 from steelyard.cluster import Home
 from steelyard.demo import Demo
 from steelyard.errors import UsageError

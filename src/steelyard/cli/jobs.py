@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from steelyard.cli.console import ClusterName, OutputFormat, print_json, print_record, print_table, stderr
+from steelyard.cli.console import ClusterName, OutputFormat, print_json, print_table, stderr
+from steelyard.cli.job_view import show
 from steelyard.cli.target import cluster_named
 
 
@@ -27,7 +28,10 @@ def list_jobs(*, cluster: ClusterName = None, output: OutputFormat = "text") -> 
 
 
 def show_job(job_id: str, /, *, cluster: ClusterName = None, output: OutputFormat = "text") -> None:
-    """Show one job.
+    """Show one job: its state, its training's last step by worker, and what balancing gained so far.
+
+    What was gained is an estimate: the length of each step against the one that it would have had with equal shares, by
+    the seconds per sample at which its workers were measured.
 
     **Example**: `steelyard jobs show job-1f2e3d`
 
@@ -41,7 +45,7 @@ def show_job(job_id: str, /, *, cluster: ClusterName = None, output: OutputForma
     if output == "json":
         print_json(record)
         return
-    print_record(job_id, record)
+    show(record)
 
 
 def logs_job(job_id: str, /, *, follow: bool = False, cluster: ClusterName = None) -> None:

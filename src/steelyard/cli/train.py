@@ -11,8 +11,8 @@ from cyclopts import Parameter
 from rich.markup import escape
 
 from steelyard.cli.console import ClusterName, OutputFormat, print_json, stderr
-from steelyard.cli.progress import TrainProgress
 from steelyard.cli.target import cluster_named
+from steelyard.cli.train_progress import TrainProgress
 from steelyard.errors import TrainingError, UsageError
 from steelyard.node.client import GatewayClient
 from steelyard.node.packing import pack_folder

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from steelyard.balance import Straggler
 from steelyard.training.cycle import StepOutcome
 from steelyard.training.event import EventLog
+from steelyard.training.step_parts import RemainingTime, step_parts
 
 logger = logging.getLogger(__name__)
 
@@ -42,12 +43,15 @@ class StepJournal:
         self._stragglers = stragglers
         self._named: set[int] = set()
         self._num_steps = 0
+        self._remaining = RemainingTime()
         self._num_late = 0
         self.total_steps: int | None = None
         """Steps that the training will make, where it is known."""
 
     def record(self, outcome: StepOutcome) -> None:
         """Write a step down.
+
+        What the step's seconds went to is told as `StepParts` tells it, the time that is left as ``eta_s``.
 
         ``samples_per_s`` of the step counts all from the loading of its data to the optimizer's end, and
         nothing that the script does between steps; that of a node counts its own work alone, so it is what
@@ -59,7 +63,11 @@ class StepJournal:
             self._num_late += 1
             if self._num_late == _NUM_LATE_TO_WARN:
                 self._warn_of_pace(outcome)
-        members = zip(self._node_ids, outcome.window.shares, outcome.reports, strict=True)
+        parts = step_parts(outcome.reports, outcome.window.num_samples, outcome.seconds)
+        step = outcome.window.step + 1
+        self._remaining.note(outcome.ended_at_s)
+        total = self.total_steps
+        members = zip(self._node_ids, outcome.window.shares, outcome.reports, parts.wait_s, strict=True)
         nodes = [
             {
                 "rank": rank,
@@ -67,23 +75,28 @@ class StepJournal:
                 "share": share,
                 "samples_per_s": report.num_samples / report.compute_s if report.compute_s else 0.0,
                 "compute_s": report.compute_s,
+                "wait_s": wait_s,
             }
-            for rank, (node_id, share, report) in enumerate(members)
+            for rank, (node_id, share, report, wait_s) in enumerate(members)
         ]
         self._events.write(
             "step",
             at_s=outcome.ended_at_s,
-            step=outcome.window.step + 1,
-            total_steps=self.total_steps,
+            step=step,
+            total_steps=total,
             loss=outcome.loss,
             global_batch=outcome.window.num_samples,
             samples_per_s=outcome.window.num_samples / outcome.seconds if outcome.seconds else 0.0,
             balance=self._policy_name,
             is_imitated=self._is_imitated,
             is_pace_held=is_pace_held,
+            seconds=parts.seconds,
+            communicate_s=parts.communicate_s,
+            equal_s=parts.equal_s if self._num_steps > 1 else None,
+            eta_s=self._remaining.seconds(None if total is None else total - step),
             nodes=nodes,
         )
-        self._name_stragglers(outcome.window.step + 1)
+        self._name_stragglers(step)
 
     def _name_stragglers(self, step: int) -> None:
         """Write down each worker that has become slower than it was, once until it recovers."""

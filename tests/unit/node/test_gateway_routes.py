@@ -196,3 +196,35 @@ def test_metrics_count_requests_jobs_and_nodes(bench: Callable[..., Any]) -> Non
             assert 'bind_shim="true"' in text
 
     asyncio.run(story())
+
+
+def test_metrics_show_each_workers_part_of_a_step_and_what_balancing_gained(
+    bench: Callable[..., Any],
+) -> None:
+    async def story() -> None:
+        async with bench() as it:
+            job = (await it.http.post("/v1/jobs", json=body())).json()
+            group = await it.group(job["id"])
+            worker = {"rank": 1, "node_id": "i-1", "share": 7, "compute_s": 0.25, "wait_s": 0.05}
+            step = {"kind": "step", "step": 3, "loss": None, "eta_s": 12.5, "nodes": [worker]}
+            group.sink.write_events(
+                [{**step, "seconds": 0.5, "equal_s": 0.5}, {**step, "seconds": 0.25, "equal_s": 1.0}]
+            )
+            text = (await it.http.get("/metrics")).text
+            labels = f'is_imitated="false",job_id="{job["id"]}"'
+            assert f"steelyard_job_eta_seconds{{{labels}}} 12.5" in text
+            assert f"steelyard_job_balance_speedup{{{labels}}} 2.0" in text
+            assert "steelyard_job_loss{" not in text
+            assert f'steelyard_worker_wait_seconds{{{labels},node_id="i-1",rank="1"}} 0.05' in text
+            assert f'steelyard_worker_share{{{labels},node_id="i-1",rank="1"}} 7.0' in text
+            gain = (await it.http.get(f"/v1/jobs/{job['id']}")).json()["gain"]
+            assert (gain["num_steps"], gain["speedup"], gain["is_estimate"]) == (2, 2.0, True)
+            assert gain["saved_s"] == 0.75
+
+            group.succeed()
+            await it.wait_for(lambda: it.service._queue.record(job["id"]).state.is_final)
+            assert "steelyard_job_step{" not in (await it.http.get("/metrics")).text
+            kept = next(each for each in it.service._store.load() if each.id == job["id"])
+            assert kept.gain.num_steps == 2
+
+    asyncio.run(story())

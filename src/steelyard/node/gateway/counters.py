@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
+from steelyard.node.gateway.job_gauges import JobGauges
+
 
 @dataclass(frozen=True, kw_only=True)
 class Counters:
@@ -20,7 +22,7 @@ class Counters:
         info: Who the node is; always 1.
         jobs: Jobs of the whole cluster, by state.
         nodes_alive: Nodes of the cluster that Ray counts on.
-        samples_per_s: What running jobs reach; `is_imitated` says whether the accelerators are imitated.
+        running: What running jobs reach.
     """
 
     registry: CollectorRegistry
@@ -31,7 +33,7 @@ class Counters:
     info: Gauge
     jobs: Gauge
     nodes_alive: Gauge
-    samples_per_s: Gauge
+    running: JobGauges
 
 
 def create_counters() -> Counters:
@@ -57,10 +59,5 @@ def create_counters() -> Counters:
         ),
         jobs=Gauge("steelyard_jobs", "Jobs of the cluster", ["state"], registry=registry),
         nodes_alive=Gauge("steelyard_nodes_alive", "Nodes of the cluster that are alive", registry=registry),
-        samples_per_s=Gauge(
-            "steelyard_job_samples_per_s",
-            "Samples per second of a running job's last step; is_imitated tells whether accelerators are imitated",
-            ["job_id", "is_imitated"],
-            registry=registry,
-        ),
+        running=JobGauges(registry),
     )

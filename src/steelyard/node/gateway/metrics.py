@@ -41,7 +41,7 @@ def _set_node_gauges(gateway: Gateway) -> None:
 
 async def _set_cluster_gauges(gateway: Gateway) -> None:
     counters = gateway.counters
-    counters.samples_per_s.clear()
+    counters.running.clear()
     try:
         jobs = await gateway.queue.call("jobs", timeout_s=_QUEUE_TIMEOUT_S)
         nodes = await gateway.queue.call("nodes", timeout_s=_QUEUE_TIMEOUT_S)
@@ -53,13 +53,7 @@ async def _set_cluster_gauges(gateway: Gateway) -> None:
     for state in JobState:
         counters.jobs.labels(state=state.value).set(num_by_state[state.value])
     counters.nodes_alive.set(sum(node["is_alive"] for node in nodes))
-    for job in jobs:
-        event = job["last_event"] or {}
-        if job["state"] == JobState.RUNNING.value and isinstance(event.get("samples_per_s"), int | float):
-            is_imitated = "true" if event.get("is_imitated") else "false"
-            counters.samples_per_s.labels(job_id=job["id"], is_imitated=is_imitated).set(
-                event["samples_per_s"]
-            )
+    counters.running.set(jobs)
 
 
 class CountRequests:

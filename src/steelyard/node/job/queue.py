@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from steelyard.errors import GatewayError
+from steelyard.node.job.gain import Gain
 from steelyard.node.job.record import ClusterNode, JobNode, JobRecord, JobState, iso_time
 from steelyard.training.launch import Placement, spread
 
@@ -145,9 +147,11 @@ class JobQueue:
         record = self._expect(job_id, JobState.RUNNING)
         return self._put(dataclasses.replace(record, nodes=places_of(placements)))
 
-    def note_event(self, job_id: str, event: Mapping[str, Any]) -> JobRecord:
-        """Keep a running job's last step."""
-        return self._put(dataclasses.replace(self._expect(job_id, JobState.RUNNING), last_event=dict(event)))
+    def note_steps(self, job_id: str, events: Sequence[Mapping[str, Any]]) -> JobRecord:
+        """Keep the last of a running job's steps, and what all of them gained."""
+        record = self._expect(job_id, JobState.RUNNING)
+        gain = functools.reduce(Gain.with_step, events, record.gain)
+        return self._put(dataclasses.replace(record, last_event=dict(events[-1]), gain=gain))
 
     def finish(
         self,

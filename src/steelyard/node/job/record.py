@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
+from steelyard.node.job.gain import Gain
+
 
 class JobState(StrEnum):
     """Where a job is: queued → running → succeeded, failed or cancelled; a queued one can be cancelled too."""
@@ -100,6 +102,7 @@ class JobRecord:
         exit_code: Exit code of the worker that failed first, 0 where none did.
         error: Why it failed, in words.
         last_event: The last training event of kind `step`.
+        gain: What balancing gained so far against the equal split, estimated.
     """
 
     id: str
@@ -124,6 +127,7 @@ class JobRecord:
     exit_code: int | None = None
     error: str | None = None
     last_event: Mapping[str, Any] | None = None
+    gain: Gain = field(default_factory=Gain)
 
     @property
     def num_needed(self) -> int:
@@ -134,6 +138,7 @@ class JobRecord:
         """Return what the API says of it."""
         body = self.to_state()
         del body["env"]
+        body["gain"] |= {"saved_s": self.gain.saved_s, "speedup": self.gain.speedup, "is_estimate": True}
         return body
 
     def to_state(self) -> dict[str, Any]:
@@ -154,6 +159,7 @@ class JobRecord:
         values = {key: value for key, value in body.items() if key in known}
         try:
             values["state"] = JobState(values["state"])
+            values["gain"] = Gain(**values.get("gain", {}))
             values["nodes"] = tuple(JobNode(**node) for node in values.get("nodes", ()))
             return cls(**values)
         except (TypeError, KeyError) as error:

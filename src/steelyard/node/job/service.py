@@ -242,7 +242,7 @@ class JobService:
         self._store.events(job_id).append([json.dumps(event) for event in events])
         steps = [event for event in events if event.get("kind") == "step"]
         if steps and self._queue.record(job_id).state is JobState.RUNNING:
-            self._queue.note_event(job_id, steps[-1])
+            self._queue.note_steps(job_id, steps)
         self._notify(job_id)
 
     async def living_nodes(self) -> Sequence[ClusterNode]:
