@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import http.client
 import json
 import os
@@ -20,6 +21,8 @@ from traffic import wait_until
 
 from steelyard.errors import UsageError
 from steelyard.localcloud import daemon
+from steelyard.localcloud.faults.client import FaultClient
+from steelyard.localcloud.faults.fault import Order
 from steelyard.localcloud.hosts import kernel
 from steelyard.localcloud.hosts.choice import choose, missing_part, raise_loopback
 
@@ -105,6 +108,11 @@ def passes(fleet: LocalFleet, client: str, address: str, port: int = PORT) -> bo
             socket.create_connection((address, port), timeout=0.3).close()
         except TimeoutError:
             return False
+        except OSError as err:
+            # Neighbours that were not found are told of for a moment after they are back.
+            if err.errno == errno.EHOSTUNREACH:
+                return False
+            raise
         return True
 
     return in_instance(fleet, client, connect)
@@ -195,6 +203,27 @@ def test_two_vpcs_have_the_same_addresses_and_each_balancer_reaches_its_own(flee
         assert name_at(fleet.address, 80) == instance_id
         inside = fleet.address.replace("127.", "10.", 1)
         assert in_instance(fleet, instance_id, lambda at=inside: name_at(at, 80)) == instance_id
+
+
+@needs_namespaces
+def test_a_pulled_cable_lets_nothing_through_until_it_is_plugged_in_again(fleets):
+    fleet = fleets()
+    client, _ = serve(fleet)
+    server, address = serve(fleet)
+    held = in_instance(fleet, client, lambda: socket.create_connection((address, PORT), timeout=2))
+    faults = FaultClient(fleet.cloud)
+
+    fault = faults.make(Order(kind="cut", target=server))
+    assert not passes(fleet, client, address)
+    assert fleet.statuses(server) == {server: "Running"}
+
+    faults.clear(fault.id)
+    wait_until(lambda: passes(fleet, client, address))
+    assert in_instance(fleet, server, lambda: ask("100.100.100.200", 80)[0]) == 404, "its ways are back"
+    held.sendall(b"GET / HTTP/1.0\r\n\r\n")
+    held.settimeout(5)
+    assert server.encode() in held.recv(1000), "a connection that was open outlives the cut"
+    held.close()
 
 
 @needs_namespaces
