@@ -45,10 +45,12 @@ VERSIONS = {
     "ecs": "2014-05-26",
     "slb": "2014-05-15",
     "nlb": "2022-04-30",
+    "cas": "2020-04-07",
     "ram": "2015-05-01",
 }
 
 _HTTP = "slb:CreateLoadBalancerHTTPListener"
+_HTTPS = "slb:CreateLoadBalancerHTTPSListener"
 _CHECK = "nlb:CreateServerGroup.HealthCheckConfig"
 
 API_FIELDS: dict[str, tuple[str, ...]] = {
@@ -92,6 +94,30 @@ API_FIELDS: dict[str, tuple[str, ...]] = {
     ),
     "load_balancer.scheduler": (f"{_HTTP}.Scheduler", "nlb:CreateServerGroup.Scheduler"),
     "load_balancer.drain_timeout_s": ("nlb:CreateServerGroup.ConnectionDrainTimeout",),
+    "load_balancer.sticky_session_s": (
+        f"{_HTTP}.CookieTimeout",
+        "slb:CreateLoadBalancerTCPListener.PersistenceTimeout",
+    ),
+    "load_balancer.access_cidrs": ("slb:AddAccessControlListEntry.AclEntrys", f"{_HTTP}.AclId"),
+    "load_balancer.deletion_protection": (
+        "slb:SetLoadBalancerDeleteProtection.DeleteProtection",
+        "nlb:UpdateLoadBalancerProtection.DeletionProtectionEnabled",
+    ),
+    "load_balancer.tls.certificate_id": (
+        f"{_HTTPS}.ServerCertificateId",
+        "nlb:CreateListener.CertificateIds",
+    ),
+    "load_balancer.tls.certificate_file": (
+        "slb:UploadServerCertificate.ServerCertificate",
+        "cas:UploadUserCertificate.Cert",
+    ),
+    "load_balancer.tls.key_file": (
+        "slb:UploadServerCertificate.PrivateKey",
+        "cas:UploadUserCertificate.Key",
+    ),
+    "load_balancer.tls.policy": (f"{_HTTPS}.TLSCipherPolicy", "nlb:CreateListener.SecurityPolicyId"),
+    "load_balancer.tls.ca_file": (),
+    "load_balancer.tls.server_name": (),
     "load_balancer.listeners": (),
     "load_balancer.listeners[].port": (f"{_HTTP}.ListenerPort", "nlb:CreateListener.ListenerPort"),
     "load_balancer.listeners[].protocol": ("nlb:CreateListener.ListenerProtocol",),
@@ -118,6 +144,8 @@ API_FIELDS: dict[str, tuple[str, ...]] = {
         "ecs:AuthorizeSecurityGroup.Permissions.PortRange",
     ),
     "access.admin_cidrs": ("ecs:AuthorizeSecurityGroup.Permissions.SourceCidrIp",),
+    "access.egress_cidrs": ("ecs:AuthorizeSecurityGroupEgress.Permissions.DestCidrIp",),
+    "access.open_to_world": (),
     "node_role.enabled": ("ram:CreateRole.RoleName", "ecs:AttachInstanceRamRole.RamRoleName"),
     "node_package.version": ("ecs:RunInstances.UserData",),
     "node_package.index_url": ("ecs:RunInstances.UserData",),

@@ -6,6 +6,7 @@ import pulumi
 import pytest
 from recording_monitor import ACCOUNT_ID, Recording, record
 
+from steelyard.components.certificate import CertificateArgs
 from steelyard.components.load_balancer import LoadBalancer, LoadBalancerArgs
 from steelyard.components.program import declare
 from steelyard.errors import UsageError
@@ -13,6 +14,8 @@ from steelyard.spec import ClusterSpec, HealthCheckSpec, ListenerSpec, LoadBalan
 
 TOKEN = "f" * 64
 TCP = ListenerSpec(port=8000, protocol="tcp")
+TLS = ListenerSpec(port=443, protocol="tcpssl")
+GIVEN = CertificateArgs(certificate_id="12345678")
 
 
 def declared(**changes: object) -> Recording:
@@ -149,7 +152,14 @@ def test_a_public_one_is_a_matter_of_its_address_type() -> None:
     [
         ({"listeners": (ListenerSpec(),)}, "does not speak http", "`kind: classic`"),
         ({"zones": ("z-a",), "vswitch_ids": ("vsw-1",)}, "2 zones or more", "`kind: classic`"),
-        ({"kind": "classic"}, "does not speak tcp", "`kind: network`"),
+        (
+            {"kind": "classic", "listeners": (TLS,), "certificate": GIVEN},
+            "does not speak tcpssl",
+            "`kind: network`",
+        ),
+        ({"listeners": (TLS,)}, "needs a certificate", "certificate_id"),
+        ({"sticky_session_s": 60}, "keeps no client", "`kind: classic`"),
+        ({"access_cidrs": ("203.0.113.0/24",)}, "no list of those", "`kind: classic`"),
         ({"kind": "classic", "listeners": (), "scheduler": "wlc"}, "scheduler `wlc`", "`kind: network`"),
         ({"kind": "classic", "listeners": (), "drain_timeout_s": 60}, "no time to end", "`kind: network`"),
         ({"drain_timeout_s": 901}, "10 to 900 s", "nearest is 900"),

@@ -11,6 +11,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from steelyard.components.certificate import CertificateArgs
     from steelyard.components.checkpoint_store import (
         BucketArgs,
         CheckpointStore,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "BucketArgs": "checkpoint_store",
+    "CertificateArgs": "certificate",
     "CheckpointStore": "checkpoint_store",
     "CheckpointStoreArgs": "checkpoint_store",
     "Egress": "egress",
@@ -50,6 +52,7 @@ _MODULES = {
 
 __all__ = [
     "BucketArgs",
+    "CertificateArgs",
     "CheckpointStore",
     "CheckpointStoreArgs",
     "Egress",

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import pulumi
 from pulumi_alicloud import slb
 
 from steelyard.components.balancer_front import Front
+from steelyard.components.certificate import classic_certificate_id
 from steelyard.components.tag import cluster_tags
 
 if TYPE_CHECKING:
@@ -13,8 +15,12 @@ if TYPE_CHECKING:
     from steelyard.spec import ListenerSpec
 
 
+_IDLE_TIMEOUT_S = 900
+"""The longest that there is for a connection: streams of a job's log may be silent for long."""
+
+
 def declare_classic(name: str, args: LoadBalancerArgs, parent: pulumi.Resource) -> Front:
-    """Declare a classic load balancer, paid by use, with its server group and its HTTP listeners.
+    """Declare a classic load balancer, paid by use, with its server group and its listeners.
 
     Args:
         name: Beginning of the resources' names.
@@ -32,6 +38,7 @@ def declare_classic(name: str, args: LoadBalancerArgs, parent: pulumi.Resource) 
         instance_charge_type="PayByCLCU",
         master_zone_id=args.zones[0],
         slave_zone_id=args.zones[1] if len(args.zones) > 1 else None,
+        delete_protection="on" if args.is_protected else None,
         tags=cluster_tags(args.cluster),
         opts=pulumi.ResourceOptions(parent=parent),
     )
@@ -43,15 +50,51 @@ def declare_classic(name: str, args: LoadBalancerArgs, parent: pulumi.Resource) 
         opts=pulumi.ResourceOptions(parent=parent),
     )
     front = Front(load_balancer_id=balancer.id, address=balancer.address, server_group_id=group.id)
+    secured: dict[str, object] = {}
+    if args.certificate is not None:
+        certificate_id = classic_certificate_id(name, args.cluster, args.certificate, parent)
+        secured = {"server_certificate_id": certificate_id, "tls_cipher_policy": args.certificate.policy}
+    guarded, entries = _declare_access_list(name, args, parent)
     for listener in args.listeners:
-        _declare_listener(name, args, listener, front, parent)
+        own = {**guarded, **(secured if listener.protocol == "https" else {})}
+        _declare_listener(name, args, listener, front, own, entries, parent)
     return front
 
 
+def _declare_access_list(
+    name: str, args: LoadBalancerArgs, parent: pulumi.Resource
+) -> tuple[dict[str, object], list[pulumi.Resource]]:
+    """Declare the list of those who may connect, and give the listeners' part of it and the list's entries."""
+    if not args.access_cidrs:
+        return {}, []
+    options = pulumi.ResourceOptions(parent=parent)
+    acl = slb.Acl(
+        f"{name}-access",
+        name=f"{args.cluster}-clients",
+        ip_version="ipv4",
+        tags=cluster_tags(args.cluster),
+        opts=options,
+    )
+    entries: list[pulumi.Resource] = [
+        slb.AclEntryAttachment(
+            f"{name}-access-{cidr.replace('/', '-')}", acl_id=acl.id, entry=cidr, opts=options
+        )
+        for cidr in args.access_cidrs
+    ]
+    return {"acl_status": "on", "acl_type": "white", "acl_ids": [acl.id]}, entries
+
+
 def _declare_listener(
-    name: str, args: LoadBalancerArgs, listener: ListenerSpec, front: Front, parent: pulumi.Resource
+    name: str,
+    args: LoadBalancerArgs,
+    listener: ListenerSpec,
+    front: Front,
+    own: Mapping[str, Any],
+    entries: Sequence[pulumi.Resource],
+    parent: pulumi.Resource,
 ) -> None:
     check = args.health_check
+    spoken = _connections(args) if listener.protocol == "tcp" else _requests(args)
     slb.Listener(
         f"{name}-listener-{listener.port}",
         load_balancer_id=front.load_balancer_id,
@@ -60,18 +103,37 @@ def _declare_listener(
         protocol=listener.protocol,
         bandwidth=-1,
         scheduler=args.scheduler,
-        sticky_session="off",
         health_check="on",
-        health_check_method="get",
         health_check_uri=check.path,
         health_check_http_code="http_2xx",
         health_check_interval=check.interval_s,
         health_check_timeout=check.timeout_s,
         healthy_threshold=check.healthy_threshold,
         unhealthy_threshold=check.unhealthy_threshold,
-        # Its id is the load balancer's and the port: there cannot be two of one port.
-        opts=pulumi.ResourceOptions(parent=parent, delete_before_replace=True),
+        **spoken,
+        **own,
+        # Its id is the load balancer's and the port: there cannot be two of one port. A list without its entries would
+        # let everybody in.
+        opts=pulumi.ResourceOptions(parent=parent, delete_before_replace=True, depends_on=[*entries]),
     )
+
+
+def _requests(args: LoadBalancerArgs) -> dict[str, Any]:
+    """Give what a listener has that balances requests."""
+    settings: dict[str, Any] = {"health_check_method": "get", "sticky_session": "off"}
+    if args.sticky_session_s:
+        sticky = {"sticky_session": "on", "sticky_session_type": "insert"}
+        settings |= {**sticky, "cookie_timeout": args.sticky_session_s}
+    return settings
+
+
+def _connections(args: LoadBalancerArgs) -> dict[str, Any]:
+    """Give what a listener has that passes connections on."""
+    return {
+        "health_check_type": "http",
+        "established_timeout": _IDLE_TIMEOUT_S,
+        "persistence_timeout": args.sticky_session_s or None,
+    }
 
 
 def attach_to_classic(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 from pulumi_alicloud import ecs
@@ -10,6 +11,9 @@ from steelyard.components.tag import cluster_tags
 from steelyard.spec.rule import LOAD_BALANCER_NETWORK
 
 _SSH_PORT = 22
+_LAST_PRIORITY = 100
+CLOUD_SERVICES = LOAD_BALANCER_NETWORK
+"""Where the cloud's own services answer the nodes of a VPC; its classic load balancers call from there, too."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +26,8 @@ class FirewallArgs:
         gateway_port: Port of the gateway on each node.
         balancer_cidrs: Ranges that the load balancer calls the gateways from; a classic one's where none is given.
         admin_cidrs: Ranges that may reach SSH and the gateways; none is the safe choice.
+        egress_cidrs: The only ranges that the nodes may call besides each other and the cloud's own services; any where
+            there is none.
     """
 
     cluster: str
@@ -29,6 +35,7 @@ class FirewallArgs:
     gateway_port: int
     balancer_cidrs: Sequence[str] = ()
     admin_cidrs: Sequence[str] = ()
+    egress_cidrs: Sequence[str] = ()
 
 
 class Firewall(pulumi.ComponentResource):
@@ -66,6 +73,8 @@ class Firewall(pulumi.ComponentResource):
             ssh = f"{_SSH_PORT}/{_SSH_PORT}"
             self._let_in(f"admin-ssh-{suffix}", "An administrator to SSH", ssh, cidr)
             self._let_in(f"admin-gateway-{suffix}", "An administrator to the gateways", gateway, cidr)
+        if args.egress_cidrs:
+            self._bound_egress(args.egress_cidrs)
         self.register_outputs({"security_group_id": self.security_group_id})
 
     def _let_in_members(self) -> ecs.SecurityGroupRule:
@@ -82,6 +91,34 @@ class Firewall(pulumi.ComponentResource):
             priority=1,
             opts=self._rule_options(),
         )
+
+    def _bound_egress(self, cidrs: Sequence[str]) -> None:
+        """Let out to the listed ranges, the members and the cloud's own services, and to nowhere else.
+
+        Metadata, name servers, package mirrors and the intranet endpoints of OSS and the APIs lie in 100.64.0.0/10.
+        """
+        self._let_out("members", "To the nodes", source_security_group_id=self.security_group_id)
+        for cidr in dict.fromkeys([str(CLOUD_SERVICES), *cidrs]):
+            self._let_out(cidr.replace("/", "-"), f"To {cidr}", cidr_ip=cidr)
+        self._let_out("rest", "To nowhere else", cidr_ip="0.0.0.0/0", policy="drop", priority=_LAST_PRIORITY)
+
+    def _let_out(
+        self, suffix: str, description: str, *, policy: str = "accept", priority: int = 1, **peer: Any
+    ) -> None:
+        rule = ecs.SecurityGroupRule(
+            f"{self._name}-egress-{suffix}",
+            description=description,
+            security_group_id=self.security_group_id,
+            type="egress",
+            ip_protocol="all",
+            port_range="-1/-1",
+            nic_type="intranet",
+            policy=policy,
+            priority=priority,
+            **peer,
+            opts=self._rule_options(),
+        )
+        self.rules.append(rule)
 
     def _let_in(self, suffix: str, description: str, port_range: str, cidr: str) -> None:
         rule = ecs.SecurityGroupRule(

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 import pulumi
 
 from steelyard.components.balancer_front import Front
+from steelyard.components.certificate import CertificateArgs
 from steelyard.components.classic_balancer import attach_to_classic, declare_classic
 from steelyard.components.network_balancer import attach_to_network, declare_network
 from steelyard.errors import UsageError
 from steelyard.spec import HealthCheckSpec, ListenerSpec
 from steelyard.spec.balancer import ABILITIES, misfits
+from steelyard.spec.front import FrontDraft, front_misfits
 from steelyard.spec.mistake import path_text
 from steelyard.spec.nearest import listed
 
@@ -29,9 +31,14 @@ class LoadBalancerArgs:
         kind: `classic` (CLB) or `network` (NLB).
         vpc_id: The VPC; needed by a network one.
         address_type: `intranet` or `internet`.
-        scheduler: `wrr`, `rr`; a network one has `wlc` and `sch` as well.
+        scheduler: `wrr`, `rr`; a network one has `wlc` and `sch` as well, and a classic one `sch` for `tcp`.
         drain_timeout_s: Seconds that the connections to a removed node are given to end; 0 for no such care. A network
             one has it alone.
+        sticky_session_s: Seconds for which a client stays on its server; 0 for none. A classic one has it alone.
+        access_cidrs: The only ranges whose clients are let in; everybody's where there is none. A classic one has it
+            alone.
+        is_protected: Whether the cloud refuses to delete it.
+        certificate: What its listeners with TLS answer with.
     """
 
     cluster: str
@@ -44,6 +51,10 @@ class LoadBalancerArgs:
     address_type: str = "intranet"
     scheduler: str = "wrr"
     drain_timeout_s: int = 0
+    sticky_session_s: int = 0
+    access_cidrs: Sequence[str] = ()
+    is_protected: bool = False
+    certificate: CertificateArgs | None = None
 
 
 _DECLARE: Mapping[str, Callable[[str, LoadBalancerArgs, pulumi.Resource], Front]] = {
@@ -119,15 +130,27 @@ def _check(args: LoadBalancerArgs) -> None:
         raise UsageError(f"`{args.kind}` is no kind of load balancer", f"use {listed(ABILITIES)}")
     if args.kind == "network" and args.vpc_id is None:
         raise UsageError("a network load balancer needs its VPC", "give `vpc_id`")
-    found = list(
-        misfits(
+    protocols = [(i, listener.protocol) for i, listener in enumerate(args.listeners)]
+    front = FrontDraft(
+        kind=args.kind,
+        protocols=protocols,
+        scheduler=args.scheduler,
+        # Whether the world may come in is for the program to say that this component is a part of.
+        address_type=None,
+        tls={"certificate_id": args.certificate is not None},
+        sticky_session_s=args.sticky_session_s,
+        num_access_cidrs=len(args.access_cidrs),
+    )
+    found = [
+        *misfits(
             args.kind,
-            protocols=[(i, listener.protocol) for i, listener in enumerate(args.listeners)],
+            protocols=protocols,
             scheduler=args.scheduler,
             drain_timeout_s=args.drain_timeout_s,
             num_zones=len(args.zones),
-        )
-    )
+        ),
+        *front_misfits(front),
+    ]
     if found:
         message = "; ".join(f"{path_text(one.path)}: {one.message}" for one in found)
         raise UsageError(message, "; ".join(one.hint for one in found))

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import pulumi
 from pulumi_alicloud import nlb
 
 from steelyard.components.balancer_front import Front
+from steelyard.components.certificate import service_certificate_id
 from steelyard.components.tag import cluster_tags
 
 if TYPE_CHECKING:
@@ -17,7 +19,7 @@ _IDLE_TIMEOUT_S = 900
 
 
 def declare_network(name: str, args: LoadBalancerArgs, parent: pulumi.Resource) -> Front:
-    """Declare a network load balancer in every zone, with its server group and its TCP listeners.
+    """Declare a network load balancer in every zone, with its server group and its listeners, plain or with TLS.
 
     Nodes see its addresses of the VSwitches and not the clients', so that a security group that lets the VSwitches in
     lets in what comes through it.
@@ -37,13 +39,19 @@ def declare_network(name: str, args: LoadBalancerArgs, parent: pulumi.Resource) 
             for zone, vswitch_id in zip(args.zones, args.vswitch_ids, strict=True)
         ],
         cross_zone_enabled=True,
+        deletion_protection_enabled=True if args.is_protected else None,
         tags=cluster_tags(args.cluster),
         opts=pulumi.ResourceOptions(parent=parent),
     )
     group = _declare_group(name, args, parent)
+    front = Front(load_balancer_id=balancer.id, address=balancer.dns_name, server_group_id=group.id)
+    secured: dict[str, object] = {}
+    if args.certificate is not None:
+        certificate_id = service_certificate_id(name, args.cluster, args.certificate, parent)
+        secured = {"certificate_ids": [certificate_id], "security_policy_id": args.certificate.policy}
     for listener in args.listeners:
-        _declare_listener(name, listener, balancer.id, group.id, parent)
-    return Front(load_balancer_id=balancer.id, address=balancer.dns_name, server_group_id=group.id)
+        _declare_listener(name, listener, front, secured if listener.protocol == "tcpssl" else {}, parent)
+    return front
 
 
 def _declare_group(name: str, args: LoadBalancerArgs, parent: pulumi.Resource) -> nlb.ServerGroup:
@@ -77,17 +85,18 @@ def _declare_group(name: str, args: LoadBalancerArgs, parent: pulumi.Resource) -
 def _declare_listener(
     name: str,
     listener: ListenerSpec,
-    load_balancer_id: pulumi.Output[str],
-    server_group_id: pulumi.Output[str],
+    front: Front,
+    secured: Mapping[str, Any],
     parent: pulumi.Resource,
 ) -> None:
     nlb.Listener(
         f"{name}-listener-{listener.port}",
-        load_balancer_id=load_balancer_id,
-        server_group_id=server_group_id,
+        load_balancer_id=front.load_balancer_id,
+        server_group_id=front.server_group_id,
         listener_port=listener.port,
         listener_protocol=listener.protocol.upper(),
         idle_timeout=_IDLE_TIMEOUT_S,
+        **secured,
         # There cannot be two of one port.
         opts=pulumi.ResourceOptions(parent=parent, delete_before_replace=True),
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_alicloud as alicloud
 
+from steelyard.components.certificate import CertificateArgs
 from steelyard.components.checkpoint_store import (
     BucketArgs,
     CheckpointStore,
@@ -21,6 +22,7 @@ from steelyard.components.node_group import NodeGroup, NodeGroupArgs
 from steelyard.components.node_role import NodeRole, NodeRoleArgs
 from steelyard.components.user_data import PackageSource
 from steelyard.spec import ClusterSpec, NodeGroupSpec
+from steelyard.spec.balancer import SECURE_PROTOCOLS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +67,8 @@ class TrainingCluster(pulumi.ComponentResource):
         super().__init__("steelyard:index:TrainingCluster", name, None, opts)
         spec = args.spec
         self._name, self._spec = name, spec
+        # Read before anything is made: a file that is not there must leave nothing behind.
+        self._certificate = CertificateArgs.read(spec.load_balancer.tls)
         self.token = pulumi.Output.secret(args.token)
         self.network = self._create_network()
         self.firewall = self._create_firewall()
@@ -74,8 +78,10 @@ class TrainingCluster(pulumi.ComponentResource):
         self.node_groups = []
         for group in spec.node_groups:
             self.node_groups.append(self._create_node_group(group))
-        port = spec.load_balancer.listeners[0].port
-        self.gateway_url = pulumi.Output.concat("http://", self.load_balancer.address, ":", str(port))
+        first = spec.load_balancer.listeners[0]
+        scheme = "https" if first.protocol in SECURE_PROTOCOLS else "http"
+        address = self.load_balancer.address
+        self.gateway_url = pulumi.Output.concat(f"{scheme}://", address, ":", str(first.port))
         self.register_outputs({"gateway_url": self.gateway_url})
 
     @property
@@ -119,6 +125,7 @@ class TrainingCluster(pulumi.ComponentResource):
                 # A network load balancer calls the nodes from addresses of its VSwitches.
                 balancer_cidrs=self._spec.vswitch_cidrs if self._is_network else (),
                 admin_cidrs=self._spec.access.admin_cidrs,
+                egress_cidrs=self._spec.access.egress_cidrs,
             ),
             pulumi.ResourceOptions(parent=self),
         )
@@ -138,6 +145,10 @@ class TrainingCluster(pulumi.ComponentResource):
                 address_type=wanted.address_type,
                 scheduler=wanted.scheduler,
                 drain_timeout_s=wanted.drain_timeout_s,
+                sticky_session_s=wanted.sticky_session_s,
+                access_cidrs=wanted.access_cidrs,
+                is_protected=wanted.deletion_protection,
+                certificate=self._certificate,
             ),
             pulumi.ResourceOptions(parent=self),
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from steelyard.spec.mistake import Finding
 from steelyard.spec.nearest import listed
@@ -18,6 +18,10 @@ class Ability:
         protocols: What its listeners speak.
         schedulers: How it chooses a node.
         drains: Whether it gives the connections to a removed node time to end.
+        sticky_session_s: Longest time for which a client is kept on its node, by the listener's protocol; none where it
+            is not among them.
+        has_access_list: Whether a list of ranges says who may connect.
+        layer_4_schedulers: Those that only listeners that pass connections on have.
         num_zones: Zones that it needs at least.
         num_zone_addresses: Addresses that it takes of each zone's VSwitch. A classic one takes one, in its first zone
             alone. A network one takes one to be called at and up to eight to call the nodes from (parameter
@@ -30,20 +34,26 @@ class Ability:
     drains: bool
     num_zones: int
     num_zone_addresses: int
+    sticky_session_s: Mapping[str, int] = field(default_factory=dict)
+    has_access_list: bool = False
+    layer_4_schedulers: tuple[str, ...] = ()
 
 
 ABILITIES: Mapping[str, Ability] = {
     "classic": Ability(
         product="CLB",
-        protocols=("http",),
-        schedulers=("wrr", "rr"),
+        protocols=("http", "https", "tcp"),
+        schedulers=("wrr", "rr", "sch"),
+        layer_4_schedulers=("sch",),
+        sticky_session_s={"http": 86400, "https": 86400, "tcp": 3600},
+        has_access_list=True,
         drains=False,
         num_zones=1,
         num_zone_addresses=1,
     ),
     "network": Ability(
         product="NLB",
-        protocols=("tcp",),
+        protocols=("tcp", "tcpssl"),
         schedulers=("wrr", "rr", "wlc", "sch"),
         drains=True,
         num_zones=2,
@@ -51,6 +61,9 @@ ABILITIES: Mapping[str, Ability] = {
     ),
 }
 """What there is, by kind."""
+
+SECURE_PROTOCOLS = ("https", "tcpssl")
+"""What ends TLS at the load balancer."""
 
 DRAIN_TIMES_S = (10, 900)
 """Shortest and longest time that draining takes (the provider's `connection_drain_timeout`); 0 is no draining."""

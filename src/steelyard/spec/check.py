@@ -15,6 +15,7 @@ from typing import Any, Final
 from steelyard.spec.balancer import ABILITIES, misfits
 from steelyard.spec.catalogue import INSTANCE_TYPES, REGIONS
 from steelyard.spec.draft import Draft
+from steelyard.spec.front import front_findings
 from steelyard.spec.mistake import Finding
 from steelyard.spec.nearest import listed, nearest
 from steelyard.spec.rule import PRIVATE_NETWORKS, WIDEST_ADMIN_PREFIX
@@ -41,6 +42,7 @@ def findings_across(raw: Mapping[str, Any]) -> list[Finding]:
         *_room_findings(draft),
         *_listener_findings(draft),
         *_balancer_findings(draft),
+        *front_findings(raw),
         *_admin_findings(draft),
         *_checkpoint_findings(draft),
     ]

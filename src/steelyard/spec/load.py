@@ -33,7 +33,11 @@ def load_spec(path: Path | str) -> ClusterSpec:
     mistakes += [_mistake(finding, _place(document, finding)) for finding in findings]
     if mistakes or spec is None:
         raise SpecError(str(file), mistakes)
-    return spec
+    balancer = spec.load_balancer
+    tls = balancer.tls.based_on(file.resolve().parent)
+    if tls == balancer.tls:
+        return spec
+    return spec.model_copy(update={"load_balancer": balancer.model_copy(update={"tls": tls})})
 
 
 def _read_text(file: Path) -> str:

@@ -9,10 +9,11 @@ from pydantic import Field
 from steelyard.spec import rule
 from steelyard.spec.balancer import ABILITIES
 from steelyard.spec.part import Part
-from steelyard.spec.rule import Text, WholeNumber
+from steelyard.spec.rule import Flag, Text, WholeNumber
+from steelyard.spec.tls import TlsSpec
 
 _LATER_KIND = "this version makes classic and network load balancers alone"
-_LATER_PROTOCOL = "this version's listeners speak http and tcp alone"
+_LATER_PROTOCOL = "the gateways speak no UDP"
 _LATER_SCHEDULER = "this version hashes by the client's address alone, as `sch`"
 
 
@@ -21,12 +22,13 @@ class ListenerSpec(Part):
 
     Attributes:
         port: Port at the load balancer's address.
-        protocol: What is spoken there: `http`, or `tcp` on a network load balancer, which the gateways' HTTP passes.
+        protocol: What is spoken there: `http` or `tcp`, which the gateways' HTTP passes; with TLS `https` on a classic
+            load balancer and `tcpssl` on a network one.
     """
 
     port: Annotated[WholeNumber, rule.port()] = 8000
     protocol: Annotated[
-        Text, rule.one_of("http", "tcp", unserved=dict.fromkeys(("udp", "https"), _LATER_PROTOCOL))
+        Text, rule.one_of("http", "https", "tcp", "tcpssl", unserved={"udp": _LATER_PROTOCOL})
     ] = "http"
 
 
@@ -65,9 +67,15 @@ class LoadBalancerSpec(Part):
         kind: `classic` (CLB), or `network` (NLB), which stands in every zone and balances connections.
         address_type: `intranet` for an address of the VPC, `internet` for a public one.
         scheduler: `wrr` by weight, `rr` in turn; a network one has `wlc` by weight and open connections and `sch` by
-            the client's address as well.
+            the client's address as well, and so has a classic one whose listeners speak `tcp`.
         drain_timeout_s: Seconds that the connections to a removed node are given to end; 0 for no such care, which is
             all that a classic one has.
+        sticky_session_s: Seconds for which a client stays on its node, by a cookie or, with `tcp`, by its address; 0
+            for none, which is all that a network one has.
+        access_cidrs: The only ranges whose clients it lets in; everybody's where there is none. A classic one has it
+            alone.
+        deletion_protection: Whether the cloud refuses to delete it.
+        tls: The certificate of its listeners with TLS.
         listeners: Its ports, at least one.
         health_check: How it watches the nodes.
     """
@@ -80,5 +88,9 @@ class LoadBalancerSpec(Part):
         Text, rule.one_of("wrr", "rr", "wlc", "sch", unserved=dict.fromkeys(("tch", "qch"), _LATER_SCHEDULER))
     ] = "wrr"
     drain_timeout_s: Annotated[WholeNumber, rule.within(0, 900, " s")] = 0
+    sticky_session_s: Annotated[WholeNumber, rule.within(0, 86400, " s")] = 0
+    access_cidrs: tuple[Annotated[Text, rule.admin_range], ...] = ()
+    deletion_protection: Flag = False
+    tls: TlsSpec = TlsSpec()
     listeners: tuple[ListenerSpec, ...] = Field(default_factory=_first_listeners)
     health_check: HealthCheckSpec = HealthCheckSpec()

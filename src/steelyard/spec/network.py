@@ -6,7 +6,7 @@ from typing import Annotated
 
 from steelyard.spec import rule
 from steelyard.spec.part import Part
-from steelyard.spec.rule import Text
+from steelyard.spec.rule import Flag, Text
 
 
 class NetworkSpec(Part):
@@ -36,6 +36,12 @@ class AccessSpec(Part):
 
     Attributes:
         admin_cidrs: Ranges that may reach SSH and the gateways; none by default.
+        egress_cidrs: The only ranges that the nodes may call, besides each other and the cloud's own services; any
+            where there is none.
+        open_to_world: Whether a load balancer with an address on the Internet may let everybody in. Its listeners have
+            to speak TLS, and the gateways ask for their token as ever.
     """
 
     admin_cidrs: tuple[Annotated[Text, rule.admin_range], ...] = ()
+    egress_cidrs: tuple[Annotated[Text, rule.egress_range], ...] = ()
+    open_to_world: Flag = False

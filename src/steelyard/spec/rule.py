@@ -212,5 +212,8 @@ vpc_range = Rule(_private_range(VPC_PREFIXES, "VPC"), _range_limits(VPC_PREFIXES
 vswitch_range = Rule(_private_range(VSWITCH_PREFIXES, "VSwitch"), _range_limits(VSWITCH_PREFIXES))
 """Accept the private range of a VSwitch."""
 
+egress_range = Rule(lambda value: str(_network_from(value)), "an IPv4 range")
+"""Accept the range of what nodes may call."""
+
 admin_range = Rule(_admin_range, f"an IPv4 range, mask /{WIDEST_ADMIN_PREFIX} to /32")
 """Accept the range of an administrator's network, and no range that opens the cluster to the world."""

@@ -50,6 +50,17 @@ def test_a_file_that_holds_a_name_alone_is_valid(write) -> None:
             "address_type": "intranet",
             "scheduler": "wrr",
             "drain_timeout_s": 0,
+            "sticky_session_s": 0,
+            "access_cidrs": [],
+            "deletion_protection": False,
+            "tls": {
+                "certificate_id": None,
+                "certificate_file": None,
+                "key_file": None,
+                "policy": "tls_cipher_policy_1_2",
+                "ca_file": None,
+                "server_name": None,
+            },
             "listeners": [{"port": 8000, "protocol": "http"}],
             "health_check": {
                 "path": "/healthz",
@@ -60,7 +71,7 @@ def test_a_file_that_holds_a_name_alone_is_valid(write) -> None:
             },
         },
         "gateway_port": 8000,
-        "access": {"admin_cidrs": []},
+        "access": {"admin_cidrs": [], "egress_cidrs": [], "open_to_world": False},
         "node_role": {"enabled": True},
         "node_package": {"version": None, "index_url": None},
         "checkpoints": {
@@ -91,7 +102,11 @@ network: {cidr: 172.16.0.0/12}
 node_groups:
   - {name: fast, count: 4, instance_type: ecs.gn99x-c8g1.2xlarge, image: aliyun_3, weight: 90}
   - {name: slow, disk: {size_gib: 40}, weight: 0}
-load_balancer: {address_type: internet, scheduler: rr, listeners: [{port: 80}, {port: 8080}]}
+load_balancer:
+  address_type: internet
+  scheduler: rr
+  access_cidrs: [203.0.113.0/24]
+  listeners: [{port: 80}, {port: 8080}]
 access: {admin_cidrs: [203.0.113.0/24]}
 """
     spec = load_spec(write(text))
