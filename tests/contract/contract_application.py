@@ -14,7 +14,7 @@ from contract_servers import ZONES
 
 HTTP_PORT, GRPC_PORT = 8000, 9000
 SCRIPT = """#!/usr/bin/env python3
-import http.server, json, os, threading, urllib.request
+import http.server, json, os, time, urllib.request
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
@@ -27,6 +27,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self):
+        if self.path == "/slow":
+            time.sleep(2)
         seen = {"server": address, "method": self.command, "path": self.path}
         headers = {name.lower(): value for name, value in self.headers.items()}
         body = json.dumps({**seen, "headers": headers}).encode()

@@ -151,7 +151,7 @@ class RuleActions(ListenerActions):
         rule = self.rules.get(rule_id)
         if rule is None:
             raise self.not_found("rule")
-        return self.settled(rule, "Rule")
+        return rule
 
     def _listener_of(self, rule: Rule) -> Listener:
         listener = self.listeners.get(rule.listener_id)
