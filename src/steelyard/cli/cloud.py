@@ -14,6 +14,7 @@ from steelyard.errors import LocalCloudError
 from steelyard.localcloud import daemon
 from steelyard.localcloud.client_environment import client_environment
 from steelyard.localcloud.hosts.choice import HostChoice, HostRequest, choose, missing_part
+from steelyard.localcloud.terms import agree
 from steelyard.localcloud.unserved import read_unserved
 
 
@@ -22,6 +23,8 @@ def start_cloud(
     port: int = 0,
     host: HostRequest | None = None,
     limits: bool | None = None,
+    calls_per_s: float | None = None,
+    quotas: bool | None = None,
     output: OutputFormat = "text",
 ) -> None:
     """Start the local cloud; one that runs already is left as it is.
@@ -34,10 +37,15 @@ def start_cloud(
             (Linux, root); `auto` tries the machine and takes namespaces where it has them. Kept with the cloud's
             state; `auto` where nothing was chosen.
         limits: Whether instances are held to the CPUs and memory of their types (control groups, root). Kept, too.
+        calls_per_s: How often one key may call one action in a second; more is answered with `Throttling.User`. 0,
+            the default, is no limit. Kept, too.
+        quotas: Whether an account's quotas hold, such as ten VPCs in a region; they do unless it is said. Kept, too.
         output: Form of what is printed on stdout.
     """
     folder = home().cloud_dir
-    choice = choose(folder, name=host, has_limits=limits, is_running=daemon.status(folder) is not None)
+    is_running = daemon.status(folder) is not None
+    agree(folder, calls_per_s=calls_per_s, has_quotas=quotas, is_running=is_running)
+    choice = choose(folder, name=host, has_limits=limits, is_running=is_running)
     if host in (None, "auto") and choice.name == "loopback" and (lack := missing_part()):
         stderr().print(f"loopback host, security groups not enforced: the namespace host cannot run: {lack}")
     info = daemon.start(folder, port=port)

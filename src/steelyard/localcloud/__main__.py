@@ -33,6 +33,7 @@ from steelyard.localcloud.server import App
 from steelyard.localcloud.services import SERVICES
 from steelyard.localcloud.services.sts.actions import StsService
 from steelyard.localcloud.store import Store
+from steelyard.localcloud.terms import Terms
 
 DEFAULT_REGION = "cn-hangzhou"
 GRACE_S = 3
@@ -84,6 +85,7 @@ def _serve(data_dir: Path, port: int, region_id: str) -> None:
         endpoint=endpoint,
         clock=time.time,
         services=SERVICES,
+        terms=Terms.load(data_dir),
     )
     board = FaultBoard(cloud)
     app = App(cloud, _metadata_service(cloud), FaultDoor(cloud, board))

@@ -12,6 +12,7 @@ from steelyard.localcloud.idempotence import ClientTokens
 from steelyard.localcloud.identity import TEMPORARY_KEY_KIND, Identity
 from steelyard.localcloud.service import ActionSpec, ApiError, Request, Service
 from steelyard.localcloud.store import Store
+from steelyard.localcloud.terms import Terms, Throttle
 from steelyard.localcloud.unserved import UnservedActions
 from steelyard.localcloud.wire.answer import shape_answer
 from steelyard.localcloud.wire.error import action_not_found
@@ -43,6 +44,7 @@ class Cloud:
         clock: Gives the Unix time.
         services: The products to offer.
         schema: Shapes of requests and answers; the shipped one where it is None.
+        terms: How it treats its callers.
     """
 
     def __init__(
@@ -55,15 +57,18 @@ class Cloud:
         clock: Callable[[], float],
         services: Sequence[type[Service]],
         schema: Schema | None = None,
+        terms: Terms | None = None,
     ) -> None:
         self.data_dir = data_dir
         self.store = store
         self.identity = identity
         self.endpoint = endpoint
         self.clock = clock
+        self.terms = terms or Terms()
         self.schema = schema or load_schema()
         self.services: dict[str, Service] = {service.code: service(self) for service in services}
         self._verifier = Verifier(self, clock)
+        self._throttle = Throttle(self.terms.calls_per_s, clock)
         self._tokens = ClientTokens(store)
         self.unserved = UnservedActions(store)
         self._handlers = self._collect_handlers()
@@ -164,6 +169,7 @@ class Cloud:
     def _carry_out(self, wire: WireRequest, request_id: str) -> dict[str, object]:
         version = VERSION_ALIASES.get(wire.version, wire.version)
         caller = self._verifier.verify(wire)
+        self._throttle.admit(caller.access_key_id, version, wire.action)
         shape = self.schema.action(version, wire.action)
         handler = self._handlers.get((version, wire.action))
         if shape is None or handler is None:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
@@ -65,6 +65,19 @@ class Records(Generic[R]):
     def list(self) -> list[R]:
         """Give all records, oldest first."""
         return [self._type.from_body(body) for body in self._store.list(self._type.kind)]
+
+    def where(self, name: str, value: str) -> Sequence[R]:
+        """Give the records that belong to something, oldest first; see `Store.where`."""
+        return [self._type.from_body(body) for body in self._store.where(self._type.kind, name, value)]
+
+    def are_at_least(self, number: int, name: str, value: str) -> bool:
+        """Tell whether as many records belong to something, without reading them."""
+        return self._store.count_where(self._type.kind, name, value, number) >= number
+
+    def named(self, ids: Sequence[str]) -> Sequence[R]:
+        """Give the records of these ids that are there, each once, in the order of the ids."""
+        found = (self.get(record_id) for record_id in dict.fromkeys(ids))
+        return [record for record in found if record is not None]
 
     def put(self, record: R) -> None:
         """Keep a record in place of the one of this id, if any."""

@@ -17,6 +17,16 @@ CREATE TABLE IF NOT EXISTS resource (
 )
 """
 
+FOREIGN_KEYS = ("region_id", "vpc_id", "vswitch_id", "load_balancer_id", "server_group_id")
+"""Fields of bodies that say what a body belongs to; each has an index, so that `where` reads no other bodies."""
+
+
+_COLUMNS = ("kind", "id", "body", *FOREIGN_KEYS)
+_PUT = (
+    f"INSERT INTO resource ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))}) "
+    f"ON CONFLICT (kind, id) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in _COLUMNS[2:])}"
+)
+
 
 class Store:
     """The local cloud's state: JSON bodies by kind and id, in one SQLite file.
@@ -38,6 +48,20 @@ class Store:
         self._connection.execute("PRAGMA journal_mode=WAL")
         self._connection.execute("PRAGMA synchronous=NORMAL")
         self._connection.execute(_TABLES)
+        self._add_foreign_keys()
+
+    def _add_foreign_keys(self) -> None:
+        """Give each foreign key a column and an index; a file of an older version has neither."""
+        known = {row[1] for row in self._connection.execute("PRAGMA table_info(resource)")}
+        with self.transaction():
+            for name in FOREIGN_KEYS:
+                if name not in known:
+                    self._connection.execute(f"ALTER TABLE resource ADD COLUMN {name} TEXT")
+                    self._connection.execute(f"UPDATE resource SET {name} = json_extract(body, '$.{name}')")
+                self._connection.execute(
+                    f"CREATE INDEX IF NOT EXISTS resource_{name} ON resource (kind, {name}) "
+                    f"WHERE {name} IS NOT NULL"
+                )
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -73,12 +97,9 @@ class Store:
     def put(self, kind: str, id: str, body: dict[str, object]) -> None:  # noqa: A002
         """Write a body in place of the one that was there, if any; its place in the order stays."""
         text = json.dumps(body, separators=(",", ":"))
+        keys = [value if isinstance(value := body.get(name), str) else None for name in FOREIGN_KEYS]
         with self._lock:
-            self._connection.execute(
-                "INSERT INTO resource (kind, id, body) VALUES (?, ?, ?) "
-                "ON CONFLICT (kind, id) DO UPDATE SET body = excluded.body",
-                (kind, id, text),
-            )
+            self._connection.execute(_PUT, (kind, id, text, *keys))
 
     def get(self, kind: str, id: str) -> dict[str, object] | None:  # noqa: A002
         """Give a body, or None where there is none of this id."""
@@ -95,6 +116,30 @@ class Store:
                 "SELECT body FROM resource WHERE kind = ? ORDER BY sequence", (kind,)
             ).fetchall()
         return [json.loads(body) for (body,) in rows]
+
+    def where(self, kind: str, name: str, value: str) -> Sequence[dict[str, object]]:
+        """Give the bodies of a kind that belong to something, in the order of their making.
+
+        Args:
+            kind: The kind.
+            name: One of `FOREIGN_KEYS`.
+            value: What the body has there.
+        """
+        with self._lock:
+            rows = self._connection.execute(
+                f"SELECT body FROM resource WHERE kind = ? AND {_checked(name)} = ? ORDER BY sequence",
+                (kind, value),
+            ).fetchall()
+        return [json.loads(body) for (body,) in rows]
+
+    def count_where(self, kind: str, name: str, value: str, limit: int) -> int:
+        """Count the bodies that `where` gives, without reading them, up to a limit."""
+        with self._lock:
+            (count,) = self._connection.execute(
+                f"SELECT COUNT(*) FROM (SELECT 1 FROM resource WHERE kind = ? AND {_checked(name)} = ? LIMIT ?)",
+                (kind, value, limit),
+            ).fetchone()
+        return int(count)
 
     def scan(
         self, kind: str, start: str, *, limit: int, is_inclusive: bool = True
@@ -134,3 +179,9 @@ class Store:
         """Close the file; nothing else may be called afterwards."""
         with self._lock:
             self._connection.close()
+
+
+def _checked(name: str) -> str:
+    if name not in FOREIGN_KEYS:
+        raise LookupError(f"there is no index of {name}; there are {', '.join(FOREIGN_KEYS)}")
+    return name

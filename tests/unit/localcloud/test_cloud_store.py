@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -161,3 +162,34 @@ def test_trim_keeps_at_most_what_it_says(num_bodies, max_bodies):
     store.trim("token", max_bodies)
     assert len(store.list("token")) == min(num_bodies, max_bodies)
     store.close()
+
+
+def test_bodies_are_found_by_what_they_belong_to(tmp_path: Path) -> None:
+    store = Store(tmp_path / "state.sqlite")
+    for number in range(6):
+        store.put("vswitch", f"vsw-{number}", {"vpc_id": f"vpc-{number % 2}", "number": number})
+    store.put("vswitch", "vsw-1", {"vpc_id": "vpc-0", "number": 1})
+    store.put("other", "x", {"vpc_id": "vpc-0"})
+
+    assert [body["number"] for body in store.where("vswitch", "vpc_id", "vpc-0")] == [0, 1, 2, 4]
+    assert store.count_where("vswitch", "vpc_id", "vpc-0", 100) == 4
+    assert store.count_where("vswitch", "vpc_id", "vpc-0", 3) == 3
+    assert store.where("vswitch", "vpc_id", "vpc-9") == []
+    with pytest.raises(LookupError, match="no index of name"):
+        store.where("vswitch", "name", "a")
+
+
+def test_a_file_of_an_older_version_gets_the_columns_of_foreign_keys(tmp_path: Path) -> None:
+    path = tmp_path / "state.sqlite"
+    with sqlite3.connect(path) as old:
+        old.execute(
+            "CREATE TABLE resource (sequence INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, "
+            "id TEXT NOT NULL, body TEXT NOT NULL, UNIQUE (kind, id))"
+        )
+        body = '{"vpc_id": "vpc-0"}'
+        old.execute("INSERT INTO resource (kind, id, body) VALUES ('vswitch', 'vsw-0', ?)", (body,))
+    old.close()
+    for _ in range(2):
+        store = Store(path)
+        assert store.where("vswitch", "vpc_id", "vpc-0") == [{"vpc_id": "vpc-0"}]
+        store.close()

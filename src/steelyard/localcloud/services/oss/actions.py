@@ -55,7 +55,9 @@ class OssService(Service):
     def __init__(self, cloud: Cloud) -> None:
         super().__init__(cloud)
         self.blobs = BlobStore(cloud.data_dir / "oss")
-        self.state = StorageState(cloud.store, self.blobs, cloud.after_commit, cloud.clock)
+        self.state = StorageState(
+            cloud.store, self.blobs, cloud.after_commit, cloud.clock, cloud.terms.has_quotas
+        )
         self._verifier = StorageVerifier(cloud, cloud.clock)
         self._errands = self._collect()
 

@@ -51,7 +51,7 @@ class BucketActions:
             if "x-oss-acl" in request.headers:
                 self._set_acl(known, acl)
             return StorageAnswer(headers={"Location": f"/{known.id}"})
-        if len(self._state.buckets.list()) >= _MAX_BUCKETS:
+        if self._state.has_quotas and len(self._state.buckets.list()) >= _MAX_BUCKETS:
             text = f"You have attempted to create more than {_MAX_BUCKETS} buckets."
             raise errors.StorageError("TooManyBuckets", text)
         bucket = Bucket(

@@ -34,6 +34,7 @@ class StorageState:
         blobs: The objects' bytes.
         after_commit: Runs a call once the open transaction is kept.
         clock: Gives the Unix time.
+        has_quotas: Whether the account's quotas hold.
     """
 
     def __init__(
@@ -42,11 +43,13 @@ class StorageState:
         blobs: BlobStore,
         after_commit: Callable[[Callable[[], None]], None],
         clock: Callable[[], float],
+        has_quotas: bool = True,
     ) -> None:
         self._store = store
         self.blobs = blobs
         self._after_commit = after_commit
         self.clock = clock
+        self.has_quotas = has_quotas
         self.buckets = Records(store, Bucket)
         self.objects = Records(store, StorageObject)
         self.uploads = Records(store, Upload)

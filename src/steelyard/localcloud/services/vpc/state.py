@@ -43,7 +43,7 @@ class VpcState(Service):
 
     def vswitches_of(self, vpc_id: str) -> list[VSwitch]:
         """Give a VPC's VSwitches."""
-        return [vswitch for vswitch in self.vswitches.list() if vswitch.vpc_id == vpc_id]
+        return list(self.vswitches.where("vpc_id", vpc_id))
 
     def network_users(self) -> list[NetworkUser]:
         """Give the services whose resources stand in VPCs and VSwitches."""
@@ -51,7 +51,7 @@ class VpcState(Service):
 
     def vpcs_of(self, region_id: str) -> list[Vpc]:
         """Give a region's VPCs."""
-        return [vpc for vpc in self.vpcs.list() if vpc.region_id == region_id]
+        return list(self.vpcs.where("region_id", region_id))
 
     def vpc(self, request: Request) -> Vpc:
         """Give the VPC that a call names.

@@ -23,7 +23,7 @@ class VpcActions(EgressState):
         network = check.read_vpc_cidr(request.text("CidrBlock") or DEFAULT_CIDR, errors.malformed_vpc_cidr)
         check.check_name("Vpc", request.text("VpcName"))
         check.check_description("Vpc", request.text("Description"))
-        if len(self.vpcs_of(request.region_id)) >= MAX_VPCS:
+        if self.cloud.terms.has_quotas and self.vpcs.are_at_least(MAX_VPCS, "region_id", request.region_id):
             raise errors.quota_exceeded("Vpc")
         vpc = Vpc(
             id=self.cloud.new_id("vpc"),
@@ -54,8 +54,8 @@ class VpcActions(EgressState):
         group = request.text("ResourceGroupId")
         found = [
             vpc
-            for vpc in self.vpcs_of(request.region_id)
-            if (not ids or vpc.id in ids)
+            for vpc in (self.vpcs.named(ids) if ids else self.vpcs_of(request.region_id))
+            if vpc.region_id == request.region_id
             and name in ("", vpc.name)
             and group in ("", vpc.resource_group_id)
             and not request.flag("IsDefault")
@@ -125,7 +125,7 @@ class VpcActions(EgressState):
             now=self.cloud.clock(),
             owner_id=int(self.cloud.identity.account_id),
             vswitch_ids=[vswitch.id for vswitch in self.vswitches_of(vpc.id)],
-            nat_gateway_ids=[one.id for one in self.nat_gateways.list() if one.vpc_id == vpc.id],
+            nat_gateway_ids=[one.id for one in self.nat_gateways.where("vpc_id", vpc.id)],
         )
 
     def _route_table_answer(self, vpc: Vpc) -> dict[str, object]:
