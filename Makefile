@@ -2,7 +2,7 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 
-.PHONY: install demo test test-slow bench-balance lint clean
+.PHONY: install demo test test-slow bench-balance bench-plan lint clean
 
 install: $(VENV)/installed  ## Install Steelyard and all it needs into a virtual environment.
 
@@ -23,6 +23,9 @@ test-slow: install  ## Run the longer proofs.
 
 bench-balance: install  ## Compare ways to train on nodes of unequal speed.
 	$(BIN)/python benchmarks/balance.py
+
+bench-plan: install  ## Plan clusters of 10, 100 and 1,000 nodes.
+	$(BIN)/python benchmarks/plan.py
 
 lint: install  ## Check style, types and the direction of imports.
 	$(BIN)/ruff check .
