@@ -1,6 +1,6 @@
 """Plan clusters of 10, 100 and 1,000 nodes with the embedded engine, and tell the time and the memory that it takes.
 
-Planning is what `steelyard preview` does: the program runs, each resource is registered, compared with the state and told.
+Planning is what `steelyard preview` does: the program runs, each resource is registered, compared with the state, told.
 No cloud is called: the few look-ups of the program are answered here. Each plan has a process of its own, so that its
 memory is its own; the time is without Python's imports, the memory is the process's peak. The last line on standard
 output is one JSON object: `seconds` and `mib` by node count, `per_node_ratio`, the time a node takes among 1,000
