@@ -10,7 +10,7 @@ from pathlib import Path
 
 from steelyard.localcloud.idempotence import ClientTokens
 from steelyard.localcloud.identity import TEMPORARY_KEY_KIND, Identity
-from steelyard.localcloud.service import ActionSpec, ApiError, Request, Service
+from steelyard.localcloud.service import ActionSpec, ApiError, Authorizer, Request, Service
 from steelyard.localcloud.store import Store
 from steelyard.localcloud.terms import Terms, Throttle
 from steelyard.localcloud.unserved import UnservedActions
@@ -185,10 +185,17 @@ class Cloud:
             dry_run=bool(params.get("DryRun", False)),
             request_id=request_id,
             caller=caller,
+            source_address=wire.client,
         )
+        self._authorize(service.code, request)
         self.before_call(service.code, request)
         answer = self._run(request, getattr(service, method), shape.answer)
         return older_answer(answer) if wire.version in OLDER_VERSIONS else answer
+
+    def _authorize(self, product: str, request: Request) -> None:
+        for service in self.services.values():
+            if isinstance(service, Authorizer):
+                service.authorize(product, request)
 
     def _parse(self, shape: ActionShape, spec: ActionSpec, wire: WireRequest) -> dict[str, object]:
         if shape.request is None:

@@ -67,6 +67,7 @@ class App:
             query_string=scope["query_string"].decode("latin-1"),
             headers=headers,
             body=body,
+            client=(scope.get("client") or ("",))[0],
         )
         status, content_type, content = await asyncio.get_running_loop().run_in_executor(
             self._threads, self._answer, request

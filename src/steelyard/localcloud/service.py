@@ -7,8 +7,8 @@ A product lives in `services/<code>/`: `actions.py` holds one subclass of `Servi
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar, Protocol, TypeVar, runtime_checkable
 
 from steelyard.localcloud.wire.error import ApiError
 from steelyard.localcloud.wire.signature import AccessKey
@@ -35,6 +35,7 @@ class Request:
         dry_run: Whether nothing may be changed.
         request_id: Id that the answer carries.
         caller: Who signed the call.
+        source_address: Address that the call came from; empty where another service makes it.
     """
 
     action: str
@@ -43,6 +44,11 @@ class Request:
     dry_run: bool
     request_id: str
     caller: AccessKey
+    source_address: str = ""
+
+    def with_params(self, params: Mapping[str, object]) -> Request:
+        """Give the call with further parameters."""
+        return replace(self, params={**self.params, **params})
 
     def stop_if_dry_run(self) -> None:
         """End a dry run here, once all checks are done.
@@ -116,6 +122,18 @@ def action(name: str, *, optional: Collection[str] = ()) -> Callable[[Handler], 
         return handler
 
     return mark
+
+
+@runtime_checkable
+class Authorizer(Protocol):
+    """A service that knows what temporary keys may do (ram)."""
+
+    def authorize(self, product: str, request: Request) -> None:
+        """Check that the caller may have a call carried out.
+
+        Raises:
+            ApiError: It may not.
+        """
 
 
 class Service:

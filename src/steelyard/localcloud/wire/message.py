@@ -18,6 +18,7 @@ class WireRequest:
         query_string: Query as sent, without the question mark.
         headers: Header values by lower-case name; repeated headers are joined with a comma.
         body: Body as sent.
+        client: Address that it came from.
     """
 
     method: str
@@ -25,6 +26,7 @@ class WireRequest:
     query_string: str
     headers: Mapping[str, str]
     body: bytes = b""
+    client: str = ""
 
     @cached_property
     def query(self) -> tuple[tuple[str, str], ...]:

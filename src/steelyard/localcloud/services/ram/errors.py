@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from steelyard.localcloud.wire.error import ApiError
+
+_NO_PERMISSION = ("ram", "sts", "tag", "bssopenapi", "cas")
 
 
 def role_not_found() -> ApiError:
@@ -82,6 +86,21 @@ def not_attached() -> ApiError:
     """Tell that a policy is not attached to the role."""
     return ApiError(
         "EntityNotExist.Role.Policy", "The indicate policy attached to the role does not exist.", 404
+    )
+
+
+def not_authorized(product: str, action: str, resources: Sequence[str], why: str) -> ApiError:
+    """Tell that a role may not do something.
+
+    The codes are the products' own: `NoPermission` of RAM, STS and some newer ones, `Forbidden.RAM` of the others.
+    """
+    text = f"Action: {action}, resource: {', '.join(resources)}: {why}."
+    if product in _NO_PERMISSION:
+        return ApiError("NoPermission", f"You are not authorized to do this action. {text}", 403)
+    return ApiError(
+        "Forbidden.RAM",
+        f"User not authorized to operate on the specified resource, or this API doesn't support RAM. {text}",
+        403,
     )
 
 

@@ -26,7 +26,7 @@ class StsService(Service):
     """Tells who calls and gives temporary keys of roles.
 
     The local cloud has one lasting key, the account's own. On the real cloud that key cannot take a role, and RAM users
-    do; here it can, if the role trusts the account. What a role may do is not enforced.
+    do; here it can, if the role trusts the account. A temporary key may do what the policies of its role allow.
     """
 
     code, version = "sts", "2015-04-01"

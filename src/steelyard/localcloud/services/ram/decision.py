@@ -1,0 +1,121 @@
+"""Whether policies allow a call: the rules of RAM's policy documents. Pure.
+
+A statement applies where its action, its resource and all of its conditions fit. A call is allowed where some statement
+allows it and none denies it (help page "Policy evaluation"). Condition operators other than those below make an Allow
+not apply and a Deny apply.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from functools import lru_cache
+from ipaddress import ip_address, ip_network
+from typing import Any
+
+from steelyard.localcloud.services.ram.check import as_list, parse_statements
+
+
+class Decision(Enum):
+    """What policies say to a call."""
+
+    ALLOWED = "allowed"
+    DENIED = "denied by a statement"
+    NOT_ALLOWED = "allowed by no statement"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """What is asked of policies.
+
+    Attributes:
+        action: `<product>:<action>`, e.g. `ecs:DescribeInstances`.
+        resources: Names of all that it touches, e.g. `acs:ecs:cn-hangzhou:123:instance/i-1`; each has to be allowed.
+        context: Values of condition keys; a key of which nothing is known is absent.
+    """
+
+    action: str
+    resources: Sequence[str]
+    context: Mapping[str, Collection[str]]
+
+
+def decide(documents: Iterable[str], call: Call) -> Decision:
+    """Decide over a call by the policy documents of who makes it."""
+    statements = [statement for document in documents for statement in parse_statements(document)]
+    concerned = [one for one in statements if _fits(as_list(one["Action"]), call.action)]
+    verdict = Decision.ALLOWED
+    for resource in call.resources:
+        fitting = [one for one in concerned if _fits(as_list(one.get("Resource")), resource)]
+        if any(one["Effect"] == "Deny" and _holds(one, call, unknown=True) for one in fitting):
+            return Decision.DENIED
+        if not any(one["Effect"] == "Allow" and _holds(one, call, unknown=False) for one in fitting):
+            verdict = Decision.NOT_ALLOWED
+    return verdict
+
+
+def _fits(patterns: Iterable[object], text: str) -> bool:
+    return any(_pattern(str(pattern)).fullmatch(text) for pattern in patterns)
+
+
+@lru_cache(maxsize=1000)
+def _pattern(text: str) -> re.Pattern[str]:
+    """Compile a text in which `*` stands for anything and `?` for one character; capitals do not matter."""
+    parts = (
+        ".*" if part == "*" else "." if part == "?" else re.escape(part) for part in re.split(r"([*?])", text)
+    )
+    return re.compile("".join(parts), re.IGNORECASE | re.DOTALL)
+
+
+def _holds(statement: Mapping[str, Any], call: Call, *, unknown: bool) -> bool:
+    conditions = statement.get("Condition") or {}
+    for operator, keys in conditions.items():
+        test = _OPERATORS.get(str(operator))
+        if test is None:
+            return unknown
+        for key, wanted in keys.items():
+            seen = call.context.get(str(key).lower(), ())
+            if not test(seen, [str(value) for value in as_list(wanted)]):
+                return False
+    return True
+
+
+def _any(same: Callable[[str, str], bool]) -> Callable[[Collection[str], Sequence[str]], bool]:
+    return lambda seen, wanted: any(same(one, want) for one in seen for want in wanted)
+
+
+def _none(same: Callable[[str, str], bool]) -> Callable[[Collection[str], Sequence[str]], bool]:
+    return lambda seen, wanted: not any(same(one, want) for one in seen for want in wanted)
+
+
+def _in_range(address: str, block: str) -> bool:
+    try:
+        return ip_address(address) in ip_network(block, strict=False)
+    except ValueError:
+        return False
+
+
+def _same(one: str, other: str) -> bool:
+    return one == other
+
+
+def _same_letters(one: str, other: str) -> bool:
+    return one.lower() == other.lower()
+
+
+def _like(text: str, pattern: str) -> bool:
+    return _pattern(pattern).fullmatch(text) is not None
+
+
+_OPERATORS: Mapping[str, Callable[[Collection[str], Sequence[str]], bool]] = {
+    "StringEquals": _any(_same),
+    "StringNotEquals": _none(_same),
+    "StringEqualsIgnoreCase": _any(_same_letters),
+    "StringNotEqualsIgnoreCase": _none(_same_letters),
+    "StringLike": _any(_like),
+    "StringNotLike": _none(_like),
+    "Bool": _any(_same_letters),
+    "IpAddress": _any(_in_range),
+    "NotIpAddress": _none(_in_range),
+}

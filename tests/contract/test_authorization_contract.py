@@ -1,0 +1,166 @@
+"""What a temporary key may do, by the policies of its role, through the vendor's SDKs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+
+import pytest
+from alibabacloud_ecs20140526 import models as ecs
+from alibabacloud_ecs20140526.client import Client as EcsClient
+from alibabacloud_ram20150501 import models as ram
+from alibabacloud_ram20150501.client import Client as RamClient
+from alibabacloud_slb20140515 import models as slb
+from alibabacloud_slb20140515.client import Client as SlbClient
+from alibabacloud_sts20150401 import models as sts
+from alibabacloud_sts20150401.client import Client as StsClient
+from alibabacloud_tea_openapi.utils_models import Config
+from contract_fleet import REGION, Fleet
+from contract_sdk import refused, sdk_config
+
+
+@pytest.fixture
+def act_as(local_cloud, ram_client: RamClient, sts_client: StsClient) -> Iterator[Callable[..., Config]]:
+    """Give the configuration of a client that acts in a role with some statements."""
+    name = "actor"
+    document = json.dumps(
+        {
+            "Version": "1",
+            "Statement": [
+                {
+                    "Action": "sts:AssumeRole",
+                    "Effect": "Allow",
+                    "Principal": {"RAM": [f"acs:ram::{local_cloud.account_id}:root"]},
+                }
+            ],
+        }
+    )
+    role = ram_client.create_role(
+        ram.CreateRoleRequest(role_name=name, assume_role_policy_document=document)
+    ).body.role
+    policies: list[tuple[str, str]] = []
+
+    def attach(kind: str, policy: str) -> None:
+        ram_client.attach_policy_to_role(
+            ram.AttachPolicyToRoleRequest(role_name=name, policy_name=policy, policy_type=kind)
+        )
+        policies.append((kind, policy))
+
+    def act(*statements: dict[str, object], system: str = "") -> Config:
+        if statements:
+            text = json.dumps({"Version": "1", "Statement": list(statements)})
+            policy = f"actor-{len(policies)}"
+            ram_client.create_policy(ram.CreatePolicyRequest(policy_name=policy, policy_document=text))
+            attach("Custom", policy)
+        if system:
+            attach("System", system)
+        key = sts_client.assume_role(
+            sts.AssumeRoleRequest(role_arn=role.arn, role_session_name="session")
+        ).body.credentials
+        return sdk_config(
+            local_cloud,
+            access_key_id=key.access_key_id,
+            access_key_secret=key.access_key_secret,
+            security_token=key.security_token,
+        )
+
+    yield act
+    for kind, policy in policies:
+        ram_client.detach_policy_from_role(
+            ram.DetachPolicyFromRoleRequest(role_name=name, policy_name=policy, policy_type=kind)
+        )
+        if kind == "Custom":
+            ram_client.delete_policy(ram.DeletePolicyRequest(policy_name=policy))
+    ram_client.delete_role(ram.DeleteRoleRequest(role_name=name))
+
+
+def allow(*actions: str, resource: str = "*", **more: object) -> dict[str, object]:
+    return {"Effect": "Allow", "Action": list(actions), "Resource": [resource], **more}
+
+
+def describe(client: EcsClient, **filters: object) -> list[str]:
+    request = ecs.DescribeInstancesRequest(region_id=REGION, **filters)
+    return [one.instance_id for one in client.describe_instances(request).body.instances.instance]
+
+
+def test_a_role_without_a_policy_may_do_nothing_but_ask_who_it_is(act_as, local_cloud):
+    config = act_as()
+    assert "assumed-role/actor" in StsClient(config).get_caller_identity().body.arn
+    with refused("Forbidden.RAM", 403, "ecs:DescribeInstances"):
+        describe(EcsClient(config))
+    with refused("NoPermission", 403, "ram:ListRoles"):
+        RamClient(config).list_roles(ram.ListRolesRequest())
+
+
+def test_the_system_policies_mean_what_they_say(act_as):
+    client = EcsClient(act_as(system="AliyunECSReadOnlyAccess"))
+    assert isinstance(describe(client), list)
+    with refused("Forbidden.RAM", 403):
+        client.delete_instance(ecs.DeleteInstanceRequest(instance_id="i-1"))
+
+
+def test_a_policy_can_be_bound_to_one_instance(act_as, fleet: Fleet):
+    mine, other = fleet.run(amount=2)
+    client = EcsClient(act_as(allow("ecs:*", resource=f"acs:ecs:*:*:instance/{mine}")))
+    client.stop_instance(ecs.StopInstanceRequest(instance_id=mine))
+    with refused("Forbidden.RAM", 403, other):
+        client.stop_instance(ecs.StopInstanceRequest(instance_id=other))
+    assert describe(client, instance_ids=json.dumps([mine])) == [mine]
+    with refused("Forbidden.RAM", 403):
+        describe(client, instance_ids=json.dumps([mine, other]))
+
+
+def test_a_policy_can_be_bound_to_a_tag(act_as, fleet: Fleet):
+    tag = ecs.RunInstancesRequestTag(key="steelyard:cluster", value="demo")
+    (instance_id,) = fleet.run(tag=[tag])
+    condition = {"StringEquals": {"ecs:tag/steelyard:cluster": "demo"}}
+    client = EcsClient(act_as(allow("ecs:DescribeInstances", Condition=condition)))
+    wanted = ecs.DescribeInstancesRequestTag(key="steelyard:cluster", value="demo")
+    assert describe(client, tag=[wanted]) == [instance_id]
+    for filters in ({}, {"tag": [ecs.DescribeInstancesRequestTag(key="steelyard:cluster", value="other")]}):
+        with refused("Forbidden.RAM", 403):
+            describe(client, **filters)
+
+
+def test_a_denial_weighs_more_and_takes_effect_at_once(act_as, fleet: Fleet):
+    config = act_as(allow("ecs:*"))
+    assert isinstance(describe(EcsClient(config)), list)
+    act_as({"Effect": "Deny", "Action": "ecs:Describe*", "Resource": "*"})
+    with refused("Forbidden.RAM", 403, "denied by a statement"):
+        describe(EcsClient(config))
+
+
+def test_a_server_group_belongs_to_its_load_balancer(act_as, fleet: Fleet):
+    mine, other = (fleet.balance().load_balancer_id for _ in range(2))
+    groups = [
+        fleet.slb_client.create_vserver_group(
+            slb.CreateVServerGroupRequest(region_id=REGION, load_balancer_id=balancer)
+        ).body.vserver_group_id
+        for balancer in (mine, other)
+    ]
+    statement = allow("slb:*VServerGroup*", resource=f"acs:slb:*:*:loadbalancer/{mine}")
+    client = SlbClient(act_as(statement))
+
+    def look(group_id: str) -> str:
+        request = slb.DescribeVServerGroupAttributeRequest(region_id=REGION, vserver_group_id=group_id)
+        return client.describe_vserver_group_attribute(request).body.vserver_group_id
+
+    assert look(groups[0]) == groups[0]
+    with refused("Forbidden.RAM", 403, other):
+        look(groups[1])
+
+
+def test_where_a_call_comes_from_counts(act_as):
+    def config(block: str) -> Config:
+        return act_as(allow("ecs:Describe*", Condition={"IpAddress": {"acs:SourceIp": [block]}}))
+
+    client = EcsClient(config("203.0.113.0/24"))
+    with refused("Forbidden.RAM", 403):
+        describe(client)
+    config("127.0.0.0/8")
+    assert isinstance(describe(client), list)
+
+
+def test_the_accounts_own_key_may_do_anything(ecs_client, act_as):
+    act_as({"Effect": "Deny", "Action": "*", "Resource": "*"})
+    assert isinstance(describe(ecs_client), list)
