@@ -63,3 +63,33 @@ def test_the_smallest_cluster_is_previewed_as_its_readme_lists_it(tmp_path: Path
         "RolePolicyAttachment": 1,
         "RamRoleAttachment": 2,
     }
+
+
+def test_gpu_nodes_in_three_zones_are_previewed_as_their_readme_lists_them(tmp_path: Path) -> None:
+    spec = load_spec(EXAMPLES / "02-gpu-nlb-multi-zone" / "cluster.yaml")
+    stack = Stack(tmp_path / "state", project="steelyard", name=spec.name)
+    result = stack.preview(lambda: declare(spec, "f" * 64), ProviderWithoutCloud())
+    of_the_cloud = [item.type for item in result.planned]
+    assert Counter(kind.rpartition(":")[2] for kind in of_the_cloud) == {
+        "Network": 1,
+        "Switch": 3,
+        "NatGateway": 1,
+        "EipAddress": 1,
+        "EipAssociation": 1,
+        "SnatEntry": 3,
+        "SecurityGroup": 1,
+        "SecurityGroupRule": 4,
+        "LoadBalancer": 1,
+        "ServerGroup": 1,
+        "Listener": 1,
+        "Instance": 3,
+        "ServerGroupServerAttachment": 3,
+        "Role": 1,
+        "Policy": 1,
+        "RolePolicyAttachment": 1,
+        "RamRoleAttachment": 3,
+    }
+    weights = [
+        item.inputs["weight"] for item in result.planned if item.type.endswith(":ServerGroupServerAttachment")
+    ]
+    assert sorted(weights) == [33, 100, 100]
