@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 
 from steelyard.deploy.engine import urn
 from steelyard.deploy.engine.provider import Created, Operation, Rules, Values
-from steelyard.deploy.provider import nlb, nlb_server_group
+from steelyard.deploy.provider import cms, ess, ess_configuration, ess_trigger, nlb, nlb_server_group
 from steelyard.deploy.provider.access_list import Acl, AclEntryAttachment
 from steelyard.deploy.provider.api import ApiPool, Connection, is_not_found
 from steelyard.deploy.provider.certificate import CaCertificate, ServerCertificate, ServiceCertificate
@@ -61,6 +61,18 @@ RESOURCE_TYPES: Mapping[str, ResourceType] = {
         nlb.Listener,
         nlb_server_group.ServerGroup,
         nlb_server_group.ServerGroupServerAttachment,
+        ess.ScalingGroup,
+        ess.ServerGroupAttachment,
+        ess.AlbServerGroupAttachment,
+        ess.ScalingGroupVServerGroups,
+        ess_configuration.ScalingConfiguration,
+        ess_trigger.ScalingRule,
+        ess_trigger.LifecycleHook,
+        ess_trigger.ScheduledTask,
+        ess_trigger.Alarm,
+        cms.Alarm,
+        cms.AlarmContact,
+        cms.AlarmContactGroup,
         Instance,
         RamRoleAttachment,
         EcsLaunchTemplate,

@@ -1,0 +1,271 @@
+"""Scaling groups, what moves them and alarms, through the embedded engine and provider, against a real local cloud."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pulumi
+import pulumi_alicloud as alicloud
+import pytest
+from traffic import wait_until
+
+from steelyard.deploy import AlicloudProvider, Stack
+from steelyard.deploy.engine.provider import Operation
+from steelyard.deploy.provider.api import ESS, NLB, Api, ApiPool, Connection
+from steelyard.localcloud.daemon import CloudInfo
+
+TYPE = "ecs.gn7i-c8g1.2xlarge"
+
+
+@pytest.fixture
+def stack(tmp_path: Path, provider: AlicloudProvider) -> Iterator[Stack]:
+    stack = Stack(tmp_path, project="steelyard", name="scaling")
+    yield stack
+    stack.destroy(provider)
+
+
+@pytest.fixture
+def api(info: CloudInfo) -> Api:
+    connection = Connection(
+        endpoint=info.endpoint,
+        protocol="http",
+        access_key_id=info.access_key_id,
+        access_key_secret=info.access_key_secret,
+        region_id=info.region_id,
+        poll_s=0.1,
+        timeout_s=10,
+    )
+    return ApiPool(connection).api(Operation(urn=""))
+
+
+def network() -> tuple[list[alicloud.vpc.Switch], alicloud.vpc.Network, alicloud.ecs.SecurityGroup, str]:
+    zones = alicloud.get_zones(available_resource_creation="VSwitch").ids[:2]
+    net = alicloud.vpc.Network("net", cidr_block="10.67.0.0/16")
+    switches = [
+        alicloud.vpc.Switch(f"switch-{i}", vpc_id=net.id, cidr_block=f"10.67.{i}.0/24", zone_id=zone)
+        for i, zone in enumerate(zones)
+    ]
+    firewall = alicloud.ecs.SecurityGroup("firewall", vpc_id=net.id)
+    image = alicloud.ecs.get_images(owners="system", name_regex="^ubuntu_24_04_x64", most_recent=True)
+    return switches, net, firewall, image.images[0].id
+
+
+def by_template(*, desired: int = 1, max_size: int = 3, weight: int = 30) -> Callable[[], None]:
+    """Return a program with a group by a launch template, before an NLB and a CLB, and all that can move it."""
+
+    def program() -> None:
+        switches, net, firewall, image_id = network()
+        template = alicloud.ecs.EcsLaunchTemplate(
+            "template",
+            launch_template_name="workers",
+            image_id=image_id,
+            instance_type=TYPE,
+            security_group_ids=[firewall.id],
+            http_tokens="required",
+            user_data=base64.b64encode(b"#!/bin/bash\nexec sleep 1000\n").decode(),
+        )
+        servers = alicloud.nlb.ServerGroup(
+            "servers",
+            server_group_name="workers",
+            vpc_id=net.id,
+            health_check={"health_check_enabled": False},
+        )
+        balancer = alicloud.slb.ApplicationLoadBalancer(
+            "balancer", vswitch_id=switches[0].id, address_type="intranet", instance_charge_type="PayByCLCU"
+        )
+        classic = alicloud.slb.ServerGroup("classic", load_balancer_id=balancer.id)
+        group = alicloud.ess.ScalingGroup(
+            "group",
+            scaling_group_name="workers",
+            min_size=0,
+            max_size=max_size,
+            desired_capacity=desired,
+            default_cooldown=0,
+            vswitch_ids=[switch.id for switch in switches],
+            multi_az_policy="BALANCE",
+            removal_policies=["NewestInstance"],
+            launch_template_id=template.id,
+            launch_template_version="Latest",
+            tags={"team": "a"},
+        )
+        alicloud.ess.ServerGroupAttachment(
+            "attachment",
+            scaling_group_id=group.id,
+            server_group_id=servers.id,
+            type="NLB",
+            port=8000,
+            weight=weight,
+            force_attach=True,
+        )
+        alicloud.ess.ScalingGroupVServerGroups(
+            "classic-attachment",
+            scaling_group_id=group.id,
+            vserver_groups=[
+                {
+                    "loadbalancer_id": balancer.id,
+                    "vserver_attributes": [{"vserver_group_id": classic.id, "port": 8000, "weight": weight}],
+                }
+            ],
+        )
+        triggers(group)
+        pulumi.export("group", group.id)
+        pulumi.export("servers", servers.id)
+
+    return program
+
+
+def triggers(group: alicloud.ess.ScalingGroup) -> None:
+    alicloud.ess.LifecycleHook(
+        "drain",
+        scaling_group_id=group.id,
+        name="drain",
+        lifecycle_transition="SCALE_IN",
+        heartbeat_timeout=30,
+        default_result="CONTINUE",
+    )
+    rule = alicloud.ess.ScalingRule(
+        "steps",
+        scaling_group_id=group.id,
+        scaling_rule_type="StepScalingRule",
+        adjustment_type="QuantityChangeInCapacity",
+        step_adjustments=[
+            {"metric_interval_lower_bound": "0", "scaling_adjustment": 1},
+        ],
+    )
+    alicloud.ess.ScalingRule(
+        "target",
+        scaling_group_id=group.id,
+        scaling_rule_type="TargetTrackingScalingRule",
+        metric_name="CpuUtilization",
+        target_value=60.0,
+    )
+    alicloud.ess.Alarm(
+        "busy",
+        scaling_group_id=group.id,
+        alarm_actions=[rule.ari],
+        metric_type="system",
+        metric_name="CpuUtilization",
+        period=60,
+        statistics="Average",
+        comparison_operator=">=",
+        threshold="70.5",
+        evaluation_count=2,
+    )
+    alicloud.ess.ScheduledTask(
+        "night",
+        scaling_group_id=group.id,
+        desired_capacity=0,
+        launch_time="2038-01-01T22:00Z",
+        recurrence_type="Daily",
+        recurrence_value="1",
+    )
+    contact = alicloud.cms.AlarmContact(
+        "contact", alarm_contact_name="on-call", describe="on call", channels_mail="a@example.com"
+    )
+    contacts = alicloud.cms.AlarmContactGroup(
+        "contacts", alarm_contact_group_name="on-call", contacts=[contact.id]
+    )
+    alicloud.cms.Alarm(
+        "hot",
+        name="hot",
+        project="acs_ecs_dashboard",
+        metric="CPUUtilization",
+        contact_groups=[contacts.id],
+        metric_dimensions='[{"resource":"_ALL"}]',
+        period=60,
+        escalations_critical={
+            "comparison_operator": ">",
+            "statistics": "Average",
+            "threshold": "90",
+            "times": 3,
+        },
+    )
+
+
+def members(api: Api, group_id: str) -> dict[str, str]:
+    answer = api.call(ESS, "DescribeScalingInstances", {"ScalingGroupId": group_id, "PageSize": 50})
+    rows = answer["ScalingInstances"]["ScalingInstance"]
+    return {row["InstanceId"]: row["LifecycleState"] for row in rows}
+
+
+def settled(api: Api, group_id: str, count: int) -> dict[str, str]:
+    return wait_until(
+        lambda: members(api, group_id),
+        lambda found: len(found) == count and set(found.values()) <= {"InService"},
+    )
+
+
+def test_a_group_by_a_template_comes_up_changes_and_goes(
+    stack: Stack, provider: AlicloudProvider, api: Api
+) -> None:
+    up = stack.up(by_template(desired=2), provider)
+    assert set(up.num_by_op) == {"create"}
+    group_id = str(stack.outputs()["group"].value)
+    settled(api, group_id, 2)
+    assert set(stack.up(by_template(desired=2), provider).num_by_op) == {"same"}
+    assert set(stack.refresh(provider).num_by_op) == {"same"}
+
+    changed = stack.up(by_template(desired=3, max_size=4, weight=40), provider)
+    assert changed.num_by_op["update"] == 2
+    assert changed.num_by_op["replace"] == 1
+    found = settled(api, group_id, 3)
+    resources = {resource.type: resource for resource in stack.resources()}
+    listed = api.call(NLB, "ListServerGroupServers", {"ServerGroupId": stack.outputs()["servers"].value})
+    assert {row["ServerId"]: row["Weight"] for row in listed["Servers"]} == dict.fromkeys(found, 40)
+    alarm = resources["alicloud:ess/alarm:Alarm"].outputs
+    assert (alarm["threshold"], alarm["state"]) == ("70.5", "INSUFFICIENT_DATA")
+    assert resources["alicloud:cms/alarm:Alarm"].outputs["escalationsCritical"]["comparisonOperator"] == ">"
+
+    stack.destroy(provider)
+    assert not stack.resources()
+    for kind in ("alicloud:ess/scalingGroup:ScalingGroup", "alicloud:cms/alarm:Alarm"):
+        assert provider.read(kind, resources[kind].id, Operation(urn="")) is None
+
+
+def by_configuration(*, name: str = "worker", is_enabled: bool = True) -> Callable[[], None]:
+    """Return a program with a group by a scaling configuration."""
+
+    def program() -> None:
+        switches, _, firewall, image_id = network()
+        group = alicloud.ess.ScalingGroup(
+            "group", min_size=1, max_size=2, vswitch_ids=[switches[0].id], default_cooldown=0
+        )
+        alicloud.ess.ScalingConfiguration(
+            "configuration",
+            scaling_group_id=group.id,
+            image_id=image_id,
+            instance_types=[TYPE],
+            security_group_ids=[firewall.id],
+            instance_name=name,
+            system_disk_category="cloud_essd",
+            system_disk_size=60,
+            user_data="#!/bin/bash\nexec sleep 1000\n",
+            spot_strategy="SpotWithPriceLimit",
+            spot_price_limits=[{"instance_type": TYPE, "price_limit": 9.5}],
+            tags={"role": "worker"},
+            active=True,
+            enable=is_enabled,
+            force_delete=True,
+        )
+        pulumi.export("group", group.id)
+
+    return program
+
+
+def test_a_group_by_a_configuration_comes_up_changes_and_goes(
+    stack: Stack, provider: AlicloudProvider, api: Api
+) -> None:
+    stack.up(by_configuration(), provider)
+    group_id = str(stack.outputs()["group"].value)
+    settled(api, group_id, 1)
+    assert set(stack.up(by_configuration(), provider).num_by_op) == {"same"}
+    changed = stack.up(by_configuration(name="other", is_enabled=False), provider)
+    assert changed.num_by_op["update"] == 1
+    outputs = {one.type: one.outputs for one in stack.resources()}
+    configuration = outputs["alicloud:ess/scalingConfiguration:ScalingConfiguration"]
+    assert (configuration["instanceName"], configuration["enable"]) == ("other", False)
+    assert configuration["spotPriceLimits"] == [{"instanceType": TYPE, "priceLimit": 9.5}]
+    stack.destroy(provider)
+    assert not stack.resources()
