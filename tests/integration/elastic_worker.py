@@ -137,8 +137,10 @@ def work(order: dict[str, Any]) -> None:
     try:
         train(Path(order["folder"]), order["options"])
         code = 0
+    except SystemExit as error:
+        code = int(error.code or 0)
     finally:
-        if code:
+        if code == 1:
             traceback.print_exc()
         sys.stdout.flush()
         sys.stderr.flush()

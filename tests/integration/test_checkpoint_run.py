@@ -159,3 +159,57 @@ def test_a_member_killed_in_mid_save_leaves_it_to_the_next_one_and_all_can_be_lo
     second.wait(*names)
     assert events(second, "0.0", "resume")[0]["step"] >= 10
     assert_same_end(second, "0.0", undisturbed)  # which no sample lost or counted twice would leave it
+
+
+LEFT = 143
+
+
+def test_a_worker_that_is_asked_to_leave_makes_its_step_and_costs_the_others_none(
+    begin: Any, undisturbed: ElasticRun
+) -> None:
+    run = begin()
+    names = [run.start(rank) for rank in range(3)]
+    run.wait_for_step("0.0", 8)
+    run.send("0.0", signal.SIGTERM)  # the first of the quorum, which writes the events
+    run.wait("1.0", "2.0")
+
+    assert run.exit_code("0.0") == LEFT
+    assert all(note["is_made"] for name in names for note in run.notes(name))
+    steps = run.samples_by_step()
+    assert sorted(steps) == list(range(1, NUM_STEPS + 1))
+    assert all(count == 1 for samples in steps.values() for count in samples.values())
+    assert sum(sum(samples.values()) for samples in steps.values()) == samples_of(NUM_STEPS)
+    assert_same_end(run, "1.0", undisturbed)
+    (told,) = events(run, "0.0", "leave")
+    assert (told["node_id"], told["step"]) == ("i-0", max(note["step"] for note in run.notes("0.0")))
+    assert run.longest_pause_s("1.0") < 3.0
+
+
+def samples_of(num_steps: int) -> int:
+    """Return how many samples so many windows hold: the last one of an epoch is shorter."""
+    per_epoch = -(-NUM_SAMPLES // GLOBAL_BATCH)
+    epochs, rest = divmod(num_steps, per_epoch)
+    return epochs * NUM_SAMPLES + rest * GLOBAL_BATCH
+
+
+@pytest.mark.parametrize("is_fixed", [True, False])
+def test_workers_that_cannot_go_on_leave_together_with_a_checkpoint_of_that_very_step(
+    begin: Any, undisturbed: ElasticRun, tmp_path: Path, is_fixed: bool
+) -> None:
+    options = {"checkpoint": str(tmp_path / "kept")}
+    first = begin(is_fixed=is_fixed, num_workers=2)
+    names = [first.start(rank, **options) for rank in range(2)]
+    first.wait_for_step("0.0", 8)
+    for name in names[is_fixed:]:
+        first.send(name, signal.SIGTERM)
+    for name in names:
+        wait_until(lambda name=name: first.exit_code(name) is not None, f"{name} leaves")
+        assert first.exit_code(name) == LEFT, first.log(name)
+
+    second = begin(is_fixed=is_fixed, num_workers=2)
+    names = [second.start(rank, seed=rank, **options) for rank in range(2)]
+    second.wait(*names)
+    resumed_at = events(second, "0.0", "resume")[0]["step"]
+    assert resumed_at == max(first.samples_by_step())
+    assert_each_sample_once(first, second, resumed_at)
+    assert_same_end(second, "0.0", undisturbed)

@@ -26,6 +26,7 @@ from steelyard.training.event import EventLog
 from steelyard.training.gradient import CommunicationHook
 from steelyard.training.imitation import accelerator_of
 from steelyard.training.journal import StepJournal
+from steelyard.training.leaving import Boundary
 from steelyard.training.loader import BalancedLoader, loadable_length
 from steelyard.training.order import STATE_VERSION, agree_on_order, check_length, check_state
 from steelyard.training.plan import SharePlan
@@ -123,6 +124,7 @@ class Balancer:
             clock=clock,
         )
         self._checkpoints = Checkpoints(place, self._team, self._cycle, self._report)
+        self._boundary = Boundary(self._cycle, self._checkpoints, self.close, listens=bool(place.elastic))
         self._kept = self._cycle.kept if isinstance(self._cycle, ElasticCycle) else KeptStates()
 
     @property
@@ -389,6 +391,7 @@ class Balancer:
         return plan
 
     def _leave(self, *, is_orderly: bool) -> None:
+        self._boundary.close()
         if is_orderly:
             self._cycle.settle()
             self._checkpoints.close()

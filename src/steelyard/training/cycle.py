@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -140,6 +140,21 @@ class StepCycle:
         self.gradients = GradientLink()
         self.on_boundary: Callable[[], None] = lambda: None
         """Called between two steps, when all that the script does in one is done."""
+        self.is_asked_to_leave: Callable[[], bool] = lambda: False
+        """Whether this worker is to leave."""
+        self._leavers: tuple[int, ...] = ()
+        self._told_in = -1
+
+    @property
+    def is_time_to_leave(self) -> bool:
+        """Whether this worker leaves now: all do, after a step by which everyone has read that somebody is to."""
+        step = self._step
+        return bool(self._leavers) and step is not None and step.is_sent and step.window.step > self._told_in
+
+    @property
+    def do_all_leave(self) -> bool:
+        """Whether no worker goes on: those of a fixed set cannot without one of them."""
+        return bool(self._leavers)
 
     @property
     def has_update(self) -> bool:
@@ -248,6 +263,7 @@ class StepCycle:
             compute_s=compute_s or 0.0,
             loss=step.loss.mean(),
             is_pace_held=step.is_pace_held,
+            is_leaving=self.is_asked_to_leave(),
         )
         self._exchange.send(report, self._proposal)
         step.is_sent = True
@@ -271,6 +287,7 @@ class StepCycle:
             return
         reports, agreed = self._exchange.receive()
         self.plan.adopt(agreed, sent_in=step.window.step)
+        self._note_leavers(step.window.step, reports)
         # The first step also pays for what is allocated and chosen once, so it tells nothing of speed.
         if self._is_warm:
             self._policy.observe([report.measurement for report in reports])
@@ -292,6 +309,11 @@ class StepCycle:
         self._step, self._unsynced = None, None
         plan.lag = self.plan.lag
         self.cursor, self.plan, self._proposal = cursor, plan, plan.newest
+
+    def _note_leavers(self, step: int, reports: Sequence[StepReport]) -> None:
+        leavers = tuple(rank for rank, report in enumerate(reports) if report.is_leaving)
+        if leavers and not self._leavers:
+            self._leavers, self._told_in = leavers, step
 
     def _report_skipped_update(self) -> None:
         """Send what is known of a step whose update was skipped, as a gradient scaler does on overflow.

@@ -215,6 +215,16 @@ class ElasticCycle(StepCycle):
         """Place of this worker in the quorum."""
         return self._rank
 
+    @property
+    def is_time_to_leave(self) -> bool:
+        """Whether this worker leaves now: it has told so with the vote of a step that was made."""
+        return self._rank in self._leavers
+
+    @property
+    def do_all_leave(self) -> bool:
+        """Whether nobody is left to go on."""
+        return len(self._leavers) == self._team.world_size
+
     def prepare(
         self, model: nn.Module, optimizer: torch.optim.Optimizer, ddp_options: Mapping[str, Any]
     ) -> nn.Module:
@@ -247,6 +257,9 @@ class ElasticCycle(StepCycle):
             self.kept.restore()
             self.num_repeats += 1
         self.kept.save()
+        if self._leavers:
+            self._leavers = ()
+            self._team.expect_leave()
         is_new = self._team.form() or is_repeat or not self._has_term
         while is_new and not self._begin_term():
             self._team.commit(False)

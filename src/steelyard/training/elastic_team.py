@@ -135,6 +135,10 @@ class ElasticTeam:
                 )
             time.sleep(_PAUSE_S)
 
+    def expect_leave(self) -> None:
+        """Take note that a worker leaves after a step that was made: the next `form` waits for a quorum without it."""
+        self._is_steady = False
+
     def all_reduce(
         self, tensor: torch.Tensor, *, timeout_s: float | None = None
     ) -> torch.futures.Future[Any]:

@@ -39,7 +39,8 @@ class EventLog:
         """Append one event.
 
         Args:
-            kind: Kind of the event: ``step``, ``metric``, ``result``, ``warning``, ``checkpoint`` or ``resume``.
+            kind: Kind of the event: ``step``, ``metric``, ``result``, ``warning``, ``checkpoint``, ``resume`` or
+                ``leave``.
             at_s: When it happened, in seconds since 1970; now where None.
             **fields: JSON values. A number that is not finite becomes null.
         """

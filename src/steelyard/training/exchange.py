@@ -24,6 +24,7 @@ class StepReport:
         compute_s: Seconds of its own work.
         loss: Mean loss over its share; NaN where the script did not give it.
         is_pace_held: Whether the imitated accelerator held its pace; True where none is imitated.
+        is_leaving: Whether the worker was asked to leave, and will.
     """
 
     step: int
@@ -32,6 +33,7 @@ class StepReport:
     compute_s: float
     loss: float
     is_pace_held: bool
+    is_leaving: bool = False
 
     @property
     def measurement(self) -> Measurement:
@@ -39,7 +41,7 @@ class StepReport:
         return Measurement(num_samples=self.num_samples, compute_s=self.compute_s)
 
 
-NUM_FIELDS = 6
+NUM_FIELDS = 7
 """Numbers of one worker's report."""
 
 
@@ -47,7 +49,7 @@ class Exchange:
     """Sums one vector over the workers, off the critical path.
 
     Every worker fills its own row and leaves the others zero; rank 0 also fills in the shares it
-    proposes. So one all-reduce of 7 numbers per worker, started in one step and read in the next, brings
+    proposes. So one all-reduce of 8 numbers per worker, started in one step and read in the next, brings
     every worker all reports and one and the same plan.
 
     Args:
@@ -80,6 +82,7 @@ class Exchange:
             report.compute_s,
             report.loss,
             report.is_pace_held,
+            report.is_leaving,
         )
         first = self._rank * NUM_FIELDS
         numbers[first : first + NUM_FIELDS] = array("d", row)
@@ -112,7 +115,9 @@ class Exchange:
 
     def _report(self, rank: int) -> StepReport:
         first = rank * NUM_FIELDS
-        step, start, num_samples, compute_s, loss, is_pace_held = self._numbers[first : first + NUM_FIELDS]
+        step, start, num_samples, compute_s, loss, is_pace_held, is_leaving = self._numbers[
+            first : first + NUM_FIELDS
+        ]
         return StepReport(
             step=int(step),
             start=int(start),
@@ -120,4 +125,5 @@ class Exchange:
             compute_s=compute_s,
             loss=loss,
             is_pace_held=bool(is_pace_held),
+            is_leaving=bool(is_leaving),
         )

@@ -17,7 +17,7 @@ _NUM_LATE_TO_WARN = 3
 
 
 class StepJournal:
-    """Writes one ``step`` event per step, and one ``warning`` where an imitated pace is not held.
+    """Writes one ``step`` event per step, a ``leave`` for a worker that leaves, a ``warning`` for a pace not held.
 
     Args:
         events: Where to write.
@@ -42,6 +42,7 @@ class StepJournal:
         self._is_imitated = is_imitated
         self._stragglers = stragglers
         self._named: set[int] = set()
+        self._left: set[int] = set()
         self._num_steps = 0
         self._remaining = RemainingTime()
         self._num_late = 0
@@ -97,6 +98,7 @@ class StepJournal:
             nodes=nodes,
         )
         self._name_stragglers(step)
+        self._name_leavers(outcome)
 
     def _name_stragglers(self, step: int) -> None:
         """Write down each worker that has become slower than it was, once until it recovers."""
@@ -120,6 +122,13 @@ class StepJournal:
                 lost_s=each.lost_s,
             )
         self._named = set(slowed)
+
+    def _name_leavers(self, outcome: StepOutcome) -> None:
+        """Write down each worker that leaves in order, once."""
+        for rank, (node_id, report) in enumerate(zip(self._node_ids, outcome.reports, strict=True)):
+            if report.is_leaving and rank not in self._left:
+                self._left.add(rank)
+                self._events.write("leave", step=outcome.window.step + 1, rank=rank, node_id=node_id)
 
     def _warn_of_pace(self, outcome: StepOutcome) -> None:
         members = zip(self._node_ids, outcome.reports, strict=True)

@@ -276,3 +276,24 @@ def test_a_checkpoint_of_another_model_is_refused(tmp_path: Path) -> None:
     balancer.prepare(model, torch.optim.SGD(model.parameters(), lr=0.1))
     with pytest.raises(TrainingError, match="does not fit"):
         balancer.checkpoint(tmp_path)
+
+
+def test_a_run_that_is_asked_to_end_leaves_between_two_steps_with_a_checkpoint(tmp_path: Path) -> None:
+    undisturbed = Run(None).train().end()
+    first = Run(tmp_path)
+    first.train(5)
+    os.kill(os.getpid(), signal.SIGTERM)
+    with pytest.raises(SystemExit) as left:
+        first.train()
+    assert left.value.code == 143
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+    second = Run(tmp_path)
+    assert second.begun_at == len(first.losses)
+    assert first.losses + second.train().end().losses == undisturbed.losses
+
+
+def test_a_script_that_takes_sigterm_itself_keeps_it(tmp_path: Path) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    Run(tmp_path).train(1).end()
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN

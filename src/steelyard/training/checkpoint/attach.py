@@ -38,9 +38,10 @@ class Checkpoints:
         self._cycle = cycle
         self._tell = tell
         self._checkpointer: Checkpointer | None = None
+        self.on_begin: Callable[[], None] = lambda: None
+        """Called once there are checkpoints."""
         self.trained: Trained | None = None
         """What is trained; None until the model was prepared."""
-        cycle.on_boundary = self._at_boundary
 
     def begin(
         self, path: str | Path | None, *, every_steps: int | None, num_kept: int | None, place: Place
@@ -84,22 +85,28 @@ class Checkpoints:
             num_kept=num_kept,
             tell=self._tell,
         )
+        self.on_begin()
         if environment.elastic is not None and environment.elastic.restart_count > 0:
             return 0  # a worker that was started again takes the live state of its peers
         return self._checkpointer.restore()
 
-    def close(self) -> None:
-        """Save the last step and wait for it; every worker must call it after the same step."""
-        checkpointer, self._checkpointer = self._checkpointer, None
-        if checkpointer is None:
-            return
-        step = self._cycle.cursor.step
-        if self._cycle.has_update and step > checkpointer.last_step:
-            checkpointer.save(step)
-        checkpointer.close()
-
-    def _at_boundary(self) -> None:
+    def take(self) -> None:
+        """Take a checkpoint where one is due."""
         step = self._cycle.cursor.step
         checkpointer = self._checkpointer
         if checkpointer is not None and self._cycle.has_update and checkpointer.is_due(step):
             checkpointer.save(step)
+
+    def close(self, *, saves: bool = True) -> None:
+        """Save the last step, and wait for what is being written; every worker must call it after the same step.
+
+        Args:
+            saves: Whether to save the last step; not where others go on.
+        """
+        checkpointer, self._checkpointer = self._checkpointer, None
+        if checkpointer is None:
+            return
+        step = self._cycle.cursor.step
+        if saves and self._cycle.has_update and step > checkpointer.last_step:
+            checkpointer.save(step)
+        checkpointer.close()
