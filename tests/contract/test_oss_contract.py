@@ -148,7 +148,7 @@ def test_a_wrong_key_and_a_wrong_secret_are_refused(local_cloud: CloudInfo, shel
     assert shelf.keys() == []
 
 
-def test_temporary_keys_need_their_token(
+def test_temporary_keys_need_their_token_and_their_roles_rights(
     local_cloud: CloudInfo, shelf: Shelf, ram_client: RamClient, sts_client: StsClient
 ) -> None:
     trust = (
@@ -157,8 +157,9 @@ def test_temporary_keys_need_their_token(
     )
     policy = (
         '{"Version":"1","Statement":[{"Effect":"Allow","Action":"oss:*",'
-        f'"Resource":["acs:oss:*:*:{shelf.bucket}","acs:oss:*:*:{shelf.bucket}/*"]}}]}}'
+        f'"Resource":["acs:oss:*:*:{shelf.bucket}/runs/*"]}}]}}'
     )
+    shelf.put("secret", b"1")
     name = f"reader-{uuid.uuid4().hex[:8]}"
     arn = ram_client.create_role(
         ram_models.CreateRoleRequest(role_name=name, assume_role_policy_document=trust)
@@ -179,7 +180,24 @@ def test_temporary_keys_need_their_token(
                 token=keys.security_token,
                 version=version,
             )
-            Shelf(client, shelf.bucket).put(version, b"1")
+            own = Shelf(client, shelf.bucket)
+            own.put(f"runs/{version}", b"1")
+            assert own.get(f"runs/{version}") == b"1"
+            with storage_refused("AccessDenied", 403):
+                own.put(f"others/{version}", b"1")
+            with storage_refused("AccessDenied", 403):
+                own.get("secret")
+            with storage_refused("AccessDenied", 403):
+                client.copy_object(
+                    oss.CopyObjectRequest(
+                        bucket=shelf.bucket, key="runs/copy", source_bucket=shelf.bucket, source_key="secret"
+                    )
+                )
+            with storage_refused("AccessDenied", 403):
+                objects = [oss.DeleteObject(key="runs/x"), oss.DeleteObject(key="secret")]
+                client.delete_multiple_objects(
+                    oss.DeleteMultipleObjectsRequest(bucket=shelf.bucket, objects=objects)
+                )
         bare = storage_client(local_cloud, key_id=keys.access_key_id, secret=keys.access_key_secret)
         with storage_refused("InvalidAccessKeyId", 403):
             Shelf(bare, shelf.bucket).put("c", b"1")
@@ -189,7 +207,7 @@ def test_temporary_keys_need_their_token(
         )
         ram_client.delete_policy(ram_models.DeletePolicyRequest(policy_name=name))
         ram_client.delete_role(ram_models.DeleteRoleRequest(role_name=name))
-    assert shelf.keys() == ["v1", "v4"]
+    assert shelf.keys() == ["runs/v1", "runs/v4", "secret"]
 
 
 def test_ranges_give_the_bytes_that_are_asked_for(shelf: Shelf) -> None:

@@ -72,6 +72,7 @@ class Cloud:
         self._tokens = ClientTokens(store)
         self.unserved = UnservedActions(store)
         self._handlers = self._collect_handlers()
+        self._authorizers = [one for one in self.services.values() if isinstance(one, Authorizer)]
         self._after_commit: list[Callable[[], None]] = []
         self.before_call: Callable[[str, Request], None] = _pass
         """Told of each call before it is served, with its product's code; it may raise an `ApiError` in its place."""
@@ -104,7 +105,11 @@ class Cloud:
 
     def new_id(self, prefix: str) -> str:
         """Give a fresh resource id, e.g. `vpc-` and 20 letters and digits."""
-        return f"{prefix}-{''.join(secrets.choice(_ID_LETTERS) for _ in range(_ID_LENGTH))}"
+        number, letters = secrets.randbelow(len(_ID_LETTERS) ** _ID_LENGTH), []
+        for _ in range(_ID_LENGTH):
+            number, place = divmod(number, len(_ID_LETTERS))
+            letters.append(_ID_LETTERS[place])
+        return f"{prefix}-{''.join(letters)}"
 
     def metadata_url(self, instance_id: str) -> str:
         """Give the base of an instance's metadata service, as `http://100.100.100.200` is on the real cloud."""
@@ -193,9 +198,8 @@ class Cloud:
         return older_answer(answer) if wire.version in OLDER_VERSIONS else answer
 
     def _authorize(self, product: str, request: Request) -> None:
-        for service in self.services.values():
-            if isinstance(service, Authorizer):
-                service.authorize(product, request)
+        for authorizer in self._authorizers:
+            authorizer.authorize(product, request)
 
     def _parse(self, shape: ActionShape, spec: ActionSpec, wire: WireRequest) -> dict[str, object]:
         if shape.request is None:

@@ -1,8 +1,11 @@
-"""Who may do what: the account everything, others what access control lets everybody do."""
+"""Who may do what: the account everything, its roles what their policies say, others what access control says."""
 
 from __future__ import annotations
 
+from urllib.parse import unquote
+
 from steelyard.localcloud.services.oss import errors
+from steelyard.localcloud.services.oss.document import read_document
 from steelyard.localcloud.services.oss.request import Level, Operation, StorageRequest
 from steelyard.localcloud.services.oss.setting import is_public_blocked
 from steelyard.localcloud.services.oss.state import StorageState
@@ -31,3 +34,21 @@ def check_anonymous(state: StorageState, operation: Operation, request: StorageR
     )
     if acl not in wanted or is_public_blocked(bucket):
         raise denied
+
+
+def wanted_rights(operation: Operation, request: StorageRequest) -> list[tuple[str, str]]:
+    """Give the RAM actions that a call needs, each with what it is done to: `*`, a bucket, or a bucket and a key.
+
+    Raises:
+        StorageError: `MalformedXML`: the objects to delete cannot be read.
+    """
+    place = f"{request.bucket}/{request.key}" if request.key else request.bucket or "*"
+    if operation.name == "DeleteMultipleObjects":
+        root = read_document(request.document, "Delete")
+        keys = [entry.findtext("Key") or "" for entry in root.iterfind("Object")]
+        return [(f"oss:{operation.action}", f"{request.bucket}/{key}") for key in keys]
+    rights = [(f"oss:{operation.action}", place)]
+    source = request.header("x-oss-copy-source").partition("?")[0]
+    if source:
+        rights.append(("oss:GetObject", unquote(source).removeprefix("/")))
+    return rights

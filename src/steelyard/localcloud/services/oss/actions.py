@@ -12,6 +12,7 @@ from steelyard.localcloud.services.oss.list_actions import ListActions
 from steelyard.localcloud.services.oss.multipart_actions import MultipartActions
 from steelyard.localcloud.services.oss.object_actions import ObjectActions
 from steelyard.localcloud.services.oss.request import (
+    Body,
     Operation,
     StorageAnswer,
     StorageRequest,
@@ -20,6 +21,8 @@ from steelyard.localcloud.services.oss.request import (
 from steelyard.localcloud.services.oss.setting import BucketSettings, setting_operations
 from steelyard.localcloud.services.oss.signature import SUB_RESOURCES, StorageVerifier
 from steelyard.localcloud.services.oss.state import StorageState
+from steelyard.localcloud.services.ram.actions import RamService
+from steelyard.localcloud.services.ram.decision import Call, Decision
 
 if TYPE_CHECKING:
     from steelyard.localcloud.cloud import Cloud
@@ -117,7 +120,23 @@ class OssService(Service):
             raise errors.not_implemented(what)
         if request.caller is None:
             access.check_anonymous(self.state, errand.operation, request)
+        elif errand.operation.body is Body.OBJECT:
+            # Before the body, which may be long; others are asked once it is there.
+            self._check_rights(errand.operation, request)
         return errand
+
+    def _check_rights(self, operation: Operation, request: StorageRequest) -> None:
+        ram, caller = self.cloud.services.get("ram"), request.caller
+        if not isinstance(ram, RamService) or caller is None:
+            return
+        region_id, account_id = self.cloud.identity.region_id, self.cloud.identity.account_id
+        for action, place in access.wanted_rights(operation, request):
+            resource = f"acs:oss:{region_id}:{account_id}:{place}"
+            if (
+                ram.decide(caller, Call(action=action, resources=(resource,), context={}))
+                is not Decision.ALLOWED
+            ):
+                raise errors.access_denied(f"You have no right to {action} on {resource}.")
 
     def run(self, errand: Errand, request: StorageRequest) -> tuple[StorageAnswer, tuple[str, ...]]:
         """Carry an operation out.
@@ -125,6 +144,7 @@ class OssService(Service):
         Returns:
             The answer, and the names of the blobs that are kept for it until they are given to `BlobStore.release`.
         """
+        self._check_rights(errand.operation, request)
         if errand.operation.is_open:
             return errand.serve(request), ()
         with self.cloud.transaction():
