@@ -160,7 +160,7 @@ def network(
                 {"vswitch_id": switch.id, "zone_id": zone}
                 for switch, zone in zip(switches, zones, strict=True)
             ],
-            deletion_protection_enabled=is_protected,
+            deletion_protection_enabled=True if is_protected else None,
             security_group_ids=[security_group.id],
         )
         group = alicloud.nlb.ServerGroup(

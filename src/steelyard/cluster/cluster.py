@@ -17,7 +17,7 @@ from steelyard.cluster.price import HourlyPrice, ask_price
 from steelyard.cluster.record import ClusterRecord
 from steelyard.deploy import OnStep, Resource, Result
 from steelyard.errors import UnhealthyError, UsageError
-from steelyard.node.client import GatewayClient
+from steelyard.node.client import GatewayClient, GatewayTrust
 from steelyard.spec import ClusterSpec
 
 PROJECT = "steelyard"
@@ -137,9 +137,15 @@ class Cluster:
         """Delete all that stands, and stop the local cloud when nothing else stands on it.
 
         Raises:
+            UsageError: Its load balancer is protected; all stands as it was.
             ResourceError: The cloud refused a deletion; what is left is remembered.
         """
         record = self._record()
+        if record and record.spec.load_balancer.deletion_protection:
+            raise UsageError(
+                f"the load balancer of cluster {self.name} is protected from being deleted",
+                "set `load_balancer.deletion_protection` to false, run `steelyard up`, then `steelyard down`",
+            )
         if record:
             replace(record, is_settled=False).save(self._record_path)
         result = self._deployment.down(on_step)
@@ -213,7 +219,11 @@ class Cluster:
             raise UsageError(
                 f"cluster {self.name} has no gateway yet", "`steelyard up` brings it up to its end"
             )
-        with GatewayClient(str(url), record.token, keeps_connections=keeps_connections) as client:
+        tls = record.spec.load_balancer.tls
+        trust = GatewayTrust(ca_file=tls.ca_file, server_name=tls.server_name)
+        with GatewayClient(
+            str(url), record.token, keeps_connections=keeps_connections, trust=trust
+        ) as client:
             yield client
 
     def _standing(self, type_token: str) -> list[Resource]:

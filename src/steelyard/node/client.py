@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import ssl
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
 import httpx
 
-from steelyard.errors import GatewayError
+from steelyard.errors import GatewayError, UsageError
 
 FINAL_STATES = frozenset({"succeeded", "failed", "cancelled"})
 """States that a job does not leave."""
@@ -25,6 +27,32 @@ _QUIET_S = 90.0
 _PAUSE_S = 0.2
 
 
+@dataclass(frozen=True, kw_only=True)
+class GatewayTrust:
+    """Whom a client believes to be the gateway that it calls by TLS.
+
+    Attributes:
+        ca_file: PEM file of the authorities that are trusted; the machine's own where it is None.
+        server_name: The name that is looked for in the certificate; the host of the URL where it is None.
+    """
+
+    ca_file: str | None = None
+    server_name: str | None = None
+
+    def context(self) -> ssl.SSLContext:
+        """Give what a connection needs to check a certificate.
+
+        Raises:
+            UsageError: The file cannot be read, or holds no certificate.
+        """
+        try:
+            return ssl.create_default_context(cafile=self.ca_file)
+        except (OSError, ssl.SSLError) as error:
+            raise UsageError(
+                f"{self.ca_file} holds no authorities to trust: {error}", "see `load_balancer.tls.ca_file`"
+            ) from error
+
+
 class GatewayClient:
     """Calls the gateway's HTTP API.
 
@@ -34,11 +62,27 @@ class GatewayClient:
         timeout_s: Longest wait for a connection or for the next bytes of an answer, in seconds.
         keeps_connections: Whether one connection serves several requests; a load balancer that balances connections
             spreads requests only over new ones.
+        trust: Whom it believes to be the gateway, where the URL begins with `https`.
+
+    Raises:
+        UsageError: What it is to trust cannot be read.
     """
 
     def __init__(
-        self, url: str, token: str, *, timeout_s: float = 30.0, keeps_connections: bool = True
+        self,
+        url: str,
+        token: str,
+        *,
+        timeout_s: float = 30.0,
+        keeps_connections: bool = True,
+        trust: GatewayTrust | None = None,
     ) -> None:
+        trust = trust or GatewayTrust()
+
+        def name_server(request: httpx.Request) -> None:
+            if trust.server_name is not None:
+                request.extensions["sni_hostname"] = trust.server_name
+
         self.url = url
         self.token = token
         self._timeout_s = timeout_s
@@ -48,9 +92,9 @@ class GatewayClient:
             timeout=timeout_s,
             trust_env=False,
             limits=httpx.Limits(max_keepalive_connections=None if keeps_connections else 0),
-            verify=url.startswith(
-                "https"
-            ),  # for plain HTTP the authorities need not be loaded, which takes a while
+            # For plain HTTP the authorities need not be loaded, which takes a while.
+            verify=trust.context() if url.startswith("https") else False,
+            event_hooks={"request": [name_server]},
         )
 
     def __enter__(self) -> GatewayClient:
@@ -166,10 +210,10 @@ class GatewayClient:
         try:
             yield
         except httpx.TransportError as error:
-            raise GatewayError(
-                f"no gateway answers at {self.url}: {error}",
-                hint="see `steelyard status` for the nodes' health",
-            ) from error
+            hint = "see `steelyard status` for the nodes' health"
+            if "CERTIFICATE_VERIFY_FAILED" in str(error):
+                hint = "see `load_balancer.tls.ca_file` and `server_name` in the cluster file, and run `steelyard up`"
+            raise GatewayError(f"no gateway answers at {self.url}: {error}", hint=hint) from error
         except json.JSONDecodeError as error:
             raise GatewayError(f"{self.url} did not answer with JSON: {error}") from error
 

@@ -140,6 +140,9 @@ class LoadBalancer(ResourceType):
             do_job(api, "UpdateLoadBalancerZones", {**target, "ZoneMappings": self._zones(new)})
         protection = changes(old, new, self._PROTECTION)
         if protection:
+            # An input that was taken away is no protection; the API takes no empty text for a switch.
+            off = {"DeletionProtectionEnabled": False, "ModificationProtectionStatus": "NonProtection"}
+            protection |= {name: value for name, value in off.items() if protection.get(name) == ""}
             api.call(NLB, "UpdateLoadBalancerProtection", {**target, **protection}, retry_on=BUSY)
         self._change_groups(api, resource_id, old, new)
         self._wait_active(api, resource_id)
