@@ -6,11 +6,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from steelyard.deploy.provider.api import NLB, SLB, Api
+from steelyard.deploy.provider.api import ALB, NLB, SLB, Api, Product, token_items
 from steelyard.deploy.provider.nlb_server_group import list_servers
 
 _NORMAL, _ABNORMAL, _UNAVAILABLE = "normal", "abnormal", "unavailable"
-_MAX_RESULTS = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,10 +41,14 @@ def look(api: Api, standing: Callable[[str], Sequence[str]]) -> list[BalancerVie
             standing("alicloud:slb/applicationLoadBalancer:ApplicationLoadBalancer"),
             standing("alicloud:slb/serverGroup:ServerGroup"),
         ),
-        _look_at_network(
-            api,
-            standing("alicloud:nlb/loadBalancer:LoadBalancer"),
-            standing("alicloud:nlb/serverGroup:ServerGroup"),
+        *(
+            _look_at_zonal(
+                api,
+                product,
+                standing(f"alicloud:{product.code}/loadBalancer:LoadBalancer"),
+                standing(f"alicloud:{product.code}/serverGroup:ServerGroup"),
+            )
+            for product in (NLB, ALB)
         ),
     ]
 
@@ -61,29 +64,40 @@ def _look_at_classic(api: Api, balancer_ids: Sequence[str], group_ids: Sequence[
     return BalancerView(weights=weights, health=health)
 
 
-def _look_at_network(api: Api, balancer_ids: Sequence[str], group_ids: Sequence[str]) -> BalancerView:
+def _look_at_zonal(
+    api: Api, product: Product, balancer_ids: Sequence[str], group_ids: Sequence[str]
+) -> BalancerView:
     """GetListenerHealthStatus names the servers that are not healthy; all others of a listener's group are."""
-    servers = {group_id: list_servers(api, group_id) for group_id in group_ids}
-    weights = {one["ServerId"]: int(one["Weight"]) for group in servers.values() for one in group}
+    servers = {group_id: list_servers(api, group_id, product=product) for group_id in group_ids}
+    listeners = _listeners(api, product, balancer_ids)
+    # What a listener's own group says of a server comes before what a group of one of its rules does.
+    weights: dict[str, int] = {}
+    for group_id in dict.fromkeys([*map(_group_id, listeners), *servers]):
+        for one in servers.get(group_id, ()):
+            weights.setdefault(one["ServerId"], int(one["Weight"]))
     health: dict[str, str] = {}
-    for listener in _listeners(api, balancer_ids):
-        for one in servers.get(listener["ServerGroupId"], ()):
+    for listener in listeners:
+        for one in servers.get(_group_id(listener), ()):
             health.setdefault(one["ServerId"], _NORMAL)
-        answer = api.call(NLB, "GetListenerHealthStatus", {"ListenerId": listener["ListenerId"]})
+        answer = api.call(product, "GetListenerHealthStatus", {"ListenerId": listener["ListenerId"]})
         for server in _ill_servers(answer):
             is_ill = server.get("Status") == "Unhealthy"
             health[server["ServerId"]] = _ABNORMAL if is_ill else _UNAVAILABLE
     return BalancerView(weights=weights, health=health)
 
 
-def _listeners(api: Api, balancer_ids: Sequence[str]) -> Iterator[Mapping[str, Any]]:
-    params: dict[str, Any] = {"LoadBalancerIds": list(balancer_ids), "MaxResults": _MAX_RESULTS}
-    while balancer_ids:
-        answer = api.call(NLB, "ListListeners", params)
-        yield from answer.get("Listeners") or ()
-        if not answer.get("NextToken"):
-            return
-        params["NextToken"] = answer["NextToken"]
+def _listeners(api: Api, product: Product, balancer_ids: Sequence[str]) -> list[Mapping[str, Any]]:
+    if not balancer_ids:
+        return []
+    params = {"LoadBalancerIds": list(balancer_ids)}
+    return list(token_items(api, product, "ListListeners", params, "Listeners"))
+
+
+def _group_id(listener: Mapping[str, Any]) -> str:
+    """Give the server group of a listener: NLB names it by itself, ALB as its default action."""
+    if "ServerGroupId" in listener:
+        return str(listener["ServerGroupId"])
+    return str(listener["DefaultActions"][0]["ForwardGroupConfig"]["ServerGroupTuples"][0]["ServerGroupId"])
 
 
 def _ill_servers(answer: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

@@ -45,7 +45,7 @@ def health(*servers: tuple[str, str]) -> dict[str, Any]:
 
 
 def test_a_classic_one_says_the_health_of_each_server() -> None:
-    classic, network = view(
+    classic, network, application = view(
         {
             ("DescribeVServerGroupAttribute", "rsp-1"): {
                 "BackendServers": {"BackendServer": [server("i-1", 50)]}
@@ -57,11 +57,12 @@ def test_a_classic_one_says_the_health_of_each_server() -> None:
         {"alicloud:slb/applicationLoadBalancer": ["lb-1"], "alicloud:slb/serverGroup": ["rsp-1"]},
     )
     assert (classic.weights, classic.health) == ({"i-1": 50}, {"i-1": "abnormal"})
-    assert (network.weights, network.health) == ({}, {})
+    for other in (network, application):
+        assert (other.weights, other.health) == ({}, {})
 
 
 def test_a_network_one_names_those_that_are_not_healthy_and_the_others_are() -> None:
-    _, network = view(
+    _, network, _ = view(
         {
             ("ListServerGroupServers", "sgp-1"): {
                 "Servers": [server("i-1"), server("i-2", 0)],
@@ -78,7 +79,7 @@ def test_a_network_one_names_those_that_are_not_healthy_and_the_others_are() -> 
 
 
 def test_a_network_one_without_listeners_knows_no_health() -> None:
-    _, network = view(
+    _, network, _ = view(
         {
             ("ListServerGroupServers", "sgp-1"): {"Servers": [server("i-1")]},
             ("ListListeners", ""): {"Listeners": []},
@@ -86,3 +87,19 @@ def test_a_network_one_without_listeners_knows_no_health() -> None:
         {"alicloud:nlb/loadBalancer": ["nlb-1"], "alicloud:nlb/serverGroup": ["sgp-1"]},
     )
     assert (network.weights, network.health) == ({"i-1": 100}, {})
+
+
+def test_an_application_one_is_asked_for_its_listeners_own_group_before_those_of_rules() -> None:
+    tuples = [{"ServerGroupId": "sgp-own"}]
+    action = {"Type": "ForwardGroup", "ForwardGroupConfig": {"ServerGroupTuples": tuples}}
+    _, _, application = view(
+        {
+            ("ListServerGroupServers", "sgp-rule"): {"Servers": [server("i-1", 10), server("i-2", 20)]},
+            ("ListServerGroupServers", "sgp-own"): {"Servers": [server("i-1", 50)]},
+            ("ListListeners", ""): {"Listeners": [{"ListenerId": "lsn-1", "DefaultActions": [action]}]},
+            ("GetListenerHealthStatus", "lsn-1"): health(("i-1", "Unhealthy")),
+        },
+        {"alicloud:alb/loadBalancer": ["alb-1"], "alicloud:alb/serverGroup": ["sgp-rule", "sgp-own"]},
+    )
+    assert application.weights == {"i-1": 50, "i-2": 20}
+    assert application.health == {"i-1": "abnormal"}

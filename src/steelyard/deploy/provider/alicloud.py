@@ -8,7 +8,18 @@ from collections.abc import Iterable, Mapping
 
 from steelyard.deploy.engine import urn
 from steelyard.deploy.engine.provider import Created, Operation, Rules, Values
-from steelyard.deploy.provider import cms, ess, ess_configuration, ess_trigger, nlb, nlb_server_group
+from steelyard.deploy.provider import (
+    alb,
+    alb_access_list,
+    alb_rule,
+    alb_server_group,
+    cms,
+    ess,
+    ess_configuration,
+    ess_trigger,
+    nlb,
+    nlb_server_group,
+)
 from steelyard.deploy.provider.access_list import Acl, AclEntryAttachment
 from steelyard.deploy.provider.api import ApiPool, Connection, is_not_found
 from steelyard.deploy.provider.certificate import CaCertificate, ServerCertificate, ServiceCertificate
@@ -61,6 +72,13 @@ RESOURCE_TYPES: Mapping[str, ResourceType] = {
         nlb.Listener,
         nlb_server_group.ServerGroup,
         nlb_server_group.ServerGroupServerAttachment,
+        alb.LoadBalancer,
+        alb.Listener,
+        alb_server_group.ServerGroup,
+        alb_rule.Rule,
+        alb_access_list.Acl,
+        alb_access_list.AclEntryAttachment,
+        alb_access_list.ListenerAclAttachment,
         ess.ScalingGroup,
         ess.ServerGroupAttachment,
         ess.AlbServerGroupAttachment,

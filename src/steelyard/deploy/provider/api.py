@@ -29,6 +29,7 @@ VPC: Final = Product(code="vpc", version="2016-04-28")
 ECS: Final = Product(code="ecs", version="2014-05-26")
 SLB: Final = Product(code="slb", version="2014-05-15")
 NLB: Final = Product(code="nlb", version="2022-04-30")
+ALB: Final = Product(code="alb", version="2020-06-16")
 ESS: Final = Product(code="ess", version="2014-08-28")
 CMS: Final = Product(code="cms", version="2019-01-01")
 RAM: Final = Product(code="ram", version="2015-05-01", is_regional=False)
@@ -196,6 +197,19 @@ def pages(api: Api, product: Product, action: str, params: Mapping[str, Any]) ->
         number += 1
         if seen >= int(answer.get("TotalCount") or 0):
             return
+
+
+def token_items(
+    api: Api, product: Product, action: str, params: Mapping[str, Any], field: str
+) -> Iterator[Mapping[str, Any]]:
+    """Call a listing action page by page (`NextToken`, `MaxResults`) and give the items of one field."""
+    token: Mapping[str, Any] = {}
+    while True:
+        answer = api.call(product, action, {**params, "MaxResults": 100, **token})
+        yield from answer.get(field) or ()
+        if not answer.get("NextToken"):
+            return
+        token = {"NextToken": answer["NextToken"]}
 
 
 def is_not_found(error: ResourceError) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from steelyard.deploy.engine.provider import Values
-from steelyard.deploy.provider.api import NLB, Answer, Api
+from steelyard.deploy.provider.api import NLB, Api, Product, token_items
 from steelyard.deploy.provider.nlb import BUSY, do_job
 from steelyard.deploy.provider.resource_type import ResourceType, changes, nested, shown, wait_gone, wire
 from steelyard.deploy.provider.tag import TagWriter, tag_list, tag_map
@@ -193,18 +193,14 @@ class ServerGroupServerAttachment(ResourceType):
         api.wait(look, what=f"server {attachment_id}")
 
 
-def list_servers(api: Api, group_id: str, *server_ids: str) -> list[Mapping[str, Any]]:
-    """Return the servers of a server group, or those of some ids, page by page (`NextToken`)."""
-    found: list[Mapping[str, Any]] = []
-    params: dict[str, Any] = {"ServerGroupId": group_id, "MaxResults": 100}
+def list_servers(
+    api: Api, group_id: str, *server_ids: str, product: Product = NLB
+) -> list[Mapping[str, Any]]:
+    """Return the servers of a server group, or those of some ids; NLB and ALB list them in the same way."""
+    params: dict[str, Any] = {"ServerGroupId": group_id}
     if server_ids:
         params["ServerIds"] = list(server_ids)
-    while True:
-        answer: Answer = api.call(NLB, "ListServerGroupServers", params)
-        found += answer.get("Servers") or []
-        if not answer.get("NextToken"):
-            return found
-        params["NextToken"] = answer["NextToken"]
+    return list(token_items(api, product, "ListServerGroupServers", params, "Servers"))
 
 
 def _find(api: Api, group_id: str) -> Mapping[str, Any] | None:
