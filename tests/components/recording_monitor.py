@@ -21,6 +21,7 @@ with warnings.catch_warnings():
     import pulumi_alicloud
 
     for _module in (
+        pulumi_alicloud.cas,
         pulumi_alicloud.ecs,
         pulumi_alicloud.nas,
         pulumi_alicloud.nlb,
