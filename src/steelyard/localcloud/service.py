@@ -33,7 +33,7 @@ class Request:
         params: Parameters by wire name, typed and nested by the schema; what was not sent is absent.
         region_id: The call's `RegionId`, else the cloud's own region; it exists.
         dry_run: Whether nothing may be changed.
-        request_id: Id that the answer carries.
+        request_id: Id that the answer carries; empty where another service of the cloud makes the call.
         caller: Who signed the call.
         source_address: Address that the call came from; empty where another service makes it.
     """
@@ -49,6 +49,11 @@ class Request:
     def with_params(self, params: Mapping[str, object]) -> Request:
         """Give the call with further parameters."""
         return replace(self, params={**self.params, **params})
+
+    @property
+    def is_own(self) -> bool:
+        """Whether another service of the cloud makes the call, as the one for scaling calls load balancers."""
+        return not self.request_id
 
     def stop_if_dry_run(self) -> None:
         """End a dry run here, once all checks are done.

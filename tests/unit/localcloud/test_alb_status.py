@@ -104,13 +104,13 @@ def alb(tmp_path: Path, clock: Clock) -> Iterator[AlbService]:
     cloud.stop()
 
 
-def ask(alb: AlbService, method: str, **params: object) -> dict[str, object]:
+def ask(alb: AlbService, method: str, request_id: str = "r", **params: object) -> dict[str, object]:
     request = Request(
         action=method,
         params=params,
         region_id="cn-hangzhou",
         dry_run=False,
-        request_id="r",
+        request_id=request_id,
         caller=alb.cloud.identity.root_key(),
     )
     with alb.cloud.transaction():
@@ -158,6 +158,13 @@ def test_nothing_is_changed_that_takes_in_an_earlier_change(alb, method, params,
     with pytest.raises(ApiError) as caught:
         ask(alb, method, **params)
     assert (caught.value.code, caught.value.status) == (code, 400)
+
+
+def test_the_clouds_own_scaling_adds_servers_one_after_the_other_without_a_wait(alb):
+    with pytest.raises(ApiError) as caught:
+        ask(alb, "add_servers", request_id="", ServerGroupId="sgp-1")
+    # It is asked which.
+    assert caught.value.code == "MissingParameter"
 
 
 def test_a_change_is_a_job_that_is_told_as_done_once_it_is_taken_in(alb, clock):

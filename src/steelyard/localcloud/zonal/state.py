@@ -116,12 +116,13 @@ class ZonalState(BalancingService[B], Generic[B, G, L]):
         return group
 
     def settled_group(self, request: Request) -> G:
-        """Give the server group that a call names, if it can be changed.
+        """Give the server group that a call names, if it can be changed; other services of the cloud need not wait.
 
         Raises:
             ApiError: `ResourceNotFound.serverGroup` or `IncorrectStatus.ServerGroup`.
         """
-        return self.settled(self.server_group(request.text("ServerGroupId")), "ServerGroup")
+        group = self.server_group(request.text("ServerGroupId"))
+        return group if request.is_own else self.settled(group, "ServerGroup")
 
     def listener(self, request: Request) -> L:
         """Give the listener that a call names.
