@@ -29,6 +29,7 @@ from steelyard.node.ray_cluster import (
     IMITATED_SPEED_LABEL,
     INSTANCE_TYPE_LABEL,
     NODE_ID_LABEL,
+    TAKES_WORK_LABEL,
     RayConfig,
     ray_environment,
     ray_token,
@@ -63,6 +64,7 @@ class NodeConfig:
         data_dir: Where the node keeps what has to outlive it.
         metadata_url: Base of the instance metadata service.
         started_at: When the process was started, by the monotonic clock, in seconds.
+        takes_work: Whether jobs may have workers here.
     """
 
     cluster: str
@@ -73,6 +75,7 @@ class NodeConfig:
     data_dir: Path
     metadata_url: str
     started_at: float
+    takes_work: bool = True
 
 
 def parse_arguments(arguments: Sequence[str], environment: Mapping[str, str]) -> NodeConfig:
@@ -91,7 +94,12 @@ def parse_arguments(arguments: Sequence[str], environment: Mapping[str, str]) ->
     parser.add_argument("--gateway-port", type=int, default=8000, help="port of the gateway (default: 8000)")
     parser.add_argument("--token-file", type=Path, required=True, help="file that holds the bearer token")
     parser.add_argument("--data-dir", type=Path, help="where jobs are kept (default: ~/.steelyard/node)")
+    parser.add_argument(
+        "--no-work", action="store_true", help="hold the job queue and have no workers of jobs; for a head"
+    )
     options = parser.parse_args(arguments)
+    if options.no_work and options.role != "head":
+        parser.error("--no-work is for a head: a worker that takes no work is good for nothing")
     if (options.role == "worker") != bool(options.head_address):
         parser.error("--head-address is given for a worker, and only for one")
     home = Path(environment.get(settings.HOME) or Path.home() / ".steelyard")
@@ -104,6 +112,7 @@ def parse_arguments(arguments: Sequence[str], environment: Mapping[str, str]) ->
         data_dir=(options.data_dir or home / "node" / options.cluster).absolute(),
         metadata_url=environment.get(settings.METADATA_URL) or ALIBABA_METADATA_URL,
         started_at=time.monotonic(),
+        takes_work=not options.no_work,
     )
 
 
@@ -233,7 +242,7 @@ class Node:
             address=identity.private_ip,
             head_address=config.head_address or identity.private_ip,
             temp_dir=str(temp_dir / "ray"),
-            labels=_labels(identity),
+            labels=_labels(identity, takes_work=config.takes_work),
             shares_machine=identity.shares_machine,
         )
         bridge = BridgeConfig(
@@ -277,8 +286,10 @@ class Node:
         )
 
 
-def _labels(identity: Identity) -> dict[str, str]:
+def _labels(identity: Identity, *, takes_work: bool) -> dict[str, str]:
     labels = {NODE_ID_LABEL: identity.node_id, INSTANCE_TYPE_LABEL: identity.instance_type}
+    if not takes_work:
+        labels[TAKES_WORK_LABEL] = "no"
     if identity.imitated_speed is not None:
         labels[IMITATED_SPEED_LABEL] = repr(identity.imitated_speed)
     return labels

@@ -34,6 +34,7 @@ QUEUE_NAME = "job-queue"
 NODE_ID_LABEL = "steelyard.dev/node-id"
 INSTANCE_TYPE_LABEL = "steelyard.dev/instance-type"
 IMITATED_SPEED_LABEL = "steelyard.dev/imitated-speed"
+TAKES_WORK_LABEL = "steelyard.dev/takes-work"
 
 _GCS_PORT = 6379
 _FIRST_SHARED_PORT, _NUM_SHARED_PORTS = 20000, 10000

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -181,5 +182,22 @@ def test_a_running_job_takes_no_node_that_another_one_waits_for(bench: Callable[
             await it.service.submit(fields(2, num_nodes=2), PACKAGE)
             it.add_node(2)
             assert await group.fleet.claim(1) == []
+
+    asyncio.run(story())
+
+
+def test_a_dedicated_head_is_listed_and_gets_no_workers(bench: Callable[..., Any]) -> None:
+    async def story() -> None:
+        async with bench(num_nodes=3) as it:
+            it.cluster.listed[0] = replace(it.cluster.listed[0], takes_work=False)
+            await it.service.submit(fields(1), PACKAGE)
+            group = await it.group(fields(1)["id"])
+            assert [node.node_id for node in group.nodes] == ["i-1", "i-2"]
+            nodes = await it.service.nodes()
+            assert [(node["node_id"], node["takes_work"]) for node in nodes] == [
+                ("i-0", False),
+                ("i-1", True),
+                ("i-2", True),
+            ]
 
     asyncio.run(story())

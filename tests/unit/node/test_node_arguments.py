@@ -39,3 +39,12 @@ def test_a_token_file_holds_a_token(tmp_path: Path) -> None:
         read_token(tmp_path / "token")
     with pytest.raises(NodeError, match="cannot be read"):
         read_token(tmp_path / "none")
+
+
+def test_a_dedicated_head_takes_no_work(capsys: pytest.CaptureFixture[str]) -> None:
+    assert parse_arguments(HEAD, {}).takes_work
+    assert not parse_arguments([*HEAD, "--no-work"], {}).takes_work
+    worker = ["--cluster", "c", "--role", "worker", "--head-address", "10.0.0.1", "--token-file", "t"]
+    with pytest.raises(SystemExit):
+        parse_arguments([*worker, "--no-work"], {})
+    assert "--no-work is for a head" in capsys.readouterr().err

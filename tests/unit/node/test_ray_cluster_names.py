@@ -58,6 +58,14 @@ def test_a_node_that_came_back_is_listed_once_and_alive() -> None:
         ("i-2", "c", True),
     ]
     assert nodes[0].imitated_speed == 0.5
+    assert all(node.takes_work for node in nodes)
+
+
+def test_a_dedicated_head_is_told_by_its_label() -> None:
+    dedicated = entry("i-1", "10.0.0.9", is_alive=True, ray_id="b")
+    dedicated["Labels"] = {**dedicated["Labels"], "steelyard.dev/takes-work": "no"}  # type: ignore[dict-item]
+    (node,) = cluster_nodes([dedicated])
+    assert not node.takes_work
 
 
 def test_the_launcher_and_the_gateway_are_imported_without_torch_and_ray() -> None:

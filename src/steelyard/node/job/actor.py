@@ -15,7 +15,12 @@ from steelyard.node.job.queue import placement_of
 from steelyard.node.job.record import ClusterNode, JobRecord
 from steelyard.node.job.service import JobService
 from steelyard.node.job.store import JobStore
-from steelyard.node.ray_cluster import IMITATED_SPEED_LABEL, INSTANCE_TYPE_LABEL, NODE_ID_LABEL
+from steelyard.node.ray_cluster import (
+    IMITATED_SPEED_LABEL,
+    INSTANCE_TYPE_LABEL,
+    NODE_ID_LABEL,
+    TAKES_WORK_LABEL,
+)
 from steelyard.training.elastic_launcher import ElasticGroup
 from steelyard.training.launch import Fleet, Launch, Sink, spread
 from steelyard.training.launcher import AgentPool, WorkerGroup
@@ -119,6 +124,7 @@ def cluster_nodes(entries: Sequence[Mapping[str, Any]]) -> Sequence[ClusterNode]
             is_alive=bool(entry["Alive"]),
             num_gpus=int(entry.get("Resources", {}).get("GPU", 0)),
             imitated_speed=None if speed is None else float(speed),
+            takes_work=labels.get(TAKES_WORK_LABEL) != "no",
         )
         by_id[node.node_id] = node
     return sorted(by_id.values(), key=lambda node: ipaddress.ip_address(node.private_ip))

@@ -39,6 +39,7 @@ class ClusterNode:
         is_alive: Whether Ray counts on it.
         num_gpus: Accelerators that Ray found there.
         imitated_speed: Relative speed that it imitates; None on real accelerators.
+        takes_work: Whether jobs may have workers there; a dedicated head has none.
     """
 
     node_id: str
@@ -48,6 +49,7 @@ class ClusterNode:
     is_alive: bool
     num_gpus: int = 0
     imitated_speed: float | None = None
+    takes_work: bool = True
 
     def to_json(self) -> dict[str, Any]:
         """Return what `/v1/nodes` says of it."""

@@ -155,7 +155,7 @@ class JobService:
         """Show that the service answers a node's gateway, and have that node ready for jobs."""
         if ray_node_id in self._prepared:
             return
-        for node in await self._nodes():
+        for node in await self._workers():
             if node.ray_node_id == ray_node_id and node.is_alive:
                 self._prepared.add(ray_node_id)
                 self._cluster.prepare(node)
@@ -171,7 +171,7 @@ class JobService:
         record = JobRecord.from_state({**job, "state": "queued", "created_at": iso_time(self._clock())})
         if any(known.id == record.id for known in self._queue.records()):
             return self._queue.record(record.id).to_json()
-        nodes = await self._nodes()
+        nodes = await self._workers()
         self._store.save_package(record.id, base64.b64decode(package))
         try:
             record = self._queue.submit(record, nodes)
@@ -246,12 +246,12 @@ class JobService:
         self._notify(job_id)
 
     async def living_nodes(self) -> Sequence[ClusterNode]:
-        """Return the nodes that live and are not about to stop."""
-        return [node for node in await self._nodes() if node.is_alive]
+        """Return the nodes that may have workers, live and are not about to stop."""
+        return [node for node in await self._workers() if node.is_alive]
 
     async def claim(self, job_id: str, count: int) -> Sequence[ClusterNode]:
         """Give a running job free nodes; see `JobQueue.claim`."""
-        nodes = await self._nodes()
+        nodes = await self._workers()
         if self._queue.record(job_id).state is not JobState.RUNNING:
             return ()
         given = self._queue.claim(job_id, count, nodes)
@@ -267,7 +267,7 @@ class JobService:
     async def _start_planned(self) -> None:
         if all(record.state is not JobState.QUEUED for record in self._queue.records()):
             return
-        nodes = await self._nodes()
+        nodes = await self._workers()
         for start in self._queue.plan(nodes):
             self._start(start)
         self._fail_unsatisfied(nodes)
@@ -354,6 +354,10 @@ class JobService:
     async def _nodes(self) -> Sequence[ClusterNode]:
         nodes = await self._cluster.nodes()
         return [node if node.ray_node_id not in self._draining else _without_life(node) for node in nodes]
+
+    async def _workers(self) -> Sequence[ClusterNode]:
+        """Return the nodes that may have workers."""
+        return [node for node in await self._nodes() if node.takes_work]
 
     async def _change(self, job_id: str) -> None:
         await self._changes.setdefault(job_id, asyncio.Event()).wait()
