@@ -160,11 +160,11 @@ def test_nothing_is_changed_that_takes_in_an_earlier_change(alb, method, params,
     assert (caught.value.code, caught.value.status) == (code, 400)
 
 
-def test_the_clouds_own_scaling_adds_servers_one_after_the_other_without_a_wait(alb):
+def test_the_clouds_own_services_change_a_server_group_without_a_wait(alb):
     with pytest.raises(ApiError) as caught:
-        ask(alb, "add_servers", request_id="", ServerGroupId="sgp-1")
-    # It is asked which.
-    assert caught.value.code == "MissingParameter"
+        ask(alb, "delete_server_group", request_id="", ServerGroupId="sgp-1")
+    # It is past its state, and stopped by the listener.
+    assert caught.value.code == "ResourceInUse.ServerGroup"
 
 
 def test_a_change_is_a_job_that_is_told_as_done_once_it_is_taken_in(alb, clock):
