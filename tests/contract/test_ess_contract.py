@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -28,6 +29,11 @@ def client(local_cloud: CloudInfo) -> EssClient:
 @pytest.fixture
 def cms_client(local_cloud: CloudInfo) -> CmsClient:
     return CmsClient(sdk_config(local_cloud))
+
+
+def later(*, days: int) -> str:
+    """Give a time some days from now, as scheduled tasks take it."""
+    return time.strftime("%Y-%m-%dT%H:%MZ", time.gmtime(time.time() + days * 86400))
 
 
 class Scaling:
@@ -550,9 +556,10 @@ class TestTrigger:
             "region_id": REGION,
             "scaling_group_id": group_id,
             "desired_capacity": 2,
-            "launch_time": "2038-01-01T06:00Z",
+            "launch_time": later(days=10),
             "recurrence_type": "Weekly",
             "recurrence_value": "1,5",
+            "recurrence_end_time": later(days=300),
         }
         task_id = client.create_scheduled_task(
             ess.CreateScheduledTaskRequest(**settings)
@@ -570,6 +577,9 @@ class TestTrigger:
             client.delete_scheduled_task(ess.DeleteScheduledTaskRequest(scheduled_task_id=task_id))
         for changes, code, text in (
             ({"launch_time": "soon"}, "InvalidParameter", "LaunchTime"),
+            ({"launch_time": later(days=91)}, "InvalidParameter", "LaunchTime"),
+            ({"recurrence_end_time": later(days=366)}, "InvalidParameter", "RecurrenceEndTime"),
+            ({"recurrence_end_time": None}, "MissingParameter", "RecurrenceEndTime"),
             ({"recurrence_value": "9"}, "InvalidParameter", "RecurrenceValue"),
             ({"desired_capacity": None}, "MissingParameter", "DesiredCapacity"),
             ({"scaling_group_id": None}, "MissingParameter", "ScheduledAction"),

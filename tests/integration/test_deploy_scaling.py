@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -157,9 +158,9 @@ def triggers(group: alicloud.ess.ScalingGroup) -> None:
         "night",
         scaling_group_id=group.id,
         desired_capacity=0,
-        launch_time="2038-01-01T22:00Z",
-        recurrence_type="Daily",
-        recurrence_value="1",
+        recurrence_type="Cron",
+        recurrence_value="0 22 * * *",
+        recurrence_end_time=time.strftime("%Y-%m-01T00:00Z", time.gmtime(time.time() + 300 * 86400)),
     )
     contact = alicloud.cms.AlarmContact(
         "contact", alarm_contact_name="on-call", describe="on call", channels_mail="a@example.com"

@@ -289,6 +289,7 @@ class TestSchedule:
                     "LaunchTime": self.launch(cloud, after_s),
                     "RecurrenceType": "Daily",
                     "RecurrenceValue": "1",
+                    "RecurrenceEndTime": self.launch(cloud, 300 * 86400),
                 },
             )
         cloud.now += 61
@@ -318,7 +319,7 @@ def test_a_group_that_is_deleted_takes_its_triggers_along(cloud):
     cloud.look(2)
     ari = grow_by(cloud, group_id)
     alarm(cloud, group_id, ari)
-    cloud.call("ess", "CreateScheduledTask", {"ScheduledAction": ari, "LaunchTime": "2038-01-01T00:00Z"})
+    cloud.call("ess", "CreateScheduledTask", {"ScheduledAction": ari, "LaunchTime": "2027-02-01T00:00Z"})
     cloud.call("ess", "DeleteScalingGroup", {"ScalingGroupId": group_id, "ForceDelete": True})
     cloud.look(3)
     assert cloud.group(group_id) is None

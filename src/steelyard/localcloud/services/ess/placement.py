@@ -45,7 +45,8 @@ def num_on_demand(settings: Settings, num_members: int) -> int:
     if settings["MultiAZPolicy"] not in _COMPOSED:
         return 0
     base = int(option(settings, "OnDemandBaseCapacity", 0))
-    percent = int(option(settings, "OnDemandPercentageAboveBaseCapacity", 0))
+    usual = 100 if settings["MultiAZPolicy"] == "COMPOSABLE" else 0
+    percent = int(option(settings, "OnDemandPercentageAboveBaseCapacity", usual))
     above = max(0, num_members - base)
     return min(num_members, base) + math.ceil(above * percent / 100)
 

@@ -35,13 +35,14 @@ class Cron:
 
 
 def read_time(text: str, name: str) -> datetime.datetime:
-    """Read a time such as `2026-11-24T14:00Z`.
+    """Read a time such as `2026-11-24T14:00Z`, with seconds or without.
 
     Raises:
         ApiError: `InvalidParameter`.
     """
+    form = "%Y-%m-%dT%H:%MZ" if text.count(":") == 1 else "%Y-%m-%dT%H:%M:%SZ"
     try:
-        return datetime.datetime.strptime(text, "%Y-%m-%dT%H:%MZ").replace(tzinfo=datetime.UTC)
+        return datetime.datetime.strptime(text, form).replace(tzinfo=datetime.UTC)
     except ValueError:
         raise invalid_parameter(name, text, "a time such as 2026-11-24T14:00Z") from None
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from steelyard.localcloud.page import number_page
 from steelyard.localcloud.service import Request, action
 from steelyard.localcloud.services.ess import errors
-from steelyard.localcloud.services.ess.schedule import next_run
+from steelyard.localcloud.services.ess.schedule import next_run, read_time
 from steelyard.localcloud.services.ess.trigger_models import ScheduledTask
 from steelyard.localcloud.services.ess.trigger_state import TriggerState
 from steelyard.localcloud.wire.error import ApiError, invalid_parameter, missing_parameter
@@ -111,16 +111,25 @@ class TaskActions(TriggerState):
             raise errors.task_not_found(request.text("ScheduledTaskId"))
         return task
 
+    def _check_near(self, text: str, name: str, num_days: int) -> None:
+        """Check that a time is not too far ahead (help page of CreateScheduledTask)."""
+        ahead_s = read_time(text, name).timestamp() - self.cloud.clock() if text else 0.0
+        if ahead_s > num_days * 86400:
+            raise invalid_parameter(name, text, f"within {num_days} days from now")
+
     def _changed_task(self, request: Request, task: ScheduledTask) -> ScheduledTask:
         given = {name: request.params[name] for name in _SETTINGS if name in request.params}
         settings = {**task.settings, **given}
         grace_s = settings.get("LaunchExpirationTime")
-        if not isinstance(grace_s, int) or not 0 <= grace_s <= 21600:
-            raise invalid_parameter("LaunchExpirationTime", grace_s, "from 0 to 21600")
-        if settings.get("RecurrenceType") and not settings.get("RecurrenceValue"):
-            raise missing_parameter("RecurrenceValue")
+        if not isinstance(grace_s, int) or not 0 <= grace_s <= 1800:
+            raise invalid_parameter("LaunchExpirationTime", grace_s, "from 0 to 1800")
+        for name in ("RecurrenceValue", "RecurrenceEndTime"):
+            if settings.get("RecurrenceType") and not settings.get(name):
+                raise missing_parameter(name)
         if not settings.get("LaunchTime") and settings.get("RecurrenceType") != "Cron":
             raise missing_parameter("LaunchTime")
+        for name, num_days in (("LaunchTime", 90), ("RecurrenceEndTime", 365)):
+            self._check_near(str(settings.get(name) or ""), name, num_days)
         ari, group_id = str(settings.get("ScheduledAction") or ""), str(settings.get("ScalingGroupId") or "")
         if ari:
             self.rule_by_ari(ari)

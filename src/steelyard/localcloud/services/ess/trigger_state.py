@@ -68,8 +68,8 @@ class TriggerState(EssCore):
     ) -> Activity:
         """Execute a rule, once.
 
-        Cooldowns hold alarms back and nothing else. An alarm's step and target tracking rules know warm-up instead: they
-        let nobody go before the newest members have warmed up, and a target is reckoned by those alone that have.
+        Cooldowns hold alarms back and nothing else. An alarm's step and target tracking rules know warm-up instead:
+        they let nobody go before the newest members have warmed up, and reckon a target by those alone that have.
 
         Args:
             rule: The rule.
