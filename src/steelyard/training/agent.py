@@ -184,22 +184,8 @@ def worker_environment(
         if not shares_machine:
             kept["NCCL_SOCKET_IFNAME"] = interface
     kept |= spec.environment
+    kept |= _torchrun_variables(spec)
     kept |= {
-        "RANK": str(spec.rank),
-        "WORLD_SIZE": str(spec.world_size),
-        "LOCAL_RANK": str(spec.local_rank),
-        "LOCAL_WORLD_SIZE": str(spec.local_world_size),
-        "GROUP_RANK": str(spec.group_rank),
-        "GROUP_WORLD_SIZE": str(spec.num_groups),
-        "ROLE_NAME": "default",
-        "ROLE_RANK": str(spec.rank),
-        "ROLE_WORLD_SIZE": str(spec.world_size),
-        "MASTER_ADDR": spec.master_address,
-        "MASTER_PORT": str(spec.master_port),
-        "TORCHELASTIC_RUN_ID": spec.run_id,
-        settings.RESTART_COUNT: str(spec.restart_count),
-        "TORCHELASTIC_MAX_RESTARTS": "0",
-        "TORCHELASTIC_USE_AGENT_STORE": "False",
         settings.JOB_ID: spec.run_id,
         settings.NODE_ID: spec.node_id,
         settings.EVENTS_PATH: str(events_path),
@@ -216,6 +202,26 @@ def worker_environment(
     if spec.imitated_speed is not None:
         kept[settings.IMITATED_SPEED] = repr(spec.imitated_speed)
     return kept
+
+
+def _torchrun_variables(spec: WorkerSpec) -> dict[str, str]:
+    return {
+        "RANK": str(spec.rank),
+        "WORLD_SIZE": str(spec.world_size),
+        "LOCAL_RANK": str(spec.local_rank),
+        "LOCAL_WORLD_SIZE": str(spec.local_world_size),
+        "GROUP_RANK": str(spec.group_rank),
+        "GROUP_WORLD_SIZE": str(spec.num_groups),
+        "ROLE_NAME": "default",
+        "ROLE_RANK": str(spec.rank),
+        "ROLE_WORLD_SIZE": str(spec.world_size),
+        "MASTER_ADDR": spec.master_address,
+        "MASTER_PORT": str(spec.master_port),
+        "TORCHELASTIC_RUN_ID": spec.run_id,
+        settings.RESTART_COUNT: str(spec.restart_count),
+        "TORCHELASTIC_MAX_RESTARTS": "0",
+        "TORCHELASTIC_USE_AGENT_STORE": "False",
+    }
 
 
 def interface_of(address: str) -> str | None:

@@ -58,12 +58,7 @@ class StepJournal:
         nothing that the script does between steps; that of a node counts its own work alone, so it is what
         the node could reach. ``time`` is when the step ended.
         """
-        is_pace_held = all(report.is_pace_held for report in outcome.reports)
-        self._num_steps += 1
-        if not is_pace_held and self._num_steps > 1:  # the first step also pays for what is done once
-            self._num_late += 1
-            if self._num_late == _NUM_LATE_TO_WARN:
-                self._warn_of_pace(outcome)
+        is_pace_held = self._watch_pace(outcome)
         parts = step_parts(outcome.reports, outcome.window.num_samples, outcome.seconds)
         step = outcome.window.step + 1
         self._remaining.note(outcome.ended_at_s)
@@ -99,6 +94,16 @@ class StepJournal:
         )
         self._name_stragglers(step)
         self._name_leavers(outcome)
+
+    def _watch_pace(self, outcome: StepOutcome) -> bool:
+        """Return whether every imitated accelerator held its pace; where it is lost, say so once."""
+        is_pace_held = all(report.is_pace_held for report in outcome.reports)
+        self._num_steps += 1
+        if not is_pace_held and self._num_steps > 1:  # the first step also pays for what is done once
+            self._num_late += 1
+            if self._num_late == _NUM_LATE_TO_WARN:
+                self._warn_of_pace(outcome)
+        return is_pace_held
 
     def _name_stragglers(self, step: int) -> None:
         """Write down each worker that has become slower than it was, once until it recovers."""
