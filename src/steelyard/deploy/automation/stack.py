@@ -71,7 +71,7 @@ class PulumiStack:
         """
         events = EventTranslator(on_step)
         with self._translated(events):
-            self._stack().preview(program=program, refresh=refresh, on_event=events, color="never")
+            self._configured().preview(program=program, refresh=refresh, on_event=events, color="never")
         return Result(steps=events.steps, messages=events.messages, is_preview=True, planned=events.planned)
 
     def up(
@@ -91,7 +91,7 @@ class PulumiStack:
         """
         events = EventTranslator(on_step)
         with self._translated(events):
-            done = self._stack().up(
+            done = self._configured().up(
                 program=program, refresh=refresh, on_event=events, color="never", show_secrets=False
             )
         outputs = {name: _output(output.value, output.secret) for name, output in done.outputs.items()}
@@ -166,7 +166,7 @@ class PulumiStack:
     def _stack(self) -> CliStack:
         """Return the CLI's stack, made where there is none yet."""
         if self._opened is None:
-            from pulumi.automation import ConfigValue, LocalWorkspace, ProjectSettings, Stack
+            from pulumi.automation import LocalWorkspace, ProjectSettings, Stack
 
             folder = self.directory / _PROJECT_DIR
             for place in (folder, self._own_backend):
@@ -178,10 +178,16 @@ class PulumiStack:
                 project_settings=ProjectSettings(name=self.project, runtime="python"),
                 pulumi_command=self._command,
             )
-            opened = Stack.create_or_select(self.name, workspace)
-            opened.set_config("alicloud:region", ConfigValue(value=self._region_id))
-            self._opened = opened
+            self._opened = Stack.create_or_select(self.name, workspace)
         return self._opened
+
+    def _configured(self) -> CliStack:
+        """Return the CLI's stack with the provider's settings, which a run of the program takes."""
+        from pulumi.automation import ConfigValue
+
+        stack = self._stack()
+        stack.set_config("alicloud:region", ConfigValue(value=self._region_id))
+        return stack
 
     @contextlib.contextmanager
     def _translated(self, events: EventTranslator) -> Iterator[None]:
