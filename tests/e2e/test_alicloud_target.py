@@ -106,6 +106,7 @@ def test_without_the_pulumi_cli_the_way_to_it_is_named(user: CloudUser) -> None:
     assert "say --yes" in said
 
 
+@pytest.mark.slow
 def test_a_preview_tells_who_calls_and_what_would_be_done(user: CloudUser) -> None:
     user.install_pulumi()
     done = user("preview")
