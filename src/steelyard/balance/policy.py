@@ -93,8 +93,20 @@ class EqualPolicy:
         """Accept any state: there is nothing to go on from."""
 
 
+_LEAST_GAIN = 0.01
+"""Relative gain below which a split counts as the best: whole samples and noise make up as much."""
+
+_PATIENCE = 0.2
+"""Steps' worth of gain that are let go by before a gain within the hysteresis is taken too."""
+
+
 class SpeedPolicy:
     """Shares by measured speed, so that all workers end a step together.
+
+    A gain above the hysteresis changes the shares at once. A smaller one does where it lasts: once what was let go
+    by in a row adds up to a fifth of a step. So the shares also settle where a part of a step does not depend on its
+    samples, for there each plan corrects a part of what the one before left. In simulation (four workers, 600 steps)
+    this gained 0.2 % at 3 % noise and 1.2 % with a large such part, for one change of plan more.
 
     Halving a share's step where it moves back the way it came, as LB-BSP does, was tried in simulation and
     left out: it changed the plan 3 to 19 % more often and gained nothing, since the gate of the estimates and
@@ -123,6 +135,8 @@ class SpeedPolicy:
         self._maximums = maximums
         self._unit = unit
         self._hysteresis = hysteresis
+        self._let_go = 0.0
+        self._kept: Shares | None = None
         self._estimators: list[CostEstimator] = []
         self._watch = StragglerWatch()
 
@@ -137,7 +151,7 @@ class SpeedPolicy:
             self._estimators = [CostEstimator() for _ in measurements]
         for estimator, measurement in zip(self._estimators, measurements, strict=True):
             if (cost_s := measurement.cost_s) is not None:
-                estimator.update(cost_s)
+                estimator.update(cost_s, measurement.num_samples)
         self._watch.observe(self.costs_s)
 
     def stragglers(self, global_batch: int) -> tuple[Straggler, ...]:
@@ -149,7 +163,7 @@ class SpeedPolicy:
         return self._watch.stragglers(global_batch)
 
     def plan(self, global_batch: int, current: Shares) -> Shares:
-        """Return the best integer shares, or `current` where the predicted gain is within the hysteresis.
+        """Return the best integer shares, or `current` where the predicted gain is small and has not lasted.
 
         A worker without a measurement is taken for as fast as the median of the others. Shares that
         break a bound are never kept.
@@ -160,8 +174,16 @@ class SpeedPolicy:
         )
         if not self._allows(current, global_batch):
             return best
-        pays = finish_s(best, costs_s) < finish_s(current, costs_s) * (1.0 - self._hysteresis)
-        return best if pays else current
+        gain = 1.0 - finish_s(best, costs_s) / finish_s(current, costs_s)
+        return best if self._pays(gain, current) else current
+
+    def _pays(self, gain: float, current: Shares) -> bool:
+        if self._kept != current or gain < _LEAST_GAIN:
+            self._let_go = 0.0
+        self._kept = current
+        if gain >= _LEAST_GAIN:
+            self._let_go += gain
+        return gain > self._hysteresis or self._let_go > _PATIENCE
 
     def _costs_or_median(self, num_workers: int) -> list[float]:
         known = [cost for cost in self.costs_s if cost is not None]

@@ -61,3 +61,18 @@ def test_a_measurement_of_nothing_has_no_cost(num_samples: int, compute_s: float
 
 def test_a_measurement_gives_seconds_per_sample() -> None:
     assert Measurement(num_samples=8, compute_s=0.04).cost_s == pytest.approx(0.005)
+
+
+def test_a_new_share_is_believed_sooner_than_noise() -> None:
+    estimator = CostEstimator()
+    for _ in range(20):
+        estimator.update(0.0060, 100)
+    estimator.update(0.0066, 50)
+    assert estimator.cost_s == pytest.approx(0.0063)
+    estimator.update(0.0066, 50)
+    assert estimator.cost_s == pytest.approx(0.006375)
+    for _ in range(20):
+        estimator.update(0.0066, 50)
+    before = estimator.cost_s
+    estimator.update(0.0060, 50)
+    assert estimator.cost_s == pytest.approx(before + 0.1 * (0.0060 - before))

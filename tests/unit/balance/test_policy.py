@@ -71,6 +71,41 @@ def test_equal_workers_keep_the_equal_split_through_noise() -> None:
     assert set(run(SpeedPolicy(), 64, steps)) == {(16, 16, 16, 16)}
 
 
+@given(
+    fixed_ms=st.floats(0.0, 40.0),
+    costs_ms=st.lists(st.floats(0.2, 2.0), min_size=2, max_size=5),
+)
+def test_shares_settle_where_a_part_of_a_step_does_not_depend_on_its_samples(
+    fixed_ms: float, costs_ms: list[float]
+) -> None:
+    policy, global_batch = SpeedPolicy(), 256
+    shares = split_equally(global_batch, len(costs_ms))
+
+    def times_ms(shares: Shares) -> list[float]:
+        return [fixed_ms + share * cost for share, cost in zip(shares, costs_ms, strict=True)]
+
+    num_changes = 0
+    for _ in range(150):
+        times = times_ms(shares)
+        policy.observe(
+            [Measurement(num_samples=n, compute_s=t / 1000) for n, t in zip(shares, times, strict=True)]
+        )
+        before, shares = shares, policy.plan(global_batch, shares)
+        num_changes += shares != before
+    ideal_ms = fixed_ms + global_batch / sum(1 / cost for cost in costs_ms)
+    assert max(times_ms(shares)) <= ideal_ms * 1.012 + max(costs_ms)  # a whole sample more at most
+    assert num_changes <= 20
+
+
+def test_a_small_gain_is_taken_where_it_lasts() -> None:
+    policy = SpeedPolicy()
+    costs_s = [0.001, 0.001, 0.001, 0.001]
+    policy.observe(measure((64, 64, 64, 64), costs_s))
+    plans = [policy.plan(256, (65, 64, 63, 64)) for _ in range(20)]
+    assert plans.index((64, 64, 64, 64)) == 12  # 1.5 % a step, up to a fifth of one
+    assert all(policy.plan(1024, (257, 256, 255, 256)) == (257, 256, 255, 256) for _ in range(100))
+
+
 def test_unequal_workers_see_few_changes_of_plan() -> None:
     dice = random.Random(5)
     steps = [[cost * dice.gauss(1.0, 0.03) for cost in (0.006, 0.006, 0.018)] for _ in range(300)]
