@@ -6,7 +6,6 @@ import math
 import statistics
 from dataclasses import dataclass, field
 
-
 _SAME_SHARE = 0.01
 """Relative change of a share up to which seconds per sample stay comparable."""
 

@@ -8,7 +8,7 @@ import random
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from steelyard.balance import (
@@ -71,6 +71,7 @@ def test_equal_workers_keep_the_equal_split_through_noise() -> None:
     assert set(run(SpeedPolicy(), 64, steps)) == {(16, 16, 16, 16)}
 
 
+@settings(max_examples=40)
 @given(
     fixed_ms=st.floats(0.0, 40.0),
     costs_ms=st.lists(st.floats(0.2, 2.0), min_size=2, max_size=5),
