@@ -13,6 +13,10 @@ OSS_ENDPOINT = "STEELYARD_OSS_ENDPOINT"
 """`http://HOST:PORT` of the object storage, called with the bucket in the path; on a node of the local cloud it is set,
 and where it is not, the region's own endpoint is meant."""
 
+CLOUD_ENDPOINT = "STEELYARD_CLOUD_ENDPOINT"
+"""`HOST:PORT` that answers for every product of the cloud over HTTP; on a node of the local cloud it is set, and where
+it is not, each product's own endpoint of the region is meant."""
+
 EVENTS_PATH = "STEELYARD_EVENTS_PATH"
 """File to which a training process appends its events, one JSON object a line."""
 

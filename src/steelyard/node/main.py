@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 from steelyard import settings
 from steelyard.errors import GatewayError, NodeError, SteelyardError
 from steelyard.metadata import ALIBABA_METADATA_URL, MetadataClient
+from steelyard.node.cloud_api import CloudApi
 from steelyard.node.health import Health, HealthStatus
 from steelyard.node.identity import Identity, wait_for_identity
 from steelyard.node.process_tree import become_subreaper, descendants, end, end_descendants, with_variable
@@ -35,6 +36,7 @@ from steelyard.node.ray_cluster import (
     ray_token,
 )
 from steelyard.node.ray_process import RayProcess, bridge_environment
+from steelyard.node.scale_in_watcher import ScaleInWatcher
 from steelyard.node.shim import compile_shim
 from steelyard.node.spot_watcher import SpotWatcher, grace_s
 
@@ -49,6 +51,7 @@ _WORKER_GRACE_S = 3.0
 _STREAMS_GRACE_S = 1
 _BACKLOG = 1024
 _NOTICE_PAUSE_S = 2.0
+_RETIRE_TIMEOUT_S = 60.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +66,8 @@ class NodeConfig:
         token_file: File that holds the cluster's bearer token.
         data_dir: Where the node keeps what has to outlive it.
         metadata_url: Base of the instance metadata service.
+        is_elastic: Whether a scaling group made the node and may take it away.
+        cloud_endpoint: Where the cloud's API answers; the region's own endpoints where it is empty.
         started_at: When the process was started, by the monotonic clock, in seconds.
         takes_work: Whether jobs may have workers here.
     """
@@ -74,6 +79,8 @@ class NodeConfig:
     token_file: Path
     data_dir: Path
     metadata_url: str
+    is_elastic: bool
+    cloud_endpoint: str
     started_at: float
     takes_work: bool = True
 
@@ -97,6 +104,7 @@ def parse_arguments(arguments: Sequence[str], environment: Mapping[str, str]) ->
     parser.add_argument(
         "--no-work", action="store_true", help="hold the job queue and have no workers of jobs; for a head"
     )
+    parser.add_argument("--elastic", action="store_true", help="a scaling group may take the node away")
     options = parser.parse_args(arguments)
     if options.no_work and options.role != "head":
         parser.error("--no-work is for a head: a worker that takes no work is good for nothing")
@@ -111,6 +119,8 @@ def parse_arguments(arguments: Sequence[str], environment: Mapping[str, str]) ->
         token_file=options.token_file,
         data_dir=(options.data_dir or home / "node" / options.cluster).absolute(),
         metadata_url=environment.get(settings.METADATA_URL) or ALIBABA_METADATA_URL,
+        is_elastic=options.elastic,
+        cloud_endpoint=environment.get(settings.CLOUD_ENDPOINT, ""),
         started_at=time.monotonic(),
         takes_work=not options.no_work,
     )
@@ -176,7 +186,7 @@ class Node:
     async def _serve(
         self, server: uvicorn.Server, listener: socket.socket, ray_process: RayProcess, stop: asyncio.Event
     ) -> None:
-        watching = asyncio.create_task(self._leave_on_notice(ray_process))
+        watching = asyncio.gather(self._leave_on_notice(ray_process), self._leave_on_scale_in(ray_process))
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         keeping = asyncio.create_task(ray_process.run())
         stopping = asyncio.create_task(stop.wait())
@@ -214,6 +224,33 @@ class Node:
                 await asyncio.sleep(_NOTICE_PAUSE_S)
             else:
                 return
+
+    async def _leave_on_scale_in(self, ray_process: RayProcess) -> None:
+        """Take no more jobs once the scaling group takes the node away, and tell it when no job needs the node."""
+        if not self._config.is_elastic:
+            return
+        assert self._identity is not None
+        node_id = self._identity.node_id
+        api = CloudApi(
+            MetadataClient(self._config.metadata_url),
+            region_id=self._identity.region_id,
+            endpoint=self._config.cloud_endpoint,
+        )
+        watcher = ScaleInWatcher(api, node_id=node_id, cluster=self._config.cluster)
+        waits = await watcher.notice()
+        logger.warning("node %s is taken away by its scaling group", node_id)
+        self._health.drain("draining: the scaling group takes the instance away")
+        while True:
+            try:
+                if not await ray_process.call("retire", timeout_s=_RETIRE_TIMEOUT_S, node_id=node_id):
+                    break
+            except GatewayError as error:
+                logger.warning("the job queue was not told that the node leaves: %s", error.message)
+            await asyncio.sleep(_NOTICE_PAUSE_S)
+        try:
+            await watcher.complete(waits)
+        except NodeError as error:
+            logger.warning("the scaling group was not told that the node has drained: %s", error.message)
 
     async def _drain(self, ray_process: RayProcess) -> None:
         """Have the queue end this node's jobs, and end their workers here even where it does not answer."""

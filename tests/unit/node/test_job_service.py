@@ -69,6 +69,23 @@ def test_a_drained_node_gets_no_more_jobs_and_its_running_one_fails_with_the_rea
     asyncio.run(story())
 
 
+def test_a_node_that_retires_gets_no_more_jobs_and_keeps_its_running_one_to_the_end(
+    bench: Callable[..., Any],
+) -> None:
+    async def story() -> None:
+        async with bench(num_nodes=2) as it:
+            await it.service.submit(fields(1), PACKAGE)
+            group = await it.group(fields(1)["id"])
+            assert await it.service.retire("i-1") == [fields(1)["id"]]
+            assert (await it.service.job(fields(1)["id"]))["state"] == "running"
+            group.succeed()
+            await it.service.submit(fields(2), PACKAGE)
+            assert [node.node_id for node in (await it.group(fields(2)["id"])).nodes] == ["i-0"]
+            assert await it.service.retire("i-1") == []
+
+    asyncio.run(story())
+
+
 def test_a_queued_job_is_cancelled_before_it_starts(bench: Callable[..., Any]) -> None:
     async def story() -> None:
         async with bench() as it:

@@ -65,7 +65,7 @@ class LoopbackHost(InstanceProcesses):
             on_end,
             environment={
                 settings.METADATA_URL: machine.metadata_url,
-                **({settings.OSS_ENDPOINT: machine.storage_url} if machine.storage_url else {}),
+                **_endpoints(machine.storage_url),
             },
             placement=Placement(control_groups=groups),
         )
@@ -77,3 +77,13 @@ class LoopbackHost(InstanceProcesses):
         """Shut every instance down, all at once, wait, and give every address back."""
         super().close(grace_s)
         self._addresses.release_all()
+
+
+def _endpoints(storage_url: str) -> dict[str, str]:
+    """Give what tells an instance where the cloud answers: its object storage, and at the same place its API."""
+    if not storage_url:
+        return {}
+    return {
+        settings.OSS_ENDPOINT: storage_url,
+        settings.CLOUD_ENDPOINT: storage_url.removeprefix("http://"),
+    }

@@ -144,6 +144,7 @@ class JobService:
             "read_log": self.read_log,
             "read_events": self.read_events,
             "drain": self.drain,
+            "retire": self.retire,
         }
         try:
             return {"result": await operations[method](**arguments)}
@@ -212,17 +213,29 @@ class JobService:
             node_id: The node.
             grace_s: How long workers there may take for the step that they are in, in seconds.
         """
+        job_ids = await self.retire(node_id, grace_s)
+        for job_id in job_ids:
+            self._stop(job_id, JobState.FAILED, f"node {node_id} was stopped while the job ran on it")
+        await self._wait_for_end(job_ids)
+
+    async def retire(self, node_id: str, grace_s: float = STOP_GRACE_S) -> list[str]:
+        """Start nothing more on a node that is to go, and let the jobs that can go on without it do so.
+
+        Args:
+            node_id: The node.
+            grace_s: How long workers there may take for the step that they are in, in seconds.
+
+        Returns:
+            Ids of the jobs that still need it; it may be called again until there is none.
+        """
         self._draining |= {
             node.ray_node_id for node in await self._cluster.nodes() if node.node_id == node_id
         }
-        job_ids = [
+        return [
             record.id
             for record in self._queue.running_on(node_id)
             if not await self._groups[record.id].release(node_id, grace_s)
         ]
-        for job_id in job_ids:
-            self._stop(job_id, JobState.FAILED, f"node {node_id} was stopped while the job ran on it")
-        await self._wait_for_end(job_ids)
 
     async def read_log(self, job_id: str, offset: int, max_wait_s: float) -> dict[str, Any]:
         """Return a piece of a job's log: `{"text", "offset", "is_end"}`."""

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from steelyard.localcloud.record import Records
 from steelyard.localcloud.resource_name import action_name, resource_names
 from steelyard.localcloud.service import Request
+from steelyard.localcloud.services.ess.models import Activity, LifecycleHook
 from steelyard.localcloud.services.ram import errors
 from steelyard.localcloud.services.ram.decision import Call, Decision, decide
 from steelyard.localcloud.services.ram.state import RamState
@@ -63,13 +64,22 @@ class Authorization(RamState):
         return [policy.documents[policy.default_version] for policy in attached if policy is not None]
 
     def _named(self, product: str, request: Request) -> Request:
-        """Give a call with its load balancer, where it names a server group of a CLB alone."""
+        """Give a call with the name that RAM knows: a CLB's server group has its load balancer's, a hook its group's."""
+        if product == "ess":
+            return self._of_scaling_group(request)
         group_id = request.text("VServerGroupId")
         if product != "slb" or not group_id or request.text("LoadBalancerId"):
             return request
         group = Records(self.cloud.store, ServerGroup).get(group_id)
         owner = group.load_balancer_id if group else group_id
         return request.with_params({"LoadBalancerId": owner})
+
+    def _of_scaling_group(self, request: Request) -> Request:
+        """Give a call of Auto Scaling with its scaling group, where it names a hook or an activity of one."""
+        hook = Records(self.cloud.store, LifecycleHook).get(request.text("LifecycleHookId"))
+        activity = Records(self.cloud.store, Activity).get(request.text("ScalingActivityId"))
+        owner = hook.group_id if hook else activity.group_id if activity else ""
+        return request.with_params({"ScalingGroupId": owner}) if owner else request
 
     def _tags(self, product: str, request: Request) -> Mapping[str, Collection[str]]:
         """Give the tags that a call names: what it touches has them, or is not touched."""
