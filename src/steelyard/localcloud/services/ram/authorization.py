@@ -64,7 +64,7 @@ class Authorization(RamState):
         return [policy.documents[policy.default_version] for policy in attached if policy is not None]
 
     def _named(self, product: str, request: Request) -> Request:
-        """Give a call with the name that RAM knows: a CLB's server group has its load balancer's, a hook its group's."""
+        """Give a call with the name that RAM knows: of a CLB's server group its load balancer, of a hook its group."""
         if product == "ess":
             return self._of_scaling_group(request)
         group_id = request.text("VServerGroupId")
