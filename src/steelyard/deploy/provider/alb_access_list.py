@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from steelyard.deploy.engine.provider import Values
@@ -11,7 +11,9 @@ from steelyard.deploy.provider.api import ALB, Api, token_items
 from steelyard.deploy.provider.resource_type import ResourceType, shown, wait_gone, wire
 from steelyard.deploy.provider.tag import tag_map
 
+_ENTRIES_A_CALL = 20
 _BUSY = ("OperationFailed.ResourceGroupStatusCheckFail", "SystemBusy", "IncorrectStatus.Acl")
+_CONFIGURING = (*_BUSY, "ResourceInConfiguring")
 
 
 class Acl(ResourceType):
@@ -59,45 +61,47 @@ class Acl(ResourceType):
 
 
 class AclEntryAttachment(ResourceType):
-    """`alicloud.alb.AclEntryAttachment`: one range of an access control list.
+    """`alicloud.alb.AclEntryAttachment`: ranges of an access control list.
 
-    The input `entries`, several ranges at once, is not supported: one attachment has one range.
+    With `entries` the id is the list's, and the ranges change in place; with `entry`, which is deprecated, the id is
+    the list's and the range's.
     """
 
     token = "alicloud:alb/aclEntryAttachment:AclEntryAttachment"
     create_only = frozenset({"aclId", "entry", "description"})
-    # Its id is the list's and the range's: a new one must not be taken away as the old one.
+    changeable = frozenset({"entries"})
+    # A new one must not be taken away as the old one.
     deletes_before_replace = True
 
     def create(self, api: Api, inputs: Values) -> str:
-        """AddEntriesToAcl, then wait until the range is available."""
-        acl_id, entry = inputs["aclId"], inputs["entry"]
-        entries = [wire(inputs, {"entry": "Entry", "description": "Description"})]
-        params = {"AclId": acl_id, "AclEntries": entries, "ClientToken": api.operation.token}
-        api.call(ALB, "AddEntriesToAcl", params, retry_on=(*_BUSY, "ResourceInConfiguring"))
-        attachment_id = f"{acl_id}:{entry}"
+        """AddEntriesToAcl, then wait until the list is available."""
+        acl_id, entries = inputs["aclId"], _entries(inputs)
+        _add(api, acl_id, entries)
+        attachment_id = acl_id if inputs.get("entry") is None else f"{acl_id}:{inputs['entry']}"
         api.operation.allocated(attachment_id)
-
-        def look() -> bool | None:
-            return True if (_find_entry(api, attachment_id) or {}).get("Status") == "Available" else None
-
-        api.wait(look, what=f"range {attachment_id}")
-        return attachment_id
+        return str(attachment_id)
 
     def read(self, api: Api, resource_id: str) -> Values | None:
-        """ListAclEntries, and in it the range."""
-        entry = _find_entry(api, resource_id)
-        if entry is None:
-            return None
+        """ListAclEntries."""
+        acl_id, _, entry = resource_id.partition(":")
         names = {"entry": "Entry", "description": "Description", "status": "Status"}
-        return {"aclId": resource_id.split(":")[0], **shown(entry, names)}
+        rows = [shown(row, names) for row in _list_entries(api, acl_id) if entry in ("", row.get("Entry"))]
+        if not rows:
+            return None
+        return {"aclId": acl_id, **(rows[0] if entry else {"entries": rows})}
+
+    def update(self, api: Api, resource_id: str, old: Values, new: Values) -> None:
+        """RemoveEntriesFromAcl, then AddEntriesToAcl, each with what changed."""
+        before, after = _entries(old), _entries(new)
+        _remove(api, resource_id, [entry for entry in before if entry not in after])
+        _add(api, resource_id, [entry for entry in after if entry not in before])
 
     def delete(self, api: Api, resource_id: str, inputs: Values) -> None:
-        """RemoveEntriesFromAcl, then wait until the range is gone."""
-        acl_id, entry = resource_id.split(":")
-        params = {"AclId": acl_id, "Entries": [entry]}
-        api.call(ALB, "RemoveEntriesFromAcl", params, retry_on=(*_BUSY, "ResourceInConfiguring"))
-        wait_gone(api, lambda: _find_entry(api, resource_id) is not None, f"range {resource_id}")
+        """RemoveEntriesFromAcl, then wait until the ranges are gone."""
+        acl_id = resource_id.partition(":")[0]
+        there = {row.get("Entry") for row in _list_entries(api, acl_id)}
+        _remove(api, acl_id, [entry for entry in _entries(inputs) if entry["Entry"] in there])
+        wait_gone(api, lambda: self.read(api, resource_id) is not None, f"ranges {resource_id}")
 
 
 class ListenerAclAttachment(ResourceType):
@@ -157,7 +161,29 @@ def _find_acl(api: Api, acl_id: str) -> Mapping[str, Any] | None:
     return next((acl for acl in acls if acl.get("AclId") == acl_id), None)
 
 
-def _find_entry(api: Api, attachment_id: str) -> Mapping[str, Any] | None:
-    acl_id, entry = attachment_id.split(":")
-    entries = token_items(api, ALB, "ListAclEntries", {"AclId": acl_id}, "AclEntries")
-    return next((one for one in entries if one.get("Entry") == entry), None)
+def _entries(inputs: Values) -> list[dict[str, Any]]:
+    own = [inputs] if inputs.get("entry") is not None else inputs.get("entries") or []
+    return [wire(entry, {"entry": "Entry", "description": "Description"}) for entry in own]
+
+
+def _add(api: Api, acl_id: str, entries: Sequence[Mapping[str, Any]]) -> None:
+    for part in _parts(entries):
+        params = {"AclId": acl_id, "AclEntries": part}
+        api.call(ALB, "AddEntriesToAcl", params, retry_on=_CONFIGURING)
+        _wait_available(api, acl_id)
+
+
+def _remove(api: Api, acl_id: str, entries: Sequence[Mapping[str, Any]]) -> None:
+    for part in _parts(entries):
+        params = {"AclId": acl_id, "Entries": [entry["Entry"] for entry in part]}
+        api.call(ALB, "RemoveEntriesFromAcl", params, retry_on=_CONFIGURING)
+        _wait_available(api, acl_id)
+
+
+def _parts(entries: Sequence[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
+    for start in range(0, len(entries), _ENTRIES_A_CALL):
+        yield list(entries[start : start + _ENTRIES_A_CALL])
+
+
+def _list_entries(api: Api, acl_id: str) -> list[Mapping[str, Any]]:
+    return list(token_items(api, ALB, "ListAclEntries", {"AclId": acl_id}, "AclEntries"))
