@@ -1,9 +1,9 @@
 """Compare ways to train on nodes of unequal speed, side by side, on this machine.
 
 Every accelerator is imitated by a wait in proportion to the samples (see `balance_worker.py`), so that two cores can
-stand for several nodes; only `cpu_quota` computes for real, on parts of a core that a cgroup gives, and is left out
-where none can be made. The last line on standard output is one JSON object: `cases`, then the case, then samples/s of
-each way and of the limit.
+stand for several nodes; only `cpu_quota` computes for real, on parts of a core that a cgroup gives, and is null
+where none can be made. The limit is the sum of the nodes' rates, each alone at its balanced share. The last line on
+standard output is one JSON object: `cases`, then the case, then samples/s of each way and of the limit.
 """
 
 from __future__ import annotations
@@ -15,11 +15,15 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import come_and_go
 import torch.distributed as dist
+from elastic_fleet import free_port
+
+from steelyard.training.lighthouse import LighthouseProcess
 
 WORKER = Path(__file__).with_name("balance_worker.py")
 DEADLINE_S = 300.0
@@ -31,7 +35,9 @@ CASES: Mapping[str, dict[str, Any]] = {
     "slowdown": {"costs_s": [0.001, 0.001], "slowed_costs_s": [0.001, 0.004], "num_steps": 60},
     "cpu_quota": {"costs_s": [1 / 0.9, 1 / 0.3], "quotas": [0.9, 0.3], "global_batch": 1024},
 }
-WAYS = ("ddp", "join", "queue", "balancer_ddp", "limit")
+COME_AND_GO = "come_and_go"
+WAYS = ("ddp", "join", "queue", "balancer_ddp", "balancer_torchft", "limit")
+BALANCED = ("balancer_ddp", "balancer_torchft")
 
 
 class CpuQuota:
@@ -63,6 +69,7 @@ def run(case: Mapping[str, Any]) -> dict[str, Any]:
     """Run all ways of a case with one process per node; returns what rank 0 measured."""
     world_size = len(case["costs_s"])
     store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    lighthouse = LighthouseProcess("127.0.0.1", free_port(), min_workers=world_size, join_timeout_s=10.0)
     with tempfile.TemporaryDirectory() as folder:
         result = Path(folder) / "result.json"
         shared = {
@@ -76,9 +83,11 @@ def run(case: Mapping[str, Any]) -> dict[str, Any]:
             "GLOO_SOCKET_IFNAME": "lo",
             "OMP_NUM_THREADS": "1",
             "STEELYARD_BALANCE": "speed",
+            "BENCH_LIGHTHOUSE": lighthouse.address,
         }
-        command = [sys.executable, str(WORKER), json.dumps(case), str(result)]
+        command = [sys.executable, "-W", "ignore", str(WORKER), json.dumps(case), str(result)]
         quotas = [CpuQuota(part) for part in case.get("quotas", ())]
+        lighthouse.start()
         workers = [
             subprocess.Popen(command, env={**shared, "RANK": str(rank)}, stdin=subprocess.PIPE)
             for rank in range(world_size)
@@ -95,66 +104,112 @@ def run(case: Mapping[str, Any]) -> dict[str, Any]:
                 worker.wait()
             for quota in quotas:
                 quota.remove()
+            lighthouse.stop()
         if any(codes):
             raise SystemExit(f"workers ended with {codes}")
         return dict(json.loads(result.read_text()))
 
 
-def rate(result: Mapping[str, Any], way: str) -> float:
+def rate(result: Mapping[str, Any], way: str) -> float | None:
     value = result[way]
-    return float(value["samples_per_s"] if isinstance(value, dict) else value)
+    return None if value is None else float(value["samples_per_s"] if isinstance(value, dict) else value)
 
 
-def steps_to_reach(result: Mapping[str, Any], case: Mapping[str, Any], fraction: float) -> int | None:
+def steps_to_reach(
+    result: Mapping[str, Any], way: str, case: Mapping[str, Any], fraction: float
+) -> int | None:
     """Return after how many steps a step is as fast as `fraction` of the limit, from the change on if there is one."""
     since = case.get("slowed_at", 25) if "slowed_costs_s" in case else 0
-    fastest_s = case.get("global_batch", 256) / (fraction * rate(result, "limit"))
-    steps_s = result["balancer_ddp"]["steps_s"][since:]
+    fastest_s = case.get("global_batch", 256) / (fraction * result["limit"])
+    steps_s = result[way]["steps_s"][since:]
     return next((index for index, step_s in enumerate(steps_s) if step_s <= fastest_s), None)
+
+
+def median(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return statistics.median(known) if known else None
 
 
 def summary(name: str, results: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the medians of a case and tell them as a row."""
-    medians = {way: statistics.median(rate(result, way) for result in results) for way in WAYS}
-    row = "  ".join(f"{way} {value:7.1f} ({value / medians['limit']:.3f})" for way, value in medians.items())
-    last = results[-1]["balancer_ddp"]
-    reached = [steps_to_reach(result, CASES[name], 0.9) for result in results]
-    print(f"{name:14s} {row}", flush=True)
-    print(
-        f"{'':14s} shares {last['shares']}, plan changes {[r['balancer_ddp']['plan_changes'] for r in results]},"
-        f" steps to 0.9 of the limit {reached}",
-        flush=True,
+    medians = {way: median(rate(result, way) for result in results) for way in WAYS}
+    limit = medians["limit"]
+    row = "  ".join(
+        f"{way}       -        " if value is None else f"{way} {value:7.1f} ({value / limit:.3f})"
+        for way, value in medians.items()
     )
-    return {**medians, "plan_changes": last["plan_changes"], "steps_to_0.9": reached[-1]}
+    print(f"{name:14s} {row}", flush=True)
+    return medians | {f"{way}_to_limit": medians[way] / limit for way in BALANCED if medians[way] is not None}
+
+
+def details(name: str, results: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return how the shares came to be, and what a step costs beside the nodes' own work, and tell it."""
+    case, batch = CASES[name], CASES[name].get("global_batch", 256)
+    limit = median(result["limit"] for result in results)
+    answer: dict[str, Any] = {}
+    for way in BALANCED:
+        last = results[-1][way]
+        overhead_ms = 1000 * batch * (1 / median(rate(result, way) for result in results) - 1 / limit)
+        reached = [steps_to_reach(result, way, case, 0.9) for result in results]
+        print(
+            f"{'':14s} {way}: shares {last['shares']}, plan changes {last['plan_changes']},"
+            f" steps to 0.9 of the limit {reached}, {overhead_ms:.1f} ms a step beyond it",
+            flush=True,
+        )
+        answer[way] = {
+            "shares": last["shares"],
+            "plan_changes": last["plan_changes"],
+            "steps_to_0.9": reached[-1],
+            "overhead_ms_per_step": overhead_ms,
+        }
+    return answer
+
+
+def measured(name: str, num_repeats: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Run a case; returns its samples/s and what else is known of it."""
+    if name == COME_AND_GO:
+        results = [come_and_go.run() for _ in range(num_repeats)]
+        answer = summary(name, results)
+        for way, reason in results[0]["reasons"].items():
+            print(f"{'':14s} no {way}: {reason}", flush=True)
+        return answer, {"reasons": results[0]["reasons"], "times_killed": results[0]["times_killed"]}
+    try:
+        results = [run(CASES[name]) for _ in range(num_repeats)]
+    except OSError as err:
+        if "quotas" not in CASES[name]:
+            raise
+        print(f"{name:14s} left out: {err}", flush=True)
+        return dict.fromkeys(WAYS), {"reasons": dict.fromkeys(WAYS, str(err))}
+    return summary(name, results), details(name, results)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    names = [*CASES, COME_AND_GO]
     parser.add_argument("--repeats", type=int, default=1, help="runs of each case; medians are told")
-    parser.add_argument("--cases", nargs="*", choices=list(CASES), default=list(CASES))
+    parser.add_argument("--cases", nargs="*", choices=names, default=names)
     args = parser.parse_args()
+    load = os.getloadavg()[0]  # others on the machine slow real computing most: see cpu_quota
     print(
-        "samples/s, and as a part of the limit; accelerators are imitated by waiting, but in cpu_quota",
+        "samples/s, and as a part of the limit; paced workers imitate an accelerator by waiting, but in cpu_quota;"
+        f" load average before: {load:.1f}",
         flush=True,
     )
-    load = os.getloadavg()[0]  # others on the machine slow real computing most: see cpu_quota
-    cases = {}
+    cases, notes = {}, {}
     for name in args.cases:
-        try:
-            cases[name] = summary(name, [run(CASES[name]) for _ in range(args.repeats)])
-        except OSError as err:
-            if "quotas" not in CASES[name]:
-                raise
-            print(f"{name:14s} left out: {err}", flush=True)
+        cases[name], notes[name] = measured(name, args.repeats)
     answer: dict[str, Any] = {
         "load_average": load,
         "is_imitated": True,
         "not_imitated": ["cpu_quota"],
         "cases": cases,
+        "details": notes,
     }
     if "equal" in cases:
-        batch, equal = 256, cases["equal"]
-        answer["overhead_ms_per_step"] = 1000 * batch * (1 / equal["balancer_ddp"] - 1 / equal["ddp"])
+        equal = cases["equal"]
+        answer["overhead_ms_per_step"] = {
+            way: 1000 * 256 * (1 / equal[way] - 1 / equal["ddp"]) for way in BALANCED
+        }
     print(json.dumps(answer))
 
 

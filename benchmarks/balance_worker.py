@@ -1,8 +1,8 @@
 """One worker of `balance.py`: trains in every way that is compared.
 
-Its accelerator is a wait, but in the case of CPU quotas, where it computes for real. The forward pass ends
-``fixed_s + n * sample_s`` after the step began, the computing in it absorbed; the small model's backward pass and
-update are real. No way of training knows of the wait: Balancer measures it as it would a device.
+Its accelerator is a wait, but in the case of CPU quotas, where it computes for real. The backward pass ends
+``fixed_s + n * sample_s`` after the step began, before its gradients leave, and absorbs the small model's computing;
+the sums and the update are real. No way of training knows of the wait: Balancer measures it as it would a device.
 """
 
 from __future__ import annotations
@@ -25,9 +25,14 @@ from torch.nn import functional
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import Dataset
 
+from steelyard import settings
 from steelyard.balance import split_by_cost, split_equally
 from steelyard.training import Balancer
+from steelyard.training.environment import WorkerEnvironment
 from steelyard.training.imitation import ImitatedAccelerator
+
+LIGHTHOUSE = "BENCH_LIGHTHOUSE"
+"""Address of the lighthouse for the one way that asks for it."""
 
 NUM_SAMPLES = 4096
 WIDTH = 64
@@ -65,7 +70,7 @@ class Case:
 
 
 class PacedModel(nn.Module):
-    """A small network whose forward pass takes the time of a device; a larger one where it is computed for real."""
+    """A small network that takes the time of a device; a larger one where it is computed for real."""
 
     def __init__(self, sample_s: float, fixed_s: float, *, is_real: bool) -> None:
         super().__init__()
@@ -73,16 +78,20 @@ class PacedModel(nn.Module):
         width = 1280 if is_real else 128
         self.layers = nn.Sequential(nn.Linear(WIDTH, width), nn.GELU(), nn.Linear(width, width), nn.GELU())
         self.head = nn.Linear(width, 10)
-        self.is_real = is_real
         self.fixed_s = fixed_s
         self.device = ImitatedAccelerator(sample_s)
         self.began_s = time.perf_counter()
+        self.num_samples = 0
+        if not is_real:  # the gradient that comes last
+            self.layers[0].weight.register_hook(self.hold)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        y = self.head(self.layers(x))
-        if not self.is_real:
-            self.device.hold(self.began_s + self.fixed_s, len(x))
-        return y
+        self.num_samples = len(x)
+        output: torch.Tensor = self.head(self.layers(x))
+        return output
+
+    def hold(self, gradient: torch.Tensor) -> None:
+        self.device.hold(self.began_s + self.fixed_s, self.num_samples)
 
 
 class Numbers(Dataset[tuple[torch.Tensor, torch.Tensor]]):
@@ -171,15 +180,29 @@ def queue(case: Case) -> float:
 
 def balancer_ddp(case: Case) -> dict[str, Any]:
     """Balancer on DDP from equal shares; samples/s once it has settled, and how many steps that took."""
+    return balanced(case, WorkerEnvironment.read(os.environ))
+
+
+def balancer_torchft(case: Case) -> dict[str, Any]:
+    """The same where workers may come and go: through a quorum and a vote for each step."""
+    lighthouse = {
+        settings.LIGHTHOUSE: os.environ[LIGHTHOUSE],
+        settings.MIN_WORKERS: str(dist.get_world_size()),
+        settings.MASTER_ADDR: "",  # all begin behind the barrier already
+    }
+    return balanced(case, WorkerEnvironment.read({**os.environ, **lighthouse}))
+
+
+def balanced(case: Case, place: WorkerEnvironment) -> dict[str, Any]:
     training = Training(case, case.costs_s)
-    balancer = Balancer(case.global_batch)
+    balancer = Balancer(case.global_batch, environment=place)
     model = balancer.prepare(training.model, training.optimizer)
     begun_s = [time.perf_counter()]
     training.model.began_s = begun_s[0]
     numbers = Numbers(training.x, training.y)
     for x, y in balancer.loader(numbers, num_steps=case.num_steps, collate_fn=lambda batch: batch):
         if case.slowed_costs_s and balancer.step > case.slowed_at:
-            training.model.device.sample_s = case.slowed_costs_s[balancer.rank]
+            training.model.device.sample_s = case.slowed_costs_s[dist.get_rank()]
         balancer.weigh(functional.cross_entropy(model(x), y)).backward()
         training.optimizer.step()
         training.optimizer.zero_grad()
@@ -220,6 +243,7 @@ WAYS: dict[str, Callable[[Case], Any]] = {
     "join": join,
     "queue": queue,
     "balancer_ddp": balancer_ddp,
+    "balancer_torchft": balancer_torchft,
     "limit": limit,
 }
 
