@@ -11,9 +11,10 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from steelyard.errors import LocalCloudError
 from steelyard.localcloud.cloud import Cloud
+from steelyard.localcloud.data_plane import DataPlane
+from steelyard.localcloud.datagram.plan import DatagramListener
 from steelyard.localcloud.hosts.address import AddressInUse
 from steelyard.localcloud.pem import KeyPair
-from steelyard.localcloud.proxy.balancer import ProxyBalancer
 from steelyard.localcloud.proxy.config import CONNECTION_HASH, ProxyConfig, Server
 from steelyard.localcloud.proxy.health import ServerStatus
 from steelyard.localcloud.record import Record, Records
@@ -82,7 +83,7 @@ class BalancingService(Service, Generic[B]):
 
     def __init__(self, cloud: Cloud) -> None:
         super().__init__(cloud)
-        self._proxies: dict[str, ProxyBalancer] = {}
+        self._planes: dict[str, DataPlane] = {}
 
     @abstractmethod
     def plan(self, load_balancer_id: str) -> ProxyConfig:
@@ -110,11 +111,11 @@ class BalancingService(Service, Generic[B]):
                     self.load_balancers.put(replace(balancer, status=self.inactive_status))
 
     def stop(self) -> None:
-        """End every HAProxy."""
-        proxies = list(self._proxies.values())
-        if proxies:
-            with ThreadPoolExecutor(max_workers=len(proxies), thread_name_prefix="end-balancer") as pool:
-                list(pool.map(ProxyBalancer.stop, proxies))
+        """End every load balancer's processes."""
+        planes = list(self._planes.values())
+        if planes:
+            with ThreadPoolExecutor(max_workers=len(planes), thread_name_prefix="end-balancer") as pool:
+                list(pool.map(DataPlane.stop, planes))
 
     @property
     def ecs(self) -> EcsState:
@@ -130,13 +131,11 @@ class BalancingService(Service, Generic[B]):
         assert isinstance(service, VpcState)
         return service
 
-    def proxy(self, load_balancer_id: str) -> ProxyBalancer:
+    def data_plane(self, load_balancer_id: str) -> DataPlane:
         """Give the data plane of a load balancer."""
         directory = self.cloud.data_dir / "load-balancers" / load_balancer_id
         placement = self.ecs.host.proxy_placement
-        return self._proxies.setdefault(
-            load_balancer_id, ProxyBalancer(load_balancer_id, directory, placement)
-        )
+        return self._planes.setdefault(load_balancer_id, DataPlane(load_balancer_id, directory, placement))
 
     def apply(self, request: Request, *load_balancer_ids: str) -> None:
         """Bring load balancers' HAProxys to their records; the last thing that a handler does.
@@ -152,7 +151,7 @@ class BalancingService(Service, Generic[B]):
                 raise not_applied(err.message) from err
 
     def _serve(self, load_balancer_id: str, plan: ProxyConfig) -> None:
-        self.proxy(load_balancer_id).apply(self._placed(plan, self._vpc_id_of(load_balancer_id)))
+        self.data_plane(load_balancer_id).apply(self._placed(plan, self._vpc_id_of(load_balancer_id)))
 
     def _vpc_id_of(self, load_balancer_id: str) -> str:
         balancer = self.load_balancers.get(load_balancer_id)
@@ -166,9 +165,15 @@ class BalancingService(Service, Generic[B]):
             home = instance.vpc_id if instance is not None else vpc_id
             return replace(server, namespace=self.ecs.host.namespace(home) if home else "")
 
+        def reached(listener: DatagramListener) -> DatagramListener:
+            namespace = self.ecs.host.namespace(vpc_id) if vpc_id else ""
+            targets = tuple(replace(target, namespace=namespace) for target in listener.targets)
+            return replace(listener, targets=targets)
+
         blocks = [vswitch.cidr_block for vswitch in self.vpc.vswitches_of(vpc_id)] if vpc_id else []
         return replace(
             plan.with_servers(lambda servers: tuple(map(placed, servers))),
+            datagrams=tuple(map(reached, plan.datagrams)),
             inner=tuple(
                 entrance
                 for address in plan.addresses
@@ -183,7 +188,7 @@ class BalancingService(Service, Generic[B]):
             ApiError: `InternalError` if HAProxy does not answer.
         """
         try:
-            return self.proxy(load_balancer_id).statuses()
+            return self.data_plane(load_balancer_id).statuses()
         except LocalCloudError as err:
             raise not_applied(err.message) from err
 
@@ -191,8 +196,8 @@ class BalancingService(Service, Generic[B]):
         """End the data plane of a load balancer that is deleted, once the deletion is kept."""
 
         def end() -> None:
-            self.proxy(load_balancer_id).discard()
-            del self._proxies[load_balancer_id]
+            self.data_plane(load_balancer_id).discard()
+            del self._planes[load_balancer_id]
             for address in addresses:
                 self.ecs.host.release_address(address)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from steelyard.localcloud.datagram.plan import DatagramListener
 from steelyard.localcloud.hosts.host import Entrance
 from steelyard.localcloud.proxy.check import HealthCheck, check_arguments, check_lines
 from steelyard.localcloud.proxy.route import Route, pool_lines, request_lines
@@ -140,12 +141,14 @@ class ProxyConfig:
         addresses: The load balancer's addresses, one in each zone that it stands in.
         listeners: Those that run.
         further_pools: Servers that have no port of their own.
+        datagrams: Listeners for datagrams, which another process than HAProxy passes on.
         inner: Where they listen besides: in the network namespaces of VPCs.
     """
 
     addresses: tuple[str, ...]
     listeners: tuple[Listener, ...] = ()
     further_pools: tuple[ServerPool, ...] = ()
+    datagrams: tuple[DatagramListener, ...] = ()
     inner: tuple[Entrance, ...] = ()
 
     @property
