@@ -47,6 +47,10 @@ def test_the_example_is_previewed_brought_up_changed_in_nothing_and_taken_down(
         again = steelyard.json("up", "--program", EXAMPLE)
         assert again["changes"] == {"same": 13}
         assert again["outputs"] == made["outputs"]
+        stands = steelyard.json("preview", "--program", EXAMPLE)
+        assert {step["urn"] for step in stands["steps"]} == {step["urn"] for step in foreseen["steps"]}
+        found = steelyard.json("refresh", "--program", EXAMPLE)
+        assert (found["gone"], found["changed"], len(found["same"])) == ([], [], 12)
     finally:
         gone = steelyard.json("down", "--program", EXAMPLE)
     assert gone["changes"] == {"delete": 13}

@@ -8,6 +8,7 @@ from rich.markup import escape
 from steelyard.cli.console import print_table, stderr
 from steelyard.cli.progress import DeployProgress
 from steelyard.cluster import Cluster, HourlyPrice
+from steelyard.cluster.price import PriceLine
 from steelyard.deploy import Result
 
 
@@ -38,7 +39,7 @@ def print_price(price: HourlyPrice, console: Console) -> None:
         price: The price.
         console: Where its table goes; what is said about it goes to stderr.
     """
-    rows = [(escape(line.name), line.count, f"{line.amount:.2f}") for line in price.lines]
+    rows = [_row(line) for line in price.lines]
     total = ("[bold]in all[/]", "", f"[bold]{price.total:.2f}[/]")
     print_table(
         f"Price by the hour, {price.currency or 'unknown'}",
@@ -46,8 +47,23 @@ def print_price(price: HourlyPrice, console: Console) -> None:
         [*rows, total],
         console=console,
     )
+    if price.ceiling != price.total:
+        told = (
+            f"{price.ceiling:.2f} once every scaling group has grown to its largest, without spot instances"
+        )
+        stderr().print(f"[dim]at most {told}[/]")
     for one in price.unpriced:
         stderr().print(f"[yellow]not in it:[/] {escape(one.name)}, of which the price API says {one.reason}")
     if price.note:
         stderr().print(f"[dim]{escape(price.note)}[/]")
     stderr().print("[dim]without traffic and storage[/]")
+
+
+def _row(line: PriceLine) -> tuple[str, str, str]:
+    if not line.max_count:
+        return escape(line.name), str(line.count), f"{line.amount:.2f}"
+    return (
+        escape(line.name),
+        f"{line.count} to {line.max_count}",
+        f"{line.amount:.2f} to {line.max_amount:.2f}",
+    )

@@ -50,5 +50,5 @@ def preview(
     print_foreseen(cluster.name, "cluster", result, output=output, more=more)
     if output == "text":
         print_price(price, stdout())
-        if budget is not None and price.total > budget:
+        if budget is not None and price.ceiling > budget:
             stderr().print(f"[red]more than the budget of {budget:.2f}:[/] `up` would refuse it")

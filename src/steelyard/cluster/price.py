@@ -26,8 +26,8 @@ _FEES: Mapping[str, tuple[str, str]] = {
 The codes other than `slb` and `eip` are from memory; what the API does not know by them is told as not priced."""
 _MAX_AMOUNT = 1000
 """How many instances DescribePrice prices at once (`Amount`)."""
-
-Order = Mapping[str, Any]
+_SCALING_GROUP = "alicloud:ess/scalingGroup:ScalingGroup"
+_TEMPLATE = "alicloud:ecs/ecsLaunchTemplate:EcsLaunchTemplate"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,13 +36,17 @@ class PriceLine:
 
     Attributes:
         name: A node group's name, or what the thing is.
-        count: How many there are.
+        count: How many there are; of a scaling group, how many there are at least.
         amount: What all of them cost by the hour.
+        max_count: How many a scaling group may grow to; 0 for what does not scale.
+        max_amount: What those would cost, as no spot instances; 0 for what does not scale.
     """
 
     name: str
     count: int
     amount: float
+    max_count: int = 0
+    max_amount: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,14 +85,18 @@ class HourlyPrice:
         """What all of it costs by the hour."""
         return round(sum(line.amount for line in self.lines), 4)
 
+    @property
+    def ceiling(self) -> float:
+        """What all of it costs by the hour once every scaling group has grown to its largest."""
+        return round(sum(line.max_amount or line.amount for line in self.lines), 4)
+
     def as_dict(self) -> dict[str, Any]:
         """Return it as a JSON object."""
         return {
             "per_hour": self.total,
+            "max_per_hour": self.ceiling,
             "currency": self.currency,
-            "lines": [
-                {"name": line.name, "count": line.count, "per_hour": line.amount} for line in self.lines
-            ],
+            "lines": [_line(line) for line in self.lines],
             "note": self.note,
             "unpriced": {one.name: one.reason for one in self.unpriced},
         }
@@ -107,12 +115,20 @@ class HourlyPrice:
                 f"the budget cannot be held: no price for {unknown[0].name} ({unknown[0].reason})",
                 "take `budget.max_hourly_cost` out, or let the key call ecs:DescribePrice",
             )
-        if self.total > max_hourly_cost:
+        if self.ceiling > max_hourly_cost:
+            grown = "" if self.ceiling == self.total else ", scaled to its largest,"
             raise UsageError(
-                f"the cluster would cost {self.total:.2f} {self.currency} an hour, more than the budget's "
+                f"the cluster{grown} would cost {self.ceiling:.2f} {self.currency} an hour, more than the budget's "
                 f"{max_hourly_cost:.2f}; nothing was created",
                 "take fewer or smaller nodes, or raise `budget.max_hourly_cost`",
             )
+
+
+def _line(line: PriceLine) -> dict[str, Any]:
+    shown: dict[str, Any] = {"name": line.name, "count": line.count, "per_hour": line.amount}
+    if line.max_count:
+        shown |= {"max_count": line.max_count, "max_per_hour": line.max_amount}
+    return shown
 
 
 def ask_price(api: Api, planned: Sequence[Planned], *, cluster: str) -> HourlyPrice:
@@ -126,79 +142,151 @@ def ask_price(api: Api, planned: Sequence[Planned], *, cluster: str) -> HourlyPr
     Raises:
         ResourceError: The cloud does not answer.
     """
-    lines: list[PriceLine] = []
-    unpriced: list[Unpriced] = []
-    currencies, notes = set(), set()
-    for name, count, order, is_nodes in [*_node_orders(planned, cluster), *_fee_orders(planned)]:
-        try:
-            amount, currency, note = (
-                _ask_nodes(api, order, count) if is_nodes else _ask_fee(api, order, count)
-            )
-        except ResourceError as err:
-            if not err.code:
-                raise
-            unpriced.append(Unpriced(name=name, reason=err.code, is_nodes=is_nodes))
-            continue
-        lines.append(PriceLine(name=name, count=count, amount=round(amount, 4)))
-        currencies.add(currency)
-        notes.update({note} - {""})
+    pricer = _Pricer(api)
+    for order in [*_node_orders(planned, cluster), *_scaled_orders(planned, cluster), *_fee_orders(planned)]:
+        pricer.add(order)
     return HourlyPrice(
-        lines=_merged(lines),
-        currency=", ".join(sorted(currencies)),
-        note=" ".join(sorted(notes)),
-        unpriced=tuple(unpriced),
+        lines=_merged(pricer.lines),
+        currency=", ".join(sorted(pricer.currencies)),
+        note=" ".join(sorted(pricer.notes)),
+        unpriced=tuple(pricer.unpriced),
     )
 
 
-def _node_orders(planned: Sequence[Planned], cluster: str) -> Iterator[tuple[str, int, Order, bool]]:
+@dataclass(frozen=True, kw_only=True)
+class _Order:
+    """What a price is asked of.
+
+    Attributes:
+        name: Name of its line.
+        count: How many.
+        max_count: How many a scaling group may grow to; 0 for what does not scale.
+        params: What it is, as the API takes it.
+        is_nodes: Whether it is nodes, which DescribePrice prices.
+    """
+
+    name: str
+    count: int
+    max_count: int = 0
+    params: Mapping[str, Any]
+    is_nodes: bool
+
+
+class _Pricer:
+    """Asks for prices, and keeps what it is told.
+
+    Args:
+        api: Sends the calls.
+    """
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self.lines: list[PriceLine] = []
+        self.unpriced: list[Unpriced] = []
+        self.currencies: set[str] = set()
+        self.notes: set[str] = set()
+
+    def add(self, order: _Order) -> None:
+        """Price one order; what has no price is told."""
+        try:
+            amount = self._amount(order, order.params, order.count)
+            on_demand = {**order.params, "SpotStrategy": None, "ZoneId": None}
+            grown = self._amount(order, on_demand, order.max_count)
+        except ResourceError as err:
+            if not err.code:
+                raise
+            self.unpriced.append(Unpriced(name=order.name, reason=err.code, is_nodes=order.is_nodes))
+            return
+        self.lines.append(
+            PriceLine(
+                name=order.name,
+                count=order.count,
+                amount=round(amount, 4),
+                max_count=order.max_count,
+                max_amount=round(grown, 4),
+            )
+        )
+
+    def _amount(self, order: _Order, params: Mapping[str, Any], count: int) -> float:
+        if not count:
+            return 0.0
+        ask = _ask_nodes if order.is_nodes else _ask_fee
+        amount, currency, note = ask(self._api, params, count)
+        self.currencies.add(currency)
+        self.notes.update({note} - {""})
+        return amount
+
+
+def _node_orders(planned: Sequence[Planned], cluster: str) -> Iterator[_Order]:
     """Give each kind of node of each group: name, count, what it is made of."""
     kinds: Counter[tuple[str, str]] = Counter()
     for item in planned:
         if item.type == _INSTANCE:
             name = str(item.inputs.get("instanceName") or item.name)
             group = name.removeprefix(f"{cluster}-").rpartition("-")[0] or name
-            kinds[group, json.dumps(_order(item.inputs), sort_keys=True)] += 1
-    for (group, order), count in kinds.items():
-        yield group, count, json.loads(order), True
+            kinds[group, json.dumps(_node(item.inputs, _flat_disk(item.inputs)), sort_keys=True)] += 1
+    for (group, params), count in kinds.items():
+        yield _Order(name=group, count=count, params=json.loads(params), is_nodes=True)
 
 
-def _order(inputs: Mapping[str, Any]) -> Order:
+def _scaled_orders(planned: Sequence[Planned], cluster: str) -> Iterator[_Order]:
+    """Give each scaling group's nodes, which are made by a launch template that is planned beside it."""
+    templates = {item.name.rpartition("-")[0]: item for item in planned if item.type == _TEMPLATE}
+    for item in planned:
+        if item.type != _SCALING_GROUP:
+            continue
+        template = templates.get(item.name.rpartition("-")[0])
+        if template is None and len(templates) == 1:
+            (template,) = templates.values()
+        inputs: Mapping[str, Any] = template.inputs if template is not None else {}
+        yield _Order(
+            name=f"{str(item.inputs.get('scalingGroupName') or item.name).removeprefix(f'{cluster}-')}, scaled",
+            count=int(item.inputs["minSize"]),
+            max_count=int(item.inputs["maxSize"]),
+            params=_node(inputs, inputs.get("systemDisk") or {}),
+            is_nodes=True,
+        )
+
+
+def _flat_disk(inputs: Mapping[str, Any]) -> Mapping[str, Any]:
+    names = {
+        "category": "systemDiskCategory",
+        "size": "systemDiskSize",
+        "performanceLevel": "systemDiskPerformanceLevel",
+    }
+    return {name: inputs.get(flat) for name, flat in names.items()}
+
+
+def _node(inputs: Mapping[str, Any], system_disk: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return what DescribePrice asks of an instance; what only the cloud can tell is left out."""
     known = {name: value for name, value in inputs.items() if not values.has_unknown(value)}
-    disk = {
-        "Category": known.get("systemDiskCategory"),
-        "Size": known.get("systemDiskSize"),
-        "PerformanceLevel": known.get("systemDiskPerformanceLevel"),
-    }
     strategy = known.get("spotStrategy")
     is_spot = strategy not in (None, "NoSpot")
     return {
         "InstanceType": known.get("instanceType"),
-        "SystemDisk": disk,
-        "DataDisk": [
-            {
-                "Category": one.get("category"),
-                "Size": one.get("size"),
-                "PerformanceLevel": one.get("performanceLevel"),
-            }
-            for one in known.get("dataDisks") or []
-        ],
+        "SystemDisk": _disk(system_disk),
+        "DataDisk": [_disk(one) for one in known.get("dataDisks") or []],
         "SpotStrategy": strategy,
         "ZoneId": known.get("availabilityZone") if is_spot else None,
     }
 
 
-def _fee_orders(planned: Sequence[Planned]) -> Iterator[tuple[str, int, Order, bool]]:
+def _disk(disk: Mapping[str, Any]) -> Mapping[str, Any]:
+    names = {"Category": "category", "Size": "size", "PerformanceLevel": "performanceLevel"}
+    return {name: disk.get(own) for name, own in names.items()}
+
+
+def _fee_orders(planned: Sequence[Planned]) -> Iterator[_Order]:
     for kind, count in Counter(item.type for item in planned if item.type in _FEES).items():
         name, code = _FEES[kind]
-        yield name, count, {"ProductCode": code}, False
+        yield _Order(name=name, count=count, params={"ProductCode": code}, is_nodes=False)
 
 
-def _ask_nodes(api: Api, order: Order, count: int) -> tuple[float, str, str]:
+def _ask_nodes(api: Api, params: Mapping[str, Any], count: int) -> tuple[float, str, str]:
     amount, currency, note = 0.0, "", ""
     for start in range(0, count, _MAX_AMOUNT):
         asked = {
-            **order,
+            **params,
             "ResourceType": "instance",
             "PriceUnit": "Hour",
             "Amount": min(_MAX_AMOUNT, count - start),
@@ -211,9 +299,9 @@ def _ask_nodes(api: Api, order: Order, count: int) -> tuple[float, str, str]:
     return amount, currency, note
 
 
-def _ask_fee(api: Api, order: Order, count: int) -> tuple[float, str, str]:
+def _ask_fee(api: Api, params: Mapping[str, Any], count: int) -> tuple[float, str, str]:
     module = {"ModuleCode": "InstanceRent", "PriceType": "Hour", "Config": f"Region:{api.region_id}"}
-    asked = {**order, "SubscriptionType": "PayAsYouGo", "Region": api.region_id, "ModuleList": [module]}
+    asked = {**params, "SubscriptionType": "PayAsYouGo", "Region": api.region_id, "ModuleList": [module]}
     data = api.call(BSS, "GetPayAsYouGoPrice", asked)["Data"]
     details = (data.get("ModuleDetails") or {}).get("ModuleDetail") or []
     promotions = (data.get("PromotionDetails") or {}).get("PromotionDetail") or []
@@ -230,6 +318,8 @@ def _merged(lines: Sequence[PriceLine]) -> tuple[PriceLine, ...]:
             name=name,
             count=sum(line.count for line in group),
             amount=round(sum(line.amount for line in group), 4),
+            max_count=sum(line.max_count for line in group),
+            max_amount=round(sum(line.max_amount for line in group), 4),
         )
         for name, group in same.items()
     )

@@ -76,6 +76,35 @@ def test_a_spot_group_is_asked_for_in_each_of_its_zones_and_is_one_line() -> Non
     assert price.lines == (PriceLine(name="spot", count=5, amount=5.0),)
 
 
+def test_a_scaling_group_costs_from_its_least_to_its_most_and_is_held_by_its_most() -> None:
+    template = Planned(
+        urn="urn::template",
+        type="alicloud:ecs/ecsLaunchTemplate:EcsLaunchTemplate",
+        name="demo-spare-template",
+        inputs={
+            "instanceType": "small",
+            "spotStrategy": "SpotAsPriceGo",
+            "systemDisk": {"category": "cloud_essd", "size": 40},
+        },
+    )
+    group = Planned(
+        urn="urn::group",
+        type="alicloud:ess/scalingGroup:ScalingGroup",
+        name="demo-spare-group",
+        inputs={"minSize": 1, "maxSize": 4, "launchTemplateId": UNKNOWN, "scalingGroupName": "demo-spare"},
+    )
+    api = PriceApi()
+    price = ask_price(api, [node("demo-fast-0", "big"), template, group], cluster="demo")  # type: ignore[arg-type]
+
+    assert price.lines[1] == PriceLine(name="spare, scaled", count=1, amount=1.0, max_count=4, max_amount=4.0)
+    assert api.asked[1]["SystemDisk"] == {"Category": "cloud_essd", "Size": 40, "PerformanceLevel": None}
+    assert [asked["SpotStrategy"] for asked in api.asked[1:]] == ["SpotAsPriceGo", None]
+    assert (price.total, price.ceiling) == (11.0, 14.0)
+    price.require_within(14.0)
+    with pytest.raises(UsageError, match=r"scaled to its largest, would cost 14\.00"):
+        price.require_within(13.0)
+
+
 def test_more_nodes_than_one_question_takes_are_asked_for_in_parts() -> None:
     api = PriceApi()
     price = ask_price(api, [node(f"demo-all-{i}", "small") for i in range(1500)], cluster="demo")  # type: ignore[arg-type]
