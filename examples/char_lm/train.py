@@ -3,6 +3,7 @@
 Alone:             python train.py --steps 20
 Under torchrun:    torchrun --nproc-per-node 2 train.py
 On a cluster:      steelyard train train.py
+With checkpoints:  steelyard train --checkpoint /mnt/shared/char-lm --checkpoint-every 50 train.py
 """
 
 from __future__ import annotations
@@ -74,6 +75,7 @@ def main() -> None:
     loader = balancer.loader(corpus.train, num_steps=args.steps)
     model = balancer.prepare(gpt, optimizer)
     balancer.keep(schedule=schedule)
+    begun_at = balancer.checkpoint()  # where `steelyard train --checkpoint` says; else nothing is saved
 
     def validate() -> None:
         if args.validate and balancer.rank == 0:
@@ -83,20 +85,21 @@ def main() -> None:
 
     validate()
     warmed_up_s = time.perf_counter()
-    for step, (x, y) in enumerate(loader, start=1):
+    for x, y in loader:
         loss = balancer.weigh(loss_of(model(x), y))
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()
         schedule.step()
-        if step == NUM_WARM_UP_STEPS:
+        step = balancer.step
+        if step - begun_at == NUM_WARM_UP_STEPS:
             warmed_up_s = time.perf_counter()
         if balancer.rank == 0 and step % 20 == 0:
             print(f"step {step}: loss {loss.item():.3f}, shares {balancer.shares}", flush=True)
     seconds = time.perf_counter() - warmed_up_s
     validate()
 
-    num_timed = args.steps - NUM_WARM_UP_STEPS
+    num_timed = args.steps - begun_at - NUM_WARM_UP_STEPS
     rate = num_timed * args.global_batch / seconds if num_timed > 0 else None
     balancer.result({"steps": args.steps, "samples_per_s": rate, "shares": list(balancer.shares)})
     balancer.close()
