@@ -21,6 +21,13 @@ NUM_LAST_LINES = 20
 """How many of its last lines a failed job shows."""
 
 
+_STORE_EXPORT = "checkpoint_url"
+_PLACES = (
+    "give the absolute path of a folder that all nodes share, oss://BUCKET/PREFIX, or a name in the cluster's own store"
+    " (`checkpoints:` in the cluster file)"
+)
+
+
 def train(
     script: Path,
     /,
@@ -60,8 +67,9 @@ def train(
         nproc_per_node: Workers on each node; one for each accelerator, and one where there is none, where it is not
             given.
         checkpoint: Where the script's `Balancer.checkpoint()` saves: absolute path of a folder that all nodes share,
-            or `oss://BUCKET/PREFIX`. The job goes on from the newest good checkpoint there, and where workers are lost
-            that it cannot go on without, they are started anew from it.
+            `oss://BUCKET/PREFIX`, or a name in the cluster's own store, where its file has one. The job goes on from the
+            newest good checkpoint there, and where workers are lost that it cannot go on without, they are started
+            anew from it.
         checkpoint_every: Steps from one checkpoint to the next; the script's own where it is not given.
         checkpoint_keep: How many checkpoints are kept; the script's own where it is not given, else 3.
         name: Name of the job; the script's own where it is not given.
@@ -80,11 +88,13 @@ def train(
         **_node_counts(num_nodes, nodes),
         "balance": balance,
         "nproc_per_node": nproc_per_node,
-        "checkpoint": checkpoint,
         "checkpoint_every": checkpoint_every,
         "checkpoint_keep": checkpoint_keep,
     }
-    with cluster_named(cluster).gateway() as gateway:
+    standing = cluster_named(cluster)
+    store = standing.outputs().get(_STORE_EXPORT) if checkpoint else None
+    request["checkpoint"] = checkpoint_place(checkpoint, store)
+    with standing.gateway() as gateway:
         record = gateway.submit(request)
         stderr().print(f"job [bold]{record['id']}[/] taken by the gateway of {record['accepted_by']}")
         if not detach:
@@ -100,11 +110,27 @@ def _check_checkpoint(place: str | None, every: int | None, keep: int | None) ->
             "--checkpoint-every and --checkpoint-keep say nothing without --checkpoint",
             hint="say where too: --checkpoint DIR, or --checkpoint oss://BUCKET/PREFIX",
         )
-    if place is not None and not place.startswith(("/", "oss://")):
+    if place is not None and "://" in place and not place.startswith("oss://"):
+        raise UsageError(f"--checkpoint is {place!r}", hint=_PLACES)
+
+
+def checkpoint_place(place: str | None, store: str | None) -> str | None:
+    """Return where checkpoints go: a name alone is one in the cluster's own store.
+
+    Args:
+        place: What was asked for.
+        store: The cluster's store, if it has one.
+
+    Raises:
+        UsageError: A name alone is given, and the cluster has no store.
+    """
+    if place is None or place.startswith(("/", "oss://")):
+        return place
+    if store is None:
         raise UsageError(
-            f"--checkpoint is {place!r}",
-            hint="give the absolute path of a folder that all nodes share, or oss://BUCKET/PREFIX",
+            f"--checkpoint is {place!r}, and the cluster has no store for checkpoints", hint=_PLACES
         )
+    return f"{store.rstrip('/')}/{place}"
 
 
 def _node_counts(num_nodes: int | None, nodes: str | None) -> dict[str, int | None]:

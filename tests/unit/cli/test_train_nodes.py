@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from steelyard.cli.train import _check_checkpoint, _node_counts
+from steelyard.cli.train import _check_checkpoint, _node_counts, checkpoint_place
 from steelyard.errors import UsageError
 
 
@@ -32,7 +32,6 @@ def test_a_range_and_a_number_are_one_too_many() -> None:
     [
         ((None, 10, None), "say nothing without --checkpoint"),
         ((None, None, 2), "say nothing without --checkpoint"),
-        (("kept/run-1", None, None), "'kept/run-1'"),
         (("s3://bucket/x", 5, None), "'s3://bucket/x'"),
     ],
 )
@@ -46,3 +45,13 @@ def test_checkpoints_need_a_place_that_every_node_can_reach(
 @pytest.mark.parametrize("place", ["/mnt/nas/run-1", "oss://bucket", "oss://bucket/a/b"])
 def test_a_folder_and_a_bucket_are_such_places(place: str) -> None:
     _check_checkpoint(place, 10, 2)
+
+
+def test_a_name_alone_is_one_in_the_clusters_own_store() -> None:
+    assert checkpoint_place("run-1", "oss://kept/checkpoints/") == "oss://kept/checkpoints/run-1"
+    assert checkpoint_place("run-1", "/mnt/demo-checkpoints") == "/mnt/demo-checkpoints/run-1"
+    assert checkpoint_place("/mnt/run-1", "oss://kept") == "/mnt/run-1"
+    assert checkpoint_place(None, "oss://kept") is None
+    with pytest.raises(UsageError, match="'run-1', and the cluster has no store") as refused:
+        checkpoint_place("run-1", None)
+    assert "checkpoints:" in refused.value.hint
