@@ -67,7 +67,7 @@ def train(
         nproc_per_node: Workers on each node; one for each accelerator, and one where there is none, where it is not
             given.
         checkpoint: Where the script's `Balancer.checkpoint()` saves: absolute path of a folder that all nodes share,
-            `oss://BUCKET/PREFIX`, or a name in the cluster's own store, where its file has one. The job goes on from the
+            `oss://BUCKET/PREFIX`, or a name in the cluster's own store, where it has one. The job goes on from the
             newest good checkpoint there, and where workers are lost that it cannot go on without, they are started
             anew from it.
         checkpoint_every: Steps from one checkpoint to the next; the script's own where it is not given.
