@@ -1,16 +1,21 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import pulumi
 from pulumi_alicloud import ecs
 
+from steelyard.components.driver import GPU_DRIVER, RDMA_DRIVER
 from steelyard.components.egress import BANDWIDTH_MBIT_PER_S
 from steelyard.components.load_balancer import attach_server
 from steelyard.components.tag import node_tags
 from steelyard.components.user_data import PackageSource, Role, user_data
-from steelyard.spec import DiskSpec
+from steelyard.spec import DataDiskSpec, DiskSpec, SpotSpec
+from steelyard.spec.family import has_gpu
+
+_STRATEGIES: Mapping[str, str] = {"availability": "Availability", "low_latency": "LowLatency"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +29,12 @@ class NodeGroupArgs:
         instance_type: ECS instance type.
         image_id: Image that the nodes boot.
         disk: The system disk; it is always encrypted.
+        data_disks: Further disks of each node, encrypted and gone with it.
+        spot: Whether the nodes are spot instances.
+        placement: `availability` or `low_latency`, for which the group has a deployment set, or `none`.
+        has_rdma: Whether each node has an elastic RDMA interface.
+        key_pair: Name of the key pair that may log in; None for nobody.
+        takes_work: Whether jobs may have workers on these nodes; only a head can do without.
         weight: Share of the load balancer's requests, 0 to 100.
         vswitch_ids: VSwitches that the nodes are placed in by turns.
         security_group_id: The nodes' security group.
@@ -57,6 +68,12 @@ class NodeGroupArgs:
     source: PackageSource = field(default_factory=PackageSource)
     setup: pulumi.Input[str] = ""
     has_public_address: bool = False
+    data_disks: Sequence[DataDiskSpec] = ()
+    spot: SpotSpec = field(default_factory=SpotSpec)
+    placement: str = "none"
+    has_rdma: bool = False
+    key_pair: pulumi.Input[str] | None = None
+    takes_work: bool = True
     boot_after: Sequence[pulumi.Resource] = ()
 
 
@@ -77,6 +94,7 @@ class NodeGroup(pulumi.ComponentResource):
         super().__init__("steelyard:index:NodeGroup", name, None, opts)
         head_address = args.head_address
         self.node_ids, self.private_ips = [], []
+        self._deployment_set = self._create_deployment_set(name, args)
         for i in range(args.count):
             instance = self._create_instance(name, args, i, head_address)
             self._attach(name, args, i, instance)
@@ -91,6 +109,8 @@ class NodeGroup(pulumi.ComponentResource):
     ) -> ecs.Instance:
         role: Role = "head" if head_address is None else "worker"
         title = f"{args.cluster}-{args.group}-{i}"
+        # Near each other is within one zone.
+        vswitch_ids = args.vswitch_ids[:1] if args.placement == "low_latency" else args.vswitch_ids
         return ecs.Instance(
             f"{name}-node-{i}",
             instance_name=title,
@@ -98,13 +118,18 @@ class NodeGroup(pulumi.ComponentResource):
             instance_type=args.instance_type,
             instance_charge_type="PostPaid",
             image_id=args.image_id,
-            vswitch_id=args.vswitch_ids[i % len(args.vswitch_ids)],
+            vswitch_id=vswitch_ids[i % len(vswitch_ids)],
             security_groups=[args.security_group_id],
             internet_max_bandwidth_out=BANDWIDTH_MBIT_PER_S if args.has_public_address else 0,
             internet_charge_type="PayByTraffic" if args.has_public_address else None,
             system_disk_category=args.disk.category,
             system_disk_size=args.disk.size_gib,
             system_disk_encrypted=True,
+            data_disks=[_data_disk(disk) for disk in args.data_disks] or None,
+            key_name=args.key_pair,
+            deployment_set_id=self._deployment_set.id if self._deployment_set else None,
+            network_interface_traffic_mode="HighPerformance" if args.has_rdma else None,
+            **_spot_arguments(args.spot),
             http_endpoint="enabled",
             http_tokens="required",
             user_data=user_data(
@@ -114,7 +139,8 @@ class NodeGroup(pulumi.ComponentResource):
                 gateway_port=args.gateway_port,
                 head_address=head_address,
                 source=args.source,
-                setup=args.setup,
+                setup=_setup(args),
+                takes_work=args.takes_work,
             ),
             tags=node_tags(args.cluster, args.group, role),
             opts=pulumi.ResourceOptions(
@@ -122,6 +148,17 @@ class NodeGroup(pulumi.ComponentResource):
                 depends_on=list(args.boot_after),
                 additional_secret_outputs=["user_data"],
             ),
+        )
+
+    def _create_deployment_set(self, name: str, args: NodeGroupArgs) -> ecs.EcsDeploymentSet | None:
+        if args.placement == "none":
+            return None
+        return ecs.EcsDeploymentSet(
+            f"{name}-set",
+            deployment_set_name=f"{args.cluster}-{args.group}",
+            description=f"Nodes of the Steelyard cluster {args.cluster}",
+            strategy=_STRATEGIES[args.placement],
+            opts=pulumi.ResourceOptions(parent=self),
         )
 
     def _attach(self, name: str, args: NodeGroupArgs, i: int, instance: ecs.Instance) -> None:
@@ -143,3 +180,26 @@ class NodeGroup(pulumi.ComponentResource):
                 ram_role_name=args.role_name,
                 opts=options,
             )
+
+
+def _data_disk(disk: DataDiskSpec) -> ecs.InstanceDataDiskArgs:
+    return ecs.InstanceDataDiskArgs(
+        category=disk.category, size=disk.size_gib, encrypted=True, delete_with_instance=True
+    )
+
+
+def _spot_arguments(spot: SpotSpec) -> dict[str, Any]:
+    """Return the arguments of an instance that make it a spot instance; none for one that is not."""
+    if not spot.enabled:
+        return {}
+    arguments: dict[str, Any] = {
+        "spot_strategy": "SpotAsPriceGo" if spot.max_price is None else "SpotWithPriceLimit",
+        "spot_interruption_behavior": spot.interruption.capitalize(),
+    }
+    return arguments if spot.max_price is None else {**arguments, "spot_price_limit": spot.max_price}
+
+
+def _setup(args: NodeGroupArgs) -> pulumi.Output[str]:
+    """Return the lines that a node's boot script runs before the node starts: its own, then the drivers'."""
+    drivers = (GPU_DRIVER if has_gpu(args.instance_type) else "") + (RDMA_DRIVER if args.has_rdma else "")
+    return pulumi.Output.concat(args.setup, drivers)

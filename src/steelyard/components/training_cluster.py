@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import pulumi
 import pulumi_alicloud as alicloud
+from pulumi_alicloud import ecs
 
 from steelyard.components.certificate import CertificateArgs
 from steelyard.components.checkpoint_store import (
@@ -20,6 +21,7 @@ from steelyard.components.mount import mount_script
 from steelyard.components.network import Network, NetworkArgs
 from steelyard.components.node_group import NodeGroup, NodeGroupArgs
 from steelyard.components.node_role import NodeRole, NodeRoleArgs
+from steelyard.components.tag import cluster_tags
 from steelyard.components.user_data import PackageSource
 from steelyard.spec import ClusterSpec, NodeGroupSpec
 from steelyard.spec.balancer import SECURE_PROTOCOLS
@@ -47,7 +49,7 @@ class TrainingCluster(pulumi.ComponentResource):
         load_balancer: What stands in front of the nodes' gateways.
         checkpoint_store: Where jobs keep their checkpoints; None where the spec asks for nothing.
         node_role: The nodes' RAM role; None where the spec asks for none.
-        node_groups: The nodes; the first node of the first group is Ray's head.
+        node_groups: The nodes; the first node of the first group is Ray's head. A head of its own comes first.
         gateway_url: URL of the gateways, through the first listener.
         token: The bearer token, a secret.
     """
@@ -75,8 +77,10 @@ class TrainingCluster(pulumi.ComponentResource):
         self.load_balancer = self._create_load_balancer()
         self.checkpoint_store = self._create_checkpoint_store() if spec.checkpoints.kind != "none" else None
         self.node_role = self._create_node_role() if spec.node_role.enabled else None
+        self._key_pair = self._create_key_pair()
         self.node_groups = []
-        for group in spec.node_groups:
+        # The others are told where the head is: a head of its own comes first, wherever it stands.
+        for group in sorted(spec.node_groups, key=lambda group: not group.head):
             self.node_groups.append(self._create_node_group(group))
         first = spec.load_balancer.listeners[0]
         scheme = "https" if first.protocol in SECURE_PROTOCOLS else "http"
@@ -195,6 +199,20 @@ class TrainingCluster(pulumi.ComponentResource):
             pulumi.ResourceOptions(parent=self),
         )
 
+    def _create_key_pair(self) -> pulumi.Input[str] | None:
+        """Return the name of the key pair that may log in, made from a public key where there is one."""
+        wanted, name = self._spec.access, self._spec.name
+        if wanted.public_key is None:
+            return wanted.key_pair
+        made = ecs.EcsKeyPair(
+            f"{self._name}-key",
+            key_pair_name=f"{name}-nodes",
+            public_key=wanted.public_key,
+            tags=cluster_tags(name),
+            opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
+        )
+        return made.key_pair_name
+
     def _create_node_group(self, group: NodeGroupSpec) -> NodeGroup:
         package = self._spec.node_package
         return NodeGroup(
@@ -206,6 +224,12 @@ class TrainingCluster(pulumi.ComponentResource):
                 instance_type=group.instance_type,
                 image_id=find_image(group.image, group.instance_type, self),
                 disk=group.disk,
+                data_disks=group.data_disks,
+                spot=group.spot,
+                placement=group.placement,
+                has_rdma=group.rdma,
+                key_pair=self._key_pair,
+                takes_work=not group.head,
                 weight=group.weight,
                 vswitch_ids=self.network.vswitch_ids,
                 security_group_id=self.firewall.security_group_id,

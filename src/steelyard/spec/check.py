@@ -18,6 +18,7 @@ from steelyard.spec.draft import Draft
 from steelyard.spec.front import front_findings
 from steelyard.spec.mistake import Finding
 from steelyard.spec.nearest import listed, nearest
+from steelyard.spec.node_check import node_findings
 from steelyard.spec.rule import PRIVATE_NETWORKS, WIDEST_ADMIN_PREFIX
 from steelyard.spec.subnet import longest_prefix_for, num_slots, num_usable, split
 
@@ -37,6 +38,7 @@ def findings_across(raw: Mapping[str, Any]) -> list[Finding]:
         *_zone_findings(draft),
         *_instance_type_findings(draft),
         *_group_name_findings(draft),
+        *node_findings(draft),
         *_adoption_findings(draft),
         *_vswitch_findings(draft),
         *_room_findings(draft),
@@ -162,7 +164,7 @@ def _room_findings(draft: Draft) -> Iterator[Finding]:
     if draft.is_adopted or not draft.num_zones or not draft.network:
         return
     wanted = [
-        sum(_num_in_zone(group.count or 0, zone, draft.num_zones) for group in draft.groups)
+        sum(group.num_in_zone(zone, draft.num_zones) for group in draft.groups)
         + _num_balancer_addresses(draft, zone)
         for zone in range(draft.num_zones)
     ]
@@ -201,11 +203,6 @@ def _widened(network: IPv4Network, prefix: int) -> IPv4Network:
     wide = network.supernet(new_prefix=prefix)
     is_private = any(wide.subnet_of(private) for private in PRIVATE_NETWORKS)
     return wide if is_private else IPv4Network(f"10.0.0.0/{prefix}")
-
-
-def _num_in_zone(count: int, zone: int, num_zones: int) -> int:
-    """Return how many of a group's nodes stand in a zone when they are placed in turn from the first zone on."""
-    return (count + num_zones - 1 - zone) // num_zones
 
 
 def _listener_findings(draft: Draft) -> Iterator[Finding]:
