@@ -138,7 +138,7 @@ def test_a_family_of_images_is_looked_up_and_an_id_is_not(demo: Recording) -> No
     (lookup,) = (args for token, args in demo.calls if token == "alicloud:ecs/getImages:getImages")
     assert lookup == {
         "owners": "system",
-        "nameRegex": "^ubuntu_24_04_x64",
+        "nameRegex": r"^ubuntu_24_04_x64_\d+G_alibase_",
         "mostRecent": True,
         "instanceType": "ecs.gn7i-c8g1.2xlarge",
     }

@@ -26,10 +26,10 @@ def find_image(image: str, instance_type: str, parent: pulumi.Resource) -> str:
     """
     if is_image_id(image):
         return image
-    # System images are named <family>_x64_<size>G_alibase_<yyyymmdd>.vhd.
+    # System images are named <family>_x64_<size>G_alibase_<yyyymmdd>.vhd; those for containers have more in between.
     found = ecs.get_images(
         owners="system",
-        name_regex=f"^{re.escape(image)}_x64",
+        name_regex=rf"^{re.escape(image)}_x64_\d+G_alibase_",
         most_recent=True,
         instance_type=instance_type,
         opts=pulumi.InvokeOptions(parent=parent),

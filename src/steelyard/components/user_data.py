@@ -23,10 +23,22 @@ mkdir -p "$state"
 touch "$token_file"
 chmod 600 "$token_file"
 printf '%s' {token} > "$token_file"
+needs_restart=""
 {setup}
 export PATH="$PATH:$state/venv/bin"
 if ! command -v steelyard-node > /dev/null; then
-  if ! python3 -m venv --clear "$state/venv"; then
+  python=""
+  for name in python3 python3.13 python3.12 python3.11; do
+    if "$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null; then
+      python="$name"
+      break
+    fi
+  done
+  if [[ -z "$python" ]] && command -v dnf > /dev/null; then
+    dnf install -y python3.11
+    python=python3.11
+  fi
+  if ! "${{python:-python3}}" -m venv --clear "$state/venv"; then
     export DEBIAN_FRONTEND=noninteractive
     apt-get update
     apt-get install --yes python3-venv
@@ -57,6 +69,10 @@ WantedBy=multi-user.target
 UNIT
   systemctl daemon-reload
   systemctl enable steelyard-node.service
+  if [[ -n "$needs_restart" ]]; then
+    systemctl reboot
+    exit 0
+  fi
   systemctl restart steelyard-node.service
   exit 0
 fi
@@ -86,6 +102,7 @@ def boot_script(
     head_address: str | None,
     source: PackageSource,
     setup: str = "",
+    takes_work: bool = True,
 ) -> str:
     """Return the text of the script.
 
@@ -97,10 +114,13 @@ def boot_script(
         head_address: Private address of the head; None on the head itself.
         source: Where Steelyard is taken from if the instance has none.
         setup: Lines to run before the node starts.
+        takes_work: Whether jobs may have workers there; only a head can do without.
     """
     options = ["--cluster", cluster, "--role", role, "--gateway-port", str(gateway_port)]
     if head_address is not None:
         options += ["--head-address", head_address]
+    if not takes_work:
+        options.append("--no-work")
     install = [f"steelyard=={source.version or version('steelyard')}"]
     if source.index_url is not None:
         install = ["--index-url", source.index_url, *install]
@@ -122,6 +142,7 @@ def user_data(
     head_address: pulumi.Input[str] | None,
     source: PackageSource,
     setup: pulumi.Input[str] = "",
+    takes_work: bool = True,
 ) -> pulumi.Output[str]:
     """Return the script as a secret output, once the token and the head's address are known.
 
@@ -137,5 +158,6 @@ def user_data(
             head_address=known["head_address"],
             source=source,
             setup=known["setup"],
+            takes_work=takes_work,
         )
     )

@@ -5,11 +5,19 @@ from steelyard.spec.load_balancer import HealthCheckSpec, ListenerSpec, LoadBala
 from steelyard.spec.mistake import Mistake, SpecError
 from steelyard.spec.model import ClusterSpec
 from steelyard.spec.network import AccessSpec, NetworkSpec
-from steelyard.spec.node_group import DiskSpec, NodeGroupSpec, NodePackageSpec, NodeRoleSpec
+from steelyard.spec.node_group import (
+    DataDiskSpec,
+    DiskSpec,
+    NodeGroupSpec,
+    NodePackageSpec,
+    NodeRoleSpec,
+    SpotSpec,
+)
 
 __all__ = [
     "AccessSpec",
     "ClusterSpec",
+    "DataDiskSpec",
     "DiskSpec",
     "HealthCheckSpec",
     "ListenerSpec",
@@ -20,5 +28,6 @@ __all__ = [
     "NodePackageSpec",
     "NodeRoleSpec",
     "SpecError",
+    "SpotSpec",
     "load_spec",
 ]

@@ -21,6 +21,18 @@ class DraftGroup:
     name: str | None
     count: int | None
     instance_type: str | None
+    is_head: bool
+    has_rdma: bool
+    is_spot: bool
+    has_max_price: bool
+    placement: str | None
+
+    def num_in_zone(self, zone: int, num_zones: int) -> int:
+        """Return how many of its nodes stand in a zone: they are placed in turn, or all in the first zone."""
+        count = self.count or 0
+        if self.placement == "low_latency":
+            return count if zone == 0 else 0
+        return (count + num_zones - 1 - zone) // num_zones
 
 
 class Draft:
@@ -61,6 +73,8 @@ class Draft:
             (i, _known(_mapping(one).get("protocol"), _PROTOCOLS))
             for i, one in enumerate(_list(balancer, "listeners"))
         ]
+        self.has_key_pair = access.get("key_pair") is not None
+        self.has_public_key = access.get("public_key") is not None
         self.has_listener_list = isinstance(balancer.get("listeners"), list | tuple)
         self.admin_ranges = [
             (i, read) for i, text in enumerate(_list(access, "admin_cidrs")) if (read := _range(text))
@@ -107,4 +121,9 @@ def _group(index: int, value: Any) -> DraftGroup:
         name=_text(raw.get("name")),
         count=count if count and count > 0 else None,
         instance_type=_text(raw.get("instance_type")),
+        is_head=raw.get("head") is True,
+        has_rdma=raw.get("rdma") is True,
+        is_spot=_mapping(raw.get("spot")).get("enabled") is True,
+        has_max_price=_mapping(raw.get("spot")).get("max_price") is not None,
+        placement=_text(raw.get("placement")),
     )

@@ -40,8 +40,26 @@ class AccessSpec(Part):
             where there is none.
         open_to_world: Whether a load balancer with an address on the Internet may let everybody in. Its listeners have
             to speak TLS, and the gateways ask for their token as ever.
+        key_pair: Name of a key pair of the region whose owner may log in to the nodes by SSH.
+        public_key: A public key of SSH, of which a key pair is made for the nodes; not beside `key_pair`. Without
+            either nobody can log in.
     """
 
     admin_cidrs: tuple[Annotated[Text, rule.admin_range], ...] = ()
     egress_cidrs: tuple[Annotated[Text, rule.egress_range], ...] = ()
     open_to_world: Flag = False
+    key_pair: (
+        Annotated[Text, rule.matching(r"[A-Za-z][A-Za-z0-9:_-]{1,127}", "a key pair's name", "my-laptop")]
+        | None
+    ) = None
+    public_key: (
+        Annotated[
+            Text,
+            rule.matching(
+                r"(ssh-[a-z0-9-]+|ecdsa-[a-z0-9-]+) [A-Za-z0-9+/=]+( .*)?",
+                "a public key of SSH",
+                "ssh-ed25519 AAAAC3Nz... me@home",
+            ),
+        ]
+        | None
+    ) = None

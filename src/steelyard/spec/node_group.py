@@ -6,7 +6,7 @@ from typing import Annotated
 
 from steelyard.spec import rule
 from steelyard.spec.part import Part
-from steelyard.spec.rule import Flag, Text, WholeNumber
+from steelyard.spec.rule import Flag, Number, Text, WholeNumber
 
 
 class DiskSpec(Part):
@@ -23,6 +23,35 @@ class DiskSpec(Part):
     size_gib: Annotated[WholeNumber, rule.within(20, 2048, " GiB")] = 100
 
 
+class DataDiskSpec(Part):
+    """A further disk of a node, always encrypted; it goes with the node.
+
+    Attributes:
+        category: The API's disk category.
+        size_gib: Size in GiB.
+    """
+
+    category: Annotated[
+        Text, rule.one_of("cloud_essd", "cloud_auto", "cloud_essd_entry", "cloud_ssd", "cloud_efficiency")
+    ] = "cloud_essd"
+    size_gib: Annotated[WholeNumber, rule.within(20, 32768, " GiB")] = 500
+
+
+class SpotSpec(Part):
+    """Whether nodes are spot instances, which cost less and may be taken back at five minutes' notice.
+
+    Attributes:
+        enabled: Whether they are.
+        max_price: What one may cost by the hour, in the account's currency; as much as an instance that is no spot
+            instance where it is not given.
+        interruption: What becomes of a node that is taken back: `terminate` releases it, `stop` keeps its disks.
+    """
+
+    enabled: Flag = False
+    max_price: Annotated[Number, rule.above(0)] | None = None
+    interruption: Annotated[Text, rule.one_of("terminate", "stop")] = "terminate"
+
+
 class NodeGroupSpec(Part):
     """Nodes that are alike.
 
@@ -31,7 +60,14 @@ class NodeGroupSpec(Part):
         count: Number of nodes, spread over the zones in turn.
         instance_type: ECS instance type.
         image: Image id, or a family such as `ubuntu_24_04`, of which the newest system image is taken.
+        head: Whether its one node is a head of its own: it holds the job queue and has no workers of jobs. Otherwise
+            the first node of the first group is the head, and works as well.
         disk: The system disk.
+        data_disks: Further disks of each node.
+        spot: Whether the nodes are spot instances.
+        placement: Where its nodes lie to each other: `availability` on servers apart, up to 20 in a zone;
+            `low_latency` near each other, all in the first zone and up to 20; `none` for no such care.
+        rdma: Whether each node has an elastic RDMA interface, for which its family has to be one that can.
         weight: Share of the load balancer's requests, 0 to 100; 0 for none.
     """
 
@@ -42,7 +78,12 @@ class NodeGroupSpec(Part):
         Text,
         rule.matching(r"[A-Za-z0-9][A-Za-z0-9_.-]{1,127}", "an image's id or family", "ubuntu_24_04"),
     ] = "ubuntu_24_04"
+    head: Flag = False
     disk: DiskSpec = DiskSpec()
+    data_disks: tuple[DataDiskSpec, ...] = ()
+    spot: SpotSpec = SpotSpec()
+    placement: Annotated[Text, rule.one_of("none", "availability", "low_latency")] = "none"
+    rdma: Flag = False
     weight: Annotated[WholeNumber, rule.within(0, 100)] = 100
 
 

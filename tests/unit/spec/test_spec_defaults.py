@@ -41,7 +41,12 @@ def test_a_file_that_holds_a_name_alone_is_valid(write) -> None:
                 "count": 2,
                 "instance_type": "ecs.gn7i-c8g1.2xlarge",
                 "image": "ubuntu_24_04",
+                "head": False,
                 "disk": {"category": "cloud_essd", "size_gib": 100},
+                "data_disks": [],
+                "spot": {"enabled": False, "max_price": None, "interruption": "terminate"},
+                "placement": "none",
+                "rdma": False,
                 "weight": 100,
             }
         ],
@@ -71,7 +76,13 @@ def test_a_file_that_holds_a_name_alone_is_valid(write) -> None:
             },
         },
         "gateway_port": 8000,
-        "access": {"admin_cidrs": [], "egress_cidrs": [], "open_to_world": False},
+        "access": {
+            "admin_cidrs": [],
+            "egress_cidrs": [],
+            "open_to_world": False,
+            "key_pair": None,
+            "public_key": None,
+        },
         "node_role": {"enabled": True},
         "node_package": {"version": None, "index_url": None},
         "checkpoints": {
