@@ -6,7 +6,7 @@ from typing import Any
 
 from pulumi.automation import EngineEvent
 
-from steelyard.deploy import Result, Step
+from steelyard.deploy import Step
 from steelyard.deploy.automation.event import EventTranslator
 
 VPC = "urn:pulumi:demo::steelyard::steelyard:index:Network$alicloud:vpc/network:Network::demo-vpc"
@@ -35,11 +35,11 @@ class Log:
 
     @property
     def ended(self) -> list[tuple[str, str, str]]:
-        return [(step.name, step.op, step.status) for step in self.translator.steps]
+        return [(step.name, step.op, step.status) for step in self.translator.result().steps]
 
     @property
     def counts(self) -> dict[str, int]:
-        return Result(steps=self.translator.steps).num_by_op
+        return self.translator.result().num_by_op
 
 
 def test_a_resource_is_told_as_it_begins_and_as_it_ends_and_a_component_at_the_end() -> None:
@@ -70,7 +70,9 @@ def test_a_replacement_counts_once_whichever_half_comes_first() -> None:
             log("resOutputsEvent", VPC, op, diffs=["cidrBlock"])
         assert sorted(op for _, op, _ in log.ended) == ["delete", "replace"]
         assert log.counts == {"replace": 1}
-        assert [step.diff for step in log.translator.steps if step.op == "replace"] == [("cidrBlock",)]
+        assert [step.diff for step in log.translator.result().steps if step.op == "replace"] == [
+            ("cidrBlock",)
+        ]
 
 
 def test_an_update_names_the_paths_that_differ() -> None:
@@ -79,7 +81,7 @@ def test_an_update_names_the_paths_that_differ() -> None:
     log("resourcePreEvent", VPC, "update", detailedDiff=detail)
     log("resOutputsEvent", VPC, "update", detailedDiff=detail)
 
-    assert log.translator.steps[-1].diff == ("description", "tags.owner")
+    assert log.translator.result().steps[-1].diff == ("description", "tags.owner")
 
 
 def test_a_failure_carries_the_providers_words_without_their_colours() -> None:
@@ -96,8 +98,8 @@ def test_a_failure_carries_the_providers_words_without_their_colours() -> None:
     log("diagnosticEvent", message="<{%reset%}>update failed<{%reset%}>\n", color="raw", severity="error")
 
     assert log.ended == [("demo-vpc", "create", "failed")]
-    assert log.translator.steps[0].error == "1 error occurred: QuotaExceeded.Vpc"
-    assert [message.text for message in log.translator.messages] == [
+    assert log.translator.result().steps[0].error == "1 error occurred: QuotaExceeded.Vpc"
+    assert [message.text for message in log.translator.result().messages] == [
         "1 error occurred: QuotaExceeded.Vpc",
         "update failed",
     ]
@@ -117,6 +119,6 @@ def test_passing_words_are_not_kept() -> None:
     log("diagnosticEvent", VPC, message="creating (3s)", color="raw", severity="info#err", ephemeral=True)
     log("diagnosticEvent", message="a lasting word", color="raw", severity="info#err")
 
-    assert [(message.severity, message.text) for message in log.translator.messages] == [
+    assert [(message.severity, message.text) for message in log.translator.result().messages] == [
         ("info", "a lasting word")
     ]

@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 import threading
 import time
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from steelyard.deploy.engine import urn as urns
-from steelyard.deploy.report import Message, OnStep, Op, Planned, Status, Step
+from steelyard.deploy.engine.reporter import Reporter
+from steelyard.deploy.report import Message, OnStep, Op, Output, Planned, Result, Status, Step
 
 if TYPE_CHECKING:
     from pulumi.automation import EngineEvent
@@ -46,32 +49,30 @@ class EventTranslator:
     """
 
     def __init__(self, on_step: OnStep | None) -> None:
-        self._on_step = on_step
+        self._reporter = Reporter(on_step)
         self._lock = threading.Lock()
-        self._steps: list[Step] = []
-        self._messages: list[Message] = []
         self._errors: dict[str, str] = {}
         self._begun: dict[str, float] = {}
         self._components: dict[str, Step] = {}
         self._planned: dict[str, Planned] = {}
 
-    @property
-    def steps(self) -> tuple[Step, ...]:
-        """The steps that ended so far."""
-        with self._lock:
-            return tuple(self._steps)
+    def result(
+        self, *, is_preview: bool = False, outputs: Mapping[str, Output] = MappingProxyType({})
+    ) -> Result:
+        """Return what was told so far as the outcome of a run.
 
-    @property
-    def messages(self) -> tuple[Message, ...]:
-        """What was logged so far."""
+        Args:
+            is_preview: Whether nothing was really done.
+            outputs: The program's exports.
+        """
         with self._lock:
-            return tuple(self._messages)
-
-    @property
-    def planned(self) -> tuple[Planned, ...]:
-        """The resources of the cloud that stand after the run, or would."""
-        with self._lock:
-            return tuple(self._planned.values())
+            return Result(
+                steps=self._reporter.steps,
+                messages=self._reporter.messages,
+                outputs=outputs,
+                is_preview=is_preview,
+                planned=tuple(self._planned.values()) if is_preview else (),
+            )
 
     def __call__(self, event: EngineEvent) -> None:
         """Take one event."""
@@ -96,7 +97,7 @@ class EventTranslator:
         if said.severity == "error":
             self._errors[said.urn or ""] = text
         severity = "info" if said.severity == "info#err" else said.severity
-        self._messages.append(Message(severity=severity, text=text, urn=said.urn or ""))
+        self._reporter.log(Message(severity=severity, text=text, urn=said.urn or ""))
 
     def _begin(self, what: StepEventMetadata) -> None:
         op = _op(what)
@@ -111,7 +112,7 @@ class EventTranslator:
             name = urns.name_of(what.urn)
             self._planned[what.urn] = Planned(urn=what.urn, type=what.type, name=name, inputs=inputs)
         if op != "same":
-            self._tell(_step(what, op, "started"))
+            self._reporter.tell(_step(what, op, "started"))
 
     def _end(self, what: StepEventMetadata, status: Status) -> None:
         op = _op(what)
@@ -120,19 +121,13 @@ class EventTranslator:
         since = self._begun.pop(what.urn, time.monotonic())
         self._components.pop(what.urn, None)
         error = self._errors.get(what.urn, "it failed") if status == "failed" else ""
-        self._tell(_step(what, op, status, elapsed_s=time.monotonic() - since, error=error))
+        self._reporter.tell(_step(what, op, status, elapsed_s=time.monotonic() - since, error=error))
 
     def _end_components(self) -> None:
         """Tell of those that have no end of their own: components that give out nothing."""
         for step in self._components.values():
-            self._tell(step)
+            self._reporter.tell(step)
         self._components.clear()
-
-    def _tell(self, step: Step) -> None:
-        if step.status != "started":
-            self._steps.append(step)
-        if self._on_step is not None:
-            self._on_step(step)
 
 
 def _op(what: StepEventMetadata) -> Op | None:

@@ -72,7 +72,7 @@ class PulumiStack:
         events = EventTranslator(on_step)
         with self._translated(events):
             self._configured().preview(program=program, refresh=refresh, on_event=events, color="never")
-        return Result(steps=events.steps, messages=events.messages, is_preview=True, planned=events.planned)
+        return events.result(is_preview=True)
 
     def up(
         self, program: Callable[[], None], *, on_step: OnStep | None = None, refresh: bool = False
@@ -95,7 +95,7 @@ class PulumiStack:
                 program=program, refresh=refresh, on_event=events, color="never", show_secrets=False
             )
         outputs = {name: _output(output.value, output.secret) for name, output in done.outputs.items()}
-        return Result(steps=events.steps, messages=events.messages, outputs=outputs)
+        return events.result(outputs=outputs)
 
     def refresh(self, *, on_step: OnStep | None = None) -> Result:
         """Bring the state to what the cloud says; nothing in the cloud changes.
@@ -107,7 +107,7 @@ class PulumiStack:
         events = EventTranslator(on_step)
         with self._translated(events):
             self._stack().refresh(on_event=events, color="never", show_secrets=False)
-        return Result(steps=events.steps, messages=events.messages)
+        return events.result()
 
     def destroy(self, *, on_step: OnStep | None = None) -> Result:
         """Delete all that the stack made.
@@ -119,7 +119,7 @@ class PulumiStack:
         events = EventTranslator(on_step)
         with self._translated(events):
             self._stack().destroy(on_event=events, color="never", show_secrets=False)
-        return Result(steps=events.steps, messages=events.messages)
+        return events.result()
 
     def outputs(self) -> dict[str, Output]:
         """Return the exports of the last `up`, secrets hidden."""
@@ -206,10 +206,10 @@ class PulumiStack:
 
 
 def _failure(error: CommandError, events: EventTranslator) -> DeployError:
-    failed = next((step for step in events.steps if step.status == "failed"), None)
+    failed = next((step for step in events.result().steps if step.status == "failed"), None)
     if failed is not None:
         return ResourceError(f"{failed.op} of {failed.name} failed: {failed.error}", urn=failed.urn)
-    told = [message.text for message in events.messages if message.severity == "error"]
+    told = [message.text for message in events.result().messages if message.severity == "error"]
     lines = [line for line in str(error).splitlines() if line.strip()]
     return DeployError(
         f"the Pulumi CLI failed: {told[0] if told else _last_words(lines)}",

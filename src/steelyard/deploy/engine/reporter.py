@@ -43,26 +43,27 @@ class Reporter:
 
     def done(self, op: Op, urn: str, diff: tuple[str, ...] = ()) -> None:
         """Tell a step that takes no time."""
-        self._tell(_step(op, urn, "done", diff=diff))
+        self.tell(_step(op, urn, "done", diff=diff))
 
     def failed(self, op: Op, urn: str, error: str) -> None:
         """Tell a step that failed at once."""
-        self._tell(_step(op, urn, "failed", error=error))
+        self.tell(_step(op, urn, "failed", error=error))
 
     @contextmanager
     def step(self, op: Op, urn: str, diff: tuple[str, ...] = ()) -> Iterator[None]:
         """Tell that a step starts, and at the end of the block whether it was done or failed."""
-        self._tell(_step(op, urn, "started", diff=diff))
+        self.tell(_step(op, urn, "started", diff=diff))
         start = time.monotonic()
         try:
             yield
         except BaseException as err:
             elapsed_s = time.monotonic() - start
-            self._tell(_step(op, urn, "failed", diff=diff, elapsed_s=elapsed_s, error=str(err) or repr(err)))
+            self.tell(_step(op, urn, "failed", diff=diff, elapsed_s=elapsed_s, error=str(err) or repr(err)))
             raise
-        self._tell(_step(op, urn, "done", diff=diff, elapsed_s=time.monotonic() - start))
+        self.tell(_step(op, urn, "done", diff=diff, elapsed_s=time.monotonic() - start))
 
-    def _tell(self, step: Step) -> None:
+    def tell(self, step: Step) -> None:
+        """Tell a step, and keep it where it has ended."""
         with self._lock:
             if step.status != "started":
                 self._steps.append(step)
