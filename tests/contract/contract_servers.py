@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -39,12 +40,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
+bell = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+bell.bind((address, 9000))
+
+
 def echo():
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as bell:
-        bell.bind((address, 9000))
-        while True:
-            text, client = bell.recvfrom(65535)
-            bell.sendto(address.encode() + b" " + text, client)
+    while True:
+        text, client = bell.recvfrom(65535)
+        bell.sendto(address.encode() + b" " + text, client)
 
 
 threading.Thread(target=echo, daemon=True).start()
@@ -98,14 +101,20 @@ def standing_servers(cloud: CloudInfo) -> Iterator[Servers]:
     )
     try:
         made = [fleet.run(SCRIPT, v_switch_id=vswitch_id)[0] for vswitch_id in vswitch_ids]
-        yield Servers(
-            fleet=fleet, vswitch_ids=vswitch_ids, addresses={one: fleet.address(one) for one in made}
-        )
+        addresses = {one: fleet.address(one) for one in made}
+        for address in addresses.values():
+            wait_for(lambda address=address: _listens(address), bool)
+        yield Servers(fleet=fleet, vswitch_ids=vswitch_ids, addresses=addresses)
     finally:
         fleet.clear()
         for vswitch_id in vswitch_ids:
             vpcs.delete_vswitch(vpc.DeleteVSwitchRequest(v_switch_id=vswitch_id))
         vpcs.delete_vpc(vpc.DeleteVpcRequest(vpc_id=vpc_id))
+
+
+def _listens(address: str) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex((address, HTTP_PORT)) == 0
 
 
 def _make_vswitch(client: VpcClient, vpc_id: str, cidr: str, zone: str) -> str:

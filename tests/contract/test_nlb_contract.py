@@ -386,13 +386,13 @@ class TestServerGroup:
 
     def test_that_is_not_served_or_not_allowed_is_refused_by_name(self, network):
         for settings, code, text in (
-            ({"protocol": "UDP"}, "UnsupportedOperation", "protocol UDP"),
+            ({"protocol": "SCTP"}, "InvalidParameter", '"Protocol"'),
             ({"scheduler": "Qch"}, "UnsupportedOperation", "scheduler Qch"),
             ({"scheduler": "Fastest"}, "InvalidParameter", '"Scheduler"'),
             ({"server_group_type": "Ip"}, "UnsupportedOperation", "addresses"),
             ({"connection_drain_enabled": True}, "InvalidParameter", '"ConnectionDrainTimeout"'),
             ({"check": {"health_check_interval": 51}}, "InvalidParameter", '"HealthCheckInterval"'),
-            ({"check": {"health_check_type": "UDP"}}, "UnsupportedOperation", "checks by UDP"),
+            ({"check": {"health_check_type": "ICMP"}}, "InvalidParameter", '"HealthCheckType"'),
             ({"check": {"health_check_url": "no path"}}, "InvalidParameter", '"HealthCheckUrl"'),
             ({"check": {"health_check_http_code": ["http_9xx"]}}, "InvalidParameter", "http_2xx"),
         ):
@@ -508,7 +508,7 @@ class TestListener:
 
     def test_that_is_not_served_or_not_allowed_is_refused_by_name(self, network):
         for settings, code, text in (
-            ({"listener_protocol": "UDP"}, "UnsupportedOperation", "UDP listeners"),
+            ({"listener_protocol": "UDP"}, "OperationDenied.ServerGroupProtocolMismatch", "protocol TCP"),
             ({"listener_protocol": "TCPSSL"}, "MissingParameter", '"CertificateIds"'),
             ({"listener_protocol": "HTTP"}, "InvalidParameter", '"ListenerProtocol"'),
             ({"port": 0, "start_port": 1, "end_port": 9}, "UnsupportedOperation", "range of ports"),

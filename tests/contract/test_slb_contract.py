@@ -317,10 +317,13 @@ class TestListener:
             balancer.listen(starts=False, **settings)
 
     def test_what_is_not_served_says_so(self, balancer):
-        with refused("UnsupportedOperation", text="UDP"):
+        with refused("UnsupportedOperation", text="primary/secondary"):
             balancer.client.create_load_balancer_udplistener(
                 models.CreateLoadBalancerUDPListenerRequest(
-                    load_balancer_id=balancer.id, listener_port=53, bandwidth=-1
+                    load_balancer_id=balancer.id,
+                    listener_port=53,
+                    bandwidth=-1,
+                    master_slave_server_group_id="rsp-1",
                 )
             )
 

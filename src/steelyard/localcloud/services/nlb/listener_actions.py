@@ -15,13 +15,17 @@ from steelyard.localcloud.zonal import errors
 from steelyard.localcloud.zonal.listener_actions import ZonalListenerActions
 
 # What the schema calls required and the parameter descriptions do not, unless something else is asked for.
-_GROUPS: Mapping[str, tuple[str, ...]] = {"TCP": ("TCP",), "TCPSSL": ("TCP", "TCPSSL")}
+_GROUPS: Mapping[str, tuple[str, ...]] = {
+    "TCP": ("TCP", "TCP_UDP"),
+    "UDP": ("UDP", "TCP_UDP"),
+    "TCPSSL": ("TCP", "TCPSSL"),
+}
 """The protocols of the server groups that a listener of each protocol may use; TLS ends here, or begins anew."""
 _OPTIONAL = ("AlpnPolicy", "EndPort", "StartPort")
 
 
 class ListenerActions(ZonalListenerActions[LoadBalancer, ServerGroup, Listener], NlbState):
-    """Listeners for TCP, with TLS or without; one serves from its making on."""
+    """Listeners for TCP, with TLS or without, and for UDP; one serves from its making on."""
 
     @action("CreateListener", optional=_OPTIONAL)
     def create_listener(self, request: Request) -> dict[str, object]:
@@ -107,8 +111,6 @@ class ListenerActions(ZonalListenerActions[LoadBalancer, ServerGroup, Listener],
 
 def _protocol(request: Request) -> str:
     protocol = request.text("ListenerProtocol")
-    if protocol == "UDP":
-        raise not_served("UDP listeners")
     if protocol not in _GROUPS:
         raise invalid_parameter("ListenerProtocol", protocol, "one of TCP, UDP, TCPSSL")
     return protocol

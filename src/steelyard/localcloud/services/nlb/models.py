@@ -59,7 +59,7 @@ class Listener(models.Listener):
     """A listener of a network load balancer.
 
     Attributes:
-        protocol: `TCP` or `TCPSSL`.
+        protocol: `TCP`, `UDP` or `TCPSSL`.
     """
 
     kind: ClassVar[str] = "nlb_listener"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Literal, cast
 
 from steelyard.localcloud.balancing import ALGORITHMS, weight_in_effect
+from steelyard.localcloud.datagram.plan import DatagramListener, Probe, Scheduler, Target
 from steelyard.localcloud.pem import KeyPair
 from steelyard.localcloud.proxy import config as proxy
 from steelyard.localcloud.proxy.tls import POLICIES, Tls
@@ -33,12 +35,22 @@ def plan_proxy(
         find_address: Gives an instance's private address, None where there is no such instance.
         find_pair: Gives a certificate with its key, None where there is no such certificate.
     """
+    running = [
+        (listener, groups[listener.server_group_id])
+        for listener in listeners
+        if listener.is_running and balancer.status == ACTIVE
+    ]
     return proxy.ProxyConfig(
         addresses=balancer.addresses,
         listeners=tuple(
-            _listener(listener, groups[listener.server_group_id], find_address, find_pair)
-            for listener in listeners
-            if listener.is_running and balancer.status == ACTIVE
+            _listener(listener, group, find_address, find_pair)
+            for listener, group in running
+            if listener.protocol != "UDP"
+        ),
+        datagrams=tuple(
+            _datagrams(listener, group, find_address)
+            for listener, group in running
+            if listener.protocol == "UDP"
         ),
     )
 
@@ -55,24 +67,69 @@ def _listener(
         protocol="tcp",
         port=listener.port,
         algorithm=ALGORITHMS[scheduler.lower()],
-        servers=tuple(
-            proxy.Server(
-                name=server_name(server),
-                address=address,
-                port=_int(server["Port"]),
-                weight=weight_in_effect(_int(server["Weight"]), scheduler),
-            )
-            for server in group.servers
-            if (address := find_address(str(server["ServerId"]))) is not None
-        ),
+        servers=_servers(group, find_address),
         check=_check(group.check) if group.check["HealthCheckEnabled"] else None,
         idle_timeout_s=_int(listener.settings["IdleTimeout"]),
         is_client_forwarded=False,
-        drain_timeout_s=_int(settings["ConnectionDrainTimeout"])
-        if settings["ConnectionDrainEnabled"]
-        else None,
+        drain_timeout_s=_drain_timeout_s(group),
         server_protocol="tls" if settings["Protocol"] == "TCPSSL" else "plain",
         tls=_tls(listener, find_pair) if listener.protocol == "TCPSSL" else None,
+    )
+
+
+def _datagrams(
+    listener: Listener, group: ServerGroup, find_address: Callable[[str], str | None]
+) -> DatagramListener:
+    return DatagramListener(
+        name=listener.name,
+        port=listener.port,
+        scheduler=cast(Scheduler, str(group.settings["Scheduler"]).lower()),
+        targets=tuple(
+            Target(name=one.name, address=one.address, port=one.port, weight=one.weight)
+            for one in _servers(group, find_address)
+        ),
+        probe=_probe(group.check) if group.check["HealthCheckEnabled"] else None,
+        idle_timeout_s=_int(listener.settings["IdleTimeout"]),
+        drain_timeout_s=_drain_timeout_s(group),
+    )
+
+
+def _servers(group: ServerGroup, find_address: Callable[[str], str | None]) -> tuple[proxy.Server, ...]:
+    scheduler = str(group.settings["Scheduler"])
+    return tuple(
+        proxy.Server(
+            name=server_name(server),
+            address=address,
+            port=_int(server["Port"]),
+            weight=weight_in_effect(_int(server["Weight"]), scheduler),
+        )
+        for server in group.servers
+        if (address := find_address(str(server["ServerId"]))) is not None
+    )
+
+
+def _drain_timeout_s(group: ServerGroup) -> int | None:
+    settings = group.settings
+    return _int(settings["ConnectionDrainTimeout"]) if settings["ConnectionDrainEnabled"] else None
+
+
+def _probe(check: Mapping[str, object]) -> Probe:
+    """Give the health check of a group as the process for datagrams takes it; it asks by UDP itself."""
+    asked = _check(check)
+    protocol: Literal["udp", "tcp", "http"] = "http" if asked.protocol == "http" else "tcp"
+    return Probe(
+        protocol="udp" if check["HealthCheckType"] == "UDP" else protocol,
+        port=asked.port,
+        request=str(check["HealthCheckReq"]),
+        expected=str(check["HealthCheckExp"]),
+        path=asked.path,
+        domain=asked.domain,
+        method=asked.method,
+        status_classes=asked.status_classes,
+        interval_s=asked.interval_s,
+        timeout_s=asked.timeout_s,
+        healthy_threshold=asked.healthy_threshold,
+        unhealthy_threshold=asked.unhealthy_threshold,
     )
 
 

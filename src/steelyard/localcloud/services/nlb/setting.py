@@ -51,6 +51,8 @@ CHECK: Mapping[str, Setting] = {
     "HealthCheckInterval": number(5, 1, 50),
     "HealthyThreshold": number(2, 2, 10),
     "UnhealthyThreshold": number(2, 2, 10),
+    "HealthCheckReq": text(max_length=512),
+    "HealthCheckExp": text(max_length=512),
     "HealthCheckUrl": path(),
     "HealthCheckDomain": text(),
     "HttpCheckMethod": choice("GET", "GET", "HEAD"),
@@ -77,8 +79,6 @@ LISTENER: Mapping[str, Setting] = {
 _TLS = ("AlpnEnabled", "AlpnPolicy", "CertificateIds", "SecurityPolicyId")
 _DEFAULT_POLICY = "tls_cipher_policy_1_0"
 _UNSERVED_GROUP: Mapping[tuple[str, object], str] = {
-    ("Protocol", "UDP"): "server groups of the protocol UDP",
-    ("Protocol", "TCP_UDP"): "server groups of the protocol TCP_UDP",
     ("Scheduler", "Qch"): "the scheduler Qch",
     ("ServerGroupType", "Ip"): "server groups of addresses",
     ("AddressIPVersion", "DualStack"): "IPv6 server groups",
@@ -127,14 +127,11 @@ def read_check(params: Mapping[str, object], old: Mapping[str, object] | None = 
         old: What they were; the defaults where it is None.
 
     Raises:
-        ApiError: `InvalidParameter` for a value that is not allowed, `UnsupportedOperation` for checks by UDP.
+        ApiError: `InvalidParameter` for a value that is not allowed.
     """
     given = params.get("HealthCheckConfig") or {}
     assert isinstance(given, Mapping)
-    check = defaults(CHECK) | dict(old or {}) | checked(CHECK, given)
-    if check["HealthCheckType"] == "UDP":
-        raise not_served("health checks by UDP")
-    return check
+    return defaults(CHECK) | dict(old or {}) | checked(CHECK, given)
 
 
 def read_listener(

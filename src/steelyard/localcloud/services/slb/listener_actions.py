@@ -8,16 +8,17 @@ from steelyard.localcloud.services.slb import errors
 from steelyard.localcloud.services.slb.models import Listener, listener_id
 from steelyard.localcloud.services.slb.setting import read_settings
 from steelyard.localcloud.services.slb.state import SlbState
-from steelyard.localcloud.wire.error import invalid_parameter, missing_parameter, not_served
+from steelyard.localcloud.wire.error import invalid_parameter, missing_parameter
 
 # What the schema calls required and the API does not, by its parameter descriptions.
 _OPTIONAL_HTTP = ("Cookie", "CookieTimeout", "StickySessionType", "AclId", "HealthCheck")
 _OPTIONAL_TCP = ("Bandwidth", "ConnectionDrainTimeout")
+_OPTIONAL_UDP = ("Bandwidth",)
 _OPTIONAL_HTTPS = (*_OPTIONAL_HTTP, "Bandwidth")
 
 
 class ListenerActions(SlbState):
-    """Listeners: HTTP, HTTPS and TCP; a listener is made stopped and serves from its start on."""
+    """Listeners: HTTP, HTTPS, TCP and UDP; a listener is made stopped and serves from its start on."""
 
     @action("CreateLoadBalancerHTTPListener", optional=_OPTIONAL_HTTP)
     def create_http_listener(self, request: Request) -> dict[str, object]:
@@ -49,10 +50,20 @@ class ListenerActions(SlbState):
         """Give one TCP listener."""
         return self._describe(request, "tcp")
 
-    @action("CreateLoadBalancerUDPListener")
+    @action("CreateLoadBalancerUDPListener", optional=_OPTIONAL_UDP)
     def create_udp_listener(self, request: Request) -> dict[str, object]:
-        """Refuse: HAProxy balances no UDP."""
-        raise not_served("UDP listeners")
+        """Create a UDP listener; its port may be that of a listener of another protocol."""
+        return self._create(request, "udp")
+
+    @action("SetLoadBalancerUDPListenerAttribute", optional=_OPTIONAL_UDP)
+    def set_udp_listener_attribute(self, request: Request) -> dict[str, object]:
+        """Change a UDP listener without losing a session."""
+        return self._set(request, "udp")
+
+    @action("DescribeLoadBalancerUDPListenerAttribute")
+    def describe_udp_listener_attribute(self, request: Request) -> dict[str, object]:
+        """Give one UDP listener."""
+        return self._describe(request, "udp")
 
     @action("CreateLoadBalancerHTTPSListener", optional=_OPTIONAL_HTTPS)
     def create_https_listener(self, request: Request) -> dict[str, object]:
@@ -121,7 +132,10 @@ class ListenerActions(SlbState):
         balancer, port = self.load_balancer(request), request.number("ListenerPort", 0)
         if not 1 <= port <= 65535:
             raise invalid_parameter("ListenerPort", port, "from 1 to 65535")
-        if any(listener.port == port for listener in self.listeners_of(balancer.id)):
+        if any(
+            listener.port == port and (listener.protocol == "udp") == (protocol == "udp")
+            for listener in self.listeners_of(balancer.id)
+        ):
             raise errors.listener_exists(port)
         settings = read_settings(request, protocol)
         self._check_named(balancer.id, settings)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 from steelyard.localcloud.balancing import ALGORITHMS, weight_in_effect
+from steelyard.localcloud.datagram.plan import DatagramListener, Probe, Scheduler, Target
 from steelyard.localcloud.proxy import config as proxy
 from steelyard.localcloud.proxy.check import HealthCheck
 from steelyard.localcloud.proxy.route import Forward, Match, Route
@@ -15,6 +17,8 @@ from steelyard.localcloud.services.slb.rule import Rule
 
 _BACKEND_PORT = -520
 _COOKIE_NAME = "SERVERID"
+_UDP_IDLE_TIMEOUT_S = 90
+"""How long a UDP session lives without a datagram; CLB has no setting for it, and its value is from memory."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +61,8 @@ def plan_proxy(
     running = [listener for listener in listeners if listener.is_running and balancer.status == ACTIVE]
     return proxy.ProxyConfig(
         addresses=(balancer.address,),
-        listeners=tuple(map(planner.listener, running)),
+        listeners=tuple(planner.listener(listener) for listener in running if listener.protocol != "udp"),
+        datagrams=tuple(planner.datagrams(listener) for listener in running if listener.protocol == "udp"),
         further_pools=tuple(
             planner.pool(listener, rule) for listener in running for rule in planner.rules(listener)
         ),
@@ -129,6 +134,25 @@ class _Planner:
             routes=tuple(_route(rule) for rule in self.rules(listener)),
         )
 
+    def datagrams(self, listener: Listener) -> DatagramListener:
+        """Plan a UDP listener."""
+        settings, access = listener.settings, self._access(listener)
+        scheduler = str(settings["Scheduler"])
+        servers = self._servers(servers_of(self._balancer, listener, self._groups), scheduler)
+        return DatagramListener(
+            name=listener_name(listener),
+            port=listener.port,
+            scheduler=cast(Scheduler, scheduler),
+            targets=tuple(
+                Target(name=one.name, address=one.address, port=one.port, weight=one.weight)
+                for one in servers
+            ),
+            probe=_probe(settings) if settings["HealthCheck"] == "on" else None,
+            idle_timeout_s=_UDP_IDLE_TIMEOUT_S,
+            is_white=access is None or access.is_white,
+            cidrs=access.cidrs if access is not None else (),
+        )
+
     def pool(self, listener: Listener, rule: Rule) -> proxy.ServerPool:
         """Plan the servers of a rule, which are handled as the listener's own unless the rule says otherwise."""
         settings = listener.settings
@@ -186,6 +210,19 @@ def _route(rule: Rule) -> Route:
     return Route(
         conditions=tuple(condition for condition in (domain, url) if condition),
         actions=(Forward(targets=((rule.id, 1),)),),
+    )
+
+
+def _probe(settings: Mapping[str, object]) -> Probe:
+    port = _int(settings["HealthCheckConnectPort"])
+    return Probe(
+        port=None if port == _BACKEND_PORT else port,
+        request=str(settings["HealthCheckReq"]),
+        expected=str(settings["HealthCheckExp"]),
+        interval_s=_int(settings["HealthCheckInterval"]),
+        timeout_s=_int(settings["HealthCheckConnectTimeout"]),
+        healthy_threshold=_int(settings["HealthyThreshold"]),
+        unhealthy_threshold=_int(settings["UnhealthyThreshold"]),
     )
 
 

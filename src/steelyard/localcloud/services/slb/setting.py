@@ -129,10 +129,30 @@ TCP: Mapping[str, Setting] = {
     "SynProxy": choice("disable", "enable", "disable"),
 }
 
-BY_PROTOCOL: Mapping[str, Mapping[str, Setting]] = {"http": HTTP, "https": HTTPS, "tcp": TCP}
+UDP: Mapping[str, Setting] = {
+    **{
+        name: setting
+        for name, setting in _FORWARDING.items()
+        if name not in ("HealthCheckURI", "HealthCheckDomain", "HealthCheckHttpCode", "HealthCheckMethod")
+    },
+    "HealthCheck": choice("on", *_SWITCH),
+    "HealthCheckInterval": number(5, 1, 50),
+    "HealthCheckConnectTimeout": number(10, 1, 300),
+    "HealthCheckReq": text(max_length=64),
+    "HealthCheckExp": text(max_length=64),
+    "ProxyProtocolV2Enabled": Setting(default=False),
+    "MasterSlaveServerGroupId": Setting(default=""),
+}
+
+BY_PROTOCOL: Mapping[str, Mapping[str, Setting]] = {"http": HTTP, "https": HTTPS, "tcp": TCP, "udp": UDP}
 
 # The names that some actions use in place of the usual one.
-_ALIASES = {"healthCheckInterval": "HealthCheckInterval", "HealthCheckSwitch": "HealthCheck"}
+_ALIASES = {
+    "healthCheckInterval": "HealthCheckInterval",
+    "healthCheckReq": "HealthCheckReq",
+    "healthCheckExp": "HealthCheckExp",
+    "HealthCheckSwitch": "HealthCheck",
+}
 _UNSERVED: Mapping[str, tuple[object, str]] = {
     "ListenerForward": ("on", "redirects to HTTPS listeners"),
     "ProxyProtocolV2Enabled": (True, "the proxy protocol"),
