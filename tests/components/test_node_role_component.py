@@ -1,18 +1,47 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
-from recording_monitor import ACCOUNT_ID, Recording
+import pytest
+from recording_monitor import ACCOUNT_ID, Recording, record
 
-# Every wildcard that the policy may hold, with its reason. There is none.
-EXPLAINED_WILDCARDS: dict[str, str] = {}
+from steelyard.components.node_policy import Place, balancer_statements, scaling_statements
+from steelyard.components.program import declare
+from steelyard.localcloud.services.ram.decision import Call, Decision, decide
+from steelyard.spec import ClusterSpec
+
+# Every wildcard that a policy may hold, with its reason; docs/node-role.md says the same in full.
+EXPLAINED_WILDCARDS = {
+    f"acs:ecs:cn-hangzhou:{ACCOUNT_ID}:instance/*": "a listing, which the condition on the tag binds",
+    f"acs:oss:*:{ACCOUNT_ID}:demo-bucket": "OSS has no regions in names",
+    f"acs:oss:*:{ACCOUNT_ID}:demo-bucket/checkpoints/*": "the objects under the prefix",
+}
+PLACE = Place(cluster="demo", region="cn-hangzhou", account_id=ACCOUNT_ID)
+DOCUMENT = Path(__file__).parents[2] / "docs" / "node-role.md"
 
 
 def statements(document: str) -> list[dict[str, Any]]:
     policy = json.loads(document)
     assert policy["Version"] == "1"
     return policy["Statement"]
+
+
+def policy_of(recording: Recording) -> str:
+    return recording.the("ram/policy:Policy").inputs["policyDocument"]
+
+
+@pytest.fixture
+def with_checkpoints() -> Recording:
+    spec = ClusterSpec(name="demo", target="alicloud", checkpoints={"kind": "oss", "bucket": "demo-bucket"})
+    return record(lambda: declare(spec, "t0ken"))
+
+
+def allows(document: str, action: str, resource: str, **context: str) -> bool:
+    values = {key.replace("__", ":"): {value} for key, value in context.items()}
+    call = Call(action=action, resources=[resource], context=values)
+    return decide([document], call) is Decision.ALLOWED
 
 
 def test_only_instances_may_take_the_role(demo: Recording) -> None:
@@ -23,24 +52,91 @@ def test_only_instances_may_take_the_role(demo: Recording) -> None:
     ]
 
 
-def test_a_node_may_read_its_own_load_balancer_and_nothing_else(demo: Recording) -> None:
-    assert statements(demo.the("ram/policy:Policy").inputs["policyDocument"]) == [
+def test_a_node_may_read_its_own_load_balancer_set_its_weights_and_find_its_like(demo: Recording) -> None:
+    assert statements(policy_of(demo)) == [
         {
             "Action": [
                 "slb:DescribeLoadBalancerAttribute",
                 "slb:DescribeVServerGroupAttribute",
                 "slb:DescribeHealthStatus",
+                "slb:SetVServerGroupAttribute",
             ],
             "Effect": "Allow",
             "Resource": [f"acs:slb:cn-hangzhou:{ACCOUNT_ID}:loadbalancer/demo-balancer-balancer-id"],
-        }
+        },
+        {
+            "Action": ["ecs:DescribeInstances"],
+            "Effect": "Allow",
+            "Resource": [f"acs:ecs:cn-hangzhou:{ACCOUNT_ID}:instance/*"],
+            "Condition": {"StringEquals": {"ecs:tag/steelyard:cluster": ["demo"]}},
+        },
     ]
 
 
-def test_no_action_and_no_resource_is_a_wildcard_that_nobody_explained(demo: Recording) -> None:
-    for statement in statements(demo.the("ram/policy:Policy").inputs["policyDocument"]):
-        for value in (*statement["Action"], *statement["Resource"]):
-            assert "*" not in value or value in EXPLAINED_WILDCARDS
+@pytest.mark.parametrize(("kind", "product"), [("network", "nlb"), ("application", "alb")])
+def test_of_the_other_kinds_it_may_set_weights_in_its_own_server_group_alone(kind: str, product: str) -> None:
+    document = json.dumps(
+        {"Version": "1", "Statement": balancer_statements(PLACE, kind, "lb-mine", "sgp-mine")}
+    )
+    action, prefix = f"{product}:UpdateServerGroupServersAttribute", f"acs:{product}:cn-hangzhou:{ACCOUNT_ID}"
+    assert allows(document, action, f"{prefix}:servergroup/sgp-mine")
+    assert not allows(document, action, f"{prefix}:servergroup/sgp-other")
+    assert not allows(document, f"{product}:DeleteServerGroup", f"{prefix}:servergroup/sgp-mine")
+    assert allows(document, f"{product}:GetLoadBalancerAttribute", f"{prefix}:loadbalancer/lb-mine")
+
+
+def test_a_node_may_use_one_prefix_of_one_bucket(with_checkpoints: Recording) -> None:
+    document, bucket = policy_of(with_checkpoints), f"acs:oss:cn-hangzhou:{ACCOUNT_ID}:demo-bucket"
+    for action in ("oss:GetObject", "oss:PutObject", "oss:DeleteObject"):
+        assert allows(document, action, f"{bucket}/checkpoints/run/step-1")
+        assert not allows(document, action, f"{bucket}/elsewhere/run/step-1")
+        assert not allows(document, action, f"{bucket}-other/checkpoints/run/step-1")
+    assert allows(document, "oss:ListObjects", bucket, oss__prefix="checkpoints/run/")
+    assert not allows(document, "oss:ListObjects", bucket, oss__prefix="")
+    assert not allows(document, "oss:DeleteBucket", bucket)
+
+
+def test_without_a_bucket_there_is_no_right_on_any(demo: Recording) -> None:
+    assert "oss:" not in policy_of(demo)
+
+
+def test_a_scaled_node_may_see_its_own_group_set_its_capacity_and_end_its_hooks() -> None:
+    document = json.dumps({"Version": "1", "Statement": scaling_statements(PLACE, "asg-mine")})
+    group = f"acs:ess:cn-hangzhou:{ACCOUNT_ID}:scalinggroup/asg"
+    for action in ("ess:ModifyScalingGroup", "ess:CompleteLifecycleAction", "ess:DescribeScalingInstances"):
+        assert allows(document, action, f"{group}-mine")
+        assert not allows(document, action, f"{group}-other")
+    assert not allows(document, "ess:DeleteScalingGroup", f"{group}-mine")
+
+
+def test_no_action_and_no_resource_is_a_wildcard_that_nobody_explained(
+    demo: Recording, with_checkpoints: Recording
+) -> None:
+    found = [*statements(policy_of(demo)), *statements(policy_of(with_checkpoints))]
+    found += scaling_statements(PLACE, "asg-1")
+    for kind in ("classic", "network", "application"):
+        found += balancer_statements(PLACE, kind, "lb-1", "sgp-1")
+    for statement in found:
+        assert statement["Effect"] == "Allow"
+        assert not any("*" in action for action in statement["Action"])
+        for resource in statement["Resource"]:
+            assert "*" not in resource or resource in EXPLAINED_WILDCARDS, resource
+
+
+def test_a_listing_is_bound_by_a_condition(with_checkpoints: Recording) -> None:
+    for statement in statements(policy_of(with_checkpoints)):
+        if {"ecs:DescribeInstances", "oss:ListObjects"} & set(statement["Action"]):
+            assert statement["Condition"]
+
+
+def test_the_document_names_every_right(with_checkpoints: Recording) -> None:
+    text = DOCUMENT.read_text(encoding="utf-8")
+    rights = [*statements(policy_of(with_checkpoints)), *scaling_statements(PLACE, "asg-1")]
+    for kind in ("network", "application"):
+        rights += balancer_statements(PLACE, kind, "lb-1", "sgp-1")
+    for statement in rights:
+        for action in statement["Action"]:
+            assert action.split(":")[1] in text, action
 
 
 def test_the_role_is_handed_out_once_its_policy_is_attached(demo: Recording) -> None:

@@ -6,6 +6,13 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_alicloud import ram
 
+from steelyard.components.node_policy import (
+    Place,
+    balancer_statements,
+    checkpoint_statements,
+    document,
+    node_statements,
+)
 from steelyard.components.tag import cluster_tags
 
 _TRUST = {
@@ -13,22 +20,6 @@ _TRUST = {
     "Statement": [
         {"Action": "sts:AssumeRole", "Effect": "Allow", "Principal": {"Service": ["ecs.aliyuncs.com"]}},
     ],
-}
-
-# A node may see how the load balancer in front of it judges it, and nothing else. The forms of NLB's resources are from
-# memory of its page on RAM.
-_RIGHTS = {
-    "classic": {
-        "acs:slb:{0}:{1}:loadbalancer/{2}": [
-            "slb:DescribeLoadBalancerAttribute",
-            "slb:DescribeVServerGroupAttribute",
-            "slb:DescribeHealthStatus",
-        ]
-    },
-    "network": {
-        "acs:nlb:{0}:{1}:loadbalancer/{2}": ["nlb:GetLoadBalancerAttribute"],
-        "acs:nlb:{0}:{1}:servergroup/{3}": ["nlb:ListServerGroupServers"],
-    },
 }
 
 
@@ -43,6 +34,8 @@ class NodeRoleArgs:
         load_balancer_id: The load balancer that the nodes may look at.
         server_group_id: Its server group.
         balancer_kind: The load balancer's kind.
+        bucket: Bucket that the nodes keep checkpoints in; None for no such right.
+        prefix: What the checkpoints' keys begin with.
     """
 
     cluster: str
@@ -51,10 +44,12 @@ class NodeRoleArgs:
     load_balancer_id: pulumi.Input[str]
     server_group_id: pulumi.Input[str]
     balancer_kind: str = "classic"
+    bucket: pulumi.Input[str] | None = None
+    prefix: str = ""
 
 
 class NodeRole(pulumi.ComponentResource):
-    """The RAM role that the nodes act under, with the least rights.
+    """The RAM role that the nodes act under, with the least rights; docs/node-role.md explains each.
 
     Attributes:
         role_name: Name of the role, known once its policy is attached.
@@ -95,14 +90,15 @@ class NodeRole(pulumi.ComponentResource):
 
 
 def _policy_document(args: NodeRoleArgs) -> pulumi.Output[str]:
-    rights = _RIGHTS[args.balancer_kind]
-    resources = pulumi.Output.all(args.region, args.account_id, args.load_balancer_id, args.server_group_id)
+    known = pulumi.Output.all(args.account_id, args.load_balancer_id, args.server_group_id, args.bucket)
 
     def write(parts: list[str]) -> str:
-        statements = [
-            {"Action": actions, "Effect": "Allow", "Resource": [form.format(*parts)]}
-            for form, actions in rights.items()
-        ]
-        return json.dumps({"Version": "1", "Statement": statements}, sort_keys=True)
+        account_id, load_balancer_id, server_group_id, bucket = parts
+        place = Place(cluster=args.cluster, region=args.region, account_id=account_id)
+        statements = balancer_statements(place, args.balancer_kind, load_balancer_id, server_group_id)
+        statements += node_statements(place)
+        if bucket is not None:
+            statements += checkpoint_statements(place, bucket, args.prefix)
+        return document(statements)
 
-    return resources.apply(write)
+    return known.apply(write)

@@ -186,6 +186,7 @@ class TrainingCluster(pulumi.ComponentResource):
 
     def _create_node_role(self) -> NodeRole:
         account = alicloud.get_caller_identity(opts=pulumi.InvokeOptions(parent=self))
+        store = self.checkpoint_store
         return NodeRole(
             f"{self._name}-role",
             NodeRoleArgs(
@@ -195,6 +196,8 @@ class TrainingCluster(pulumi.ComponentResource):
                 balancer_kind=self.load_balancer.kind,
                 load_balancer_id=self.load_balancer.load_balancer_id,
                 server_group_id=self.load_balancer.server_group_id,
+                bucket=store.bucket_name if store else None,
+                prefix=(store.prefix if store else None) or "",
             ),
             pulumi.ResourceOptions(parent=self),
         )
