@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 
+import alibabacloud_oss_v2 as oss
 import pytest
 from alibabacloud_ecs20140526 import models as ecs
 from alibabacloud_ecs20140526.client import Client as EcsClient
@@ -17,6 +18,9 @@ from alibabacloud_sts20150401.client import Client as StsClient
 from alibabacloud_tea_openapi.utils_models import Config
 from contract_fleet import REGION, Fleet
 from contract_sdk import refused, sdk_config
+from contract_storage import Shelf, storage_client, storage_refused
+
+from steelyard.components.node_policy import Place, checkpoint_statements
 
 
 @pytest.fixture
@@ -164,3 +168,46 @@ def test_where_a_call_comes_from_counts(act_as):
 def test_the_accounts_own_key_may_do_anything(ecs_client, act_as):
     act_as({"Effect": "Deny", "Action": "*", "Resource": "*"})
     assert isinstance(describe(ecs_client), list)
+
+
+def test_a_node_keeps_checkpoints_below_its_prefix_and_sees_nothing_else(act_as, local_cloud):
+    client = storage_client(local_cloud)
+    shelf, other = Shelf(client, "authorized-shelf"), Shelf(client, "authorized-other")
+    for one in (shelf, other):
+        client.put_bucket(oss.PutBucketRequest(bucket=one.bucket))
+    place = Place(cluster="demo", region=REGION, account_id=local_cloud.account_id)
+    config = act_as(*checkpoint_statements(place, shelf.bucket, "runs"))
+    node_client = storage_client(
+        local_cloud,
+        key_id=config.access_key_id,
+        secret=config.access_key_secret,
+        token=config.security_token,
+    )
+    own, foreign = Shelf(node_client, shelf.bucket), Shelf(node_client, other.bucket)
+
+    def listed(prefix: str, bucket: str = shelf.bucket) -> list[str]:
+        found = node_client.list_objects_v2(oss.ListObjectsV2Request(bucket=bucket, prefix=prefix))
+        return [entry.key for entry in found.contents or ()]
+
+    try:
+        own.put("runs/1/weights", b"1")
+        shelf.put("secret", b"1")
+        assert own.get("runs/1/weights") == b"1"
+        assert listed("runs/") == ["runs/1/weights"]
+        for forbidden in (
+            lambda: listed(""),
+            lambda: listed("secret"),
+            lambda: listed("runs/", other.bucket),
+            lambda: own.get("secret"),
+            lambda: own.put("elsewhere", b"1"),
+            lambda: foreign.put("runs/1/weights", b"1"),
+            lambda: node_client.put_bucket_acl(oss.PutBucketAclRequest(bucket=shelf.bucket, acl="private")),
+            lambda: node_client.delete_bucket(oss.DeleteBucketRequest(bucket=other.bucket)),
+        ):
+            with storage_refused("AccessDenied", 403):
+                forbidden()
+        node_client.delete_object(oss.DeleteObjectRequest(bucket=shelf.bucket, key="runs/1/weights"))
+        assert shelf.keys() == ["secret"]
+    finally:
+        shelf.clear()
+        other.clear()

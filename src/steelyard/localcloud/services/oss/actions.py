@@ -132,10 +132,8 @@ class OssService(Service):
         region_id, account_id = self.cloud.identity.region_id, self.cloud.identity.account_id
         for action, place in access.wanted_rights(operation, request):
             resource = f"acs:oss:{region_id}:{account_id}:{place}"
-            if (
-                ram.decide(caller, Call(action=action, resources=(resource,), context={}))
-                is not Decision.ALLOWED
-            ):
+            call = Call(action=action, resources=(resource,), context=access.conditions(operation, request))
+            if ram.decide(caller, call) is not Decision.ALLOWED:
                 raise errors.access_denied(f"You have no right to {action} on {resource}.")
 
     def run(self, errand: Errand, request: StorageRequest) -> tuple[StorageAnswer, tuple[str, ...]]:
