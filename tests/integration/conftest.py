@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from elastic_workers import ElasticRun, WorkerServer
 from gradient_service import GradientService
 
 from steelyard.deploy import AlicloudProvider
@@ -18,6 +20,30 @@ def gradient_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gradi
     """Three workers, started when a test first asks for them."""
     with GradientService(tmp_path_factory.mktemp("gradient_service"), 3) as service:
         yield service
+
+
+@pytest.fixture(scope="session")
+def worker_server() -> Iterator[WorkerServer]:
+    """A process that forks training workers, started when a test first asks for them."""
+    server = WorkerServer()
+    yield server
+    server.end()
+
+
+@pytest.fixture
+def runs(worker_server: WorkerServer, tmp_path: Path) -> Iterator[Any]:
+    """Gives runs of training workers, and ends what is left of them."""
+    begun: list[ElasticRun] = []
+
+    def begin(**options: Any) -> ElasticRun:
+        folder = tmp_path / str(len(begun))
+        folder.mkdir()
+        begun.append(ElasticRun(worker_server, folder, **options))
+        return begun[-1]
+
+    yield begin
+    for run in begun:
+        run.end()
 
 
 @pytest.fixture(scope="module")

@@ -35,6 +35,13 @@ def wait_until(is_true: Callable[[], bool], what: str) -> None:
         time.sleep(0.02)
 
 
+EXACT = 1e-12
+
+
+def flat(values: Any) -> list[float]:
+    return [number for value in values for number in flat(value)] if isinstance(values, list) else [values]
+
+
 class WorkerServer:
     """A process that has imported torch, and forks workers: they start at once."""
 
@@ -159,6 +166,15 @@ class ElasticRun:
     def result(self, name: str) -> dict[str, Any]:
         result: dict[str, Any] = json.loads((self.folder / f"{name}.result.json").read_text())
         return result
+
+    def assert_ended_as(self, other: ElasticRun, name: str) -> None:
+        """Compare a worker's end with that of the first worker of another run of the same steps."""
+        expected, actual = other.result("0.0"), self.result(name)
+        for part in ("parameters", "momentum"):
+            pairs = zip(flat(expected[part]), flat(actual[part]), strict=True)
+            assert max(abs(one - other) for one, other in pairs) <= EXACT
+        assert actual["lr"] == expected["lr"]
+        assert actual["state"]["cursor"] == expected["state"]["cursor"]
 
     def samples_by_step(self) -> dict[int, Counter[int]]:
         """Count the samples of every step over all workers."""

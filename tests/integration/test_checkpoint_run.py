@@ -8,60 +8,28 @@ from __future__ import annotations
 import json
 import signal
 from collections import Counter
-from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from elastic_worker import GLOBAL_BATCH, NUM_SAMPLES
-from elastic_workers import ElasticRun, WorkerServer, wait_until
+from elastic_workers import EXACT, ElasticRun, WorkerServer, wait_until
 
-EXACT = 1e-12
 NUM_STEPS = 30
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[WorkerServer]:
-    server = WorkerServer()
-    yield server
-    server.end()
-
-
 @pytest.fixture
-def begin(server: WorkerServer, tmp_path: Path) -> Iterator[Any]:
-    """Gives runs, and ends what is left of them."""
-    begun: list[ElasticRun] = []
-
-    def begin_run(**options: Any) -> ElasticRun:
-        folder = tmp_path / str(len(begun))
-        folder.mkdir()
-        begun.append(ElasticRun(server, folder, num_steps=NUM_STEPS, **options))
-        return begun[-1]
-
-    yield begin_run
-    for run in begun:
-        run.end()
+def begin(runs: Any) -> Any:
+    return partial(runs, num_steps=NUM_STEPS)
 
 
 @pytest.fixture(scope="module")
-def undisturbed(server: WorkerServer, tmp_path_factory: pytest.TempPathFactory) -> ElasticRun:
+def undisturbed(worker_server: WorkerServer, tmp_path_factory: pytest.TempPathFactory) -> ElasticRun:
     """One process that makes every step."""
-    run = ElasticRun(server, tmp_path_factory.mktemp("alone"), num_steps=NUM_STEPS, is_fixed=True)
+    run = ElasticRun(worker_server, tmp_path_factory.mktemp("alone"), num_steps=NUM_STEPS, is_fixed=True)
     run.wait(run.start(0, is_alone=True))
     return run
-
-
-def flat(values: Any) -> list[float]:
-    return [number for value in values for number in flat(value)] if isinstance(values, list) else [values]
-
-
-def assert_same_end(run: ElasticRun, name: str, undisturbed: ElasticRun) -> None:
-    expected, actual = undisturbed.result("0.0"), run.result(name)
-    for part in ("parameters", "momentum"):
-        pairs = zip(flat(expected[part]), flat(actual[part]), strict=True)
-        assert max(abs(one - other) for one, other in pairs) <= EXACT
-    assert actual["lr"] == expected["lr"]
-    assert actual["state"]["cursor"] == expected["state"]["cursor"]
 
 
 def assert_each_sample_once(first: ElasticRun, second: ElasticRun, resumed_at: int) -> None:
@@ -113,7 +81,7 @@ def test_a_run_of_three_that_is_killed_is_gone_on_with_by_two(
 
     assert events(second, "0.0", "resume")[0]["step"] == resumed_at
     assert_each_sample_once(first, second, resumed_at)
-    assert_same_end(second, "0.0", undisturbed)
+    second.assert_ended_as(undisturbed, "0.0")
     expected, actual = losses(undisturbed, "0.0"), losses(first, "0.0") | losses(second, "0.0")
     assert len(actual) == NUM_STEPS
     assert all(abs(actual[step] - expected[step]) <= EXACT for step in expected)
@@ -138,7 +106,7 @@ def test_a_sharded_run_is_gone_on_with_by_a_lone_worker_and_the_other_way_round(
     last.wait(last.start(0, is_alone=True, **options))
     assert events(sharded, "0.0", "resume")[0]["step"] == 4
     assert events(last, "0.0", "resume")[0]["step"] >= 16
-    assert_same_end(last, "0.0", undisturbed)
+    last.assert_ended_as(undisturbed, "0.0")
 
 
 def test_a_member_killed_in_mid_save_leaves_it_to_the_next_one_and_all_can_be_lost(
@@ -147,8 +115,8 @@ def test_a_member_killed_in_mid_save_leaves_it_to_the_next_one_and_all_can_be_lo
     options = {"checkpoint": str(tmp_path / "kept"), "every_steps": 5}
     first = begin()
     first.start(0, writes_slowly=True, **options)
-    first.start(1, seed=11, **options)
-    first.start(2, seed=12, **options)
+    first.start(1, **options)
+    first.start(2, **options)
     wait_until((first.folder / "0.0.writing").exists, "the first member writes")
     kill(first, "0.0")
     wait_until(lambda: any((tmp_path / "kept").glob("*/manifest.json")), "another member saves")
@@ -158,7 +126,7 @@ def test_a_member_killed_in_mid_save_leaves_it_to_the_next_one_and_all_can_be_lo
     names = [second.start(rank, seed=rank, **options) for rank in range(2)]
     second.wait(*names)
     assert events(second, "0.0", "resume")[0]["step"] >= 10
-    assert_same_end(second, "0.0", undisturbed)  # which no sample lost or counted twice would leave it
+    second.assert_ended_as(undisturbed, "0.0")  # which no sample lost or counted twice would leave it
 
 
 LEFT = 143
@@ -179,7 +147,7 @@ def test_a_worker_that_is_asked_to_leave_makes_its_step_and_costs_the_others_non
     assert sorted(steps) == list(range(1, NUM_STEPS + 1))
     assert all(count == 1 for samples in steps.values() for count in samples.values())
     assert sum(sum(samples.values()) for samples in steps.values()) == samples_of(NUM_STEPS)
-    assert_same_end(run, "1.0", undisturbed)
+    run.assert_ended_as(undisturbed, "1.0")
     (told,) = events(run, "0.0", "leave")
     assert (told["node_id"], told["step"]) == ("i-0", max(note["step"] for note in run.notes("0.0")))
     assert run.longest_pause_s("1.0") < 3.0
@@ -212,4 +180,4 @@ def test_workers_that_cannot_go_on_leave_together_with_a_checkpoint_of_that_very
     resumed_at = events(second, "0.0", "resume")[0]["step"]
     assert resumed_at == max(first.samples_by_step())
     assert_each_sample_once(first, second, resumed_at)
-    assert_same_end(second, "0.0", undisturbed)
+    second.assert_ended_as(undisturbed, "0.0")

@@ -9,54 +9,18 @@ from __future__ import annotations
 import itertools
 import signal
 from collections import Counter
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from elastic_worker import GLOBAL_BATCH, NUM_SAMPLES
-from elastic_workers import ElasticRun, WorkerServer
-
-EXACT = 1e-12
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[WorkerServer]:
-    server = WorkerServer()
-    yield server
-    server.end()
-
-
-@pytest.fixture
-def runs(server: WorkerServer, tmp_path: Path) -> Iterator[Any]:
-    """Gives runs, and ends what is left of them."""
-    begun: list[ElasticRun] = []
-
-    def begin(**options: Any) -> ElasticRun:
-        folder = tmp_path / str(len(begun))
-        folder.mkdir()
-        begun.append(ElasticRun(server, folder, **options))
-        return begun[-1]
-
-    yield begin
-    for run in begun:
-        run.end()
-
-
-def flat(values: Any) -> list[float]:
-    return [number for value in values for number in flat(value)] if isinstance(values, list) else [values]
+from elastic_workers import ElasticRun
 
 
 def assert_as_one_process(run: ElasticRun, begin: Any, name: str) -> None:
     """Compare a worker's end with that of one process with the same windows."""
     alone = begin(num_steps=run.num_steps)
     alone.wait(alone.start(0, is_alone=True))
-    expected, actual = alone.result("0.0"), run.result(name)
-    for part in ("parameters", "momentum"):
-        pairs = zip(flat(expected[part]), flat(actual[part]), strict=True)
-        assert max(abs(one - other) for one, other in pairs) <= EXACT
-    assert actual["lr"] == expected["lr"]
-    assert actual["state"]["cursor"] == expected["state"]["cursor"]
+    run.assert_ended_as(alone, name)
 
 
 def assert_each_sample_once(run: ElasticRun) -> None:
