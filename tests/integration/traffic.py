@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import http.client
+import ssl
 import threading
 import time
 from collections import Counter
@@ -21,12 +22,13 @@ def wait_until(read: Callable[[], T], is_done: Callable[[T], object] = bool, dea
 
 
 class Traffic:
-    """Clients that ask again and again who serves them, each on a connection that it keeps."""
+    """Clients that ask again and again who serves them, each on a connection that it keeps; by TLS where told to."""
 
-    def __init__(self, address: str, port: int) -> None:
+    def __init__(self, address: str, port: int, tls: ssl.SSLContext | None = None) -> None:
         self.answers: list[tuple[float, str]] = []
         self.errors: list[str] = []
         self._where = address, port
+        self._tls = tls
         self._is_over = threading.Event()
 
     def names(self, since: float = 0.0) -> Counter[str]:
@@ -34,7 +36,7 @@ class Traffic:
         return Counter(name for moment, name in list(self.answers) if moment >= since)
 
     def run(self, num_requests: int | None = None) -> None:
-        connection = http.client.HTTPConnection(*self._where, timeout=10)
+        connection = self._connection()
         while not self._is_over.is_set() and num_requests != 0:
             try:
                 connection.request("GET", "/")
@@ -52,6 +54,11 @@ class Traffic:
                 num_requests -= 1
         connection.close()
 
+    def _connection(self) -> http.client.HTTPConnection:
+        if self._tls is None:
+            return http.client.HTTPConnection(*self._where, timeout=10)
+        return http.client.HTTPSConnection(*self._where, timeout=10, context=self._tls)
+
     @contextmanager
     def flowing(self, num_clients: int = 4) -> Iterator[Traffic]:
         """Let the clients run until the end of the block."""
@@ -66,9 +73,11 @@ class Traffic:
                 client.join()
 
 
-def ask(address: str, port: int, num_requests: int, num_clients: int = 4) -> Traffic:
+def ask(
+    address: str, port: int, num_requests: int, num_clients: int = 4, tls: ssl.SSLContext | None = None
+) -> Traffic:
     """Send a number of requests and wait for all answers."""
-    traffic = Traffic(address, port)
+    traffic = Traffic(address, port, tls)
     clients = [
         threading.Thread(target=traffic.run, args=(num_requests // num_clients,)) for _ in range(num_clients)
     ]
