@@ -50,6 +50,7 @@ _KINDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "ess": {"ScalingGroupId": ("ess", "scalinggroup")},
     "ram": {"RoleName": ("ram", "role"), "PolicyName": ("ram", "policy")},
     "sts": {"RoleArn": ("ram", "role")},
+    "tag": {"ResourceARN": ("tag", "resource")},
 }
 _ACCOUNT_WIDE = ("ram", "sts")
 

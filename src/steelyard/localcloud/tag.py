@@ -56,6 +56,18 @@ def has_tags(tags: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
     return all(key in tags and value in ("", tags[key]) for key, value in wanted.items())
 
 
+def merged_tags(tags: Mapping[str, str], further: Mapping[str, str]) -> dict[str, str]:
+    """Give tags with further ones.
+
+    Raises:
+        ApiError: `NumberExceed.Tags`.
+    """
+    merged = {**tags, **further}
+    if len(merged) > MAX_TAGS:
+        raise _too_many(len(merged))
+    return merged
+
+
 def tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
     """Give tags as answers hold them: `Key` and `Value`."""
     return [{"Key": key, "Value": value} for key, value in tags.items()]
@@ -85,10 +97,7 @@ def set_tags(
     if not tags:
         raise missing_parameter(f"{tags_name}.1.Key")
     for record in _named_records(request, records, ids_name, not_found):
-        merged = {**record.tags, **tags}
-        if len(merged) > MAX_TAGS:
-            raise _too_many(len(merged))
-        records.put(replace(record, tags=merged))
+        records.put(replace(record, tags=merged_tags(record.tags, tags)))
 
 
 def unset_tags(

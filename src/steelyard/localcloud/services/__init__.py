@@ -14,6 +14,7 @@ from steelyard.localcloud.services.oss.actions import OssService
 from steelyard.localcloud.services.ram.actions import RamService
 from steelyard.localcloud.services.slb.actions import SlbService
 from steelyard.localcloud.services.sts.actions import StsService
+from steelyard.localcloud.services.tag.actions import TagService
 from steelyard.localcloud.services.vpc.actions import VpcService
 
 SERVICES: tuple[type[Service], ...] = (
@@ -29,4 +30,5 @@ SERVICES: tuple[type[Service], ...] = (
     AlbService,
     CmsService,
     EssService,
+    TagService,
 )
