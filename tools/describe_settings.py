@@ -45,6 +45,7 @@ VERSIONS = {
     "ecs": "2014-05-26",
     "slb": "2014-05-15",
     "nlb": "2022-04-30",
+    "alb": "2020-06-16",
     "cas": "2020-04-07",
     "ram": "2015-05-01",
 }
@@ -52,6 +53,7 @@ VERSIONS = {
 _HTTP = "slb:CreateLoadBalancerHTTPListener"
 _HTTPS = "slb:CreateLoadBalancerHTTPSListener"
 _CHECK = "nlb:CreateServerGroup.HealthCheckConfig"
+_ALB_CHECK = "alb:CreateServerGroup.HealthCheckConfig"
 
 API_FIELDS: dict[str, tuple[str, ...]] = {
     "name": (
@@ -66,6 +68,7 @@ API_FIELDS: dict[str, tuple[str, ...]] = {
         "slb:CreateLoadBalancer.MasterZoneId",
         "slb:CreateLoadBalancer.SlaveZoneId",
         "nlb:CreateLoadBalancer.ZoneMappings.ZoneId",
+        "alb:CreateLoadBalancer.ZoneMappings.ZoneId",
     ),
     "network.cidr": ("vpc:CreateVpc.CidrBlock",),
     "network.vswitch_cidrs": ("vpc:CreateVSwitch.CidrBlock",),
@@ -95,26 +98,43 @@ API_FIELDS: dict[str, tuple[str, ...]] = {
     "node_groups[].weight": (
         "slb:AddVServerGroupBackendServers.BackendServers",
         "nlb:AddServersToServerGroup.Servers.Weight",
+        "alb:AddServersToServerGroup.Servers.Weight",
     ),
     "load_balancer.kind": (),
     "load_balancer.address_type": (
         "slb:CreateLoadBalancer.AddressType",
         "nlb:CreateLoadBalancer.AddressType",
+        "alb:CreateLoadBalancer.AddressType",
     ),
-    "load_balancer.scheduler": (f"{_HTTP}.Scheduler", "nlb:CreateServerGroup.Scheduler"),
-    "load_balancer.drain_timeout_s": ("nlb:CreateServerGroup.ConnectionDrainTimeout",),
+    "load_balancer.scheduler": (
+        f"{_HTTP}.Scheduler",
+        "nlb:CreateServerGroup.Scheduler",
+        "alb:CreateServerGroup.Scheduler",
+    ),
+    "load_balancer.drain_timeout_s": (
+        "nlb:CreateServerGroup.ConnectionDrainTimeout",
+        "alb:CreateServerGroup.ConnectionDrainConfig.ConnectionDrainTimeout",
+    ),
+    "load_balancer.slow_start_s": ("alb:CreateServerGroup.SlowStartConfig.SlowStartDuration",),
     "load_balancer.sticky_session_s": (
         f"{_HTTP}.CookieTimeout",
         "slb:CreateLoadBalancerTCPListener.PersistenceTimeout",
+        "alb:CreateServerGroup.StickySessionConfig.CookieTimeout",
     ),
-    "load_balancer.access_cidrs": ("slb:AddAccessControlListEntry.AclEntrys", f"{_HTTP}.AclId"),
+    "load_balancer.access_cidrs": (
+        "slb:AddAccessControlListEntry.AclEntrys",
+        f"{_HTTP}.AclId",
+        "alb:AddEntriesToAcl.AclEntries.Entry",
+    ),
     "load_balancer.deletion_protection": (
         "slb:SetLoadBalancerDeleteProtection.DeleteProtection",
         "nlb:UpdateLoadBalancerProtection.DeletionProtectionEnabled",
+        "alb:CreateLoadBalancer.DeletionProtectionEnabled",
     ),
     "load_balancer.tls.certificate_id": (
         f"{_HTTPS}.ServerCertificateId",
         "nlb:CreateListener.CertificateIds",
+        "alb:CreateListener.Certificates.CertificateId",
     ),
     "load_balancer.tls.certificate_file": (
         "slb:UploadServerCertificate.ServerCertificate",
@@ -124,32 +144,61 @@ API_FIELDS: dict[str, tuple[str, ...]] = {
         "slb:UploadServerCertificate.PrivateKey",
         "cas:UploadUserCertificate.Key",
     ),
-    "load_balancer.tls.policy": (f"{_HTTPS}.TLSCipherPolicy", "nlb:CreateListener.SecurityPolicyId"),
+    "load_balancer.tls.policy": (
+        f"{_HTTPS}.TLSCipherPolicy",
+        "nlb:CreateListener.SecurityPolicyId",
+        "alb:CreateListener.SecurityPolicyId",
+    ),
     "load_balancer.tls.ca_file": (),
     "load_balancer.tls.server_name": (),
     "load_balancer.listeners": (),
-    "load_balancer.listeners[].port": (f"{_HTTP}.ListenerPort", "nlb:CreateListener.ListenerPort"),
-    "load_balancer.listeners[].protocol": ("nlb:CreateListener.ListenerProtocol",),
-    "load_balancer.health_check.path": (f"{_HTTP}.HealthCheckURI", f"{_CHECK}.HealthCheckUrl"),
+    "load_balancer.listeners[].port": (
+        f"{_HTTP}.ListenerPort",
+        "nlb:CreateListener.ListenerPort",
+        "alb:CreateListener.ListenerPort",
+    ),
+    "load_balancer.listeners[].protocol": (
+        "nlb:CreateListener.ListenerProtocol",
+        "alb:CreateListener.ListenerProtocol",
+    ),
+    "load_balancer.rules": (),
+    "load_balancer.rules[].name": ("alb:CreateRule.RuleName", "alb:CreateServerGroup.ServerGroupName"),
+    "load_balancer.rules[].hosts": ("alb:CreateRule.RuleConditions.HostConfig.Values",),
+    "load_balancer.rules[].paths": ("alb:CreateRule.RuleConditions.PathConfig.Values",),
+    "load_balancer.rules[].port": (
+        "alb:AddServersToServerGroup.Servers.Port",
+        "ecs:AuthorizeSecurityGroup.Permissions.PortRange",
+    ),
+    "load_balancer.rules[].protocol": ("alb:CreateServerGroup.Protocol",),
+    "load_balancer.health_check.path": (
+        f"{_HTTP}.HealthCheckURI",
+        f"{_CHECK}.HealthCheckUrl",
+        f"{_ALB_CHECK}.HealthCheckPath",
+    ),
     "load_balancer.health_check.interval_s": (
         f"{_HTTP}.HealthCheckInterval",
         f"{_CHECK}.HealthCheckInterval",
+        f"{_ALB_CHECK}.HealthCheckInterval",
     ),
     "load_balancer.health_check.timeout_s": (
         f"{_HTTP}.HealthCheckTimeout",
         f"{_CHECK}.HealthCheckConnectTimeout",
+        f"{_ALB_CHECK}.HealthCheckTimeout",
     ),
     "load_balancer.health_check.healthy_threshold": (
         f"{_HTTP}.HealthyThreshold",
         f"{_CHECK}.HealthyThreshold",
+        f"{_ALB_CHECK}.HealthyThreshold",
     ),
     "load_balancer.health_check.unhealthy_threshold": (
         f"{_HTTP}.UnhealthyThreshold",
         f"{_CHECK}.UnhealthyThreshold",
+        f"{_ALB_CHECK}.UnhealthyThreshold",
     ),
     "gateway_port": (
         "slb:AddVServerGroupBackendServers.BackendServers",
         "nlb:AddServersToServerGroup.Servers.Port",
+        "alb:AddServersToServerGroup.Servers.Port",
         "ecs:AuthorizeSecurityGroup.Permissions.PortRange",
     ),
     "access.admin_cidrs": ("ecs:AuthorizeSecurityGroup.Permissions.SourceCidrIp",),

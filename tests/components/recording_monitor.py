@@ -21,8 +21,11 @@ with warnings.catch_warnings():
     import pulumi_alicloud
 
     for _module in (
+        pulumi_alicloud.alb,
         pulumi_alicloud.cas,
+        pulumi_alicloud.cms,
         pulumi_alicloud.ecs,
+        pulumi_alicloud.ess,
         pulumi_alicloud.nas,
         pulumi_alicloud.nlb,
         pulumi_alicloud.oss,
@@ -40,6 +43,7 @@ _COMPUTED: Mapping[str, Callable[[str], dict[str, Any]]] = {
     "alicloud:vpc/natGateway:NatGateway": lambda name: {"snatTableIds": "stb-1"},
     "alicloud:ecs/eipAddress:EipAddress": lambda name: {"ipAddress": "203.0.113.1"},
     "alicloud:nlb/loadBalancer:LoadBalancer": lambda name: {"dnsName": "nlb-1.example.com"},
+    "alicloud:alb/loadBalancer:LoadBalancer": lambda name: {"dnsName": "alb-1.example.com"},
     "alicloud:nas/mountTarget:MountTarget": lambda name: {"mountTargetDomain": f"{name}.example.com"},
     "alicloud:ecs/instance:Instance": lambda name: {
         "privateIp": f"10.64.0.{10 + int(name.rpartition('-')[2])}"
@@ -61,6 +65,7 @@ class Registration:
     deletes_before_replace: bool
     secret_inputs: frozenset[str]
     secret_outputs: frozenset[str]
+    ignored: frozenset[str]
 
 
 @dataclass(kw_only=True)
@@ -134,6 +139,7 @@ class _Monitor:
             deletes_before_replace=request.deleteBeforeReplace,
             secret_inputs=frozenset(key for key, value in inputs.items() if rpc.is_rpc_secret(value)),
             secret_outputs=frozenset(request.additionalSecretOutputs),
+            ignored=frozenset(request.ignoreChanges),
         )
         answer = resource_pb2.RegisterResourceResponse(urn=urn)
         answer.object.CopyFrom(request.object)

@@ -11,6 +11,9 @@ from steelyard.components.tag import cluster_tags
 from steelyard.errors import UsageError
 from steelyard.spec.tls import TlsSpec
 
+_KEEPER = "cn-hangzhou"
+"""Where the certificate service of the China site keeps all certificates."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class CertificateArgs:
@@ -96,6 +99,21 @@ def service_certificate_id(
         tags=cluster_tags(cluster),
         opts=pulumi.ResourceOptions(parent=parent),
     ).id
+
+
+def service_certificate_identifier(
+    name: str, cluster: str, args: CertificateArgs, parent: pulumi.Resource
+) -> pulumi.Output[str]:
+    """Give what ALB calls a certificate: its number in the certificate service, and the region that keeps it.
+
+    Args:
+        name: Beginning of the resource's name.
+        cluster: The cluster's name.
+        args: The certificate; an id that names its region is left as it is.
+        parent: The component that it belongs to.
+    """
+    number = pulumi.Output.from_input(service_certificate_id(name, cluster, args, parent))
+    return number.apply(lambda text: text if "-" in text else f"{text}-{_KEEPER}")
 
 
 def _name(cluster: str, args: CertificateArgs) -> str:

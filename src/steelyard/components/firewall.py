@@ -25,6 +25,7 @@ class FirewallArgs:
         vpc_id: VPC of the nodes.
         gateway_port: Port of the gateway on each node.
         balancer_cidrs: Ranges that the load balancer calls the gateways from; a classic one's where none is given.
+        further_ports: Other ports of the nodes that it calls.
         admin_cidrs: Ranges that may reach SSH and the gateways; none is the safe choice.
         egress_cidrs: The only ranges that the nodes may call besides each other and the cloud's own services; any where
             there is none.
@@ -34,6 +35,7 @@ class FirewallArgs:
     vpc_id: pulumi.Input[str]
     gateway_port: int
     balancer_cidrs: Sequence[str] = ()
+    further_ports: Sequence[int] = ()
     admin_cidrs: Sequence[str] = ()
     egress_cidrs: Sequence[str] = ()
 
@@ -68,6 +70,9 @@ class Firewall(pulumi.ComponentResource):
         for cidr in args.balancer_cidrs:
             suffix = cidr.replace("/", "-")
             self._let_in(f"gateway-{suffix}", "The load balancer to the gateways", gateway, cidr)
+            for port in args.further_ports:
+                way = f"{port}/{port}"
+                self._let_in(f"port-{port}-{suffix}", f"The load balancer to port {port}", way, cidr)
         for cidr in args.admin_cidrs:
             suffix = cidr.replace("/", "-")
             ssh = f"{_SSH_PORT}/{_SSH_PORT}"

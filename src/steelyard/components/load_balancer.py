@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pulumi
 
+from steelyard.components.application_balancer import declare_application
 from steelyard.components.balancer_front import Front
 from steelyard.components.certificate import CertificateArgs
 from steelyard.components.classic_balancer import attach_to_classic, declare_classic
@@ -12,9 +13,25 @@ from steelyard.components.network_balancer import attach_to_network, declare_net
 from steelyard.errors import UsageError
 from steelyard.spec import HealthCheckSpec, ListenerSpec
 from steelyard.spec.balancer import ABILITIES, misfits
+from steelyard.spec.forwarding import RuleSpec, rule_findings, slow_start_findings
 from steelyard.spec.front import FrontDraft, front_misfits
 from steelyard.spec.mistake import path_text
 from steelyard.spec.nearest import listed
+
+
+@dataclass(frozen=True, kw_only=True)
+class BalancerServer:
+    """An instance that a load balancer sends requests to.
+
+    Attributes:
+        server_id: Its id.
+        port: Port of its gateway.
+        weight: Share of the requests, 0 to 100.
+    """
+
+    server_id: pulumi.Input[str]
+    port: int
+    weight: int = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,22 +40,29 @@ class LoadBalancerArgs:
 
     Attributes:
         cluster: The cluster's name.
-        vswitch_ids: The VSwitches of the zones, in their order. A classic intranet one takes an address of the first, a
-            network one an address of each.
-        zones: Zone ids. A classic one stands in the first and falls back to the second, a network one serves in all.
+        vswitch_ids: The VSwitches of the zones, in their order. A classic intranet one takes an address of the first,
+            one of another kind an address of each.
+        zones: Zone ids. A classic one stands in the first and falls back to the second, one of another kind serves in
+            all.
         listeners: Its ports.
         health_check: How it watches the nodes.
-        kind: `classic` (CLB) or `network` (NLB).
-        vpc_id: The VPC; needed by a network one.
+        kind: `classic` (CLB), `network` (NLB) or `application` (ALB).
+        vpc_id: The VPC; only a classic one needs none.
         address_type: `intranet` or `internet`.
         scheduler: `wrr`, `rr`; a network one has `wlc` and `sch` as well, and a classic one `sch` for `tcp`.
-        drain_timeout_s: Seconds that the connections to a removed node are given to end; 0 for no such care. A network
-            one has it alone.
-        sticky_session_s: Seconds for which a client stays on its server; 0 for none. A classic one has it alone.
-        access_cidrs: The only ranges whose clients are let in; everybody's where there is none. A classic one has it
-            alone.
+        drain_timeout_s: Seconds that the connections to a removed node are given to end; 0 for no such care, which is
+            all that a classic one has.
+        slow_start_s: Seconds over which the share of a new node grows; 0 for none. An application one has it alone.
+        sticky_session_s: Seconds for which a client stays on its server; 0 for none, which is all that a network one
+            has.
+        access_cidrs: The only ranges whose clients are let in; everybody's where there is none. A network one has no
+            such list.
         is_protected: Whether the cloud refuses to delete it.
         certificate: What its listeners with TLS answer with.
+        rules: Requests that go to other ports of the nodes, the first that fits deciding. An application one has them
+            alone.
+        servers: The nodes of an application one, which lists them itself. To the others they are attached one by one,
+            by `attach_server`.
     """
 
     cluster: str
@@ -51,15 +75,19 @@ class LoadBalancerArgs:
     address_type: str = "intranet"
     scheduler: str = "wrr"
     drain_timeout_s: int = 0
+    slow_start_s: int = 0
     sticky_session_s: int = 0
     access_cidrs: Sequence[str] = ()
     is_protected: bool = False
     certificate: CertificateArgs | None = None
+    rules: Sequence[RuleSpec] = ()
+    servers: Sequence[BalancerServer] = ()
 
 
 _DECLARE: Mapping[str, Callable[[str, LoadBalancerArgs, pulumi.Resource], Front]] = {
     "classic": declare_classic,
     "network": declare_network,
+    "application": declare_application,
 }
 _ATTACH: Mapping[str, Callable[..., None]] = {"classic": attach_to_classic, "network": attach_to_network}
 
@@ -70,7 +98,7 @@ class LoadBalancer(pulumi.ComponentResource):
     Attributes:
         kind: Its kind.
         load_balancer_id: Id of the load balancer.
-        address: What clients call: its IPv4 address, or the name of a network one.
+        address: What clients call: its IPv4 address, or the name of one that stands in several zones.
         server_group_id: Id of the server group that nodes are attached to.
 
     Raises:
@@ -112,7 +140,7 @@ def attach_server(
     """Put an instance into the server group of a load balancer.
 
     Args:
-        kind: The load balancer's kind.
+        kind: The load balancer's kind; nothing is done for one that lists its servers itself.
         name: The attachment's name in the program.
         server_group_id: Id of the server group.
         server_id: Id of the instance.
@@ -120,16 +148,21 @@ def attach_server(
         weight: Share of the requests, 0 to 100.
         opts: The attachment's options.
     """
-    _ATTACH[kind](
-        name, server_group_id=server_group_id, server_id=server_id, port=port, weight=weight, opts=opts
-    )
+    if not ABILITIES[kind].lists_servers:
+        _ATTACH[kind](
+            name, server_group_id=server_group_id, server_id=server_id, port=port, weight=weight, opts=opts
+        )
 
 
 def _check(args: LoadBalancerArgs) -> None:
     if args.kind not in ABILITIES:
         raise UsageError(f"`{args.kind}` is no kind of load balancer", f"use {listed(ABILITIES)}")
-    if args.kind == "network" and args.vpc_id is None:
-        raise UsageError("a network load balancer needs its VPC", "give `vpc_id`")
+    ability = ABILITIES[args.kind]
+    if ability.calls_from_zones and args.vpc_id is None:
+        raise UsageError(f"a load balancer of the kind {args.kind} needs its VPC", "give `vpc_id`")
+    if args.servers and not ability.lists_servers:
+        hint = "attach each server with `attach_server`"
+        raise UsageError(f"a {args.kind} load balancer lists no servers itself", hint)
     protocols = [(i, listener.protocol) for i, listener in enumerate(args.listeners)]
     front = FrontDraft(
         kind=args.kind,
@@ -150,6 +183,10 @@ def _check(args: LoadBalancerArgs) -> None:
             num_zones=len(args.zones),
         ),
         *front_misfits(front),
+        *slow_start_findings(args.kind, args.slow_start_s, args.scheduler),
+        *rule_findings(
+            args.kind, [rule.model_dump() for rule in args.rules], [protocol for _, protocol in protocols]
+        ),
     ]
     if found:
         message = "; ".join(f"{path_text(one.path)}: {one.message}" for one in found)

@@ -9,7 +9,7 @@ from pulumi_alicloud import ecs
 
 from steelyard.components.driver import GPU_DRIVER, RDMA_DRIVER
 from steelyard.components.egress import BANDWIDTH_MBIT_PER_S
-from steelyard.components.load_balancer import attach_server
+from steelyard.components.load_balancer import BalancerServer, attach_server
 from steelyard.components.tag import node_tags
 from steelyard.components.user_data import PackageSource, Role, user_data
 from steelyard.spec import DataDiskSpec, DiskSpec, SpotSpec
@@ -38,7 +38,7 @@ class NodeGroupArgs:
         weight: Share of the load balancer's requests, 0 to 100.
         vswitch_ids: VSwitches that the nodes are placed in by turns.
         security_group_id: The nodes' security group.
-        server_group_id: Server group of the load balancer.
+        server_group_id: Server group of the load balancer; of no meaning where that lists its servers itself.
         balancer_kind: The load balancer's kind.
         gateway_port: Port of the gateway on each node.
         token: The gateways' bearer token.
@@ -85,10 +85,12 @@ class NodeGroup(pulumi.ComponentResource):
     Attributes:
         node_ids: Instance ids, in the order of the nodes' numbers.
         private_ips: Private IPv4 addresses, in the same order.
+        servers: The nodes as a load balancer lists them, in the same order.
     """
 
     node_ids: list[pulumi.Output[str]]
     private_ips: list[pulumi.Output[str]]
+    servers: list[BalancerServer]
 
     def __init__(self, name: str, args: NodeGroupArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("steelyard:index:NodeGroup", name, None, opts)
@@ -102,6 +104,10 @@ class NodeGroup(pulumi.ComponentResource):
             self.private_ips.append(instance.private_ip)
             if head_address is None:
                 head_address = instance.private_ip
+        self.servers = [
+            BalancerServer(server_id=node_id, port=args.gateway_port, weight=args.weight)
+            for node_id in self.node_ids
+        ]
         self.register_outputs({"node_ids": self.node_ids, "private_ips": self.private_ips})
 
     def _create_instance(

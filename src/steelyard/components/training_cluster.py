@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -16,7 +17,7 @@ from steelyard.components.checkpoint_store import (
 )
 from steelyard.components.firewall import Firewall, FirewallArgs
 from steelyard.components.image import find_image
-from steelyard.components.load_balancer import LoadBalancer, LoadBalancerArgs
+from steelyard.components.load_balancer import BalancerServer, LoadBalancer, LoadBalancerArgs
 from steelyard.components.mount import mount_script
 from steelyard.components.network import Network, NetworkArgs
 from steelyard.components.node_group import NodeGroup, NodeGroupArgs
@@ -24,7 +25,7 @@ from steelyard.components.node_role import NodeRole, NodeRoleArgs
 from steelyard.components.tag import cluster_tags
 from steelyard.components.user_data import PackageSource
 from steelyard.spec import ClusterSpec, NodeGroupSpec
-from steelyard.spec.balancer import SECURE_PROTOCOLS
+from steelyard.spec.balancer import ABILITIES, SECURE_PROTOCOLS, Ability
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +75,10 @@ class TrainingCluster(pulumi.ComponentResource):
         self.token = pulumi.Output.secret(args.token)
         self.network = self._create_network()
         self.firewall = self._create_firewall()
-        self.load_balancer = self._create_load_balancer()
+        # One that lists its servers itself comes after the nodes.
+        is_balancer_last = self._ability.lists_servers
+        if not is_balancer_last:
+            self.load_balancer = self._create_load_balancer(())
         self.checkpoint_store = self._create_checkpoint_store() if spec.checkpoints.kind != "none" else None
         self.node_role = self._create_node_role() if spec.node_role.enabled else None
         self._key_pair = self._create_key_pair()
@@ -82,6 +86,8 @@ class TrainingCluster(pulumi.ComponentResource):
         # The others are told where the head is: a head of its own comes first, wherever it stands.
         for group in sorted(spec.node_groups, key=lambda group: not group.head):
             self.node_groups.append(self._create_node_group(group))
+        if is_balancer_last:
+            self._create_load_balancer_last()
         first = spec.load_balancer.listeners[0]
         scheme = "https" if first.protocol in SECURE_PROTOCOLS else "http"
         address = self.load_balancer.address
@@ -99,8 +105,8 @@ class TrainingCluster(pulumi.ComponentResource):
         return [address for group in self.node_groups for address in group.private_ips]
 
     @property
-    def _is_network(self) -> bool:
-        return self._spec.load_balancer.kind == "network"
+    def _ability(self) -> Ability:
+        return ABILITIES[self._spec.load_balancer.kind]
 
     def _create_network(self) -> Network:
         spec, wanted = self._spec, self._spec.network
@@ -126,15 +132,21 @@ class TrainingCluster(pulumi.ComponentResource):
                 cluster=self._spec.name,
                 vpc_id=self.network.vpc_id,
                 gateway_port=self._spec.gateway_port,
-                # A network load balancer calls the nodes from addresses of its VSwitches.
-                balancer_cidrs=self._spec.vswitch_cidrs if self._is_network else (),
+                balancer_cidrs=self._spec.vswitch_cidrs if self._ability.calls_from_zones else (),
+                further_ports=sorted({rule.port for rule in self._spec.load_balancer.rules}),
                 admin_cidrs=self._spec.access.admin_cidrs,
                 egress_cidrs=self._spec.access.egress_cidrs,
             ),
             pulumi.ResourceOptions(parent=self),
         )
 
-    def _create_load_balancer(self) -> LoadBalancer:
+    def _create_load_balancer_last(self) -> None:
+        servers = [server for group in self.node_groups for server in group.servers]
+        self.load_balancer = self._create_load_balancer(servers)
+        if self.node_role is not None:
+            self.node_role.grant(self.load_balancer.load_balancer_id, self.load_balancer.server_group_id)
+
+    def _create_load_balancer(self, servers: Sequence[BalancerServer]) -> LoadBalancer:
         wanted = self._spec.load_balancer
         return LoadBalancer(
             f"{self._name}-balancer",
@@ -149,10 +161,13 @@ class TrainingCluster(pulumi.ComponentResource):
                 address_type=wanted.address_type,
                 scheduler=wanted.scheduler,
                 drain_timeout_s=wanted.drain_timeout_s,
+                slow_start_s=wanted.slow_start_s,
                 sticky_session_s=wanted.sticky_session_s,
                 access_cidrs=wanted.access_cidrs,
                 is_protected=wanted.deletion_protection,
                 certificate=self._certificate,
+                rules=wanted.rules,
+                servers=servers,
             ),
             pulumi.ResourceOptions(parent=self),
         )
@@ -186,16 +201,16 @@ class TrainingCluster(pulumi.ComponentResource):
 
     def _create_node_role(self) -> NodeRole:
         account = alicloud.get_caller_identity(opts=pulumi.InvokeOptions(parent=self))
-        store = self.checkpoint_store
+        store, is_late = self.checkpoint_store, self._ability.lists_servers
         return NodeRole(
             f"{self._name}-role",
             NodeRoleArgs(
                 cluster=self._spec.name,
                 region=self._spec.region,
                 account_id=account.account_id,
-                balancer_kind=self.load_balancer.kind,
-                load_balancer_id=self.load_balancer.load_balancer_id,
-                server_group_id=self.load_balancer.server_group_id,
+                balancer_kind=self._spec.load_balancer.kind,
+                load_balancer_id=None if is_late else self.load_balancer.load_balancer_id,
+                server_group_id=None if is_late else self.load_balancer.server_group_id,
                 bucket=store.bucket_name if store else None,
                 prefix=(store.prefix if store else None) or "",
             ),
@@ -236,8 +251,8 @@ class TrainingCluster(pulumi.ComponentResource):
                 weight=group.weight,
                 vswitch_ids=self.network.vswitch_ids,
                 security_group_id=self.firewall.security_group_id,
-                server_group_id=self.load_balancer.server_group_id,
-                balancer_kind=self.load_balancer.kind,
+                server_group_id="" if self._ability.lists_servers else self.load_balancer.server_group_id,
+                balancer_kind=self._spec.load_balancer.kind,
                 gateway_port=self._spec.gateway_port,
                 token=self.token,
                 head_address=self.node_groups[0].private_ips[0] if self.node_groups else None,

@@ -15,6 +15,7 @@ from typing import Any, Final
 from steelyard.spec.balancer import ABILITIES, misfits
 from steelyard.spec.catalogue import INSTANCE_TYPES, REGIONS
 from steelyard.spec.draft import Draft
+from steelyard.spec.forwarding import forwarding_findings
 from steelyard.spec.front import front_findings
 from steelyard.spec.mistake import Finding
 from steelyard.spec.nearest import listed, nearest
@@ -45,6 +46,7 @@ def findings_across(raw: Mapping[str, Any]) -> list[Finding]:
         *_listener_findings(draft),
         *_balancer_findings(draft),
         *front_findings(raw),
+        *forwarding_findings(raw),
         *_admin_findings(draft),
         *_checkpoint_findings(draft),
     ]
@@ -225,9 +227,11 @@ def _balancer_findings(draft: Draft) -> Iterator[Finding]:
         drain_timeout_s=draft.drain_timeout_s,
         num_zones=draft.num_zones,
     )
-    if draft.balancer_kind == "network" and draft.is_adopted:
+    ability = ABILITIES.get(draft.balancer_kind or "")
+    if ability is not None and ability.calls_from_zones and draft.is_adopted:
         message = (
-            "a network load balancer calls the nodes from its VSwitches, whose ranges are not known here"
+            f"a {draft.balancer_kind} load balancer calls the nodes from its VSwitches, whose ranges are not "
+            "known here"
         )
         hint = "take `kind: classic`, or a network of the cluster's own"
         yield Finding(path=("load_balancer", "kind"), message=message, hint=hint)

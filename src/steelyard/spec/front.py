@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from steelyard.spec.balancer import ABILITIES, SECURE_PROTOCOLS, Ability
+from steelyard.spec.balancer import ABILITIES, SECURE_PROTOCOLS, Ability, mend
 from steelyard.spec.mistake import Finding
 from steelyard.spec.nearest import listed
 
@@ -114,7 +114,7 @@ def _stickiness_misfits(draft: FrontDraft, ability: Ability) -> Iterator[Finding
     if not ability.sticky_session_s:
         able = [name for name, other in ABILITIES.items() if other.sticky_session_s]
         message = f"a {draft.kind} load balancer keeps no client on its node"
-        yield Finding(path=path, message=message, hint=f"use 0{_mend(able)}")
+        yield Finding(path=path, message=message, hint=f"use 0{mend(able)}")
         return
     spoken = [str(protocol) for _, protocol in draft.protocols if protocol in ability.sticky_session_s]
     longest = min((ability.sticky_session_s[protocol] for protocol in spoken), default=None)
@@ -129,7 +129,7 @@ def _access_misfits(draft: FrontDraft, ability: Ability) -> Iterator[Finding]:
     if draft.num_access_cidrs and not ability.has_access_list:
         able = [name for name, other in ABILITIES.items() if other.has_access_list]
         message = f"a {draft.kind} load balancer has no list of those who may connect"
-        yield Finding(path=(_PLACE, "access_cidrs"), message=message, hint=f"leave it out{_mend(able)}")
+        yield Finding(path=(_PLACE, "access_cidrs"), message=message, hint=f"leave it out{mend(able)}")
 
 
 def _scheduler_misfits(draft: FrontDraft, ability: Ability) -> Iterator[Finding]:
@@ -162,10 +162,6 @@ def _world_misfits(draft: FrontDraft) -> Iterator[Finding]:
             )
             hint = f"let it speak {listed(SECURE_PROTOCOLS)}"
             yield Finding(path=(_PLACE, "listeners", i, "protocol"), message=message, hint=hint)
-
-
-def _mend(able: Sequence[str]) -> str:
-    return f", or take {listed(f'`kind: {kind}`' for kind in able)}" if able else ""
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

@@ -8,11 +8,11 @@ from pydantic import Field
 
 from steelyard.spec import rule
 from steelyard.spec.balancer import ABILITIES
+from steelyard.spec.forwarding import RuleSpec
 from steelyard.spec.part import Part
 from steelyard.spec.rule import Flag, Text, WholeNumber
 from steelyard.spec.tls import TlsSpec
 
-_LATER_KIND = "this version makes classic and network load balancers alone"
 _LATER_PROTOCOL = "the gateways speak no UDP"
 _LATER_SCHEDULER = "this version hashes by the client's address alone, as `sch`"
 
@@ -22,8 +22,8 @@ class ListenerSpec(Part):
 
     Attributes:
         port: Port at the load balancer's address.
-        protocol: What is spoken there: `http` or `tcp`, which the gateways' HTTP passes; with TLS `https` on a classic
-            load balancer and `tcpssl` on a network one.
+        protocol: What is spoken there: `http` or `tcp`, which the gateways' HTTP passes; with TLS `https` or, on a
+            network load balancer, `tcpssl`. An application one speaks `http` and `https`.
     """
 
     port: Annotated[WholeNumber, rule.port()] = 8000
@@ -64,33 +64,38 @@ class LoadBalancerSpec(Part):
     """The load balancer in front of the nodes' gateways.
 
     Attributes:
-        kind: `classic` (CLB), or `network` (NLB), which stands in every zone and balances connections.
+        kind: `classic` (CLB); `network` (NLB), which stands in every zone and balances connections; or `application`
+            (ALB), which stands in every zone and balances requests, by rules where there are any.
         address_type: `intranet` for an address of the VPC, `internet` for a public one.
         scheduler: `wrr` by weight, `rr` in turn; a network one has `wlc` by weight and open connections and `sch` by
-            the client's address as well, and so has a classic one whose listeners speak `tcp`.
+            the client's address as well, and so has a classic one whose listeners speak `tcp`. An application one has
+            `wrr`, `wlc` and `sch`.
         drain_timeout_s: Seconds that the connections to a removed node are given to end; 0 for no such care, which is
             all that a classic one has.
+        slow_start_s: Seconds, from 30 on, over which the share of a new node grows; 0 for its whole share at once,
+            which is all that one of another kind than `application` has.
         sticky_session_s: Seconds for which a client stays on its node, by a cookie or, with `tcp`, by its address; 0
             for none, which is all that a network one has.
-        access_cidrs: The only ranges whose clients it lets in; everybody's where there is none. A classic one has it
-            alone.
+        access_cidrs: The only ranges whose clients it lets in; everybody's where there is none. A network one has no
+            such list.
         deletion_protection: Whether the cloud refuses to delete it.
         tls: The certificate of its listeners with TLS.
         listeners: Its ports, at least one.
+        rules: Requests that go to other ports of the nodes; an application one has them alone.
         health_check: How it watches the nodes.
     """
 
-    kind: Annotated[Text, rule.one_of("classic", "network", unserved={"application": _LATER_KIND})] = (
-        "classic"
-    )
+    kind: Annotated[Text, rule.one_of("classic", "network", "application")] = "classic"
     address_type: Annotated[Text, rule.one_of("intranet", "internet")] = "intranet"
     scheduler: Annotated[
         Text, rule.one_of("wrr", "rr", "wlc", "sch", unserved=dict.fromkeys(("tch", "qch"), _LATER_SCHEDULER))
     ] = "wrr"
     drain_timeout_s: Annotated[WholeNumber, rule.within(0, 900, " s")] = 0
+    slow_start_s: Annotated[WholeNumber, rule.within(0, 900, " s")] = 0
     sticky_session_s: Annotated[WholeNumber, rule.within(0, 86400, " s")] = 0
     access_cidrs: tuple[Annotated[Text, rule.admin_range], ...] = ()
     deletion_protection: Flag = False
     tls: TlsSpec = TlsSpec()
     listeners: tuple[ListenerSpec, ...] = Field(default_factory=_first_listeners)
+    rules: tuple[RuleSpec, ...] = ()
     health_check: HealthCheckSpec = HealthCheckSpec()

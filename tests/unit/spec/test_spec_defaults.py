@@ -55,6 +55,7 @@ def test_a_file_that_holds_a_name_alone_is_valid(write) -> None:
             "address_type": "intranet",
             "scheduler": "wrr",
             "drain_timeout_s": 0,
+            "slow_start_s": 0,
             "sticky_session_s": 0,
             "access_cidrs": [],
             "deletion_protection": False,
@@ -67,6 +68,7 @@ def test_a_file_that_holds_a_name_alone_is_valid(write) -> None:
                 "server_name": None,
             },
             "listeners": [{"port": 8000, "protocol": "http"}],
+            "rules": [],
             "health_check": {
                 "path": "/healthz",
                 "interval_s": 2,

@@ -68,7 +68,7 @@ node_groups:
   - {name: workers, count: 0, weight: 101, instance_type: ecs.none.large}
   - {name: workers, disk: {size_gib: big}}
 load_balancer:
-  kind: application
+  kind: gateway
   listeners: [{port: 0}, {port: 80, protocol: udp}]
   health_check: {interval_s: 0}
 gateway_port: "8000"
