@@ -130,6 +130,34 @@ class LocalFleet:
             slb.StartLoadBalancerListenerRequest(**target, listener_protocol="http")
         )
 
+    def listen_for_datagrams(self, port: int, servers: list[dict[str, object]]) -> None:
+        """Put a UDP listener before servers of its own, and wait until all of them are found healthy."""
+        target = {"load_balancer_id": self.balancer_id, "listener_port": port}
+        group = slb.CreateVServerGroupRequest(
+            region_id=REGION, load_balancer_id=self.balancer_id, backend_servers=json.dumps(servers)
+        )
+        self.slb_client.create_load_balancer_udplistener(
+            slb.CreateLoadBalancerUDPListenerRequest(
+                **target,
+                bandwidth=-1,
+                health_check_interval=1,
+                health_check_connect_timeout=1,
+                healthy_threshold=2,
+                vserver_group_id=self.slb_client.create_vserver_group(group).body.vserver_group_id,
+            )
+        )
+        self.slb_client.start_load_balancer_listener(
+            slb.StartLoadBalancerListenerRequest(**target, listener_protocol="udp")
+        )
+        health = slb.DescribeHealthStatusRequest(region_id=REGION, **target)
+        wait_until(
+            lambda: [
+                one.server_health_status
+                for one in self.slb_client.describe_health_status(health).body.backend_servers.backend_server
+            ],
+            lambda states: states == ["normal"] * len(servers),
+        )
+
     def add(self, weights: dict[str, int]) -> None:
         self.slb_client.add_vserver_group_backend_servers(
             slb.AddVServerGroupBackendServersRequest(

@@ -18,6 +18,7 @@ import pytest
 from alibabacloud_ecs20140526 import models as ecs
 from local_fleet import PORT, REGION, VSWITCH_CIDR, LocalFleet
 from traffic import wait_until
+from udp_servers import EchoServer, names
 
 from steelyard.errors import UsageError
 from steelyard.localcloud import daemon
@@ -203,6 +204,20 @@ def test_two_vpcs_have_the_same_addresses_and_each_balancer_reaches_its_own(flee
         assert name_at(fleet.address, 80) == instance_id
         inside = fleet.address.replace("127.", "10.", 1)
         assert in_instance(fleet, instance_id, lambda at=inside: name_at(at, 80)) == instance_id
+
+
+@needs_namespaces
+def test_datagrams_reach_an_instance_through_its_balancer_from_outside_and_from_inside(fleets):
+    fleet = fleets()
+    instance_id, address = serve(fleet)
+    server = in_instance(fleet, instance_id, lambda: EchoServer(instance_id, address, 9000))
+    try:
+        fleet.listen_for_datagrams(53, [{"ServerId": instance_id, "Port": 9000, "Weight": 100}])
+        assert names(fleet.address, 53, 2) == [instance_id] * 2
+        inside = fleet.address.replace("127.", "10.", 1)
+        assert in_instance(fleet, instance_id, lambda: names(inside, 53, 2, address)) == [instance_id] * 2
+    finally:
+        server.close()
 
 
 @needs_namespaces

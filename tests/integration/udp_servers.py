@@ -9,7 +9,10 @@ TIMEOUT_S = 5.0
 
 
 class EchoServer:
-    """Answers each datagram with its own name and what it got; a free port of an address unless one is given."""
+    """Answers each datagram with its own name and what it got.
+
+    It listens on a free port of an address unless one is given, in the network namespace of the thread that makes it.
+    """
 
     def __init__(self, name: str, address: str = "127.0.0.1", port: int = 0) -> None:
         self.name = name
