@@ -2,7 +2,7 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 
-.PHONY: install demo test test-slow bench-balance bench-plan lint clean
+.PHONY: install demo test test-slow bench-balance bench-plan bench-cloud lint clean
 
 install: $(VENV)/installed  ## Install Steelyard and all it needs into a virtual environment.
 
@@ -26,6 +26,10 @@ bench-balance: install  ## Compare ways to train on nodes of unequal speed.
 
 bench-plan: install  ## Plan clusters of 10, 100 and 1,000 nodes.
 	$(BIN)/python benchmarks/plan.py
+
+bench-cloud: install  ## Measure the local cloud beside moto, and 1,000 instances.
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,bench]'
+	$(BIN)/python benchmarks/cloud.py
 
 lint: install  ## Check style, types and the direction of imports.
 	$(BIN)/ruff check .

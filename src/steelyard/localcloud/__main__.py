@@ -39,8 +39,6 @@ DEFAULT_REGION = "cn-hangzhou"
 GRACE_S = 3
 # Clients poll every few seconds on a kept connection and do not repeat a POST on one that was just closed.
 KEEP_ALIVE_S = 300
-# The clients put parameters into the query, RunInstances' 16 KiB of user data among them.
-MAX_HEAD_BYTES = 256 << 10
 
 
 def main() -> int:
@@ -113,7 +111,9 @@ def _make_server(app: App, tls: ssl.SSLContext) -> uvicorn.Server:
         server_header=False,
         timeout_graceful_shutdown=GRACE_S,
         timeout_keep_alive=KEEP_ALIVE_S,
-        h11_max_incomplete_event_size=MAX_HEAD_BYTES,
+        # A quarter of a call's time less than with h11. Its 64 KiB for a URL hold the query into which the clients put
+        # 16 KiB of user data, twice encoded.
+        http="httptools",
     )
     server = Front(config, tls)
 

@@ -89,7 +89,102 @@ class Front(uvicorn.Server):
         protocol: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg]
             config=self.config, server_state=self.server_state, app_state=self.lifespan.state
         )
-        return protocol
+        return _Joined(protocol)
+
+
+class _Joined(asyncio.Protocol):
+    """Speaks as another protocol does, and sends what it writes in one turn of the loop at once.
+
+    uvicorn writes an answer's head and its body apart: the client would be woken for each.
+
+    Args:
+        inner: The other protocol.
+    """
+
+    def __init__(self, inner: asyncio.Protocol) -> None:
+        self._inner = inner
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Hand on the connection, with its writes joined."""
+        assert isinstance(transport, asyncio.Transport)
+        self._inner.connection_made(_JoiningTransport(transport))
+
+    def data_received(self, data: bytes) -> None:
+        """Hand on what came."""
+        self._inner.data_received(data)
+
+    def eof_received(self) -> bool | None:
+        """Hand on that no more will come."""
+        return self._inner.eof_received()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Hand on the end."""
+        self._inner.connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Hand on that the client does not read."""
+        self._inner.pause_writing()
+
+    def resume_writing(self) -> None:
+        """Hand on that it reads again."""
+        self._inner.resume_writing()
+
+
+class _JoiningTransport(asyncio.Transport):
+    def __init__(self, transport: asyncio.Transport) -> None:
+        super().__init__()
+        self._transport = transport
+        self._loop = asyncio.get_running_loop()
+        self._parts: list[bytes] = []
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        if not self._parts:
+            self._loop.call_soon(self._flush)
+        self._parts.append(bytes(data))
+
+    def _flush(self) -> None:
+        parts, self._parts = self._parts, []
+        if parts:
+            self._transport.write(b"".join(parts))
+
+    def close(self) -> None:
+        self._flush()
+        self._transport.close()
+
+    def abort(self) -> None:
+        self._parts = []
+        self._transport.abort()
+
+    def is_closing(self) -> bool:
+        return self._transport.is_closing()
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return self._transport.get_extra_info(name, default)
+
+    def pause_reading(self) -> None:
+        self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        self._transport.resume_reading()
+
+    def can_write_eof(self) -> bool:
+        return self._transport.can_write_eof()
+
+    def write_eof(self) -> None:
+        self._flush()
+        self._transport.write_eof()
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        self._transport.set_protocol(protocol)
+
+    def get_protocol(self) -> asyncio.BaseProtocol:
+        return self._transport.get_protocol()
+
+    def is_reading(self) -> bool:
+        return self._transport.is_reading()
+
+    def get_write_buffer_size(self) -> int:
+        return self._transport.get_write_buffer_size() + sum(map(len, self._parts))
 
 
 async def _peek(connection: socket.socket) -> bytes:

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
+from functools import cache
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from steelyard.localcloud.store import Store
@@ -25,9 +26,14 @@ class Record:
     created_at: float
     tags: Mapping[str, str] = field(default_factory=dict)
 
+    @classmethod
+    @cache
+    def _field_names(cls) -> tuple[str, ...]:
+        return tuple(one.name for one in fields(cls))
+
     def to_body(self) -> dict[str, object]:
         """Give the record as the store keeps it."""
-        return asdict(self)
+        return {name: getattr(self, name) for name in self._field_names()}
 
     @classmethod
     def from_body(cls, body: Mapping[str, Any]) -> Self:

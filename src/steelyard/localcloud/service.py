@@ -150,6 +150,8 @@ class Service:
 
     code: ClassVar[str]
     version: ClassVar[str]
+    is_quick: ClassVar[bool] = False
+    """Whether its actions, and what they leave to `Cloud.after_commit`, do nothing but read and write the state."""
 
     def __init__(self, cloud: Cloud) -> None:
         self.cloud = cloud

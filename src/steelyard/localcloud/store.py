@@ -84,6 +84,14 @@ class Store:
             if self._depth == 0:
                 self._connection.execute("COMMIT")
 
+    def take_if_free(self) -> bool:
+        """Take the cloud's lock where nobody has it; whoever gets it gives it back."""
+        return self._lock.acquire(blocking=False)
+
+    def give_back(self) -> None:
+        """Give back what `take_if_free` took."""
+        self._lock.release()
+
     @property
     def is_open(self) -> bool:
         """Whether a transaction is open."""

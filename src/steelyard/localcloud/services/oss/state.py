@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import TypeVar
 
 from steelyard.localcloud.record import Record, Records
@@ -138,7 +138,7 @@ class StorageState:
 
     def _keep_old(self, version: StorageObject) -> None:
         kept = OldVersion(**{**vars(version), "id": _old_id(version)})
-        self._store.put(OldVersion.kind, kept.id, asdict(kept))
+        self._store.put(OldVersion.kind, kept.id, kept.to_body())
 
     def delete(self, bucket: Bucket, key: str, version_id: str = "") -> StorageObject | None:
         """Delete an object, or one version of it.

@@ -27,6 +27,7 @@ class VpcState(Service):
     """What the parts of the VPC service share: its records, how they are found and what others ask of them."""
 
     code, version = "vpc", "2016-04-28"
+    is_quick = True
 
     def __init__(self, cloud: Cloud) -> None:
         super().__init__(cloud)
