@@ -7,18 +7,18 @@ from rich.markup import escape
 
 from steelyard.cli.console import print_table, stderr
 from steelyard.cli.progress import DeployProgress
-from steelyard.cluster import Cluster, HourlyPrice
+from steelyard.cluster import Cluster, HourlyPrice, ProjectStack
 from steelyard.cluster.price import PriceLine
 from steelyard.deploy import Result
 
 
 def foresee(
-    cluster: Cluster, *, refresh: bool, shows: bool, shows_same: bool = False
+    cluster: Cluster | ProjectStack, *, refresh: bool, shows: bool, shows_same: bool = False
 ) -> tuple[Result, HourlyPrice]:
-    """Preview a cluster and ask what it costs, leaving the local cloud as it was found.
+    """Preview a cluster or a project's stack and ask what it costs, leaving the local cloud as it was found.
 
     Args:
-        cluster: The cluster.
+        cluster: The cluster or the stack.
         refresh: Whether the cloud is asked first how its resources are.
         shows: Whether the steps are printed.
         shows_same: Whether those that change nothing are, too.

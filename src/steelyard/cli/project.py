@@ -13,7 +13,8 @@ from cyclopts import Parameter
 from rich.markup import escape
 
 from steelyard import settings
-from steelyard.cli.console import OutputFormat, print_json, print_record, stderr
+from steelyard.cli.console import OutputFormat, print_json, print_record, stderr, stdout
+from steelyard.cli.foreseen import foresee, print_price
 from steelyard.cli.progress import DeployProgress
 from steelyard.cli.target import home
 from steelyard.cluster import ProjectStack
@@ -68,10 +69,11 @@ def up_project(program: Path, stack: str | None, *, output: OutputFormat) -> Non
 def preview_project(program: Path, stack: str | None, *, refresh: bool, output: OutputFormat) -> None:
     """Show what `up` would do with a project's stack."""
     wanted = _project_stack(program, stack)
-    with DeployProgress(shows_same=True) as progress:
-        result = wanted.preview(progress, refresh=refresh)
+    result, price = foresee(wanted, refresh=refresh, shows=True, shows_same=True)
     _print_messages(result)
-    print_foreseen(wanted.name, "project", result, output=output)
+    print_foreseen(wanted.name, "project", result, output=output, more={"price": price.as_dict()})
+    if output == "text":
+        print_price(price, stdout())
 
 
 def down_project(program: Path, stack: str | None, *, output: OutputFormat) -> None:

@@ -39,6 +39,7 @@ def train(
     checkpoint: str | None = None,
     checkpoint_every: int | None = None,
     checkpoint_keep: int | None = None,
+    peer_timeout_s: float | None = None,
     name: str | None = None,
     detach: bool = False,
     cluster: ClusterName = None,
@@ -72,6 +73,9 @@ def train(
             anew from it.
         checkpoint_every: Steps from one checkpoint to the next; the script's own where it is not given.
         checkpoint_keep: How many checkpoints are kept; the script's own where it is not given, else 3.
+        peer_timeout_s: Seconds after which a worker that answers nothing counts as hung, 1 or more: with `--nodes
+            MIN:MAX` the others then go on without it, else the job fails. Where it is not given, 10 with `--nodes
+            MIN:MAX`, else torch's own 30 minutes. A step's longest pause between two workers must be shorter.
         name: Name of the job; the script's own where it is not given.
         detach: Submit and return without following.
         cluster: Name of the cluster.
@@ -80,6 +84,8 @@ def train(
     if not script.is_file():
         raise UsageError(f"{script} is not a file", hint="give the path of a Python script")
     _check_checkpoint(checkpoint, checkpoint_every, checkpoint_keep)
+    if peer_timeout_s is not None and not peer_timeout_s >= 1.0:
+        raise UsageError(f"--peer-timeout-s is {peer_timeout_s:g}", hint="give 1 second or more")
     request = {
         "name": name or script.stem,
         "script": script.name,
@@ -90,6 +96,7 @@ def train(
         "nproc_per_node": nproc_per_node,
         "checkpoint_every": checkpoint_every,
         "checkpoint_keep": checkpoint_keep,
+        "peer_timeout_s": peer_timeout_s,
     }
     standing = cluster_named(cluster)
     store = standing.outputs().get(_STORE_EXPORT) if checkpoint else None

@@ -9,12 +9,8 @@ from steelyard.cluster.deployment import Program
 from steelyard.cluster.home import Home
 from steelyard.cluster.local_target import LocalTarget
 from steelyard.deploy import OnStep, Output, Resource, Result, Stack
-from steelyard.deploy.engine.provider import Operation
-from steelyard.deploy.provider.api import Api, ApiPool, Connection
-from steelyard.localcloud import daemon
+from steelyard.deploy.provider.api import Api
 from steelyard.localcloud.hosts.choice import HostChoice
-
-_CALL_TIMEOUT_S = 30.0
 
 
 class LocalDeployment:
@@ -84,14 +80,4 @@ class LocalDeployment:
 
     def api(self) -> Api:
         """Return what calls the cloud, started where it does not run."""
-        info = daemon.start(self._home.cloud_dir)
-        connection = Connection(
-            endpoint=info.endpoint,
-            protocol="http",
-            access_key_id=info.access_key_id,
-            access_key_secret=info.access_key_secret,
-            region_id=self._region_id,
-            poll_s=self.look_s,
-            timeout_s=_CALL_TIMEOUT_S,
-        )
-        return ApiPool(connection).api(Operation(urn=self._name))
+        return self._target.api(self._region_id, urn=self._name)

@@ -8,7 +8,12 @@ from dataclasses import dataclass
 
 from steelyard.cluster.home import Home
 from steelyard.deploy import AlicloudProvider
+from steelyard.deploy.engine.provider import Operation
+from steelyard.deploy.provider.api import Api, ApiPool, Connection
 from steelyard.localcloud import daemon
+
+_POLL_S = 0.25
+_CALL_TIMEOUT_S = 30.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +31,25 @@ class LocalTarget:
             access_key_secret=info.access_key_secret,
             region_id=region_id,
         )
+
+    def api(self, region_id: str, *, urn: str) -> Api:
+        """Return what calls the cloud, starting it where it does not run.
+
+        Args:
+            region_id: The region that calls go to.
+            urn: For whom it calls, for errors.
+        """
+        info = daemon.start(self.home.cloud_dir)
+        connection = Connection(
+            endpoint=info.endpoint,
+            protocol="http",
+            access_key_id=info.access_key_id,
+            access_key_secret=info.access_key_secret,
+            region_id=region_id,
+            poll_s=_POLL_S,
+            timeout_s=_CALL_TIMEOUT_S,
+        )
+        return ApiPool(connection).api(Operation(urn=urn))
 
     @contextmanager
     def visit(self) -> Iterator[None]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any
 
 from steelyard.cluster.home import Home
 from steelyard.cluster.local_target import LocalTarget
+from steelyard.cluster.price import HourlyPrice, ask_price
 from steelyard.deploy import OnStep, Result, Stack
 from steelyard.deploy.project import Project, load_config, stack_names
 from steelyard.deploy.project.stack_file import Passphrase
@@ -61,6 +62,23 @@ class ProjectStack:
             return self._stack.preview(
                 self._project.program, provider, config=config, on_step=on_step, refresh=refresh
             )
+
+    def visit(self) -> AbstractContextManager[None]:
+        """Leave the cloud at the end of the block as it was found, running or not."""
+        return self._target.visit()
+
+    def price(self, foreseen: Result) -> HourlyPrice:
+        """Ask what the stack would cost by the hour.
+
+        Args:
+            foreseen: What a preview found.
+
+        Raises:
+            ResourceError: The cloud does not answer.
+        """
+        with self.visit():
+            api = self._target.api(_region(self._config()), urn=self.name)
+            return ask_price(api, foreseen.planned, cluster=self._project.name)
 
     def up(self, on_step: OnStep | None) -> Result:
         """Bring the local cloud to what the program declares.
