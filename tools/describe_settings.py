@@ -47,6 +47,8 @@ VERSIONS = {
     "nlb": "2022-04-30",
     "alb": "2020-06-16",
     "cas": "2020-04-07",
+    "ess": "2022-02-22",
+    "cms": "2019-01-01",
     "ram": "2015-05-01",
 }
 
@@ -100,6 +102,28 @@ API_FIELDS: dict[str, tuple[str, ...]] = {
         "nlb:AddServersToServerGroup.Servers.Weight",
         "alb:AddServersToServerGroup.Servers.Weight",
     ),
+    "node_groups[].scaling.min": ("ess:CreateScalingGroup.MinSize", "ess:CreateScalingGroup.DesiredCapacity"),
+    "node_groups[].scaling.max": ("ess:CreateScalingGroup.MaxSize",),
+    "node_groups[].scaling.cooldown_s": (
+        "ess:CreateScalingGroup.DefaultCooldown",
+        "ess:CreateScalingRule.EstimatedInstanceWarmup",
+    ),
+    "node_groups[].scaling.on_demand_base": ("ess:CreateScalingGroup.CapacityOptions.OnDemandBaseCapacity",),
+    "node_groups[].scaling.on_demand_percent": (
+        "ess:CreateScalingGroup.CapacityOptions.OnDemandPercentageAboveBaseCapacity",
+    ),
+    "node_groups[].scaling.drain_timeout_s": ("ess:CreateLifecycleHook.HeartbeatTimeout",),
+    "node_groups[].scaling.target_cpu_percent": ("ess:CreateScalingRule.TargetValue",),
+    "node_groups[].scaling.steps": (),
+    "node_groups[].scaling.steps[].cpu_above_percent": (
+        "ess:CreateAlarm.Threshold",
+        "ess:CreateScalingRule.StepAdjustments.MetricIntervalLowerBound",
+    ),
+    "node_groups[].scaling.steps[].add": ("ess:CreateScalingRule.StepAdjustments.ScalingAdjustment",),
+    "node_groups[].scaling.schedules": (),
+    "node_groups[].scaling.schedules[].at": ("ess:CreateScheduledTask.RecurrenceValue",),
+    "node_groups[].scaling.schedules[].nodes": ("ess:CreateScheduledTask.DesiredCapacity",),
+    "node_groups[].scaling.alarm_mails": ("cms:PutContact.Channels.Mail",),
     "load_balancer.kind": (),
     "load_balancer.address_type": (
         "slb:CreateLoadBalancer.AddressType",
@@ -221,6 +245,9 @@ API_FIELDS: dict[str, tuple[str, ...]] = {
 
 COMPUTED_DEFAULTS = {
     "zones": "the region's first two",
+    "node_groups[].scaling.on_demand_percent": "0 for spot instances, else 100",
+    "node_groups[].scaling.steps": "none",
+    "node_groups[].scaling.schedules": "none",
     "load_balancer.listeners": "one, of the kind's first protocol",
     "load_balancer.listeners[].protocol": "`http`",
 }

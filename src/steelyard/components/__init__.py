@@ -11,6 +11,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from steelyard.components.auto_scaling import AutoScaling, AutoScalingArgs
     from steelyard.components.certificate import CertificateArgs
     from steelyard.components.checkpoint_store import (
         BucketArgs,
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from steelyard.components.user_data import PackageSource
 
 _MODULES = {
+    "AutoScaling": "auto_scaling",
+    "AutoScalingArgs": "auto_scaling",
     "BucketArgs": "checkpoint_store",
     "CertificateArgs": "certificate",
     "CheckpointStore": "checkpoint_store",
@@ -51,6 +54,8 @@ _MODULES = {
 }
 
 __all__ = [
+    "AutoScaling",
+    "AutoScalingArgs",
     "BucketArgs",
     "CertificateArgs",
     "CheckpointStore",

@@ -145,7 +145,7 @@ class NodeGroup(pulumi.ComponentResource):
                 gateway_port=args.gateway_port,
                 head_address=head_address,
                 source=args.source,
-                setup=_setup(args),
+                setup=node_setup(args),
                 takes_work=args.takes_work,
             ),
             tags=node_tags(args.cluster, args.group, role),
@@ -205,7 +205,7 @@ def _spot_arguments(spot: SpotSpec) -> dict[str, Any]:
     return arguments if spot.max_price is None else {**arguments, "spot_price_limit": spot.max_price}
 
 
-def _setup(args: NodeGroupArgs) -> pulumi.Output[str]:
+def node_setup(args: NodeGroupArgs) -> pulumi.Output[str]:
     """Return the lines that a node's boot script runs before the node starts: its own, then the drivers'."""
     drivers = (GPU_DRIVER if has_gpu(args.instance_type) else "") + (RDMA_DRIVER if args.has_rdma else "")
     return pulumi.Output.concat(args.setup, drivers)

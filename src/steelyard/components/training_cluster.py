@@ -7,6 +7,7 @@ import pulumi
 import pulumi_alicloud as alicloud
 from pulumi_alicloud import ecs
 
+from steelyard.components.auto_scaling import AutoScaling, AutoScalingArgs
 from steelyard.components.certificate import CertificateArgs
 from steelyard.components.checkpoint_store import (
     BucketArgs,
@@ -51,6 +52,7 @@ class TrainingCluster(pulumi.ComponentResource):
         checkpoint_store: Where jobs keep their checkpoints; None where the spec asks for nothing.
         node_role: The nodes' RAM role; None where the spec asks for none.
         node_groups: The nodes; the first node of the first group is Ray's head. A head of its own comes first.
+        auto_scaling: The nodes that come and go, of the groups that have such.
         gateway_url: URL of the gateways, through the first listener.
         token: The bearer token, a secret.
     """
@@ -61,6 +63,7 @@ class TrainingCluster(pulumi.ComponentResource):
     checkpoint_store: CheckpointStore | None
     node_role: NodeRole | None
     node_groups: list[NodeGroup]
+    auto_scaling: list[AutoScaling]
     gateway_url: pulumi.Output[str]
     token: pulumi.Output[str]
 
@@ -84,10 +87,16 @@ class TrainingCluster(pulumi.ComponentResource):
         self._key_pair = self._create_key_pair()
         self.node_groups = []
         # The others are told where the head is: a head of its own comes first, wherever it stands.
-        for group in sorted(spec.node_groups, key=lambda group: not group.head):
+        groups = sorted(spec.node_groups, key=lambda group: not group.head)
+        for group in groups:
             self.node_groups.append(self._create_node_group(group))
         if is_balancer_last:
             self._create_load_balancer_last()
+        self.auto_scaling = [
+            self._create_auto_scaling(group, fixed)
+            for group, fixed in zip(groups, self.node_groups, strict=True)
+            if group.scaling.max
+        ]
         first = spec.load_balancer.listeners[0]
         scheme = "https" if first.protocol in SECURE_PROTOCOLS else "http"
         address = self.load_balancer.address
@@ -232,38 +241,53 @@ class TrainingCluster(pulumi.ComponentResource):
         return made.key_pair_name
 
     def _create_node_group(self, group: NodeGroupSpec) -> NodeGroup:
-        package = self._spec.node_package
-        return NodeGroup(
-            f"{self._name}-{group.name}",
-            NodeGroupArgs(
-                cluster=self._spec.name,
-                group=group.name,
-                count=group.count,
-                instance_type=group.instance_type,
-                image_id=find_image(group.image, group.instance_type, self),
-                disk=group.disk,
-                data_disks=group.data_disks,
-                spot=group.spot,
-                placement=group.placement,
-                has_rdma=group.rdma,
-                key_pair=self._key_pair,
-                takes_work=not group.head,
-                weight=group.weight,
-                vswitch_ids=self.network.vswitch_ids,
-                security_group_id=self.firewall.security_group_id,
-                server_group_id="" if self._ability.lists_servers else self.load_balancer.server_group_id,
-                balancer_kind=self._spec.load_balancer.kind,
-                gateway_port=self._spec.gateway_port,
-                token=self.token,
-                head_address=self.node_groups[0].private_ips[0] if self.node_groups else None,
-                role_name=self.node_role.role_name if self.node_role else None,
-                source=PackageSource(version=package.version, index_url=package.index_url),
-                setup=self._setup(),
-                has_public_address=self._spec.network.egress == "public",
-                # A node fetches its packages and joins the others while it boots: the ways there must be open.
-                boot_after=[*self.firewall.rules, *self.network.ways_out],
+        options = pulumi.ResourceOptions(parent=self)
+        return NodeGroup(f"{self._name}-{group.name}", self._node_group_args(group), options)
+
+    def _create_auto_scaling(self, group: NodeGroupSpec, fixed: NodeGroup) -> AutoScaling:
+        account = alicloud.get_caller_identity(opts=pulumi.InvokeOptions(parent=self))
+        return AutoScaling(
+            f"{self._name}-{group.name}-scaling",
+            AutoScalingArgs(
+                nodes=self._node_group_args(group),
+                scaling=group.scaling,
+                load_balancer_id=self.load_balancer.load_balancer_id,
+                region=self._spec.region,
+                account_id=account.account_id,
+                watched_ids=fixed.node_ids,
             ),
             pulumi.ResourceOptions(parent=self),
+        )
+
+    def _node_group_args(self, group: NodeGroupSpec) -> NodeGroupArgs:
+        package = self._spec.node_package
+        return NodeGroupArgs(
+            cluster=self._spec.name,
+            group=group.name,
+            count=group.count,
+            instance_type=group.instance_type,
+            image_id=find_image(group.image, group.instance_type, self),
+            disk=group.disk,
+            data_disks=group.data_disks,
+            spot=group.spot,
+            placement=group.placement,
+            has_rdma=group.rdma,
+            key_pair=self._key_pair,
+            takes_work=not group.head,
+            weight=group.weight,
+            vswitch_ids=self.network.vswitch_ids,
+            security_group_id=self.firewall.security_group_id,
+            server_group_id="" if self._ability.lists_servers else self.load_balancer.server_group_id,
+            balancer_kind=self._spec.load_balancer.kind,
+            gateway_port=self._spec.gateway_port,
+            token=self.token,
+            head_address=self.node_groups[0].private_ips[0] if self.node_groups else None,
+            role_name=self.node_role.role_name if self.node_role else None,
+            source=PackageSource(version=package.version, index_url=package.index_url),
+            setup=self._setup(),
+            has_public_address=self._spec.network.egress == "public",
+            # A node fetches its packages and joins the others while it boots: the ways there must be open.
+            boot_after=[*self.firewall.rules, *self.network.ways_out],
         )
 
     def _setup(self) -> pulumi.Input[str]:

@@ -103,6 +103,7 @@ def boot_script(
     source: PackageSource,
     setup: str = "",
     takes_work: bool = True,
+    is_elastic: bool = False,
 ) -> str:
     """Return the text of the script.
 
@@ -115,12 +116,15 @@ def boot_script(
         source: Where Steelyard is taken from if the instance has none.
         setup: Lines to run before the node starts.
         takes_work: Whether jobs may have workers there; only a head can do without.
+        is_elastic: Whether a scaling group may take the node away.
     """
     options = ["--cluster", cluster, "--role", role, "--gateway-port", str(gateway_port)]
     if head_address is not None:
         options += ["--head-address", head_address]
     if not takes_work:
         options.append("--no-work")
+    if is_elastic:
+        options.append("--elastic")
     install = [f"steelyard=={source.version or version('steelyard')}"]
     if source.index_url is not None:
         install = ["--index-url", source.index_url, *install]
@@ -143,6 +147,7 @@ def user_data(
     source: PackageSource,
     setup: pulumi.Input[str] = "",
     takes_work: bool = True,
+    is_elastic: bool = False,
 ) -> pulumi.Output[str]:
     """Return the script as a secret output, once the token and the head's address are known.
 
@@ -159,5 +164,6 @@ def user_data(
             source=source,
             setup=known["setup"],
             takes_work=takes_work,
+            is_elastic=is_elastic,
         )
     )

@@ -13,6 +13,7 @@ from steelyard.spec.node_group import (
     NodeRoleSpec,
     SpotSpec,
 )
+from steelyard.spec.scaling import ScalingSpec, ScheduleSpec, StepSpec
 
 __all__ = [
     "AccessSpec",
@@ -27,7 +28,10 @@ __all__ = [
     "NodeGroupSpec",
     "NodePackageSpec",
     "NodeRoleSpec",
+    "ScalingSpec",
+    "ScheduleSpec",
     "SpecError",
     "SpotSpec",
+    "StepSpec",
     "load_spec",
 ]

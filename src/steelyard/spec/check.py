@@ -21,6 +21,7 @@ from steelyard.spec.mistake import Finding
 from steelyard.spec.nearest import listed, nearest
 from steelyard.spec.node_check import node_findings
 from steelyard.spec.rule import PRIVATE_NETWORKS, WIDEST_ADMIN_PREFIX
+from steelyard.spec.scaling_check import scaling_findings
 from steelyard.spec.subnet import longest_prefix_for, num_slots, num_usable, split
 
 SEPARATELY: Final = object()
@@ -48,6 +49,10 @@ def findings_across(raw: Mapping[str, Any]) -> list[Finding]:
         *front_findings(raw),
         *forwarding_findings(raw),
         *_admin_findings(draft),
+        *scaling_findings(
+            ((group.index, group.scaling, group.has_rdma) for group in draft.groups),
+            balancer_kind=draft.balancer_kind,
+        ),
         *_checkpoint_findings(draft),
     ]
 

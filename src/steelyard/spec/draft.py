@@ -7,6 +7,7 @@ from typing import Any
 
 from steelyard.spec.balancer import ABILITIES
 from steelyard.spec.catalogue import REGIONS
+from steelyard.spec.scaling_check import DraftScaling, read_scaling
 from steelyard.spec.subnet import VPC_PREFIXES
 
 _PROTOCOLS = {protocol for ability in ABILITIES.values() for protocol in ability.protocols}
@@ -26,10 +27,11 @@ class DraftGroup:
     is_spot: bool
     has_max_price: bool
     placement: str | None
+    scaling: DraftScaling
 
     def num_in_zone(self, zone: int, num_zones: int) -> int:
-        """Return how many of its nodes stand in a zone: they are placed in turn, or all in the first zone."""
-        count = self.count or 0
+        """Return how many of its nodes may stand in a zone: they are placed in turn, or all in the first zone."""
+        count = (self.count or 0) + (self.scaling.max or 0)
         if self.placement == "low_latency":
             return count if zone == 0 else 0
         return (count + num_zones - 1 - zone) // num_zones
@@ -126,4 +128,5 @@ def _group(index: int, value: Any) -> DraftGroup:
         is_spot=_mapping(raw.get("spot")).get("enabled") is True,
         has_max_price=_mapping(raw.get("spot")).get("max_price") is not None,
         placement=_text(raw.get("placement")),
+        scaling=read_scaling(_part(raw, "scaling")),
     )

@@ -7,6 +7,7 @@ from typing import Annotated
 from steelyard.spec import rule
 from steelyard.spec.part import Part
 from steelyard.spec.rule import Flag, Number, Text, WholeNumber
+from steelyard.spec.scaling import ScalingSpec
 
 
 class DiskSpec(Part):
@@ -67,6 +68,7 @@ class NodeGroupSpec(Part):
         spot: Whether the nodes are spot instances.
         placement: Where its nodes lie to each other: `availability` on servers apart, up to 20 in a zone;
             `low_latency` near each other, all in the first zone and up to 20; `none` for no such care.
+        scaling: Nodes of its kind that come and go beside the fixed ones.
         rdma: Whether each node has an elastic RDMA interface, for which its family has to be one that can.
         weight: Share of the load balancer's requests, 0 to 100; 0 for none.
     """
@@ -84,6 +86,7 @@ class NodeGroupSpec(Part):
     spot: SpotSpec = SpotSpec()
     placement: Annotated[Text, rule.one_of("none", "availability", "low_latency")] = "none"
     rdma: Flag = False
+    scaling: ScalingSpec = ScalingSpec()
     weight: Annotated[WholeNumber, rule.within(0, 100)] = 100
 
 

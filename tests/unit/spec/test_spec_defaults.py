@@ -47,6 +47,18 @@ def test_a_file_that_holds_a_name_alone_is_valid(write) -> None:
                 "spot": {"enabled": False, "max_price": None, "interruption": "terminate"},
                 "placement": "none",
                 "rdma": False,
+                "scaling": {
+                    "min": 0,
+                    "max": 0,
+                    "cooldown_s": 300,
+                    "on_demand_base": 0,
+                    "on_demand_percent": None,
+                    "drain_timeout_s": 600,
+                    "target_cpu_percent": 0,
+                    "steps": [],
+                    "schedules": [],
+                    "alarm_mails": [],
+                },
                 "weight": 100,
             }
         ],
