@@ -87,6 +87,7 @@ def test_a_run_of_three_that_is_killed_is_gone_on_with_by_two(
     assert all(abs(actual[step] - expected[step]) <= EXACT for step in expected)
 
 
+@pytest.mark.slow
 def test_a_sharded_run_is_gone_on_with_by_a_lone_worker_and_the_other_way_round(
     begin: Any, undisturbed: ElasticRun, tmp_path: Path
 ) -> None:
@@ -109,6 +110,7 @@ def test_a_sharded_run_is_gone_on_with_by_a_lone_worker_and_the_other_way_round(
     last.assert_ended_as(undisturbed, "0.0")
 
 
+@pytest.mark.slow
 def test_a_member_killed_in_mid_save_leaves_it_to_the_next_one_and_all_can_be_lost(
     begin: Any, undisturbed: ElasticRun, tmp_path: Path
 ) -> None:

@@ -287,8 +287,9 @@ class WorkerGroup:
         self, ranks: Sequence[int] | None = None, *, grace_s: float = STOP_GRACE_S
     ) -> None:
         calls = [
-            _answer(self._agents[rank].stop.remote(self._launch.run_id, rank, grace_s))
-            for rank in (range(len(self._agents)) if ranks is None else ranks)
+            _answer(agent.stop.remote(self._launch.run_id, rank, grace_s))
+            for rank, agent in enumerate(self._agents)  # none before the start
+            if ranks is None or rank in ranks
         ]
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(asyncio.gather(*calls, return_exceptions=True), grace_s + _LOST_WAIT_S)
