@@ -134,18 +134,11 @@ def test_a_leaving_node_has_time_to_drain_and_the_right_to_say_that_it_has() -> 
         "heartbeatTimeout": 120,
         "defaultResult": "CONTINUE",
     }
-    document = json.loads(recording.the("ram/policy:Policy").inputs["policyDocument"])
-    own, seen = document["Statement"]
+    (own,) = json.loads(recording.the("ram/policy:Policy").inputs["policyDocument"])["Statement"]
     assert own["Resource"] == [
         "acs:ess:cn-hangzhou:1234567890123456:scalinggroup/demo-workers-scaling-group-id"
     ]
-    assert own["Action"] == [
-        "ess:DescribeScalingInstances",
-        "ess:DescribeLifecycleActions",
-        "ess:CompleteLifecycleAction",
-    ]
-    assert seen["Action"] == ["ecs:DescribeInstances"]
-    assert seen["Condition"] == {"StringEquals": {"ecs:tag/steelyard:cluster": ["demo"]}}
+    assert "ess:CompleteLifecycleAction" in own["Action"]
     assert recording.the(":RolePolicyAttachment").inputs["roleName"] == "demo-node"
     assert not declared(role_name=None).of_type("ram/policy:Policy")
 

@@ -11,7 +11,8 @@ from pulumi_alicloud import cms, ecs, ess, ram
 
 from steelyard.components.egress import BANDWIDTH_MBIT_PER_S
 from steelyard.components.node_group import NodeGroupArgs, node_setup
-from steelyard.components.tag import CLUSTER, cluster_tags, node_tags
+from steelyard.components.node_policy import Place, document, scaling_statements
+from steelyard.components.tag import cluster_tags, node_tags
 from steelyard.components.user_data import user_data
 from steelyard.errors import UsageError
 from steelyard.spec.scaling import ScalingSpec
@@ -226,13 +227,16 @@ class AutoScaling(pulumi.ComponentResource):
     def _allow_draining(self, group: ess.ScalingGroup) -> None:
         """Let a node see that its own scaling group takes it away, and tell that it has drained."""
         args = self._args
+
+        def write(known: list[str]) -> str:
+            place = Place(cluster=args.nodes.cluster, region=args.region, account_id=known[0])
+            return document(scaling_statements(place, known[1]))
+
         policy = ram.Policy(
             f"{self._name}-policy",
             policy_name=f"{self._title}-{args.region}-scaled",
             description=f"What scaled nodes of the Steelyard cluster {args.nodes.cluster} may do",
-            policy_document=pulumi.Output.all(args.account_id, group.id).apply(
-                lambda known: _policy_document(args.nodes.cluster, args.region, *known)
-            ),
+            policy_document=pulumi.Output.all(args.account_id, group.id).apply(write),
             tags=cluster_tags(args.nodes.cluster),
             opts=self._options(),
         )
@@ -355,32 +359,6 @@ def recurrence_end(now: datetime) -> str:
     """
     months = now.month - 1 + 11
     return f"{now.year + months // 12:04d}-{months % 12 + 1:02d}-01T00:00Z"
-
-
-def _policy_document(cluster: str, region: str, account_id: str, group_id: str) -> str:
-    """Return the rights of a scaled node: its own group's, and by its tag what instance it is.
-
-    That RAM names the scaling group for each of these actions is from memory of Auto Scaling's page on RAM.
-    """
-    statements = [
-        {
-            "Effect": "Allow",
-            "Action": [
-                "ess:DescribeScalingInstances",
-                "ess:DescribeLifecycleActions",
-                "ess:CompleteLifecycleAction",
-            ],
-            "Resource": [f"acs:ess:{region}:{account_id}:scalinggroup/{group_id}"],
-        },
-        {
-            # The id of an instance is not known before it asks: the cluster's tag is what bounds it.
-            "Effect": "Allow",
-            "Action": ["ecs:DescribeInstances"],
-            "Resource": [f"acs:ecs:{region}:{account_id}:instance/*"],
-            "Condition": {"StringEquals": {f"ecs:tag/{CLUSTER}": [cluster]}},
-        },
-    ]
-    return json.dumps({"Version": "1", "Statement": statements}, sort_keys=True)
 
 
 def _check(args: AutoScalingArgs) -> None:
