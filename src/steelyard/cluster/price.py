@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -190,8 +191,7 @@ class _Pricer:
         """Price one order; what has no price is told."""
         try:
             amount = self._amount(order, order.params, order.count)
-            on_demand = {**order.params, "SpotStrategy": None, "ZoneId": None}
-            grown = self._amount(order, on_demand, order.max_count)
+            grown = self._amount(order, order.params, order.max_count)
         except ResourceError as err:
             if not err.code:
                 raise
@@ -230,7 +230,10 @@ def _node_orders(planned: Sequence[Planned], cluster: str) -> Iterator[_Order]:
 
 
 def _scaled_orders(planned: Sequence[Planned], cluster: str) -> Iterator[_Order]:
-    """Give each scaling group's nodes, which are made by a launch template that is planned beside it."""
+    """Give each scaling group's nodes, which are made by a launch template that is planned beside it.
+
+    Its least are spot instances as far as it says; its most is what it may cost where no spot instance is to be had.
+    """
     templates = {item.name.rpartition("-")[0]: item for item in planned if item.type == _TEMPLATE}
     for item in planned:
         if item.type != _SCALING_GROUP:
@@ -239,13 +242,27 @@ def _scaled_orders(planned: Sequence[Planned], cluster: str) -> Iterator[_Order]
         if template is None and len(templates) == 1:
             (template,) = templates.values()
         inputs: Mapping[str, Any] = template.inputs if template is not None else {}
+        name = f"{str(item.inputs.get('scalingGroupName') or item.name).removeprefix(f'{cluster}-')}, scaled"
+        node = _node(inputs, inputs.get("systemDisk") or {})
+        num_least = int(item.inputs["minSize"])
+        num_spot = _num_spot(item.inputs, num_least) if node["SpotStrategy"] not in (None, "NoSpot") else 0
         yield _Order(
-            name=f"{str(item.inputs.get('scalingGroupName') or item.name).removeprefix(f'{cluster}-')}, scaled",
-            count=int(item.inputs["minSize"]),
+            name=name,
+            count=num_least - num_spot,
             max_count=int(item.inputs["maxSize"]),
-            params=_node(inputs, inputs.get("systemDisk") or {}),
+            params={**node, "SpotStrategy": None},
             is_nodes=True,
         )
+        if num_spot:
+            yield _Order(name=name, count=num_spot, params=node, is_nodes=True)
+
+
+def _num_spot(group: Mapping[str, Any], num_nodes: int) -> int:
+    """Return how many of a scaling group's nodes are spot instances: those above the base, but for a share."""
+    base = int(group.get("capacityOptionsOnDemandBaseCapacity") or 0)
+    percent = int(group.get("capacityOptionsOnDemandPercentageAboveBaseCapacity") or 0)
+    above = max(0, num_nodes - base)
+    return above - math.ceil(above * percent / 100)
 
 
 def _flat_disk(inputs: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -91,15 +91,22 @@ def test_a_scaling_group_costs_from_its_least_to_its_most_and_is_held_by_its_mos
         urn="urn::group",
         type="alicloud:ess/scalingGroup:ScalingGroup",
         name="demo-spare-group",
-        inputs={"minSize": 1, "maxSize": 4, "launchTemplateId": UNKNOWN, "scalingGroupName": "demo-spare"},
+        inputs={
+            "minSize": 3,
+            "maxSize": 4,
+            "launchTemplateId": UNKNOWN,
+            "scalingGroupName": "demo-spare",
+            "capacityOptionsOnDemandBaseCapacity": 1,
+        },
     )
     api = PriceApi()
     price = ask_price(api, [node("demo-fast-0", "big"), template, group], cluster="demo")  # type: ignore[arg-type]
 
-    assert price.lines[1] == PriceLine(name="spare, scaled", count=1, amount=1.0, max_count=4, max_amount=4.0)
+    assert price.lines[1] == PriceLine(name="spare, scaled", count=3, amount=3.0, max_count=4, max_amount=4.0)
     assert api.asked[1]["SystemDisk"] == {"Category": "cloud_essd", "Size": 40, "PerformanceLevel": None}
-    assert [asked["SpotStrategy"] for asked in api.asked[1:]] == ["SpotAsPriceGo", None]
-    assert (price.total, price.ceiling) == (11.0, 14.0)
+    asked_for = [(asked["SpotStrategy"], asked["Amount"]) for asked in api.asked[1:]]
+    assert asked_for == [(None, 1), (None, 4), ("SpotAsPriceGo", 2)]
+    assert (price.total, price.ceiling) == (13.0, 14.0)
     price.require_within(14.0)
     with pytest.raises(UsageError, match=r"scaled to its largest, would cost 14\.00"):
         price.require_within(13.0)
