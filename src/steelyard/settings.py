@@ -75,7 +75,7 @@ MIN_WORKERS = "STEELYARD_MIN_WORKERS"
 """How few workers of an elastic job may go on; 1 where it is not set."""
 
 PEER_TIMEOUT_S = "STEELYARD_PEER_TIMEOUT_S"
-"""Seconds after which an elastic worker takes a peer that answers nothing for hung; 10 where it is not set."""
+"""Seconds after which a worker takes a peer that answers nothing for hung; 10 in an elastic job where it is not set."""
 
 RESTART_COUNT = "TORCHELASTIC_RESTART_COUNT"
 """torchrun's number of restarts before this process; in an elastic job those of all its workers together."""

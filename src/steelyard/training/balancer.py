@@ -72,7 +72,8 @@ class Balancer:
         policy: How to share out; from ``STEELYARD_BALANCE`` where None, which is by speed if not set.
         imitated_sample_s: Seconds per sample at relative speed 1 while an accelerator is imitated; the
             environment's where None, else 6 ms. Ignored where none is imitated.
-        timeout: How long a collective waits for the other workers; where None torch's default, 10 s with a lighthouse.
+        timeout: How long a collective waits for the other workers; where None that of ``steelyard train
+            --peer-timeout-s``, else torch's own 30 minutes, or 10 s where workers may come and go.
         environment: This worker's place; read from the process's environment where None.
         clock: Monotonic clock in seconds.
 

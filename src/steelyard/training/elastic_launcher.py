@@ -44,7 +44,7 @@ class ElasticGroup(WorkerGroup):
             address,
             _free_port(address),
             min_workers=launch.min_workers,
-            join_timeout_s=DEFAULT_PEER_TIMEOUT_S,
+            join_timeout_s=launch.peer_timeout_s or DEFAULT_PEER_TIMEOUT_S,
         )
         self._budget = RetryBudget()
         self._num_restarts = 0

@@ -30,6 +30,7 @@ class WorkerEnvironment:
         imitated_sample_s: Seconds per sample at relative speed 1 while imitating; None leaves the choice
             to the script.
         elastic: How to find the other workers where they may come and go; None where they are fixed.
+        peer_timeout_s: Seconds after which a peer that answers nothing counts as hung; None where nobody says.
         checkpoint: Folder or ``oss://BUCKET/PREFIX`` for checkpoints; None where nobody asks for any.
         checkpoint_every: Steps from one checkpoint to the next; None leaves the choice to the script.
         checkpoint_keep: How many checkpoints are kept; None leaves the choice to the script.
@@ -44,6 +45,7 @@ class WorkerEnvironment:
     imitated_speed: float | None = None
     imitated_sample_s: float | None = None
     elastic: ElasticEnvironment | None = None
+    peer_timeout_s: float | None = None
     checkpoint: str | None = None
     checkpoint_every: int | None = None
     checkpoint_keep: int | None = None
@@ -77,6 +79,7 @@ class WorkerEnvironment:
             imitated_speed=_above_zero(variables, settings.IMITATED_SPEED),
             imitated_sample_s=None if sample_ms is None else sample_ms / 1000.0,
             elastic=ElasticEnvironment.read(variables),
+            peer_timeout_s=_above_zero(variables, settings.PEER_TIMEOUT_S),
             checkpoint=variables.get(settings.CHECKPOINT) or None,
             checkpoint_every=_count(variables, settings.CHECKPOINT_EVERY),
             checkpoint_keep=_count(variables, settings.CHECKPOINT_KEEP),

@@ -48,6 +48,7 @@ class Launch:
         nproc_per_node: Workers on each node; None for one per accelerator, and one where there is none.
         min_nodes: How few nodes may go on where some are lost; None where none may be.
         max_nodes: How many nodes the job takes, of those that come while it runs; None for those it began with.
+        peer_timeout_s: Seconds after which a worker that answers nothing counts as hung; None for the default.
         is_resumable: Whether the job has checkpoints, so that workers which are started anew go on from one.
         takes_all: Whether it asked for all nodes, however many there are.
         has_own_nodes: Whether it asked for these very nodes and no others.
@@ -63,6 +64,7 @@ class Launch:
     nproc_per_node: int | None = None
     min_nodes: int | None = None
     max_nodes: int | None = None
+    peer_timeout_s: float | None = None
     is_resumable: bool = False
     takes_all: bool = False
     has_own_nodes: bool = False

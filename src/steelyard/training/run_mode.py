@@ -28,10 +28,12 @@ def make_team(place: WorkerEnvironment, *, timeout: timedelta | None) -> Team | 
 
     Args:
         place: This worker's place.
-        timeout: How long a collective waits; where None torch's default in a fixed team, and what the
-            environment says where there is a lighthouse.
+        timeout: How long a collective waits; where None what the environment says, else torch's default in a fixed
+            team, and `elastic_environment.DEFAULT_PEER_TIMEOUT_S` where there is a lighthouse.
     """
     if place.elastic is None:
+        if timeout is None and place.peer_timeout_s is not None:
+            timeout = timedelta(seconds=place.peer_timeout_s)
         return Team(place, timeout=timeout)
     elastic = place.elastic
     if timeout is not None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from steelyard.cli.train import _check_checkpoint, _node_counts, checkpoint_place
+from steelyard.cli.train import _check_checkpoint, _node_counts, checkpoint_place, train
 from steelyard.errors import UsageError
 
 
@@ -55,3 +57,11 @@ def test_a_name_alone_is_one_in_the_clusters_own_store() -> None:
     with pytest.raises(UsageError, match="'run-1', and the cluster has no store") as refused:
         checkpoint_place("run-1", None)
     assert "checkpoints:" in refused.value.hint
+
+
+@pytest.mark.parametrize("seconds", [0.5, 0.0, -1.0, float("nan")])
+def test_a_peer_timeout_that_every_step_would_reach_is_refused(seconds: float, tmp_path: Path) -> None:
+    script = tmp_path / "train.py"
+    script.write_text("")
+    with pytest.raises(UsageError, match="--peer-timeout-s is"):
+        train(script, peer_timeout_s=seconds)

@@ -89,6 +89,7 @@ def test_a_stream_of_logs_goes_on_until_the_job_is_cancelled(bench: Callable[...
         ({"nproc_per_node": 0}, "nproc_per_node: Input should be greater than or equal to 1"),
         ({"checkpoint": "a/b"}, "checkpoint: 'a/b' is neither an absolute path nor oss://BUCKET/PREFIX"),
         ({"checkpoint_every": 5}, "checkpoint_every and checkpoint_keep say nothing without checkpoint"),
+        ({"peer_timeout_s": 0.5}, "peer_timeout_s: Input should be greater than or equal to 1"),
         ({"balance": "luck"}, "balance: Input should be 'speed' or 'equal'"),
         ({"env": {"RANK": "1"}}, "env: RANK is set by the launcher"),
         ({"env": {"a=b": "1"}}, "env: 'a=b' is not a name of an environment variable"),

@@ -45,6 +45,7 @@ class JobRequest(BaseModel):
             newest one, and starts again from it where a worker is lost.
         checkpoint_every: Steps from one checkpoint to the next; the script decides where it is null.
         checkpoint_keep: How many checkpoints are kept; the script decides where it is null.
+        peer_timeout_s: Seconds after which a worker that answers nothing counts as hung; the default where it is null.
         env: Variables added to the workers' environment.
     """
 
@@ -62,6 +63,7 @@ class JobRequest(BaseModel):
     checkpoint: Annotated[str, Field(min_length=1, max_length=1000)] | None = None
     checkpoint_every: Annotated[int, Field(ge=1)] | None = None
     checkpoint_keep: Annotated[int, Field(ge=1)] | None = None
+    peer_timeout_s: Annotated[float, Field(ge=1, allow_inf_nan=False)] | None = None
     env: dict[str, str] = Field(default_factory=dict, repr=False)
 
     @field_validator("name")

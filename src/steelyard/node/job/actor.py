@@ -81,10 +81,11 @@ class RayNodes:
             package=package,
             balance=record.balance,
             placements=spread([placement_of(node) for node in nodes], record.nproc_per_node),
-            environment={**record.env, **checkpoint_variables(record)},
+            environment={**record.env, **asked_variables(record)},
             nproc_per_node=record.nproc_per_node,
             min_nodes=record.min_nodes,
             max_nodes=record.num_nodes if record.min_nodes is not None else None,
+            peer_timeout_s=record.peer_timeout_s,
             is_resumable=record.checkpoint is not None,
             takes_all=record.num_nodes is None and record.node_ids is None,
             has_own_nodes=record.node_ids is not None,
@@ -94,12 +95,13 @@ class RayNodes:
         return ElasticGroup(launch, self._pool, sink, fleet, address=ray.util.get_node_ip_address())
 
 
-def checkpoint_variables(record: JobRecord) -> dict[str, str]:
-    """Return the environment variables that tell a job's workers of its checkpoints."""
+def asked_variables(record: JobRecord) -> dict[str, str]:
+    """Return the environment variables that tell a job's workers what was asked for with it."""
     values = {
         settings.CHECKPOINT: record.checkpoint,
         settings.CHECKPOINT_EVERY: record.checkpoint_every,
         settings.CHECKPOINT_KEEP: record.checkpoint_keep,
+        settings.PEER_TIMEOUT_S: record.peer_timeout_s,
     }
     return {name: str(value) for name, value in values.items() if value is not None}
 

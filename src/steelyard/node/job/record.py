@@ -94,6 +94,7 @@ class JobRecord:
         checkpoint: Folder or `oss://BUCKET/PREFIX` of its checkpoints; None where it has none.
         checkpoint_every: Steps from one checkpoint to the next; None leaves it to the script.
         checkpoint_keep: How many checkpoints are kept; None leaves it to the script.
+        peer_timeout_s: Seconds after which a worker that answers nothing counts as hung; None for the default.
         env: What it adds to the environment; may hold secrets, so it is never shown.
         accepted_by: Instance id of the node whose gateway took it.
         created_at: When it was taken, ISO 8601 in UTC; so are the other times.
@@ -121,6 +122,7 @@ class JobRecord:
     checkpoint: str | None = None
     checkpoint_every: int | None = None
     checkpoint_keep: int | None = None
+    peer_timeout_s: float | None = None
     env: Mapping[str, str] = field(default_factory=dict)
     state: JobState = JobState.QUEUED
     started_at: str | None = None
