@@ -1,8 +1,8 @@
 """Write what the local cloud serves of each product: `python tools/describe_coverage.py [--check]`.
 
 The actions are those of the shipped schema, which is distilled from the vendor's SDK packages; OSS is no RPC product,
-and its operations are those that the package alibabacloud-oss-v2 calls. `--check` writes nothing and exits with 1 where the
-page is not what it would write.
+and its operations are those that the package alibabacloud-oss-v2 calls. `--check` writes nothing and exits with 1 where
+the page is not what it would write.
 """
 
 from __future__ import annotations
