@@ -210,6 +210,19 @@ def test_a_save_that_fails_is_told_of_and_training_goes_on(tmp_path: Path) -> No
     assert "No space left on device" in warnings[0]["message"]
 
 
+def test_a_folder_that_the_nodes_do_not_share_is_told_of_at_the_first_save(tmp_path: Path) -> None:
+    events = tmp_path / "events"
+    run = Run(tmp_path / "kept", every_steps=5, events=events)
+    storage = run.balancer._checkpoints._checkpointer._storage
+    exists = storage.exists
+    storage.exists = lambda key: exists(key) and not key.endswith(".distcp")  # as if on another node's disk
+    run.train(6).end()
+    assert names(tmp_path / "kept") == []
+    message = read_events(events, "warning")[0]["message"]
+    assert "__0_0.distcp" in message
+    assert "give a folder that all nodes share" in message
+
+
 def test_each_checkpoint_is_told_of(tmp_path: Path) -> None:
     events = tmp_path / "events"
     Run(tmp_path / "kept", every_steps=10, events=events).train().end()

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import torch.distributed as dist
 import torch.distributed.checkpoint as dcp
 
-from steelyard.errors import TrainingError
+from steelyard.errors import SteelyardError, TrainingError
 from steelyard.training.checkpoint.manifest import (
     Manifest,
     by_age,
@@ -146,7 +146,9 @@ class Checkpointer:
             return
         error = saving.exception()
         if error is not None:
-            message = f"a checkpoint could not be written to {self._storage.url}: {_root(error)}"
+            root = _root(error)
+            hint = f" ({root.hint})" if isinstance(root, SteelyardError) and root.hint else ""
+            message = f"a checkpoint could not be written to {self._storage.url}: {root}{hint}"
             logger.warning(message)
             self._tell("warning", name="checkpoint_failed", message=message)
 

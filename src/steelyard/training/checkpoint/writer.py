@@ -17,6 +17,7 @@ from torch.distributed.checkpoint.planner import SavePlan, SavePlanner
 from torch.distributed.checkpoint.storage import WriteResult
 from torch.futures import Future
 
+from steelyard.errors import TrainingError
 from steelyard.training.checkpoint.manifest import MANIFEST, Manifest
 from steelyard.training.checkpoint.storage import FileFact, Storage
 
@@ -191,11 +192,21 @@ class CheckpointWriter(FileSystemWriter):
         return future
 
     def finish(self, metadata: Metadata, results: list[list[WriteResult]]) -> None:
-        """Write what is the first worker's to write, the manifest last."""
+        """Write what is the first worker's to write, the manifest last.
+
+        Raises:
+            TrainingError: A file that another worker has written is not to be seen from here.
+        """
         files: dict[str, FileFact] = {}
         for each in itertools.chain.from_iterable(results):
             if isinstance(each, CheckedResult):
                 files |= each.facts
+        hidden = [name for name in sorted(files) if not self._storage.exists(f"{self._name}/{name}")]
+        if hidden:
+            raise TrainingError(
+                f"{', '.join(hidden[:3])} of {self._name} cannot be seen by the first worker in {self._storage.url}",
+                "give a folder that all nodes share, or a bucket",
+            )
         super().finish(metadata, results)
         for name, body in self._extra.items():
             self._storage.write(f"{self._name}/{name}", body)
