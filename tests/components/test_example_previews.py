@@ -93,3 +93,38 @@ def test_gpu_nodes_in_three_zones_are_previewed_as_their_readme_lists_them(tmp_p
         item.inputs["weight"] for item in result.planned if item.type.endswith(":ServerGroupServerAttachment")
     ]
     assert sorted(weights) == [33, 100, 100]
+
+
+def test_nodes_that_come_and_go_are_previewed_as_their_readme_lists_them(tmp_path: Path) -> None:
+    spec = load_spec(EXAMPLES / "03-spot-autoscaling" / "cluster.yaml")
+    stack = Stack(tmp_path / "state", project="steelyard", name=spec.name)
+    result = stack.preview(lambda: declare(spec, "f" * 64), ProviderWithoutCloud())
+    assert Counter(item.type.rpartition(":")[2] for item in result.planned) == {
+        "Network": 1,
+        "Switch": 3,
+        "NatGateway": 1,
+        "EipAddress": 1,
+        "EipAssociation": 1,
+        "SnatEntry": 3,
+        "SecurityGroup": 1,
+        "SecurityGroupRule": 4,
+        "LoadBalancer": 1,
+        "ServerGroup": 1,
+        "Listener": 1,
+        "Instance": 2,
+        "ServerGroupServerAttachment": 2,
+        "EcsLaunchTemplate": 1,
+        "ScalingGroup": 1,
+        "ServerGroupAttachment": 1,
+        "ScalingRule": 1,
+        "ScheduledTask": 2,
+        "LifecycleHook": 1,
+        "Bucket": 1,
+        "BucketPublicAccessBlock": 1,
+        "Role": 1,
+        "Policy": 2,
+        "RolePolicyAttachment": 2,
+        "RamRoleAttachment": 2,
+    }
+    template = next(item for item in result.planned if item.type.endswith(":EcsLaunchTemplate"))
+    assert template.inputs["spotStrategy"] == "SpotAsPriceGo"
