@@ -22,6 +22,7 @@ HTTPS, TCP, TLS = (
     ListenerSpec(port=81, protocol="tcp"),
     ListenerSpec(port=443, protocol="tcpssl"),
 )
+UDP = ListenerSpec(port=53, protocol="udp")
 UPLOADED = CertificateArgs(certificate="CERTIFICATE", key="KEY", policy="tls_cipher_policy_1_2_strict")
 GIVEN = CertificateArgs(certificate_id="12345678")
 
@@ -121,6 +122,25 @@ class TestClassicFront:
         assert "deleteProtection" not in declared().the(":ApplicationLoadBalancer").inputs
         network = declared(kind="network", listeners=(TLS,), is_protected=True)
         assert network.the("nlb/loadBalancer:LoadBalancer").inputs["deletionProtectionEnabled"] is True
+
+
+class TestDatagrams:
+    def test_a_classic_balancer_passes_them_on_and_probes_by_them(self) -> None:
+        recording = declared(listeners=(UDP, TCP), certificate=None, scheduler="sch")
+        inputs = recording.named("lb-listener-53").inputs
+        assert (inputs["protocol"], inputs["scheduler"], inputs["healthCheck"]) == ("udp", "sch", "on")
+        assert not [name for name in inputs if "Uri" in name or "Http" in name or "sticky" in name.lower()]
+
+    def test_a_network_balancer_has_a_group_for_them(self) -> None:
+        recording = declared(kind="network", listeners=(UDP,), certificate=None)
+        group = recording.the("nlb/serverGroup:ServerGroup").inputs
+        assert (group["protocol"], group["healthCheck"]["healthCheckType"]) == ("UDP", "UDP")
+        assert recording.the("nlb/listener:Listener").inputs["listenerProtocol"] == "UDP"
+
+    def test_a_network_balancers_group_takes_nothing_beside_them(self) -> None:
+        with pytest.raises(UsageError, match="datagrams or connections") as caught:
+            declared(kind="network", listeners=(UDP, TCP), certificate=None)
+        assert "`kind: classic`" in caught.value.hint
 
 
 class TestEgress:

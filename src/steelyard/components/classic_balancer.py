@@ -94,7 +94,7 @@ def _declare_listener(
     parent: pulumi.Resource,
 ) -> None:
     check = args.health_check
-    spoken = _connections(args) if listener.protocol == "tcp" else _requests(args)
+    spoken = {"tcp": _connections, "udp": _datagrams}.get(listener.protocol, _requests)(args)
     slb.Listener(
         f"{name}-listener-{listener.port}",
         load_balancer_id=front.load_balancer_id,
@@ -104,8 +104,6 @@ def _declare_listener(
         bandwidth=-1,
         scheduler=args.scheduler,
         health_check="on",
-        health_check_uri=check.path,
-        health_check_http_code="http_2xx",
         health_check_interval=check.interval_s,
         health_check_timeout=check.timeout_s,
         healthy_threshold=check.healthy_threshold,
@@ -118,9 +116,19 @@ def _declare_listener(
     )
 
 
+def _asks(args: LoadBalancerArgs) -> dict[str, Any]:
+    """Give how a page is asked for to see the health of a server."""
+    return {"health_check_uri": args.health_check.path, "health_check_http_code": "http_2xx"}
+
+
+def _datagrams(args: LoadBalancerArgs) -> dict[str, Any]:
+    """Give what a listener has that passes datagrams on: it probes by datagrams, and has no page to ask for."""
+    return {}
+
+
 def _requests(args: LoadBalancerArgs) -> dict[str, Any]:
     """Give what a listener has that balances requests."""
-    settings: dict[str, Any] = {"health_check_method": "get", "sticky_session": "off"}
+    settings = {**_asks(args), "health_check_method": "get", "sticky_session": "off"}
     if args.sticky_session_s:
         sticky = {"sticky_session": "on", "sticky_session_type": "insert"}
         settings |= {**sticky, "cookie_timeout": args.sticky_session_s}
@@ -130,6 +138,7 @@ def _requests(args: LoadBalancerArgs) -> dict[str, Any]:
 def _connections(args: LoadBalancerArgs) -> dict[str, Any]:
     """Give what a listener has that passes connections on."""
     return {
+        **_asks(args),
         "health_check_type": "http",
         "established_timeout": _IDLE_TIMEOUT_S,
         "persistence_timeout": args.sticky_session_s or None,

@@ -12,7 +12,7 @@ from steelyard.components.tag import cluster_tags
 
 if TYPE_CHECKING:
     from steelyard.components.load_balancer import LoadBalancerArgs
-    from steelyard.spec import ListenerSpec
+    from steelyard.spec import HealthCheckSpec, ListenerSpec
 
 _IDLE_TIMEOUT_S = 900
 """The longest that there is: streams of a job's log may be silent for long."""
@@ -55,30 +55,38 @@ def declare_network(name: str, args: LoadBalancerArgs, parent: pulumi.Resource) 
 
 
 def _declare_group(name: str, args: LoadBalancerArgs, parent: pulumi.Resource) -> nlb.ServerGroup:
-    check, drains = args.health_check, args.drain_timeout_s > 0
+    drains = args.drain_timeout_s > 0
+    takes_datagrams = any(listener.protocol == "udp" for listener in args.listeners)
     return nlb.ServerGroup(
         f"{name}-servers",
         server_group_name=f"{args.cluster}-nodes",
         server_group_type="Instance",
         vpc_id=args.vpc_id,
-        protocol="TCP",
+        protocol="UDP" if takes_datagrams else "TCP",
         scheduler=args.scheduler.capitalize(),
         connection_drain_enabled=drains,
         connection_drain_timeout=args.drain_timeout_s if drains else None,
         preserve_client_ip_enabled=False,
-        health_check=nlb.ServerGroupHealthCheckArgs(
-            health_check_enabled=True,
-            health_check_type="HTTP",
-            http_check_method="GET",
-            health_check_url=check.path,
-            health_check_http_codes=["http_2xx"],
-            health_check_interval=check.interval_s,
-            health_check_connect_timeout=check.timeout_s,
-            healthy_threshold=check.healthy_threshold,
-            unhealthy_threshold=check.unhealthy_threshold,
-        ),
+        health_check=_check(args.health_check, by_datagrams=takes_datagrams),
         tags=cluster_tags(args.cluster),
         opts=pulumi.ResourceOptions(parent=parent),
+    )
+
+
+def _check(check: HealthCheckSpec, *, by_datagrams: bool) -> nlb.ServerGroupHealthCheckArgs:
+    asked: dict[str, Any] = {
+        "health_check_type": "HTTP",
+        "http_check_method": "GET",
+        "health_check_url": check.path,
+        "health_check_http_codes": ["http_2xx"],
+    }
+    return nlb.ServerGroupHealthCheckArgs(
+        health_check_enabled=True,
+        health_check_interval=check.interval_s,
+        health_check_connect_timeout=check.timeout_s,
+        healthy_threshold=check.healthy_threshold,
+        unhealthy_threshold=check.unhealthy_threshold,
+        **({"health_check_type": "UDP"} if by_datagrams else asked),
     )
 
 

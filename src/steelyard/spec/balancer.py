@@ -56,7 +56,7 @@ class Ability:
 ABILITIES: Mapping[str, Ability] = {
     "classic": Ability(
         product="CLB",
-        protocols=("http", "https", "tcp"),
+        protocols=("http", "https", "tcp", "udp"),
         schedulers=("wrr", "rr", "sch"),
         layer_4_schedulers=("sch",),
         sticky_session_s={"http": 86400, "https": 86400, "tcp": 3600},
@@ -67,7 +67,7 @@ ABILITIES: Mapping[str, Ability] = {
     ),
     "network": Ability(
         product="NLB",
-        protocols=("tcp", "tcpssl"),
+        protocols=("tcp", "tcpssl", "udp"),
         schedulers=("wrr", "rr", "wlc", "sch"),
         drains=True,
         num_zones=2,
@@ -123,7 +123,9 @@ def misfits(
         if protocol is not None and protocol not in ability.protocols:
             message = f"a {kind} load balancer's listener does not speak {protocol}"
             able = [name for name, other in ABILITIES.items() if protocol in other.protocols]
-            hint = f"use {listed(ability.protocols)}{mend(able)}"
+            # The gateways speak no UDP: a kind that passes it on is no mend.
+            spoken = [one for one in ability.protocols if one != "udp"]
+            hint = f"use {listed(spoken)}{mend(able)}"
             yield Finding(path=("load_balancer", "listeners", i, "protocol"), message=message, hint=hint)
     if scheduler is not None and scheduler not in ability.schedulers:
         able = [name for name, other in ABILITIES.items() if scheduler in other.schedulers]

@@ -51,6 +51,7 @@ def front_misfits(draft: FrontDraft) -> Iterator[Finding]:
         yield from _stickiness_misfits(draft, ability)
         yield from _access_misfits(draft, ability)
         yield from _scheduler_misfits(draft, ability)
+        yield from _datagram_misfits(draft)
     yield from _world_misfits(draft)
 
 
@@ -62,10 +63,15 @@ def front_findings(raw: Mapping[str, Any]) -> Iterator[Finding]:
     """
     balancer, access = _mapping(raw.get(_PLACE)), _mapping(raw.get("access"))
     listeners, sticky_s = _list(balancer.get("listeners")), balancer.get("sticky_session_s")
+    protocols = [(i, _text(_mapping(one).get("protocol"))) for i, one in enumerate(listeners)]
+    for i in [i for i, protocol in protocols if protocol == "udp"]:
+        message = "`udp` is not served here: the gateways speak no UDP"
+        hint = "use another protocol; a program of your own may have it, with the component `LoadBalancer`"
+        yield Finding(path=(_PLACE, "listeners", i, "protocol"), message=message, hint=hint)
     yield from front_misfits(
         FrontDraft(
             kind=_text(balancer.get("kind")),
-            protocols=[(i, _text(_mapping(one).get("protocol"))) for i, one in enumerate(listeners)],
+            protocols=protocols,
             scheduler=_text(balancer.get("scheduler")),
             address_type=_text(balancer.get("address_type")),
             tls=_mapping(balancer.get("tls")),
@@ -142,6 +148,17 @@ def _scheduler_misfits(draft: FrontDraft, ability: Ability) -> Iterator[Finding]
             )
             hint = "let it speak `tcp`, or use `wrr` or `rr`"
             yield Finding(path=(_PLACE, "listeners", i, "protocol"), message=message, hint=hint)
+
+
+def _datagram_misfits(draft: FrontDraft) -> Iterator[Finding]:
+    """Give what a network load balancer's one server group cannot take beside datagrams."""
+    spoken = {protocol for _, protocol in draft.protocols if protocol is not None}
+    if draft.kind != "network" or "udp" not in spoken or spoken == {"udp"}:
+        return
+    i = next(i for i, protocol in draft.protocols if protocol == "udp")
+    message = "a network load balancer's server group takes datagrams or connections, and not both"
+    hint = "take a load balancer for each, or `kind: classic`"
+    yield Finding(path=(_PLACE, "listeners", i, "protocol"), message=message, hint=hint)
 
 
 def _world_misfits(draft: FrontDraft) -> Iterator[Finding]:

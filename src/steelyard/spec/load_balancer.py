@@ -13,7 +13,6 @@ from steelyard.spec.part import Part
 from steelyard.spec.rule import Flag, Text, WholeNumber
 from steelyard.spec.tls import TlsSpec
 
-_LATER_PROTOCOL = "the gateways speak no UDP"
 _LATER_SCHEDULER = "this version hashes by the client's address alone, as `sch`"
 
 
@@ -23,13 +22,12 @@ class ListenerSpec(Part):
     Attributes:
         port: Port at the load balancer's address.
         protocol: What is spoken there: `http` or `tcp`, which the gateways' HTTP passes; with TLS `https` or, on a
-            network load balancer, `tcpssl`. An application one speaks `http` and `https`.
+            network load balancer, `tcpssl`. An application one speaks `http` and `https`. The component takes `udp`,
+            too, which the gateways do not speak.
     """
 
     port: Annotated[WholeNumber, rule.port()] = 8000
-    protocol: Annotated[
-        Text, rule.one_of("http", "https", "tcp", "tcpssl", unserved={"udp": _LATER_PROTOCOL})
-    ] = "http"
+    protocol: Annotated[Text, rule.one_of("http", "https", "tcp", "tcpssl", "udp")] = "http"
 
 
 class HealthCheckSpec(Part):

@@ -11,7 +11,8 @@ from steelyard.spec import ClusterSpec, SpecError
 from steelyard.spec.balancer import ABILITIES, SECURE_PROTOCOLS
 from steelyard.spec.config import read_config
 
-PROTOCOLS = sorted({protocol for ability in ABILITIES.values() for protocol in ability.protocols})
+# The gateways speak no UDP: a cluster has no listener for it, whatever its kind can do.
+PROTOCOLS = sorted({protocol for ability in ABILITIES.values() for protocol in ability.protocols} - {"udp"})
 SCHEDULERS = sorted({scheduler for ability in ABILITIES.values() for scheduler in ability.schedulers})
 KINDS = sorted(ABILITIES)
 
