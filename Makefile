@@ -2,7 +2,7 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 
-.PHONY: install demo test test-slow bench-balance bench-plan bench-cloud lint clean
+.PHONY: install demo test test-slow bench-balance bench-faults bench-plan bench-cloud lint clean
 
 install: $(VENV)/installed  ## Install Steelyard and all it needs into a virtual environment.
 
@@ -20,6 +20,9 @@ test: install lint  ## Run the tests.
 
 test-slow: install  ## Run the longer proofs.
 	$(BIN)/pytest -m slow
+
+bench-faults: install  ## Kill and hang workers of a training, and tell what it costs.
+	$(BIN)/python benchmarks/faults.py
 
 bench-balance: install  ## Compare ways to train on nodes of unequal speed.
 	$(BIN)/python benchmarks/balance.py

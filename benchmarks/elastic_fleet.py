@@ -129,7 +129,12 @@ class ElasticFleet:
     def unaccounted(self, num_steps: int, num_per_epoch: int) -> int:
         """Count the samples that an epoch's steps left out or took twice, over all epochs begun.
 
-        A step counts as those made it who voted for it: with the shares that a worker which lived tells.
+        Args:
+            num_steps: Steps of the run.
+            num_per_epoch: Samples of an epoch; its last window holds what is left of them.
+
+        Returns:
+            How many. A step counts as those made it who voted for it: with the shares that a worker which lived tells.
         """
         made: dict[int, tuple[int, ...]] = {}
         for name in self.workers:
@@ -140,19 +145,31 @@ class ElasticFleet:
             for step, note in tries.items():
                 if made.get(step) == tuple(note["shares"]):
                     sent.setdefault(step, Counter()).update(note["indices"])
-        missing = sum(sum(made[step]) - len(sent.get(step, ())) for step in made)
-        doubled = sum(count - 1 for samples in sent.values() for count in samples.values())
-        steps_per_epoch = -(-num_per_epoch // sum(made[1]))
+        global_batch = sum(made[1])
+        steps_per_epoch = -(-num_per_epoch // global_batch)
+        missing = doubled = 0
         for first in range(1, num_steps + 1, steps_per_epoch):
             epoch: Counter[int] = Counter()
             for step in range(first, min(first + steps_per_epoch, num_steps + 1)):
-                epoch.update(sent.get(step, Counter()))
-                missing += step not in made
-            doubled += sum(count - 1 for count in epoch.values())
+                is_last = step == first + steps_per_epoch - 1
+                size = num_per_epoch - (steps_per_epoch - 1) * global_batch if is_last else global_batch
+                samples = sent.get(step, Counter())
+                missing += abs(size - samples.total())
+                epoch += samples
+            doubled += epoch.total() - len(epoch)
         return missing + doubled
 
-    def loss(self, name: str) -> float:
-        return float((self.folder / f"{name}.loss").read_text())
+    def lost(self) -> list[dict[str, Any]]:
+        """Return the notes of steps that were not made; those who lost the same step note it each."""
+        return [note for name in self.workers for note in self.notes(name) if note["kind"] == "lost"]
+
+    def loss_after(self, num_steps: int) -> float:
+        """Return the loss over all samples with the parameters that a number of steps came to."""
+        for name in self.workers:
+            path = self.folder / f"{name}.loss"
+            if path.exists() and self.made(name)[-1]["step"] == num_steps:
+                return float(path.read_text())
+        raise SystemExit(f"no worker ended after step {num_steps}")
 
     def end(self) -> None:
         for worker in self.workers.values():

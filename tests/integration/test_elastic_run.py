@@ -59,7 +59,7 @@ def test_a_worker_that_is_killed_in_mid_reduction_costs_one_step_and_comes_back_
     assert {sum(each) for each in shares} == {GLOBAL_BATCH}
     done = Counter(step for step, samples in run.samples_by_step().items() for _ in samples)
     assert len(done) == 90
-    assert run.longest_pause_s("0.0") < 3.0  # 0.9 s: the lighthouse's patience with a silent worker
+    assert run.longest_pause_s("0.0") < 3.0  # 0.6 s: the lighthouse's patience with a silent worker
 
 
 @pytest.mark.slow
@@ -92,7 +92,7 @@ def test_a_hung_worker_is_noticed_within_the_timeout_and_takes_the_live_state_wh
 
 @pytest.mark.slow
 def test_the_lighthouse_may_die(runs: Any) -> None:
-    run = runs(num_steps=30, peer_timeout_s=1.0)
+    run = runs(num_steps=60)
     for rank in range(3):
         run.start(rank)
     run.wait_for_step("0.0", 8)
@@ -100,6 +100,9 @@ def test_the_lighthouse_may_die(runs: Any) -> None:
     run.lighthouse.start()
     run.wait("0.0", "1.0", "2.0")
     assert run.lighthouse.num_starts == 2
+    # None, unless the new lighthouse had counted beyond the old one by the time that it knew all.
+    assert len({note["step"] for name in run.pids for note in run.notes(name) if not note["is_made"]}) <= 1
+    assert run.longest_pause_s("0.0") < 5.0  # not the 10 s after which a peer counts as hung
     assert_each_sample_once(run)
     assert_as_one_process(run, runs, "0.0")
 

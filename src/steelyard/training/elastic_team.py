@@ -340,9 +340,10 @@ class ElasticTeam:
             meeting.result()
 
     def _join(self) -> QuorumSeat:
-        if self._quorum_id == -1 and self._num_steps == 0:
-            wait_at_gate(self._place, self._number, self._num_expected)
         self._seat, self._members = QuorumSeat(self._place, self._number), ()
+        if self._quorum_id == -1 and self._num_steps == 0:
+            # Behind the seat, by which the lighthouse knows of this worker: the first quorum waits for it.
+            wait_at_gate(self._place, self._number, self._num_expected)
         return self._seat
 
     def _sum(self, tensor: torch.Tensor, timeout_s: float | None, future: torch.futures.Future[Any]) -> None:

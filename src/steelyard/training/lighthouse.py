@@ -19,7 +19,7 @@ from typing import Any
 from steelyard.errors import TrainingError
 from steelyard.training.worker import die_with_parent
 
-HEARTBEAT_TIMEOUT_S = 0.8
+HEARTBEAT_TIMEOUT_S = 0.6
 """Silence after which a worker counts as dead; workers send a heartbeat every 0.1 s."""
 
 TICK_S = 0.02
