@@ -165,101 +165,77 @@ class ScalingGroup(ResourceType):
                 api.call(ESS, "SetInstancesProtection", {**params, "ProtectedFromScaleIn": is_protected})
 
 
-class ServerGroupAttachment(ResourceType):
-    """`alicloud.ess.ServerGroupAttachment`: a server group of an ALB or NLB that a group's members serve in."""
+class _Attachment(ResourceType):
+    """A server group that a scaling group's members serve in; it is attached and detached by scaling activities.
 
-    token = "alicloud:ess/serverGroupAttachment:ServerGroupAttachment"
-    create_only = frozenset({"scalingGroupId", "serverGroupId", "type", "port", "weight"})
+    Attributes:
+        row: The inputs that name it, by Pulumi's names, and the API's.
+        key: The inputs that its id is made of, after the scaling group's.
+        kind: The API's word for it.
+    """
+
     changeable = frozenset({"forceAttach"})
     # Its id is what it joins: the old one taken away later would take away the new one.
     deletes_before_replace = True
-
-    _ROW: ClassVar = {"serverGroupId": "ServerGroupId", "type": "Type", "port": "Port", "weight": "Weight"}
+    row: ClassVar[Mapping[str, str]]
+    key: ClassVar[tuple[str, ...]]
+    kind: ClassVar[str]
 
     def create(self, api: Api, inputs: Values) -> str:
-        """AttachServerGroups, then wait until its activity is successful."""
+        """Attach[Alb]ServerGroups, then wait until the activity is successful."""
         group_id = str(inputs["scalingGroupId"])
         params = {
             "ScalingGroupId": group_id,
             "ForceAttach": bool(inputs.get("forceAttach")),
-            "ServerGroup": [wire(inputs, self._ROW)],
+            self.kind: [wire(inputs, self.row)],
         }
-        answer = api.call(ESS, "AttachServerGroups", params, retry_on=BUSY)
-        parts = (group_id, inputs["serverGroupId"], inputs["type"], str(inputs.get("port") or 0))
-        attachment_id = ":".join(parts)
+        answer = api.call(ESS, f"Attach{self.kind}s", params, retry_on=BUSY)
+        attachment_id = ":".join([group_id, *(str(inputs.get(name) or 0) for name in self.key)])
         api.operation.allocated(attachment_id)
         wait_activity(api, answer)
         return attachment_id
 
     def read(self, api: Api, resource_id: str) -> Values | None:
         """DescribeScalingGroups, and in it the server group."""
-        group_id, server_group_id, kind, port = resource_id.split(":")
+        group_id, *parts = resource_id.split(":")
         group = find_group(api, group_id)
-        for row in _inner(group or {}, "ServerGroups", "ServerGroup"):
-            if (row["ServerGroupId"], row["Type"], str(row.get("Port") or 0)) == (
-                server_group_id,
-                kind,
-                port,
-            ):
-                return {**shown(row, self._ROW), "scalingGroupId": group_id}
+        for row in _inner(group or {}, f"{self.kind}s", self.kind):
+            if [str(row.get(self.row[name]) or 0) for name in self.key] == parts:
+                return {**shown(row, self.row), "scalingGroupId": group_id}
         return None
 
     def update(self, api: Api, resource_id: str, old: Values, new: Values) -> None:
         """Nothing: how it is detached one day is no call now."""
 
     def delete(self, api: Api, resource_id: str, inputs: Values) -> None:
-        """DetachServerGroups, then wait until its activity is successful."""
-        group_id, server_group_id, kind, port = resource_id.split(":")
-        row = {"ServerGroupId": server_group_id, "Type": kind, "Port": int(port)}
-        params = {"ScalingGroupId": group_id, "ForceDetach": bool(inputs.get("forceAttach"))}
-        answer = api.call(ESS, "DetachServerGroups", {**params, "ServerGroup": [row]}, retry_on=BUSY)
-        wait_activity(api, answer)
+        """Detach[Alb]ServerGroups, then wait until the activity is successful."""
+        group_id = resource_id.split(":")[0]
+        params = {
+            "ScalingGroupId": group_id,
+            "ForceDetach": bool(inputs.get("forceAttach")),
+            self.kind: [wire(inputs, {name: self.row[name] for name in self.key})],
+        }
+        wait_activity(api, api.call(ESS, f"Detach{self.kind}s", params, retry_on=BUSY))
 
 
-class AlbServerGroupAttachment(ResourceType):
+class ServerGroupAttachment(_Attachment):
+    """`alicloud.ess.ServerGroupAttachment`: a server group of an ALB or NLB."""
+
+    token = "alicloud:ess/serverGroupAttachment:ServerGroupAttachment"
+    create_only = frozenset({"scalingGroupId", "serverGroupId", "type", "port", "weight"})
+    kind = "ServerGroup"
+    key = ("serverGroupId", "type", "port")
+    row: ClassVar = {"serverGroupId": "ServerGroupId", "type": "Type", "port": "Port", "weight": "Weight"}
+
+
+class AlbServerGroupAttachment(_Attachment):
     """`alicloud.ess.AlbServerGroupAttachment`, the older kind for an ALB alone."""
 
     token = "alicloud:ess/albServerGroupAttachment:AlbServerGroupAttachment"
     create_only = frozenset({"scalingGroupId", "albServerGroupId", "port", "weight"})
-    changeable = frozenset({"forceAttach"})
-    # Its id is what it joins: the old one taken away later would take away the new one.
-    deletes_before_replace = True
-
-    _ROW: ClassVar = {"albServerGroupId": "AlbServerGroupId", "port": "Port", "weight": "Weight"}
-
-    def create(self, api: Api, inputs: Values) -> str:
-        """AttachAlbServerGroups, then wait until its activity is successful."""
-        group_id = str(inputs["scalingGroupId"])
-        params = {
-            "ScalingGroupId": group_id,
-            "ForceAttach": bool(inputs.get("forceAttach")),
-            "AlbServerGroup": [wire(inputs, self._ROW)],
-        }
-        answer = api.call(ESS, "AttachAlbServerGroups", params, retry_on=BUSY)
-        attachment_id = f"{group_id}:{inputs['albServerGroupId']}:{inputs['port']}"
-        api.operation.allocated(attachment_id)
-        wait_activity(api, answer)
-        return attachment_id
-
-    def read(self, api: Api, resource_id: str) -> Values | None:
-        """DescribeScalingGroups, and in it the server group."""
-        group_id, server_group_id, port = resource_id.split(":")
-        group = find_group(api, group_id)
-        for row in _inner(group or {}, "AlbServerGroups", "AlbServerGroup"):
-            if (row["AlbServerGroupId"], str(row["Port"])) == (server_group_id, port):
-                return {**shown(row, self._ROW), "scalingGroupId": group_id}
-        return None
-
-    def update(self, api: Api, resource_id: str, old: Values, new: Values) -> None:
-        """Nothing: how it is detached one day is no call now."""
-
-    def delete(self, api: Api, resource_id: str, inputs: Values) -> None:
-        """DetachAlbServerGroups, then wait until its activity is successful."""
-        group_id, server_group_id, port = resource_id.split(":")
-        row = {"AlbServerGroupId": server_group_id, "Port": int(port)}
-        params = {"ScalingGroupId": group_id, "ForceDetach": bool(inputs.get("forceAttach"))}
-        answer = api.call(ESS, "DetachAlbServerGroups", {**params, "AlbServerGroup": [row]}, retry_on=BUSY)
-        wait_activity(api, answer)
+    kind = "AlbServerGroup"
+    key = ("albServerGroupId", "port")
+    row: ClassVar = {"albServerGroupId": "AlbServerGroupId", "port": "Port", "weight": "Weight"}
 
 
 class ScalingGroupVServerGroups(ResourceType):

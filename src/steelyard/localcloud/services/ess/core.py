@@ -8,12 +8,10 @@ from steelyard.localcloud.services.ess import errors
 from steelyard.localcloud.services.ess.backends import Backends
 from steelyard.localcloud.services.ess.launching import Launcher
 from steelyard.localcloud.services.ess.models import (
-    PENDING,
     SCALE_IN,
     SCALE_OUT,
     Activity,
     LifecycleHook,
-    Member,
     ScalingConfiguration,
     ScalingGroup,
 )
@@ -103,24 +101,8 @@ class EssCore(EssState):
                 raise errors.different_vpc(instance_id)
             if instance.status != "Running":
                 raise errors.incorrect_instance_status(instance_id, instance.status)
-            self.members.put(
-                Member(
-                    id=instance_id,
-                    created_at=self.cloud.clock(),
-                    group_id=group.id,
-                    activity_id=activity.id,
-                    state=PENDING,
-                    origin="Attached",
-                    zone_id=instance.zone_id,
-                    instance_type=instance.instance_type,
-                    is_spot=instance.spot_strategy != "NoSpot",
-                    configuration_id="",
-                    template_id="",
-                    template_version="",
-                    weight=50,
-                    is_entrusted=is_entrusted,
-                )
-            )
+            member = self.new_member(group, activity, instance)
+            self.members.put(replace(member, origin="Attached", is_entrusted=is_entrusted))
         if group.desired is not None:
             self.groups.put(replace(group, desired=max(group.desired, num_counted + len(instance_ids))))
         self.wake()

@@ -13,29 +13,47 @@ from steelyard.localcloud.wire.error import ApiError
 
 def group_not_found(group_id: str) -> ApiError:
     """Tell that a scaling group is not there."""
-    return ApiError(
-        "InvalidScalingGroupId.NotFound",
-        f"The specified scaling group does not exist in this account: {group_id!r}.",
-        404,
-    )
+    return _not_found("ScalingGroup", "scaling group", group_id)
 
 
 def configuration_not_found(configuration_id: str) -> ApiError:
     """Tell that a scaling configuration is not there."""
-    return ApiError(
-        "InvalidScalingConfigurationId.NotFound",
-        f"The specified scaling configuration does not exist in this account: {configuration_id!r}.",
-        404,
-    )
+    return _not_found("ScalingConfiguration", "scaling configuration", configuration_id)
 
 
 def rule_not_found(rule: str) -> ApiError:
     """Tell that a scaling rule is not there."""
-    return ApiError(
-        "InvalidScalingRuleId.NotFound",
-        f"The specified scaling rule does not exist in this account: {rule!r}.",
-        404,
-    )
+    return _not_found("ScalingRule", "scaling rule", rule)
+
+
+def task_not_found(task_id: str) -> ApiError:
+    """Tell that a scheduled task is not there."""
+    return _not_found("ScheduledTask", "scheduled task", task_id)
+
+
+def alarm_not_found(alarm_id: str) -> ApiError:
+    """Tell that an alarm task is not there."""
+    return _not_found("AlarmTask", "alarm task", alarm_id)
+
+
+def vswitch_not_found(vswitch_id: str) -> ApiError:
+    """Tell that a VSwitch is not there."""
+    return _not_found("VSwitch", "vSwitch", vswitch_id)
+
+
+def server_group_not_found(group_id: str) -> ApiError:
+    """Tell that a load balancer's server group is not there."""
+    return _not_found("ServerGroup", "server group", group_id)
+
+
+def resource_not_found(resource_id: str) -> ApiError:
+    """Tell that a resource whose tags are asked for is not there."""
+    return _not_found("Resource", "resource", resource_id)
+
+
+def instance_not_found(instance_id: str) -> ApiError:
+    """Tell that an instance is not in the group, or not there."""
+    return _not_found("Instance", "instance", instance_id)
 
 
 def hook_not_found(hook: str) -> ApiError:
@@ -51,22 +69,6 @@ def token_not_found(token: str) -> ApiError:
         "InvalidLifecycleActionToken.NotFound",
         f"The specified lifecycle action token is not waited for: {token!r}.",
         404,
-    )
-
-
-def task_not_found(task_id: str) -> ApiError:
-    """Tell that a scheduled task is not there."""
-    return ApiError(
-        "InvalidScheduledTaskId.NotFound",
-        f"The specified scheduled task does not exist in this account: {task_id!r}.",
-        404,
-    )
-
-
-def alarm_not_found(alarm_id: str) -> ApiError:
-    """Tell that an alarm task is not there."""
-    return ApiError(
-        "InvalidAlarmTaskId.NotFound", f"The specified alarm task does not exist: {alarm_id!r}.", 404
     )
 
 
@@ -116,11 +118,6 @@ def activity_in_progress() -> ApiError:
     return ApiError(
         "ScalingActivityInProgress", "You cannot execute the scaling activity: another one is in progress."
     )
-
-
-def instance_not_found(instance_id: str) -> ApiError:
-    """Tell that an instance is not in the group, or not there."""
-    return ApiError("InvalidInstanceId.NotFound", f"Instance {instance_id!r} does not exist.", 404)
 
 
 def incorrect_instance_status(instance_id: str, status: str) -> ApiError:
@@ -177,22 +174,9 @@ def quota_exceeded(what: str, limit: int) -> ApiError:
     return ApiError(f"QuotaExceeded.{what}", f"There can be {limit} of {what} at most.")
 
 
-def vswitch_not_found(vswitch_id: str) -> ApiError:
-    """Tell that a VSwitch is not there."""
+def _not_found(kind: str, words: str, resource_id: str) -> ApiError:
     return ApiError(
-        "InvalidVSwitchId.NotFound", f"The specified vSwitch does not exist: {vswitch_id!r}.", 404
-    )
-
-
-def server_group_not_found(group_id: str) -> ApiError:
-    """Tell that a load balancer's server group is not there."""
-    return ApiError(
-        "InvalidServerGroupId.NotFound", f"The specified server group does not exist: {group_id!r}.", 404
-    )
-
-
-def resource_not_found(resource_id: str) -> ApiError:
-    """Tell that a resource whose tags are asked for is not there."""
-    return ApiError(
-        "InvalidResourceId.NotFound", f"The specified resource does not exist: {resource_id!r}.", 404
+        f"Invalid{kind}Id.NotFound",
+        f"The specified {words} does not exist in this account: {resource_id!r}.",
+        404,
     )

@@ -10,7 +10,6 @@ from typing import Any, Final
 from steelyard.localcloud.services.ess import errors
 from steelyard.localcloud.services.ess.models import (
     COUNTED,
-    PENDING,
     Activity,
     Member,
     ScalingGroup,
@@ -122,20 +121,20 @@ class Launcher:
         self, group: ScalingGroup, activity: Activity, template: Template, members: Sequence[Member]
     ) -> str:
         refusal: ApiError | None = None
-        for place, settings in self._attempts(group, template, members):
+        for settings in self._attempts(group, template, members):
             try:
                 (instance_id,) = self._state.ecs.start_instances(settings, region_id=group.region_id)
             except ApiError as err:
                 refusal = err
                 continue
-            self._enter(group, activity, template, instance_id, place)
+            self._enter(group, activity, template, instance_id)
             return instance_id
         assert refusal is not None
         raise refusal
 
     def _attempts(
         self, group: ScalingGroup, template: Template, members: Sequence[Member]
-    ) -> Iterator[tuple[Place, dict[str, object]]]:
+    ) -> Iterator[dict[str, object]]:
         """Give the settings to try for one more member, the best ones first."""
         tags = self._tags(group, template)
         places = places_by_turn(self._places(group), group.settings, members)
@@ -149,7 +148,7 @@ class Launcher:
                         settings["SpotStrategy"] = "NoSpot"
                     elif template.price_limits.get(instance_type):
                         settings["SpotPriceLimit"] = template.price_limits[instance_type]
-                    yield place, settings
+                    yield settings
 
     def _spot_choices(
         self, settings: Settings, template: Template, members: Sequence[Member]
@@ -174,28 +173,17 @@ class Launcher:
         tags = {str(tag["Key"]): str(tag.get("Value") or "") for tag in own}
         return [{"Key": key, "Value": value} for key, value in {**group.tags, **tags}.items()]
 
-    def _enter(
-        self, group: ScalingGroup, activity: Activity, template: Template, instance_id: str, place: Place
-    ) -> None:
+    def _enter(self, group: ScalingGroup, activity: Activity, template: Template, instance_id: str) -> None:
         instance = self._state.ecs.find_instance(instance_id)
         assert instance is not None
         self._state.ecs.instances.put(replace(instance, tags={**instance.tags, GROUP_TAG: group.id}))
+        member = self._state.new_member(group, activity, instance)
         self._state.members.put(
-            Member(
-                id=instance_id,
-                created_at=self._state.cloud.clock(),
-                group_id=group.id,
-                activity_id=activity.id,
-                state=PENDING,
-                origin="AutoCreated",
-                zone_id=place.zone_id,
-                instance_type=instance.instance_type,
-                is_spot=instance.spot_strategy != "NoSpot",
+            replace(
+                member,
                 configuration_id=template.configuration_id,
                 template_id=template.template_id,
                 template_version=template.template_version,
-                weight=50,
-                is_entrusted=False,
             )
         )
 

@@ -6,10 +6,12 @@ from steelyard.localcloud.cloud import Cloud
 from steelyard.localcloud.record import Records
 from steelyard.localcloud.service import Request, Service
 from steelyard.localcloud.services.ecs.actions import EcsService
+from steelyard.localcloud.services.ecs.models import Instance
 from steelyard.localcloud.services.ess import errors
 from steelyard.localcloud.services.ess.models import (
     COUNTED,
     DELETING,
+    PENDING,
     Activity,
     LifecycleAction,
     LifecycleHook,
@@ -105,6 +107,25 @@ class EssState(Service):
         self.cloud.store.trim(Activity.kind, _MAX_ACTIVITIES)
         self.cloud.store.trim(LifecycleAction.kind, _MAX_ACTIONS)
         return activity
+
+    def new_member(self, group: ScalingGroup, activity: Activity, instance: Instance) -> Member:
+        """Give the record of an instance that comes to a group, made by the group unless somebody says otherwise."""
+        return Member(
+            id=instance.id,
+            created_at=self.cloud.clock(),
+            group_id=group.id,
+            activity_id=activity.id,
+            state=PENDING,
+            origin="AutoCreated",
+            zone_id=instance.zone_id,
+            instance_type=instance.instance_type,
+            is_spot=instance.spot_strategy != "NoSpot",
+            configuration_id="",
+            template_id="",
+            template_version="",
+            weight=50,
+            is_entrusted=False,
+        )
 
     def put_off(self, group_id: str) -> float:
         """Let a group make no instance for a while, longer after each failure in a row; give the seconds."""
