@@ -193,5 +193,5 @@ def test_a_network_load_balancer_comes_up_stays_changes_and_goes(
 def test_what_the_cloud_does_not_serve_fails_with_the_clouds_own_word(
     stack: Stack, provider: AlicloudProvider
 ) -> None:
-    with pytest.raises(ResourceError, match="does not serve the scheduler Tch"):
-        stack.up(front(scheduler="Tch"), provider)
+    with pytest.raises(ResourceError, match="does not serve the scheduler Qch"):
+        stack.up(front(scheduler="Qch"), provider)

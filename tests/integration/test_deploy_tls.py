@@ -112,6 +112,16 @@ def classic(
             persistence_timeout=60,
             health_check="off",
         )
+        alicloud.slb.Listener(
+            "udp",
+            load_balancer_id=balancer.id,
+            frontend_port=53,
+            protocol="udp",
+            server_group_id=groups[1].id,
+            scheduler="sch",
+            health_check="on",
+            health_check_interval=3,
+        )
         http = alicloud.slb.Listener(
             "http",
             load_balancer_id=balancer.id,
@@ -161,7 +171,9 @@ def network(
                 for switch, zone in zip(switches, zones, strict=True)
             ],
             deletion_protection_enabled=True if is_protected else None,
-            security_group_ids=[security_group.id],
+        )
+        alicloud.nlb.LoadBalancerSecurityGroupAttachment(
+            "membership", load_balancer_id=balancer.id, security_group_id=security_group.id
         )
         group = alicloud.nlb.ServerGroup(
             "group",
@@ -214,6 +226,10 @@ def test_a_classic_front_comes_up_once_changes_in_place_and_goes(
     assert listener["ServerCertificateId"] == output(stack, "certificate")
     assert (listener["TLSCipherPolicy"], listener["StickySessionType"]) == ("tls_cipher_policy_1_2", "insert")
     assert (listener["XForwardedFor_proto"], listener["AclIds"]["AclId"]) == ("on", [output(stack, "acl")])
+    udp = {**target, "ListenerPort": 53}
+    datagrams = api.call(SLB, "DescribeLoadBalancerUDPListenerAttribute", udp)
+    assert (datagrams["Status"], datagrams["Scheduler"]) == ("running", "sch")
+    assert (datagrams["HealthCheck"], datagrams["HealthCheckInterval"]) == ("on", 3)
     rule = api.call(SLB, "DescribeRuleAttribute", {"RuleId": output(stack, "rule")})
     assert (rule["RuleName"], rule["Url"]) == ("jobs", "/jobs")
 
@@ -262,6 +278,9 @@ def test_a_network_front_takes_its_certificate_from_the_service_and_is_protected
     number = int(output(stack, "certificate"))
     detail = api.call(CAS, "GetUserCertificateDetail", {"CertId": number})
     assert (detail["Name"], detail["Tags"]) == ("of-the-stack", [{"TagKey": "label", "TagValue": "one"}])
+
+    joined = api.call(NLB, "GetLoadBalancerAttribute", {"LoadBalancerId": output(stack, "balancer")})
+    assert len(joined["SecurityGroupIds"]) == 1
 
     wanted = network(pair, is_protected=True, policy="tls_cipher_policy_1_2_strict")
     assert changed(stack.up(wanted, provider)) == {"update": ["balancer", "listener"]}

@@ -186,6 +186,36 @@ class LoadBalancer(ResourceType):
         return api.call(NLB, "GetLoadBalancerAttribute", {"LoadBalancerId": balancer_id})
 
 
+class LoadBalancerSecurityGroupAttachment(ResourceType):
+    """`alicloud.nlb.LoadBalancerSecurityGroupAttachment`: a load balancer in one security group."""
+
+    token = "alicloud:nlb/loadBalancerSecurityGroupAttachment:LoadBalancerSecurityGroupAttachment"
+    create_only = frozenset({"loadBalancerId", "securityGroupId"})
+
+    def create(self, api: Api, inputs: Values) -> str:
+        """LoadBalancerJoinSecurityGroup, and its job."""
+        balancer_id, group_id = inputs["loadBalancerId"], inputs["securityGroupId"]
+        self._change(api, "LoadBalancerJoinSecurityGroup", balancer_id, group_id)
+        attachment_id = f"{balancer_id}:{group_id}"
+        api.operation.allocated(attachment_id)
+        return attachment_id
+
+    def read(self, api: Api, resource_id: str) -> Values | None:
+        """GetLoadBalancerAttribute, and in it the group."""
+        balancer_id, group_id = resource_id.split(":")
+        answer = api.call(NLB, "GetLoadBalancerAttribute", {"LoadBalancerId": balancer_id})
+        if group_id not in (answer.get("SecurityGroupIds") or []):
+            return None
+        return {"loadBalancerId": balancer_id, "securityGroupId": group_id}
+
+    def delete(self, api: Api, resource_id: str, inputs: Values) -> None:
+        """LoadBalancerLeaveSecurityGroup, and its job."""
+        self._change(api, "LoadBalancerLeaveSecurityGroup", *resource_id.split(":"))
+
+    def _change(self, api: Api, action: str, balancer_id: str, group_id: str) -> None:
+        do_job(api, action, {"LoadBalancerId": balancer_id, "SecurityGroupIds": [group_id]})
+
+
 class Listener(ResourceType):
     """`alicloud.nlb.Listener`."""
 
