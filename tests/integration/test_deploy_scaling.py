@@ -270,3 +270,55 @@ def test_a_group_by_a_configuration_comes_up_changes_and_goes(
     assert configuration["spotPriceLimits"] == [{"instanceType": TYPE, "priceLimit": 9.5}]
     stack.destroy(provider)
     assert not stack.resources()
+
+
+def with_attached(*, count: int) -> Callable[[], None]:
+    """Return a program with instances of its own in a group."""
+
+    def program() -> None:
+        switches, _, firewall, image_id = network()
+        group = alicloud.ess.ScalingGroup("group", min_size=0, max_size=3, vswitch_ids=[switches[0].id])
+        configuration = alicloud.ess.ScalingConfiguration(
+            "configuration",
+            scaling_group_id=group.id,
+            image_id=image_id,
+            instance_types=[TYPE],
+            security_group_ids=[firewall.id],
+            active=True,
+            enable=True,
+            force_delete=True,
+        )
+        instances = [
+            alicloud.ecs.Instance(
+                f"own-{i}",
+                image_id=image_id,
+                instance_type=TYPE,
+                security_groups=[firewall.id],
+                vswitch_id=switches[0].id,
+            )
+            for i in range(2)
+        ]
+        alicloud.ess.Attachment(
+            "attachment",
+            scaling_group_id=group.id,
+            instance_ids=[instance.id for instance in instances[:count]],
+            opts=pulumi.ResourceOptions(depends_on=[configuration]),
+        )
+        pulumi.export("group", group.id)
+        pulumi.export("own", [instance.id for instance in instances])
+
+    return program
+
+
+def test_instances_of_ones_own_are_attached_and_let_go(
+    stack: Stack, provider: AlicloudProvider, api: Api
+) -> None:
+    stack.up(with_attached(count=2), provider)
+    group_id = str(stack.outputs()["group"].value)
+    first, second = stack.outputs()["own"].value
+    assert members(api, group_id) == dict.fromkeys((first, second), "InService")
+    assert set(stack.refresh(provider).num_by_op) == {"same"}
+    assert stack.up(with_attached(count=1), provider).num_by_op["update"] == 1
+    assert members(api, group_id) == {first: "InService"}
+    # What was attached and not entrusted is let go, never released.
+    assert provider.read("alicloud:ecs/instance:Instance", second, Operation(urn="")) is not None
