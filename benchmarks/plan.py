@@ -41,10 +41,20 @@ def plan(num_nodes: int) -> dict[str, float]:
             answers: dict[str, dict[str, Any]] = {
                 "alicloud:index/getCallerIdentity:getCallerIdentity": {"accountId": "1" * 16},
                 "alicloud:ecs/getImages:getImages": {"ids": ["ubuntu_24_04_x64"], "images": []},
+                "alicloud:vpc/getSwitches:getSwitches": {"vswitches": []},
+                "alicloud:ecs/getInstanceTypes:getInstanceTypes": {
+                    "instanceTypes": [{"availabilityZones": ["cn-hangzhou-h", "cn-hangzhou-i"]}]
+                },
             }
             return {"id": "lookup", **answers[token]}
 
-    spec = ClusterSpec.model_validate({"name": "plan", "node_groups": [{"name": "all", "count": num_nodes}]})
+    spec = ClusterSpec.model_validate(
+        {
+            "name": "plan",
+            "zones": ["cn-hangzhou-h", "cn-hangzhou-i"],  # given, so that none is looked for by stock
+            "node_groups": [{"name": "all", "count": num_nodes}],
+        }
+    )
     provider = Lookups(
         endpoint="127.0.0.1:1", access_key_id="id", access_key_secret="secret", region_id=spec.region
     )
