@@ -1,0 +1,218 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+
+import psutil
+import pytest
+from fake_host import FakeHost
+from scaling_cloud import START, ScalingCloud
+
+from steelyard.localcloud.services.cms.evaluation import is_effective, judge
+from steelyard.localcloud.services.cms.meter import CPU, ECS_NAMESPACE, Meter
+from steelyard.localcloud.services.cms.series import (
+    BUCKET_S,
+    MeasuredSeries,
+    StoredSeries,
+    by_periods,
+    sample,
+)
+from steelyard.localcloud.services.ecs import state as ecs_state
+
+
+@pytest.fixture
+def cloud(tmp_path, monkeypatch):
+    host = FakeHost()
+    monkeypatch.setattr(ecs_state, "make_host", lambda data_dir: host)
+    cloud = ScalingCloud(tmp_path, host)
+    cloud.now = START + 600
+    yield cloud
+    cloud.close()
+
+
+def put(cloud: ScalingCloud, value: float, **dimensions: str) -> None:
+    item = {
+        "GroupId": "0",
+        "MetricName": "queue",
+        "Dimensions": json.dumps(dimensions or {"cluster": "demo"}),
+        "Type": "0",
+        "Values": json.dumps({"value": value}),
+    }
+    cloud.call("cms", "PutCustomMetric", {"MetricList": [item]})
+
+
+def put_rule(cloud: ScalingCloud, **changes: object) -> None:
+    cloud.call("cms", "PutContact", {"ContactName": "a", "Describe": "a", "Channels": {"Mail": "a@b.c"}})
+    cloud.call("cms", "PutContactGroup", {"ContactGroupName": "ops", "ContactNames": ["a"]})
+    rule = {
+        "RuleId": "r-1",
+        "RuleName": "queue is long",
+        "Namespace": "acs_customMetric_1",
+        "MetricName": "queue",
+        "ContactGroups": "ops",
+        "Resources": '[{"cluster":"demo"}]',
+        "Period": "60",
+        "SilenceTime": 300,
+        "Escalations": {
+            "Critical": {
+                "ComparisonOperator": "GreaterThanThreshold",
+                "Statistics": "Average",
+                "Threshold": "10",
+                "Times": 2,
+            },
+            "Warn": {
+                "ComparisonOperator": "GreaterThanThreshold",
+                "Statistics": "Average",
+                "Threshold": "5",
+                "Times": 1,
+            },
+        },
+        **changes,
+    }
+    cloud.call("cms", "PutResourceMetricRule", rule)
+
+
+def pass_minutes(cloud: ScalingCloud, count: int, value: float | None) -> None:
+    for _ in range(count):
+        if value is not None:
+            put(cloud, value)
+        cloud.now += 60
+        cloud.cloud.services["cms"].look()
+
+
+def state(cloud: ScalingCloud) -> tuple[str, str]:
+    (rule,) = cloud.cloud.services["cms"].rules.list()
+    return rule.state, rule.level
+
+
+def notices(cloud: ScalingCloud) -> list[tuple[str, str]]:
+    return [(one.state, one.level) for one in cloud.cloud.services["cms"].notices.list()]
+
+
+class TestRule:
+    def test_it_fires_at_its_level_is_silent_for_a_while_and_is_over(self, cloud):
+        put_rule(cloud)
+        assert state(cloud) == ("INSUFFICIENT_DATA", "")
+        cloud.now += 1
+        pass_minutes(cloud, 1, 7)
+        assert state(cloud) == ("ALARM", "Warn")
+        assert notices(cloud) == [("ALARM", "Warn")]
+        pass_minutes(cloud, 4, 20)
+        assert state(cloud) == ("ALARM", "Critical")
+        assert len(notices(cloud)) == 1
+        pass_minutes(cloud, 1, 20)
+        assert notices(cloud)[1:] == [("ALARM", "Critical")]
+        pass_minutes(cloud, 1, 1)
+        assert state(cloud) == ("OK", "")
+        assert notices(cloud)[2:] == [("OK", "Critical")]
+        (first, *_) = cloud.cloud.services["cms"].notices.list()
+        assert (first.contact_groups, first.contacts) == (("ops",), ("a",))
+
+    def test_a_rule_that_is_disabled_or_out_of_its_hours_does_not_fire(self, cloud):
+        night = datetime.fromtimestamp(cloud.now + 16 * 3600, UTC)
+        put_rule(cloud, EffectiveInterval=f"{night:%H:%M}-{night:%H:%M}")
+        pass_minutes(cloud, 4, 50)
+        assert state(cloud)[0] == "OK"
+        put_rule(cloud)
+        cloud.call("cms", "DisableMetricRules", {"RuleId": ["r-1"]})
+        pass_minutes(cloud, 4, 50)
+        assert state(cloud)[0] == "INSUFFICIENT_DATA"
+        cloud.call("cms", "EnableMetricRules", {"RuleId": ["r-1"]})
+        pass_minutes(cloud, 1, 50)
+        assert state(cloud) == ("ALARM", "Critical")
+
+    def test_other_series_do_not_matter(self, cloud):
+        put_rule(cloud)
+        for _ in range(4):
+            put(cloud, 99, cluster="other")
+            pass_minutes(cloud, 1, 1)
+        assert state(cloud)[0] == "OK"
+
+
+@pytest.mark.parametrize(
+    ("interval", "hour", "wanted"),
+    [
+        ("00:00-23:59", 3, True),
+        ("08:00-18:00", 0, True),  # 08:00 in UTC+8
+        ("08:00-18:00", 11, False),
+        ("22:00-06:00", 15, True),
+        ("22:00-06:00", 0, False),
+        ("always", 5, True),
+    ],
+)
+def test_hours_are_those_of_utc_plus_8(interval, hour, wanted):
+    assert is_effective(interval, datetime(2026, 11, 24, hour, 30, tzinfo=UTC).timestamp()) is wanted
+
+
+def test_a_period_without_figures_is_no_verdict():
+    buckets = by_periods([sample(0.0, 5.0), sample(61.0, 50.0)], 60)
+    settings = {
+        "period_s": 60,
+        "statistic": "Average",
+        "comparison": "GreaterThanThreshold",
+        "threshold": 10.0,
+    }
+    assert judge(buckets, end=120, times=1, **settings) == ("ALARM", 50.0)
+    assert judge(buckets, end=120, times=2, **settings) == ("OK", 50.0)
+    assert judge(buckets, end=180, times=1, **settings) == ("INSUFFICIENT_DATA", None)
+
+
+class TestSeries:
+    def test_what_was_put_outlives_the_cloud_and_is_bounded(self, cloud, monkeypatch):
+        monkeypatch.setattr("steelyard.localcloud.services.cms.series._MAX_CHUNKS", 3)
+        series = StoredSeries(cloud.store)
+        key = ("ns", "metric", "{}")
+        for i in range(5):
+            series.put(key, sample(600.0 * i + 1, float(i)))
+        again = StoredSeries(cloud.store)
+        assert [bucket.last for bucket in again.read(key, 0, 3000)] == [2.0, 3.0, 4.0]
+
+    def test_what_is_measured_is_bounded(self, monkeypatch):
+        monkeypatch.setattr("steelyard.localcloud.services.cms.series._MAX_MEASURED", 2)
+        series = MeasuredSeries()
+        for name in ("a", "b", "c"):
+            for i in range(2000):
+                series.put(("ns", name, "{}"), sample(float(BUCKET_S * i), 1.0))
+        assert [key[1] for key in series.keys()] == ["b", "c"]  # noqa: SIM118 - no mapping
+        assert len(list(series.read(("ns", "c", "{}"), 0, 1e9))) == 1440
+
+
+class TestMeter:
+    def test_the_time_of_a_child_that_has_ended_counts_and_counts_once(self, cloud):
+        """A parent that waits for a child which computes: the figure is the child's, before and after its end."""
+        cloud.make_network()
+        group_id = cloud.make_group(DesiredCapacity=1)
+        cloud.look(2)
+        (instance,) = (cloud.ecs.find_instance(one) for one in cloud.ids(group_id))
+        burn = "import time\nt = time.process_time()\nwhile time.process_time() - t < 0.6: pass\n"
+        script = (
+            f"import subprocess, sys, time\nsubprocess.run([sys.executable, '-c', {burn!r}])\ntime.sleep(60)"
+        )
+        parent = subprocess.Popen([sys.executable, "-c", script])
+        series = MeasuredSeries()
+        meter = Meter(series)
+        try:
+            begin = time.time()
+            tree = lambda: [parent.pid, *(one.pid for one in psutil.Process(parent.pid).children())]  # noqa: E731
+            meter.measure(begin, [instance], {instance.id: tree()})
+            deadline = time.monotonic() + 30
+            seen_child = False
+            while not (seen_child and len(tree()) == 1):
+                seen_child = seen_child or len(tree()) == 2
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
+            meter.measure(begin + 15, [instance], {instance.id: tree()})
+        finally:
+            parent.kill()
+            parent.wait()
+        ((_, bucket),) = [
+            (key, one)
+            for key in series.keys()  # noqa: SIM118 - no mapping
+            for one in series.read(key, 0, 1e12)
+            if key[:2] == (ECS_NAMESPACE, CPU)
+        ]
+        num_cpus = min(8, psutil.cpu_count() or 1)
+        assert 0.6 <= bucket.last * 15 * num_cpus / 100 < 1.5
