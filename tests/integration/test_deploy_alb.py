@@ -12,12 +12,12 @@ from typing import Any
 import pulumi
 import pulumi_alicloud as alicloud
 import pytest
+from cloud_api import api_of
 from traffic import wait_until
 
 from steelyard.cluster.balancer_view import look
 from steelyard.deploy import AlicloudProvider, Stack
 from steelyard.deploy.engine.provider import Operation
-from steelyard.deploy.provider.api import ApiPool, Connection
 from steelyard.errors import ResourceError
 from steelyard.localcloud.daemon import CloudInfo
 
@@ -34,6 +34,7 @@ KINDS = (
     "alicloud:alb/acl:Acl",
     "alicloud:alb/aclEntryAttachment:AclEntryAttachment",
     "alicloud:alb/listenerAclAttachment:ListenerAclAttachment",
+    "alicloud:alb/loadBalancerSecurityGroupAttachment:LoadBalancerSecurityGroupAttachment",
 )
 
 
@@ -105,6 +106,10 @@ def front(wanted: Wanted) -> Callable[[], None]:
             priority=wanted.priority,
             rule_conditions=[{"type": "Path", "path_config": {"values": wanted.paths}}],
             rule_actions=[{"order": 1, **_forward(second)}],
+        )
+        guard = alicloud.ecs.SecurityGroup("guard", vpc_id=net.id)
+        alicloud.alb.LoadBalancerSecurityGroupAttachment(
+            "guarded", load_balancer_id=balancer.id, security_group_id=guard.id
         )
         acl = alicloud.alb.Acl("acl", acl_name=f"clients-{wanted.label}")
         entries = [{"entry": client} for client in wanted.clients]
@@ -181,17 +186,8 @@ def served(stack: Stack, path: str = "/", port: int = 80, num_requests: int = 15
 
 def views(stack: Stack, info: CloudInfo):
     """Look at the load balancers as `steelyard status` does."""
-    connection = Connection(
-        endpoint=info.endpoint,
-        protocol="http",
-        access_key_id=info.access_key_id,
-        access_key_secret=info.access_key_secret,
-        region_id=info.region_id,
-        poll_s=0.1,
-        timeout_s=10,
-    )
-    api = ApiPool(connection).api(Operation(urn=""))
-    return look(api, lambda kind: [item.id for item in stack.resources() if item.type == kind])
+    standing = stack.resources()
+    return look(api_of(info), lambda kind: [item.id for item in standing if item.type == kind])
 
 
 def test_an_application_load_balancer_comes_up_stays_changes_and_goes(
@@ -244,7 +240,7 @@ def test_an_application_load_balancer_comes_up_stays_changes_and_goes(
     stack.destroy(provider)
     assert not stack.resources()
     for name, kind in zip(
-        ("balancer", "everyone", "listener", "rule", "acl", "entry", "clients"), KINDS, strict=True
+        ("balancer", "everyone", "listener", "rule", "acl", "entry", "clients", "guarded"), KINDS, strict=True
     ):
         assert provider.read(kind, named[name].id, Operation(urn="")) is None
 

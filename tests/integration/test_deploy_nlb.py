@@ -8,13 +8,13 @@ from pathlib import Path
 import pulumi
 import pulumi_alicloud as alicloud
 import pytest
+from cloud_api import api_of
 from traffic import ask, wait_until
 
 from steelyard.cluster.balancer_view import look
 from steelyard.cluster.node_status import NodeStatus, observe
 from steelyard.deploy import AlicloudProvider, Stack
 from steelyard.deploy.engine.provider import Operation
-from steelyard.deploy.provider.api import ApiPool, Connection
 from steelyard.errors import ResourceError
 from steelyard.localcloud.daemon import CloudInfo
 
@@ -135,16 +135,7 @@ def counts(stack: Stack, num_requests: int = 30) -> dict[str, int]:
 
 def nodes(stack: Stack, info: CloudInfo) -> list[NodeStatus]:
     """Look at the nodes as `steelyard status` does."""
-    connection = Connection(
-        endpoint=info.endpoint,
-        protocol="http",
-        access_key_id=info.access_key_id,
-        access_key_secret=info.access_key_secret,
-        region_id=info.region_id,
-        poll_s=0.1,
-        timeout_s=10,
-    )
-    api = ApiPool(connection).api(Operation(urn=""))
+    api = api_of(info)
 
     def standing(kind: str) -> list[str]:
         return [item.id for item in sorted(stack.resources(), key=lambda one: one.name) if item.type == kind]

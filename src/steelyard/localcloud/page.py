@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from steelyard.localcloud.service import Request
@@ -62,3 +62,23 @@ def token_page(
         raise invalid_parameter(size_name, size, "at least 1")
     end = start + size
     return items[start:end], str(end) if end < len(items) else ""
+
+
+def token_answer(
+    request: Request, field: str, items: Sequence[T], answered: Callable[[T], object]
+) -> dict[str, object]:
+    """Answer with the page that a token asks for, 20 items by default, as NLB and ALB do.
+
+    Args:
+        request: The call.
+        field: What the answer calls the items.
+        items: All items, in an order that does not change between calls.
+        answered: Gives an item as the answer has it.
+    """
+    page, token = token_page(request, items, default=20)
+    return {
+        field: [answered(item) for item in page],
+        "NextToken": token,
+        "MaxResults": request.number("MaxResults", 20),
+        "TotalCount": len(items),
+    }

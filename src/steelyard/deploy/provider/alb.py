@@ -7,19 +7,30 @@ from typing import Any, ClassVar
 
 from steelyard.deploy.engine.provider import Values
 from steelyard.deploy.provider.alb_shape import found, sent
-from steelyard.deploy.provider.api import ALB, Answer, Api
-from steelyard.deploy.provider.resource_type import ResourceType, shown, wait_gone, wire
+from steelyard.deploy.provider.api import ALB, Api
+from steelyard.deploy.provider.resource_type import shown, wire
 from steelyard.deploy.provider.tag import TagWriter, tag_map
+from steelyard.deploy.provider.zonal import SecurityGroupAttachment, ZonalType
 
-BUSY = ("SystemBusy", "IdempotenceProcessing", "IncorrectStatus.LoadBalancer", "IncorrectBusinessStatus")
-"""Beginnings of the codes of a load balancer that is taking in an earlier change."""
-CONFIGURING = (*BUSY, "IncorrectStatus.Listener", "ResourceInConfiguring.Listener", "VipStatusNotSupport")
-"""Those of a listener that is."""
+CONFIGURING = ("IncorrectStatus.Listener", "ResourceInConfiguring.Listener", "VipStatusNotSupport")
+"""Beginnings of the codes of a listener that is taking in an earlier change, besides those of its load balancer."""
 
 _PAY_TYPES = {"PayAsYouGo": "PostPay"}
 
 
-class LoadBalancer(ResourceType):
+class AlbType(ZonalType):
+    """A resource type of ALB."""
+
+    product = ALB
+    busy = ("SystemBusy", "IdempotenceProcessing", "IncorrectStatus.LoadBalancer", "IncorrectBusinessStatus")
+
+    def has_succeeded(self, api: Api, job_id: str) -> bool:
+        """ListAsynJobs."""
+        jobs = api.call(ALB, "ListAsynJobs", {"JobIds": [job_id]}).get("Jobs") or []
+        return [job.get("Status") for job in jobs] == ["Succeeded"]
+
+
+class LoadBalancer(AlbType):
     """`alicloud.alb.LoadBalancer`."""
 
     token = "alicloud:alb/loadBalancer:LoadBalancer"
@@ -77,15 +88,15 @@ class LoadBalancer(ResourceType):
             "ZoneMappings": self._zones(inputs),
             "ClientToken": api.operation.token,
         }
-        balancer_id = str(api.call(ALB, "CreateLoadBalancer", params, retry_on=BUSY)["LoadBalancerId"])
+        balancer_id = str(api.call(ALB, "CreateLoadBalancer", params, retry_on=self.busy)["LoadBalancerId"])
         api.operation.allocated(balancer_id)
-        self._wait_active(api, balancer_id)
+        self.wait_active(api, balancer_id)
         tag_writer(api, "loadbalancer").change(balancer_id, {}, inputs)
         return balancer_id
 
     def read(self, api: Api, resource_id: str) -> Values | None:
         """GetLoadBalancerAttribute."""
-        answer = self._describe(api, resource_id)
+        answer = self.describe_balancer(api, resource_id)
         billing = answer.get("LoadBalancerBillingConfig") or {}
         pay_types = {api_word: word for word, api_word in _PAY_TYPES.items()}
         pay_type = billing.get("PayType", "")
@@ -121,33 +132,19 @@ class LoadBalancer(ResourceType):
 
     def delete(self, api: Api, resource_id: str, inputs: Values) -> None:
         """DeleteLoadBalancer, its job, then wait until it is gone."""
-        do_job(api, "DeleteLoadBalancer", {"LoadBalancerId": resource_id})
-        wait_gone(
-            api,
-            lambda: bool(self._describe(api, resource_id).get("LoadBalancerId")),
-            f"load balancer {resource_id}",
-        )
+        self.delete_balancer(api, resource_id)
 
     def _change(self, api: Api, action: str, params: Mapping[str, Any], balancer_id: str) -> None:
-        api.call(ALB, action, params, retry_on=BUSY)
-        self._wait_active(api, balancer_id)
+        api.call(ALB, action, params, retry_on=self.busy)
+        self.wait_active(api, balancer_id)
 
     def _zones(self, inputs: Values) -> list[dict[str, Any]]:
         names = ("vswitchId", "zoneId", "allocationId", "eipType", "intranetAddress")
         zones = inputs.get("zoneMappings") or []
         return [sent({name: zone.get(name) for name in names}) for zone in zones]
 
-    def _wait_active(self, api: Api, balancer_id: str) -> None:
-        def look() -> bool | None:
-            return True if self._describe(api, balancer_id).get("LoadBalancerStatus") == "Active" else None
 
-        api.wait(look, what=f"load balancer {balancer_id}")
-
-    def _describe(self, api: Api, balancer_id: str) -> Answer:
-        return api.call(ALB, "GetLoadBalancerAttribute", {"LoadBalancerId": balancer_id})
-
-
-class Listener(ResourceType):
+class Listener(AlbType):
     """`alicloud.alb.Listener`."""
 
     token = "alicloud:alb/listener:Listener"
@@ -181,10 +178,10 @@ class Listener(ResourceType):
             **self._params({name: inputs.get(name) for name in self.create_only | self._ATTRIBUTES}),
             "ClientToken": api.operation.token,
         }
-        answer = api.call(ALB, "CreateListener", params, retry_on=CONFIGURING)
+        answer = api.call(ALB, "CreateListener", params, retry_on=(*self.busy, *CONFIGURING))
         listener_id = str(answer["ListenerId"])
         api.operation.allocated(listener_id)
-        wait_job(api, "CreateListener", answer)
+        self.wait_job(api, "CreateListener", answer)
         if inputs.get("status") == "Stopped":
             self._switch(api, listener_id, "Stopped")
         tag_writer(api, "listener").change(listener_id, {}, inputs)
@@ -192,7 +189,7 @@ class Listener(ResourceType):
 
     def read(self, api: Api, resource_id: str) -> Values | None:
         """GetListenerAttribute."""
-        answer = self._describe(api, resource_id)
+        answer = self.describe_listener(api, resource_id)
         names = self.create_only | self._ATTRIBUTES
         shown_parts = {name: value for name, value in found(answer).items() if name in names}
         certificates = answer.get("Certificates") or []
@@ -210,15 +207,12 @@ class Listener(ResourceType):
         changed = {name: new.get(name) for name in self._ATTRIBUTES if old.get(name) != new.get(name)}
         if changed:
             params = {"ListenerId": resource_id, **self._params(changed)}
-            do_job(api, "UpdateListenerAttribute", params, *CONFIGURING)
+            self.do_job(api, "UpdateListenerAttribute", params, *CONFIGURING)
         tag_writer(api, "listener").change(resource_id, old, new)
 
     def delete(self, api: Api, resource_id: str, inputs: Values) -> None:
         """DeleteListener, its job, then wait until it is gone."""
-        do_job(api, "DeleteListener", {"ListenerId": resource_id}, *CONFIGURING)
-        wait_gone(
-            api, lambda: bool(self._describe(api, resource_id).get("ListenerId")), f"listener {resource_id}"
-        )
+        self.delete_listener(api, resource_id, *CONFIGURING)
 
     def _params(self, inputs: Values) -> dict[str, Any]:
         params: dict[str, Any] = sent(inputs)
@@ -229,39 +223,14 @@ class Listener(ResourceType):
 
     def _switch(self, api: Api, listener_id: str, status: str) -> None:
         action = "StopListener" if status == "Stopped" else "StartListener"
-        api.call(ALB, action, {"ListenerId": listener_id}, retry_on=CONFIGURING)
-
-        def look() -> bool | None:
-            return True if self._describe(api, listener_id).get("ListenerStatus") == status else None
-
-        api.wait(look, what=f"listener {listener_id} to be {status}")
-
-    def _describe(self, api: Api, listener_id: str) -> Answer:
-        return api.call(ALB, "GetListenerAttribute", {"ListenerId": listener_id})
+        api.call(ALB, action, {"ListenerId": listener_id}, retry_on=(*self.busy, *CONFIGURING))
+        self.wait_listener(api, listener_id, status)
 
 
-def do_job(api: Api, action: str, params: Mapping[str, Any], *retry_on: str) -> None:
-    """Call an action that answers with a job, and wait until the job has succeeded.
+class LoadBalancerSecurityGroupAttachment(SecurityGroupAttachment, AlbType):
+    """`alicloud.alb.LoadBalancerSecurityGroupAttachment`: a load balancer in one security group."""
 
-    Args:
-        api: Sends the calls.
-        action: The action.
-        params: Its parameters.
-        retry_on: Beginnings of error codes that pass by themselves, besides `BUSY`.
-    """
-    wait_job(api, action, api.call(ALB, action, params, retry_on=(*BUSY, *retry_on)))
-
-
-def wait_job(api: Api, action: str, answer: Answer) -> None:
-    """Wait until the job that an answer names has succeeded (`ListAsynJobs`); nothing where it names none."""
-    job_id = answer.get("JobId")
-
-    def look() -> bool | None:
-        jobs = api.call(ALB, "ListAsynJobs", {"JobIds": [job_id]}).get("Jobs") or []
-        return True if [job.get("Status") for job in jobs] == ["Succeeded"] else None
-
-    if job_id:
-        api.wait(look, what=f"{action}, job {job_id}")
+    token = "alicloud:alb/loadBalancerSecurityGroupAttachment:LoadBalancerSecurityGroupAttachment"
 
 
 def tag_writer(api: Api, kind: str) -> TagWriter:

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from steelyard.deploy.engine.provider import Values
-from steelyard.deploy.provider.alb import CONFIGURING, do_job, tag_writer
+from steelyard.deploy.provider.alb import CONFIGURING, AlbType, tag_writer
 from steelyard.deploy.provider.api import ALB, Api, token_items
-from steelyard.deploy.provider.resource_type import ResourceType, shown, wait_gone, wire
+from steelyard.deploy.provider.resource_type import shown, wait_gone, wire
 from steelyard.deploy.provider.tag import tag_map
 
 _ENTRIES_A_CALL = 20
@@ -16,7 +16,7 @@ _BUSY = ("OperationFailed.ResourceGroupStatusCheckFail", "SystemBusy", "Incorrec
 _CONFIGURING = (*_BUSY, "ResourceInConfiguring")
 
 
-class Acl(ResourceType):
+class Acl(AlbType):
     """`alicloud.alb.Acl`: an access control list; its ranges are attached one by one.
 
     The input `aclEntries` is deprecated in favour of that.
@@ -56,11 +56,11 @@ class Acl(ResourceType):
 
     def delete(self, api: Api, resource_id: str, inputs: Values) -> None:
         """DeleteAcl, waiting for the listeners that have it to go, its job, then wait until it is gone."""
-        do_job(api, "DeleteAcl", {"AclId": resource_id}, "ResourceInUse.Acl", *_BUSY)
+        self.do_job(api, "DeleteAcl", {"AclId": resource_id}, "ResourceInUse.Acl", *_BUSY)
         wait_gone(api, lambda: _find_acl(api, resource_id) is not None, f"list {resource_id}")
 
 
-class AclEntryAttachment(ResourceType):
+class AclEntryAttachment(AlbType):
     """`alicloud.alb.AclEntryAttachment`: ranges of an access control list.
 
     With `entries` the id is the list's, and the ranges change in place; with `entry`, which is deprecated, the id is
@@ -104,7 +104,7 @@ class AclEntryAttachment(ResourceType):
         wait_gone(api, lambda: self.read(api, resource_id) is not None, f"ranges {resource_id}")
 
 
-class ListenerAclAttachment(ResourceType):
+class ListenerAclAttachment(AlbType):
     """`alicloud.alb.ListenerAclAttachment`: an access control list of a listener."""
 
     token = "alicloud:alb/listenerAclAttachment:ListenerAclAttachment"
@@ -119,7 +119,9 @@ class ListenerAclAttachment(ResourceType):
             "AclIds": [inputs["aclId"]],
             "ClientToken": api.operation.token,
         }
-        api.call(ALB, "AssociateAclsWithListener", params, retry_on=(*CONFIGURING, "Conflict.Acl"))
+        api.call(
+            ALB, "AssociateAclsWithListener", params, retry_on=(*self.busy, *CONFIGURING, "Conflict.Acl")
+        )
         attachment_id = f"{inputs['listenerId']}:{inputs['aclId']}"
         api.operation.allocated(attachment_id)
 
@@ -144,7 +146,7 @@ class ListenerAclAttachment(ResourceType):
         """DissociateAclsFromListener, then wait until they are apart."""
         listener_id, acl_id = resource_id.split(":")
         params = {"ListenerId": listener_id, "AclIds": [acl_id]}
-        busy = (*CONFIGURING, "LockFailed", "IncorrectStatus.Acl")
+        busy = (*self.busy, *CONFIGURING, "LockFailed", "IncorrectStatus.Acl")
         api.call(ALB, "DissociateAclsFromListener", params, retry_on=busy)
         wait_gone(api, lambda: self.read(api, resource_id) is not None, f"list of a listener, {resource_id}")
 

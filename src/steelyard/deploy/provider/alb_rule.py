@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from steelyard.deploy.engine.provider import Values
-from steelyard.deploy.provider.alb import CONFIGURING
+from steelyard.deploy.provider.alb import CONFIGURING, AlbType
 from steelyard.deploy.provider.alb_shape import found, sent
 from steelyard.deploy.provider.api import ALB, Api, token_items
-from steelyard.deploy.provider.resource_type import ResourceType, wait_gone
+from steelyard.deploy.provider.resource_type import wait_gone
 
-_BUSY = (*CONFIGURING, "IncorrectStatus.Rule")
+_BUSY = (*AlbType.busy, *CONFIGURING, "IncorrectStatus.Rule")
 
 
-class Rule(ResourceType):
+class Rule(AlbType):
     """`alicloud.alb.Rule`."""
 
     token = "alicloud:alb/rule:Rule"

@@ -6,18 +6,18 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from steelyard.deploy.engine.provider import Values
-from steelyard.deploy.provider.alb import BUSY, do_job, tag_writer
+from steelyard.deploy.provider.alb import AlbType, tag_writer
 from steelyard.deploy.provider.alb_shape import found, sent
 from steelyard.deploy.provider.api import ALB, Api, token_items
 from steelyard.deploy.provider.nlb_server_group import list_servers
-from steelyard.deploy.provider.resource_type import ResourceType, wait_gone
+from steelyard.deploy.provider.resource_type import wait_gone
 from steelyard.deploy.provider.tag import tag_map
 
-_BUSY = (*BUSY, "IncorrectStatus.ServerGroup", "OperationFailed.ResourceGroupStatusCheckFail")
+_BUSY = (*AlbType.busy, "IncorrectStatus.ServerGroup", "OperationFailed.ResourceGroupStatusCheckFail")
 _SERVER = ("serverId", "serverType", "port", "weight", "description", "serverIp", "remoteIpEnabled")
 
 
-class ServerGroup(ResourceType):
+class ServerGroup(AlbType):
     """`alicloud.alb.ServerGroup`. There is no class for one server of it: they are a list of the group's.
 
     A server whose entry changes, be it the weight alone, is removed and added again, as the vendor's provider does it.
@@ -89,7 +89,7 @@ class ServerGroup(ResourceType):
 
     def delete(self, api: Api, resource_id: str, inputs: Values) -> None:
         """DeleteServerGroup, waiting for what uses it to go, its job, then wait until it is gone."""
-        do_job(api, "DeleteServerGroup", {"ServerGroupId": resource_id}, "ResourceInUse", *_BUSY)
+        self.do_job(api, "DeleteServerGroup", {"ServerGroupId": resource_id}, "ResourceInUse", *_BUSY)
         wait_gone(api, lambda: _find(api, resource_id) is not None, f"server group {resource_id}")
 
     def _change_servers(self, api: Api, group_id: str, old: Values, new: Values) -> None:

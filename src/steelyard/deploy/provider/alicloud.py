@@ -75,6 +75,7 @@ RESOURCE_TYPES: Mapping[str, ResourceType] = {
         nlb_server_group.ServerGroup,
         nlb_server_group.ServerGroupServerAttachment,
         alb.LoadBalancer,
+        alb.LoadBalancerSecurityGroupAttachment,
         alb.Listener,
         alb_server_group.ServerGroup,
         alb_rule.Rule,

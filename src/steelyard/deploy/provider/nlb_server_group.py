@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 from steelyard.deploy.engine.provider import Values
 from steelyard.deploy.provider.api import NLB, Api, Product, token_items
-from steelyard.deploy.provider.nlb import BUSY, do_job
-from steelyard.deploy.provider.resource_type import ResourceType, changes, nested, shown, wait_gone, wire
+from steelyard.deploy.provider.nlb import NlbType
+from steelyard.deploy.provider.resource_type import changes, nested, shown, wait_gone, wire
 from steelyard.deploy.provider.tag import TagWriter, tag_list, tag_map
 from steelyard.errors import ResourceError
 
@@ -30,7 +30,7 @@ _CHECK = {
 }
 
 
-class ServerGroup(ResourceType):
+class ServerGroup(NlbType):
     """`alicloud.nlb.ServerGroup`; its servers are attached one by one."""
 
     token = "alicloud:nlb/serverGroup:ServerGroup"
@@ -75,7 +75,7 @@ class ServerGroup(ResourceType):
             "Tag": tag_list(inputs.get("tags")),
             "ClientToken": api.operation.token,
         }
-        group_id = str(api.call(NLB, "CreateServerGroup", params, retry_on=BUSY)["ServerGroupId"])
+        group_id = str(api.call(NLB, "CreateServerGroup", params, retry_on=self.busy)["ServerGroupId"])
         api.operation.allocated(group_id)
         self._wait_available(api, group_id)
         return group_id
@@ -97,14 +97,14 @@ class ServerGroup(ResourceType):
         if old.get("healthCheck") != new.get("healthCheck"):
             changed["HealthCheckConfig"] = self._check(new)
         if changed:
-            do_job(api, "UpdateServerGroupAttribute", {"ServerGroupId": resource_id, **changed})
+            self.do_job(api, "UpdateServerGroupAttribute", {"ServerGroupId": resource_id, **changed})
             self._wait_available(api, resource_id)
         TagWriter(api, NLB, "servergroup").change(resource_id, old, new)
 
     def delete(self, api: Api, resource_id: str, inputs: Values) -> None:
         """DeleteServerGroup, waiting for the listeners that use it to go, its job, then wait until it is gone."""
         try:
-            do_job(api, "DeleteServerGroup", {"ServerGroupId": resource_id}, "ResourceInUse")
+            self.do_job(api, "DeleteServerGroup", {"ServerGroupId": resource_id}, "ResourceInUse")
         except ResourceError as err:
             if not err.code.startswith("ResourceNotFound"):
                 raise
@@ -120,7 +120,7 @@ class ServerGroup(ResourceType):
         api.wait(look, what=f"server group {group_id}")
 
 
-class ServerGroupServerAttachment(ResourceType):
+class ServerGroupServerAttachment(NlbType):
     """`alicloud.nlb.ServerGroupServerAttachment`: one server of a server group; its weight changes in place."""
 
     token = "alicloud:nlb/serverGroupServerAttachment:ServerGroupServerAttachment"
@@ -149,7 +149,7 @@ class ServerGroupServerAttachment(ResourceType):
             "Servers": [wire(inputs, self._SERVER)],
             "ClientToken": api.operation.token,
         }
-        api.call(NLB, "AddServersToServerGroup", params, retry_on=BUSY)
+        api.call(NLB, "AddServersToServerGroup", params, retry_on=self.busy)
         attachment_id = ":".join(parts)
         api.operation.allocated(attachment_id)
         self._wait_available(api, attachment_id)
@@ -165,12 +165,12 @@ class ServerGroupServerAttachment(ResourceType):
 
     def update(self, api: Api, resource_id: str, old: Values, new: Values) -> None:
         """UpdateServerGroupServersAttribute, its job, then wait until the server is available."""
-        do_job(api, "UpdateServerGroupServersAttribute", self._named(resource_id, new))
+        self.do_job(api, "UpdateServerGroupServersAttribute", self._named(resource_id, new))
         self._wait_available(api, resource_id)
 
     def delete(self, api: Api, resource_id: str, inputs: Values) -> None:
         """RemoveServersFromServerGroup, its job, then wait until the server is gone."""
-        do_job(api, "RemoveServersFromServerGroup", self._named(resource_id, {}))
+        self.do_job(api, "RemoveServersFromServerGroup", self._named(resource_id, {}))
         wait_gone(api, lambda: self._find(api, resource_id) is not None, f"server {resource_id}")
 
     def _named(self, attachment_id: str, inputs: Values) -> dict[str, Any]:

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import replace
 
-from steelyard.localcloud.page import token_page
+from steelyard.localcloud.page import token_answer
 from steelyard.localcloud.service import Request, action
+from steelyard.localcloud.services.cas.actions import certificate_number
 from steelyard.localcloud.tag import has_tags, read_tags
 from steelyard.localcloud.wire.error import invalid_parameter, missing_parameter
 from steelyard.localcloud.zonal import errors
@@ -36,13 +39,7 @@ class ZonalListenerActions(ZonalBalancerActions[B, G, L]):
             and protocol in ("", answer["ListenerProtocol"])
             and has_tags(listener.tags, tags)
         ]
-        page, token = token_page(request, found, default=20)
-        return {
-            "Listeners": list(page),
-            "NextToken": token,
-            "MaxResults": request.number("MaxResults", 20),
-            "TotalCount": len(found),
-        }
+        return token_answer(request, "Listeners", found, dict)
 
     @action("StartListener")
     def start_listener(self, request: Request) -> dict[str, object]:
@@ -62,6 +59,36 @@ class ZonalListenerActions(ZonalBalancerActions[B, G, L]):
         job = self.done(request, listener.id, RESOURCE_TYPE)
         self.apply(request, listener.load_balancer_id)
         return job
+
+    @action("ListListenerCertificates")
+    def list_listener_certificates(self, request: Request) -> dict[str, object]:
+        """List the certificates that a listener answers with, the default one first."""
+        ids, wanted = self.certificate_ids(self.listener(request)), request.texts("CertificateIds")
+        kind = request.text("CertType") or request.text("CertificateType")
+        found = [
+            {
+                "CertificateId": one,
+                "CertificateType": "Server",
+                "IsDefault": one == ids[0],
+                "Status": "Associated",
+            }
+            for one in ids
+            if (not wanted or one in wanted) and kind.lower() != "ca"
+        ]
+        answer = token_answer(request, "Certificates", found, dict)
+        names = token_answer(request, "CertificateIds", found, lambda row: row["CertificateId"])
+        return {**answer, **names}
+
+    @abstractmethod
+    def certificate_ids(self, listener: L) -> Sequence[str]:
+        """Give the certificates that a listener answers with, the default one first."""
+
+    def certificate_user(self, certificate_id: str) -> str | None:
+        """Name a listener that answers with a certificate of this number."""
+        for listener in self.listeners.list():
+            if certificate_id in map(certificate_number, self.certificate_ids(listener)):
+                return listener.id
+        return None
 
     def configured_listener(self, request: Request) -> L:
         """Give the listener that a call names, if it has taken in the last change.

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import ClassVar
 
-from steelyard.localcloud.page import token_page
+from steelyard.localcloud.page import token_answer
 from steelyard.localcloud.service import Request, action
 from steelyard.localcloud.services.vpc.models import Vpc
 from steelyard.localcloud.tag import has_tags, read_tags
@@ -55,13 +55,7 @@ class ZonalBalancerActions(ZonalState[B, G, L]):
             and has_tags(balancer.tags, tags)
             and all(request.text(name) in ("", balancer.to_answer(now)[name]) for name in filters)
         ]
-        page, token = token_page(request, found, default=20)
-        return {
-            "LoadBalancers": list(page),
-            "NextToken": token,
-            "MaxResults": request.number("MaxResults", 20),
-            "TotalCount": len(found),
-        }
+        return token_answer(request, "LoadBalancers", found, dict)
 
     @action("UpdateLoadBalancerZones", optional=("ZoneMappings.EipType",))
     def update_load_balancer_zones(self, request: Request) -> dict[str, object]:

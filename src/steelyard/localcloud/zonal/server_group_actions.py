@@ -4,7 +4,7 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import replace
 
-from steelyard.localcloud.page import token_page
+from steelyard.localcloud.page import token_answer
 from steelyard.localcloud.service import Request, action
 from steelyard.localcloud.tag import has_tags, read_tags
 from steelyard.localcloud.zonal import errors
@@ -70,14 +70,11 @@ class ZonalServerGroupActions(ZonalBalancerActions[B, G, L]):
             and has_tags(group.tags, tags)
             and all(request.text(name) in ("", group.to_answer(now)[name]) for name in filters)
         ]
-        page, token = token_page(request, found, default=20)
-        rows = [{**group.to_answer(now), "RelatedLoadBalancerIds": self.users_of(group.id)} for group in page]
-        return {
-            "ServerGroups": rows,
-            "NextToken": token,
-            "MaxResults": request.number("MaxResults", 20),
-            "TotalCount": len(found),
-        }
+
+        def answered(group: G) -> dict[str, object]:
+            return {**group.to_answer(now), "RelatedLoadBalancerIds": self.users_of(group.id)}
+
+        return token_answer(request, "ServerGroups", found, answered)
 
     @action("UpdateServerGroupAttribute")
     def update_server_group_attribute(self, request: Request) -> dict[str, object]:
@@ -108,13 +105,7 @@ class ZonalServerGroupActions(ZonalBalancerActions[B, G, L]):
             for row in (self._row(group, server) for server in group.servers)
             if (not ids or row["ServerId"] in ids) and (not addresses or row["ServerIp"] in addresses)
         ]
-        page, token = token_page(request, found, default=20)
-        return {
-            "Servers": list(page),
-            "NextToken": token,
-            "MaxResults": request.number("MaxResults", 20),
-            "TotalCount": len(found),
-        }
+        return token_answer(request, "Servers", found, dict)
 
     @action("AddServersToServerGroup")
     def add_servers(self, request: Request) -> dict[str, object]:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from steelyard.localcloud.page import token_page
+from steelyard.localcloud.page import token_answer
 from steelyard.localcloud.service import Request, action
 from steelyard.localcloud.services.alb import errors
 from steelyard.localcloud.services.alb.listener_actions import ListenerActions
@@ -46,14 +46,8 @@ class AclActions(ListenerActions):
             and (not names or acl.name in names)
             and has_tags(acl.tags, tags)
         ]
-        page, token = token_page(request, found, default=20)
         now = self.cloud.clock()
-        return {
-            "Acls": [acl.to_answer(now) for acl in page],
-            "NextToken": token,
-            "MaxResults": request.number("MaxResults", 20),
-            "TotalCount": len(found),
-        }
+        return token_answer(request, "Acls", found, lambda acl: acl.to_answer(now))
 
     @action("UpdateAclAttribute")
     def update_acl_attribute(self, request: Request) -> dict[str, object]:
@@ -94,13 +88,7 @@ class AclActions(ListenerActions):
         """List a list's ranges."""
         acl = self._acl(request.text("AclId"))
         status = acl.status_at(self.cloud.clock(), "Available")
-        page, token = token_page(request, acl.entries, default=20)
-        return {
-            "AclEntries": [{**entry, "Status": status} for entry in page],
-            "NextToken": token,
-            "MaxResults": request.number("MaxResults", 20),
-            "TotalCount": len(acl.entries),
-        }
+        return token_answer(request, "AclEntries", acl.entries, lambda entry: {**entry, "Status": status})
 
     @action("ListAclRelations")
     def list_acl_relations(self, request: Request) -> dict[str, object]:

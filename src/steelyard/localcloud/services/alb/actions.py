@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from steelyard.localcloud.page import token_page
+from steelyard.localcloud.page import token_answer
 from steelyard.localcloud.proxy.health import ServerStatus
 from steelyard.localcloud.record import Records
 from steelyard.localcloud.service import Request, action
@@ -74,13 +74,7 @@ class AlbService(
             and begin <= job.created_at * 1000
             and (not end or job.created_at * 1000 <= end)
         ]
-        page, token = token_page(request, found, default=20)
-        return {
-            "Jobs": [answered_job(job, now) for job in page],
-            "NextToken": token,
-            "MaxResults": request.number("MaxResults", 20),
-            "TotalCount": len(found),
-        }
+        return token_answer(request, "Jobs", found, lambda job: answered_job(job, now))
 
     @action("UnTagResources")
     def untag_resources(self, request: Request) -> dict[str, object]:

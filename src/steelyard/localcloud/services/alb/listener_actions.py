@@ -1,10 +1,9 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from steelyard.localcloud.page import token_page
 from steelyard.localcloud.proxy.tls import POLICIES
 from steelyard.localcloud.service import Request, action
 from steelyard.localcloud.services.alb.models import Listener, LoadBalancer, ServerGroup
@@ -84,29 +83,6 @@ class ListenerActions(ZonalListenerActions[LoadBalancer, ServerGroup, Listener],
             raise not_served("logs of access")
         return self.put_listener(request, listener)
 
-    @action("ListListenerCertificates")
-    def list_listener_certificates(self, request: Request) -> dict[str, object]:
-        """List a listener's certificates, the default one first."""
-        listener, ids = self.listener(request), request.texts("CertificateIds")
-        found = [
-            {
-                "CertificateId": one,
-                "CertificateType": "Server",
-                "IsDefault": one == listener.certificate_ids[0],
-                "Status": "Associated",
-            }
-            for one in listener.certificate_ids
-            if not ids or one in ids
-        ]
-        page, token = token_page(request, found, default=20)
-        size = request.number("MaxResults", 20)
-        return {
-            "Certificates": list(page),
-            "NextToken": token,
-            "MaxResults": size,
-            "TotalCount": len(found),
-        }
-
     @action("AssociateAdditionalCertificatesWithListener")
     def associate_certificates(self, request: Request) -> dict[str, object]:
         """Give an HTTPS listener certificates for further server names."""
@@ -124,6 +100,10 @@ class ListenerActions(ZonalListenerActions[LoadBalancer, ServerGroup, Listener],
         return self.put_listener(
             request, replace(listener, certificate_ids=(listener.certificate_ids[0], *kept))
         )
+
+    def certificate_ids(self, listener: Listener) -> Sequence[str]:
+        """Give the certificates that a listener answers with, the default one first."""
+        return listener.certificate_ids
 
     def target_group(self, group_id: str, load_balancer: LoadBalancer, protocol: str) -> ServerGroup:
         """Give a server group that a listener or one of its rules is to send requests to.

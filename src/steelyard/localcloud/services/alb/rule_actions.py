@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from steelyard.localcloud.page import token_page
+from steelyard.localcloud.page import token_answer
 from steelyard.localcloud.service import Request, action
 from steelyard.localcloud.services.alb import errors
 from steelyard.localcloud.services.alb.listener_actions import ListenerActions
@@ -55,14 +55,8 @@ class RuleActions(ListenerActions):
             and has_tags(rule.tags, tags)
             and request.text("Direction", "Request") == "Request"
         ]
-        page, token = token_page(request, found, default=20)
         now = self.cloud.clock()
-        return {
-            "Rules": [rule.to_answer(now) for rule in page],
-            "NextToken": token,
-            "MaxResults": request.number("MaxResults", 20),
-            "TotalCount": len(found),
-        }
+        return token_answer(request, "Rules", found, lambda rule: rule.to_answer(now))
 
     @action("UpdateRuleAttribute")
     def update_rule_attribute(self, request: Request) -> dict[str, object]:

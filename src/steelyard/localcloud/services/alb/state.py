@@ -62,14 +62,6 @@ class AlbState(ZonalState[LoadBalancer, ServerGroup, Listener]):
         rules = [rule for rule in self.rules.list() if rule.listener_id == listener_id]
         return sorted(rules, key=lambda rule: rule.priority)
 
-    def certificate_user(self, certificate_id: str) -> str | None:
-        """Name a listener that uses a certificate of this number."""
-        pair = self.find_pair(certificate_id)
-        for listener in self.listeners.list():
-            if any(self.find_pair(one) == pair for one in listener.certificate_ids):
-                return f"listener {listener.id}"
-        return None
-
     def _bundles(self, certificate_ids: Iterable[str]) -> dict[str, str]:
         pairs = {one: self.find_pair(one) for one in certificate_ids}
         return {one: pair.bundle for one, pair in pairs.items() if pair is not None}

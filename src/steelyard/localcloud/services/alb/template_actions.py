@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from steelyard.localcloud.page import token_page
+from steelyard.localcloud.page import token_answer
 from steelyard.localcloud.service import Request, action
 from steelyard.localcloud.services.alb.models import HealthCheckTemplate
 from steelyard.localcloud.services.alb.server_group_actions import ServerGroupActions
@@ -46,13 +46,7 @@ class TemplateActions(ServerGroupActions):
             and (not names or template.name in names)
             and has_tags(template.tags, tags)
         ]
-        page, token = token_page(request, found, default=20)
-        return {
-            "HealthCheckTemplates": [template.to_answer() for template in page],
-            "NextToken": token,
-            "MaxResults": request.number("MaxResults", 20),
-            "TotalCount": len(found),
-        }
+        return token_answer(request, "HealthCheckTemplates", found, HealthCheckTemplate.to_answer)
 
     @action("UpdateHealthCheckTemplateAttribute")
     def update_health_check_template_attribute(self, request: Request) -> dict[str, object]:

@@ -1,11 +1,9 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from steelyard.localcloud.page import token_page
 from steelyard.localcloud.service import Request, action
-from steelyard.localcloud.services.cas.actions import certificate_number
 from steelyard.localcloud.services.nlb.models import Listener, LoadBalancer, ServerGroup
 from steelyard.localcloud.services.nlb.setting import read_listener
 from steelyard.localcloud.services.nlb.state import NlbState
@@ -64,38 +62,9 @@ class ListenerActions(ZonalListenerActions[LoadBalancer, ServerGroup, Listener],
         settings = self._settings(request, listener.protocol, listener.settings)
         return self.put_listener(request, replace(listener, settings=settings, server_group_id=group.id))
 
-    @action("ListListenerCertificates")
-    def list_listener_certificates(self, request: Request) -> dict[str, object]:
-        """List the certificates that a listener answers with."""
-        listener = self.listener(request)
-        wanted = request.texts("CertificateIds")
-        ids = [one for one in listener.certificate_ids if not wanted or one in wanted]
-        if request.text("CertType").lower() == "ca":
-            ids = []
-        rows = [
-            {
-                "CertificateId": one,
-                "CertificateType": "Server",
-                "IsDefault": one == listener.certificate_ids[0],
-                "Status": "Associated",
-            }
-            for one in ids
-        ]
-        page, token = token_page(request, rows, default=20)
-        return {
-            "CertificateIds": [row["CertificateId"] for row in page],
-            "Certificates": list(page),
-            "NextToken": token,
-            "MaxResults": request.number("MaxResults", 20),
-            "TotalCount": len(rows),
-        }
-
-    def certificate_user(self, certificate_id: str) -> str | None:
-        """Name a listener that answers with a certificate of this number."""
-        for listener in self.listeners.list():
-            if certificate_id in map(certificate_number, listener.certificate_ids):
-                return listener.id
-        return None
+    def certificate_ids(self, listener: Listener) -> Sequence[str]:
+        """Give the certificates that a listener answers with, the default one first."""
+        return listener.certificate_ids
 
     def _settings(
         self, request: Request, protocol: str, old: Mapping[str, object] | None = None

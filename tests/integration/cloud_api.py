@@ -1,0 +1,19 @@
+from __future__ import annotations
+
+from steelyard.deploy.engine.provider import Operation
+from steelyard.deploy.provider.api import Api, ApiPool, Connection
+from steelyard.localcloud.daemon import CloudInfo
+
+
+def api_of(info: CloudInfo) -> Api:
+    """Give what calls a local cloud as the command line does."""
+    connection = Connection(
+        endpoint=info.endpoint,
+        protocol="http",
+        access_key_id=info.access_key_id,
+        access_key_secret=info.access_key_secret,
+        region_id=info.region_id,
+        poll_s=0.1,
+        timeout_s=10,
+    )
+    return ApiPool(connection).api(Operation(urn=""))
