@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
+import alibabacloud_oss_v2 as oss
 import psutil
 import pytest
 from alibabacloud_ecs20140526 import models as ecs
@@ -20,6 +21,7 @@ from local_fleet import PORT, REGION, VSWITCH_CIDR, LocalFleet
 from traffic import wait_until
 from udp_servers import EchoServer, names
 
+from steelyard import settings
 from steelyard.errors import UsageError
 from steelyard.localcloud import daemon
 from steelyard.localcloud.faults.client import FaultClient
@@ -263,6 +265,38 @@ def test_an_instance_reaches_its_metadata_and_neither_the_machine_nor_the_world(
     assert item == (200, address)
     assert missing[0] == 404
     assert all(errors)
+
+
+@needs_namespaces
+def test_an_instance_reaches_the_object_storage_by_the_endpoint_in_its_environment(fleets):
+    fleet = fleets()
+    instance_id, _ = serve(fleet)
+    home = f"{fleet.cloud.data_dir}/instances/{instance_id}/"
+    (endpoint,) = {
+        environment[settings.OSS_ENDPOINT]
+        for process in fleet.family()
+        if (environment := process.environ()).get("HOME", "").startswith(home)
+    }
+    content = os.urandom(3 << 20)
+
+    def client(endpoint: str) -> oss.Client:
+        config = oss.config.load_default()
+        config.credentials_provider = oss.credentials.StaticCredentialsProvider(
+            fleet.cloud.access_key_id, fleet.cloud.access_key_secret
+        )
+        config.region, config.endpoint = REGION, endpoint
+        return oss.Client(config)
+
+    def there_and_back() -> bytes:
+        inside = client(endpoint)
+        inside.put_bucket(oss.PutBucketRequest(bucket="from-inside"))
+        inside.put_object(oss.PutObjectRequest(bucket="from-inside", key="a", body=content))
+        return inside.get_object(oss.GetObjectRequest(bucket="from-inside", key="a")).body.content
+
+    assert in_instance(fleet, instance_id, there_and_back) == content
+    outside = client(f"http://{fleet.cloud.endpoint}")
+    found = outside.get_object(oss.GetObjectRequest(bucket="from-inside", key="a"))
+    assert found.body.content == content
 
 
 @needs_namespaces

@@ -15,7 +15,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
+from urllib.parse import urlsplit
 
+from steelyard import settings
 from steelyard.errors import LocalCloudError
 from steelyard.localcloud.hosts import kernel
 from steelyard.localcloud.hosts.address import (
@@ -32,6 +34,7 @@ from steelyard.localcloud.hosts.metadata_door import MetadataDoor
 from steelyard.localcloud.hosts.packet_filter import PacketFilter
 from steelyard.localcloud.hosts.process import InstanceProcesses
 from steelyard.localcloud.hosts.router import METADATA_ADDRESS, Router
+from steelyard.localcloud.hosts.storage_door import STORAGE_ADDRESS, STORAGE_PORT, StorageDoor
 from steelyard.localcloud.hosts.supervised import Placement
 
 _METADATA_PORT = 80
@@ -48,6 +51,7 @@ class _Network:
         """Address inside of the VPC by load balancer's address on the machine."""
         self.router: Router | None = None
         self.door: MetadataDoor | None = None
+        self.storage_door: StorageDoor | None = None
 
     def is_idle(self) -> bool:
         return not self.addresses and not self.inner
@@ -148,6 +152,8 @@ class NamespaceHost(InstanceProcesses):
             router = self._router(machine.vpc_id)
             self._vpc_of[machine.instance_id] = machine.vpc_id
             self._urls[machine.instance_id] = machine.metadata_url
+            if machine.storage_url:
+                self._open_storage(machine)
         groups = self._limits.make(machine) if self._limits is not None else ()
         with _refusals(f"give {machine.instance_id} a network"):
             plug = router.plug(
@@ -162,7 +168,8 @@ class NamespaceHost(InstanceProcesses):
 
         placement = Placement(mounts=self._mounts, network=plug.network, control_groups=groups)
         try:
-            self.start(machine, end, environment={}, placement=placement)
+            environment = {settings.OSS_ENDPOINT: f"http://{STORAGE_ADDRESS}"} if machine.storage_url else {}
+            self.start(machine, end, environment=environment, placement=placement)
         except LocalCloudError:
             router.unplug(machine.instance_id, plug)
             raise
@@ -221,8 +228,19 @@ class NamespaceHost(InstanceProcesses):
             self._write_record()
         return network.router
 
+    def _open_storage(self, machine: Machine) -> None:
+        network, router = self._network(machine.vpc_id), self._router(machine.vpc_id)
+        if network.storage_door is None:
+            parts = urlsplit(machine.storage_url)
+            with _refusals(f"serve {STORAGE_ADDRESS}"):
+                router.serve_address(STORAGE_ADDRESS)
+                listener = router.listen(STORAGE_ADDRESS, STORAGE_PORT)
+            network.storage_door = StorageDoor(listener, (parts.hostname or "", parts.port or STORAGE_PORT))
+
     def _remove(self, vpc_id: str) -> None:
         network = self._networks.pop(vpc_id)
+        if network.storage_door is not None:
+            network.storage_door.close()
         if network.door is not None:
             network.door.close()
         if network.router is not None:

@@ -1,0 +1,88 @@
+"""The object storage as instances of a VPC reach it: an address of their router, passed on to the cloud's own port.
+
+On the real cloud it is an internal endpoint in 100.64.0.0/10, too. What passes is not looked into: it is signed.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+from contextlib import suppress
+
+STORAGE_ADDRESS = "100.100.100.201"
+"""Beside the metadata service's; the real endpoints' addresses differ by region."""
+STORAGE_PORT = 80
+
+_CHUNK_BYTES = 1 << 16
+_CONNECT_TIMEOUT_S = 10.0
+
+logger = logging.getLogger(__name__)
+
+
+class StorageDoor:
+    """Passes connections on, each by two threads, one for each direction.
+
+    Args:
+        listener: Listening socket in the VPC's router; it is closed with the door.
+        target: Host and port that connections are passed on to.
+    """
+
+    def __init__(self, listener: socket.socket, target: tuple[str, int]) -> None:
+        self._listener = listener
+        self._target = target
+        self._open: set[socket.socket] = set()
+        self._lock = threading.Lock()
+        self._is_closed = False
+        self._thread = threading.Thread(target=self._accept, name="storage-door", daemon=True)
+        self._thread.start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                if self._is_closed:
+                    return
+                logger.exception("a connection to the object storage could not be accepted")
+                continue
+            threading.Thread(target=self._pass_on, args=(client,), name="storage-pass", daemon=True).start()
+
+    def _pass_on(self, client: socket.socket) -> None:
+        try:
+            cloud = socket.create_connection(self._target, timeout=_CONNECT_TIMEOUT_S)
+        except OSError as err:
+            logger.warning("the object storage does not answer: %s", err)
+            client.close()
+            return
+        cloud.settimeout(None)
+        with self._lock:
+            self._open |= {client, cloud}
+        back = threading.Thread(target=_copy, args=(cloud, client), name="storage-back", daemon=True)
+        back.start()
+        _copy(client, cloud)
+        back.join()
+        with self._lock:
+            self._open -= {client, cloud}
+        client.close()
+        cloud.close()
+
+    def close(self) -> None:
+        """Accept no more and cut what is open."""
+        self._is_closed = True
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)  # Wakes the thread that accepts.
+        self._listener.close()
+        self._thread.join()
+        with self._lock:
+            for connection in self._open:
+                with suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+
+
+def _copy(source: socket.socket, sink: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(_CHUNK_BYTES):
+            sink.sendall(data)
+    with suppress(OSError):
+        sink.shutdown(socket.SHUT_WR)
