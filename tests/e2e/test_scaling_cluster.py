@@ -92,6 +92,10 @@ def test_scaled_nodes_join_serve_survive_an_up_drain_and_go(line: CommandLine, k
         return {one.json()["node_id"] for one in answers if one.status_code == 200}
 
     wait_for(lambda: member in answering() and len(answering()) == 2, timeout_s=60, what="both nodes answer")
+    seen = {node["id"]: (node["weight"], node["health"]) for node in line.json("status")["nodes"]}
+    assert seen[member] == (100, "normal")
+    assert len(seen) == 2
+
     (tmp_path / "hello.py").write_text("import os\nprint('hello from rank', os.environ['RANK'])\n")
     job = line.json("train", "--detach", str(tmp_path / "hello.py"))
     assert "hello from rank 1" in line("jobs", "logs", job["id"], "--follow").stdout

@@ -15,6 +15,7 @@ from steelyard.cluster.local_deployment import LocalDeployment
 from steelyard.cluster.node_status import NodeStatus, console_tail, observe
 from steelyard.cluster.price import HourlyPrice, ask_price
 from steelyard.cluster.record import ClusterRecord
+from steelyard.cluster.scaled_node import scaled_ids
 from steelyard.deploy import OnStep, Resource, Result
 from steelyard.errors import UnhealthyError, UsageError
 from steelyard.node.client import GatewayClient, GatewayTrust
@@ -24,6 +25,7 @@ PROJECT = "steelyard"
 """Name of the Pulumi project, as in `Pulumi.yaml`."""
 
 _INSTANCE = "alicloud:ecs/instance:Instance"
+_SCALING_GROUP = "alicloud:ess/scalingGroup:ScalingGroup"
 
 
 class Cluster:
@@ -169,13 +171,14 @@ class Cluster:
         return record is not None and record.is_settled
 
     def nodes(self) -> list[NodeStatus]:
-        """Return the nodes that stand, by name, with their health as the load balancer sees it."""
+        """Return the nodes that stand, by name, with their health as the load balancer sees it; scaled ones last."""
         instances = sorted(self._standing(_INSTANCE), key=lambda item: item.name)
         if not instances:
             return []
         api = self._deployment.api()
         views = look(api, lambda kind: [item.id for item in self._standing(kind)])
-        return observe(api, [item.id for item in self._in_program_order(instances)], views)
+        scaled = scaled_ids(api, [item.id for item in self._standing(_SCALING_GROUP)])
+        return observe(api, [*(item.id for item in self._in_program_order(instances)), *scaled], views)
 
     def wait_until_healthy(
         self, *, timeout_s: float, on_look: Callable[[list[NodeStatus]], None] = lambda nodes: None

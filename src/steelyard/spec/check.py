@@ -50,7 +50,7 @@ def findings_across(raw: Mapping[str, Any]) -> list[Finding]:
         *forwarding_findings(raw),
         *_admin_findings(draft),
         *scaling_findings(
-            ((group.index, group.scaling, group.has_rdma) for group in draft.groups),
+            ((group.index, group.scaling, group.scaling_obstacle) for group in draft.groups),
             balancer_kind=draft.balancer_kind,
         ),
         *_checkpoint_findings(draft),

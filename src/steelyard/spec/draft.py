@@ -29,6 +29,11 @@ class DraftGroup:
     placement: str | None
     scaling: DraftScaling
 
+    @property
+    def scaling_obstacle(self) -> str:
+        """Name the setting that lets it not be scaled; empty where there is none."""
+        return "rdma" if self.has_rdma else "head" if self.is_head else ""
+
     def num_in_zone(self, zone: int, num_zones: int) -> int:
         """Return how many of its nodes may stand in a zone: they are placed in turn, or all in the first zone."""
         count = (self.count or 0) + (self.scaling.max or 0)

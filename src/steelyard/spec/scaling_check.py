@@ -8,6 +8,11 @@ from typing import Any
 
 from steelyard.spec.mistake import Finding, Path
 
+_OBSTACLES: Mapping[str, str] = {
+    "rdma": "scaled nodes are made by a launch template, which gives no RDMA interface",
+    "head": "a head of its own stands alone and works at no job",
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class DraftScaling:
@@ -50,15 +55,16 @@ def read_scaling(raw: Mapping[str, Any]) -> DraftScaling:
 
 
 def scaling_findings(
-    groups: Iterable[tuple[int, DraftScaling, bool]], *, balancer_kind: str | None
+    groups: Iterable[tuple[int, DraftScaling, str]], *, balancer_kind: str | None
 ) -> Iterator[Finding]:
     """Find the mistakes between the scaling settings of each group.
 
     Args:
-        groups: Each group's index, its settings, and whether its nodes have RDMA interfaces.
+        groups: Each group's index, its settings, and another setting of its that lets it not be scaled: `rdma`, `head`
+            or empty.
         balancer_kind: The load balancer's kind, None where it is not known.
     """
-    for index, scaling, has_rdma in groups:
+    for index, scaling, obstacle in groups:
         place: Path = ("node_groups", index, "scaling")
         if scaling.max is None:
             continue
@@ -69,11 +75,11 @@ def scaling_findings(
             continue
         yield from _bound_findings(place, scaling, scaling.max)
         yield from _step_findings(place, scaling)
-        if has_rdma:
+        if obstacle:
             yield Finding(
-                path=("node_groups", index, "rdma"),
-                message="scaled nodes are made by a launch template, which gives no RDMA interface",
-                hint="scale a group without `rdma`",
+                path=("node_groups", index, obstacle),
+                message=_OBSTACLES[obstacle],
+                hint=f"scale a group without `{obstacle}`",
             )
         if balancer_kind == "application":
             yield Finding(
