@@ -156,7 +156,9 @@ def test_temporary_keys_need_their_token_and_their_roles_rights(
         f'"Principal":{{"RAM":["acs:ram::{local_cloud.account_id}:root"]}}}}]}}'
     )
     policy = (
-        '{"Version":"1","Statement":[{"Effect":"Allow","Action":"oss:*",'
+        '{"Version":"1","Statement":[{"Effect":"Allow","Action":"oss:ListObjects",'
+        f'"Resource":"acs:oss:*:*:{shelf.bucket}","Condition":{{"StringLike":{{"oss:Prefix":"runs/*"}}}}}},'
+        '{"Effect":"Allow","Action":"oss:*",'
         f'"Resource":["acs:oss:*:*:{shelf.bucket}/runs/*"]}}]}}'
     )
     shelf.put("secret", b"1")
@@ -183,6 +185,9 @@ def test_temporary_keys_need_their_token_and_their_roles_rights(
             own = Shelf(client, shelf.bucket)
             own.put(f"runs/{version}", b"1")
             assert own.get(f"runs/{version}") == b"1"
+            assert f"runs/{version}" in own.keys(prefix="runs/")
+            with storage_refused("AccessDenied", 403):
+                own.keys()
             with storage_refused("AccessDenied", 403):
                 own.put(f"others/{version}", b"1")
             with storage_refused("AccessDenied", 403):

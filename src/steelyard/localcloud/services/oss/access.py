@@ -60,3 +60,11 @@ def conditions(operation: Operation, request: StorageRequest) -> Mapping[str, Co
     if operation.action != "ListObjects":
         return {}
     return {f"oss:{name}": {request.query.get(name, "")} for name in ("prefix", "delimiter")}
+
+
+def context_of(request: StorageRequest) -> dict[str, set[str]]:
+    """Give the values of condition keys by lower-case name; a list always has a prefix, if an empty one."""
+    if request.key or not request.bucket:
+        return {}
+    names = {"oss:prefix": "prefix", "oss:delimiter": "delimiter"}
+    return {key: {request.query.get(name, "")} for key, name in names.items()}

@@ -130,9 +130,10 @@ class OssService(Service):
         if not isinstance(ram, RamService) or caller is None:
             return
         region_id, account_id = self.cloud.identity.region_id, self.cloud.identity.account_id
+        context = access.context_of(request)
         for action, place in access.wanted_rights(operation, request):
             resource = f"acs:oss:{region_id}:{account_id}:{place}"
-            call = Call(action=action, resources=(resource,), context=access.conditions(operation, request))
+            call = Call(action=action, resources=(resource,), context=context)
             if ram.decide(caller, call) is not Decision.ALLOWED:
                 raise errors.access_denied(f"You have no right to {action} on {resource}.")
 
