@@ -4,8 +4,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from alibabacloud_cms20190101.client import Client as CmsClient
 from alibabacloud_ecs20140526 import models as ecs_models
 from alibabacloud_ecs20140526.client import Client as EcsClient
+from alibabacloud_ess20220222.client import Client as EssClient
 from alibabacloud_nlb20220430.client import Client as NlbClient
 from alibabacloud_ram20150501.client import Client as RamClient
 from alibabacloud_slb20140515.client import Client as SlbClient
@@ -13,6 +15,7 @@ from alibabacloud_sts20150401.client import Client as StsClient
 from alibabacloud_vpc20160428 import models as vpc_models
 from alibabacloud_vpc20160428.client import Client as VpcClient
 from contract_fleet import Fleet
+from contract_scaling import Scaling
 from contract_sdk import sdk_config, wait_for
 from contract_servers import Servers, standing_servers
 
@@ -48,6 +51,16 @@ def slb_client(local_cloud: CloudInfo) -> SlbClient:
 @pytest.fixture
 def nlb_client(local_cloud: CloudInfo) -> NlbClient:
     return NlbClient(sdk_config(local_cloud))
+
+
+@pytest.fixture
+def ess_client(local_cloud: CloudInfo) -> EssClient:
+    return EssClient(sdk_config(local_cloud))
+
+
+@pytest.fixture
+def cms_client(local_cloud: CloudInfo) -> CmsClient:
+    return CmsClient(sdk_config(local_cloud))
 
 
 @pytest.fixture
@@ -141,3 +154,11 @@ def fleet(
     )
     yield fleet
     fleet.clear()
+
+
+@pytest.fixture
+def scaling(ess_client: EssClient, fleet: Fleet) -> Iterator[Scaling]:
+    """Make scaling groups in the fleet's network, and clear them and their instances away."""
+    scaling = Scaling(ess_client, fleet)
+    yield scaling
+    scaling.clear()

@@ -11,14 +11,14 @@ import pytest
 from alibabacloud_cms20190101 import models as cms
 from alibabacloud_cms20190101.client import Client as CmsClient
 from contract_fleet import Fleet
-from contract_sdk import refused, sdk_config, wait_for
+from contract_sdk import refused, wait_for
 
 from steelyard.localcloud.daemon import CloudInfo
 
 
 @pytest.fixture
-def client(local_cloud: CloudInfo) -> CmsClient:
-    return CmsClient(sdk_config(local_cloud))
+def client(cms_client: CmsClient) -> CmsClient:
+    return cms_client
 
 
 @pytest.fixture
