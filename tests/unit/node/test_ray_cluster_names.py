@@ -61,6 +61,12 @@ def test_a_node_that_came_back_is_listed_once_and_alive() -> None:
     assert all(node.takes_work for node in nodes)
 
 
+def test_the_accelerators_of_a_node_are_those_that_ray_found() -> None:
+    with_two = entry("i-1", "10.0.0.9", is_alive=True, ray_id="a") | {"Resources": {"CPU": 8.0, "GPU": 2.0}}
+    without = entry("i-2", "10.0.0.12", is_alive=True, ray_id="b") | {"Resources": {"CPU": 8.0}}
+    assert [node.num_gpus for node in cluster_nodes([with_two, without])] == [2, 0]
+
+
 def test_a_dedicated_head_is_told_by_its_label() -> None:
     dedicated = entry("i-1", "10.0.0.9", is_alive=True, ray_id="b")
     dedicated["Labels"] = {**dedicated["Labels"], "steelyard.dev/takes-work": "no"}  # type: ignore[dict-item]
