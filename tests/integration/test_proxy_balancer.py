@@ -18,8 +18,16 @@ from traffic import Traffic, ask, wait_until
 from steelyard.errors import LocalCloudError
 from steelyard.localcloud.hosts.address import AddressBook
 from steelyard.localcloud.proxy.balancer import ProxyBalancer
-from steelyard.localcloud.proxy.config import CookieStickiness, HealthCheck, Listener, ProxyConfig, Server
+from steelyard.localcloud.proxy.config import (
+    CookieStickiness,
+    HealthCheck,
+    Listener,
+    ProxyConfig,
+    Server,
+    ServerPool,
+)
 from steelyard.localcloud.proxy.health import Health
+from steelyard.localcloud.proxy.route import Forward, Match, Route
 
 PORT = 8000
 CHECK = HealthCheck(protocol="http", interval_s=1, timeout_s=1, healthy_threshold=2, unhealthy_threshold=2)
@@ -294,3 +302,33 @@ def test_each_address_of_a_load_balancer_is_served(balancer, addresses, make_ser
     balancer.apply(replace(config_of(places[0], server, check=None), addresses=places))
     for address in places:
         assert ask(address, PORT, 4, 1).names() == {"a": 4}
+
+
+def test_a_route_to_another_pool_comes_weighs_and_goes_without_losing_a_request(
+    balancer, addresses, make_server
+):
+    (first, _), (second, _), (third, _) = make_server("a"), make_server("b"), make_server("c")
+    config = config_of(addresses(), first)
+    further = ServerPool(name="further", protocol="http", servers=(second, third), check=CHECK)
+    route = Route(
+        conditions=((Match(kind="path", pattern="/"),),), actions=(Forward(targets=(("further", 100),)),)
+    )
+    routed = replace(
+        config, listeners=(replace(config.listeners[0], routes=(route,)),), further_pools=(further,)
+    )
+    idle = replace(further, servers=(second, replace(third, weight=0)))
+    balancer.apply(replace(config, further_pools=(further,)))
+    wait_until(lambda: healthy(balancer) == {"a", "b", "c"})
+    with Traffic(config.addresses[0], PORT).flowing() as traffic:
+        for wanted, served in (
+            (routed, {"b", "c"}),
+            (replace(routed, further_pools=(idle,)), {"b"}),
+            (replace(config, further_pools=(further,)), {"a"}),
+        ):
+            balancer.apply(wanted)
+            # What is under way when the change comes is answered as it was before.
+            wait_until(lambda: set(traffic.names(time.monotonic() - 0.2)), lambda names, s=served: names == s)
+            since = time.monotonic()
+            wait_until(lambda since=since: sum(traffic.names(since).values()) > 100)
+            assert set(traffic.names(since)) == served
+    assert traffic.errors == []

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     )
     from steelyard.components.egress import Egress, EgressArgs
     from steelyard.components.firewall import Firewall, FirewallArgs
-    from steelyard.components.load_balancer import LoadBalancer, LoadBalancerArgs
+    from steelyard.components.load_balancer import BalancerServer, LoadBalancer, LoadBalancerArgs
     from steelyard.components.network import Network, NetworkArgs
     from steelyard.components.node_group import NodeGroup, NodeGroupArgs
     from steelyard.components.node_role import NodeRole, NodeRoleArgs
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "AutoScaling": "auto_scaling",
     "AutoScalingArgs": "auto_scaling",
+    "BalancerServer": "load_balancer",
     "BucketArgs": "checkpoint_store",
     "CertificateArgs": "certificate",
     "CheckpointStore": "checkpoint_store",
@@ -56,6 +57,7 @@ _MODULES = {
 __all__ = [
     "AutoScaling",
     "AutoScalingArgs",
+    "BalancerServer",
     "BucketArgs",
     "CertificateArgs",
     "CheckpointStore",

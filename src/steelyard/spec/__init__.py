@@ -1,5 +1,6 @@
 """What is wanted: the cluster file, its checks, and what the cloud offers."""
 
+from steelyard.spec.forwarding import RuleSpec
 from steelyard.spec.load import load_spec
 from steelyard.spec.load_balancer import HealthCheckSpec, ListenerSpec, LoadBalancerSpec
 from steelyard.spec.mistake import Mistake, SpecError
@@ -28,6 +29,7 @@ __all__ = [
     "NodeGroupSpec",
     "NodePackageSpec",
     "NodeRoleSpec",
+    "RuleSpec",
     "ScalingSpec",
     "ScheduleSpec",
     "SpecError",
