@@ -86,6 +86,25 @@ def test_a_node_that_retires_gets_no_more_jobs_and_keeps_its_running_one_to_the_
     asyncio.run(story())
 
 
+def test_a_job_may_come_to_its_end_in_the_time_that_a_notice_leaves(bench: Callable[..., Any]) -> None:
+    async def story() -> None:
+        async with bench(num_nodes=2) as it:
+            await it.service.submit(fields(1), PACKAGE)
+            group = await it.group(fields(1)["id"])
+            draining = asyncio.create_task(it.service.drain("i-1", grace_s=20))
+            await it.wait_for(lambda: group.released == ["i-1"])
+            group.succeed()
+            await asyncio.wait_for(draining, 5)
+            assert await state_of(it.service, 1) == "succeeded"
+
+            await it.service.submit(fields(2, num_nodes=1), PACKAGE)
+            await it.group(fields(2)["id"])
+            await it.service.drain("i-0", grace_s=3.1)
+            assert await state_of(it.service, 2) == "failed"
+
+    asyncio.run(story())
+
+
 def test_a_queued_job_is_cancelled_before_it_starts(bench: Callable[..., Any]) -> None:
     async def story() -> None:
         async with bench() as it:

@@ -214,8 +214,11 @@ class JobService:
             grace_s: How long workers there may take for the step that they are in, in seconds.
         """
         job_ids = await self.retire(node_id, grace_s)
+        if grace_s > STOP_GRACE_S:  # a job that cannot go on without the node may yet come to its end
+            await self._wait_for_end(job_ids, timeout_s=grace_s)
         for job_id in job_ids:
-            self._stop(job_id, JobState.FAILED, f"node {node_id} was stopped while the job ran on it")
+            if not self._queue.record(job_id).state.is_final:
+                self._stop(job_id, JobState.FAILED, f"node {node_id} was stopped while the job ran on it")
         await self._wait_for_end(job_ids)
 
     async def retire(self, node_id: str, grace_s: float = STOP_GRACE_S) -> list[str]:
@@ -345,9 +348,9 @@ class JobService:
         self._stop_reasons.setdefault(job_id, (state, error))
         self._groups[job_id].stop()
 
-    async def _wait_for_end(self, job_ids: Sequence[str]) -> None:
+    async def _wait_for_end(self, job_ids: Sequence[str], *, timeout_s: float = _END_TIMEOUT_S) -> None:
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_END_TIMEOUT_S):
+            async with asyncio.timeout(timeout_s):
                 for job_id in job_ids:
                     while not self._queue.record(job_id).state.is_final:
                         await self._change(job_id)
