@@ -17,7 +17,7 @@ CREATE TABLE IF NOT EXISTS resource (
 )
 """
 
-FOREIGN_KEYS = ("region_id", "vpc_id", "vswitch_id", "load_balancer_id", "server_group_id")
+FOREIGN_KEYS = ("region_id", "vpc_id", "vswitch_id", "load_balancer_id", "server_group_id", "group_id")
 """Fields of bodies that say what a body belongs to; each has an index, so that `where` reads no other bodies."""
 
 

@@ -240,7 +240,7 @@ class Passage:
     def _actions_of(self, member: Member) -> list[LifecycleAction]:
         return [
             action
-            for action in self._state.lifecycle_actions.list()
+            for action in self._state.lifecycle_actions.where("group_id", member.group_id)
             if action.instance_id == member.id and action.activity_id == member.activity_id
         ]
 

@@ -197,19 +197,13 @@ class Reconciler:
         _log.error("%s gets no instance, and tries again in %.0f s: %s", group_id, wait_s, err)
 
     def _waiting_activity(self, group_id: str) -> Activity | None:
-        for activity in self._state.activities.list():
-            if (activity.group_id, activity.status) == (group_id, "InProgress") and activity.goal is not None:
-                return activity
-        return None
+        waiting = (one for one in self._state.open_activities(group_id) if one.goal is not None)
+        return next(waiting, None)
 
     def _end_activities(self, group_id: str) -> None:
         """End the activities of which no member is on its way any more."""
         with self._state.cloud.transaction():
-            open_ones = [
-                activity
-                for activity in self._state.activities.list()
-                if (activity.group_id, activity.status) == (group_id, "InProgress") and activity.goal is None
-            ]
+            open_ones = [one for one in self._state.open_activities(group_id) if one.goal is None]
             if not open_ones:
                 return
             moving = {one.activity_id for one in self._state.members_of(group_id) if one.state in _MOVING}

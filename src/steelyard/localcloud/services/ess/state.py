@@ -39,6 +39,8 @@ class EssState(Service):
         self.configurations = Records(cloud.store, ScalingConfiguration)
         self.hooks = Records(cloud.store, LifecycleHook)
         self.lifecycle_actions = Records(cloud.store, LifecycleAction)
+        # Groups of which an activity may be in progress; after a start that may be any.
+        self._busy_groups = {group.id for group in self.groups.list()}
 
     @property
     def ecs(self) -> EcsService:
@@ -78,7 +80,7 @@ class EssState(Service):
 
     def members_of(self, group_id: str) -> list[Member]:
         """Give a group's members, the first to come first."""
-        return [member for member in self.members.list() if member.group_id == group_id]
+        return list(self.members.where("group_id", group_id))
 
     def num_counted(self, group_id: str) -> int:
         """Count the members that make up a group's capacity."""
@@ -86,7 +88,7 @@ class EssState(Service):
 
     def hooks_of(self, group_id: str) -> list[LifecycleHook]:
         """Give a group's lifecycle hooks."""
-        return [hook for hook in self.hooks.list() if hook.group_id == group_id]
+        return list(self.hooks.where("group_id", group_id))
 
     def begin_activity(
         self, group: ScalingGroup, cause: str, description: str, *, status: str = "InProgress"
@@ -104,6 +106,7 @@ class EssState(Service):
             ended_at=0.0 if status == "InProgress" else now,
         )
         self.activities.put(activity)
+        self._busy_groups.add(group.id)
         self.cloud.store.trim(Activity.kind, _MAX_ACTIVITIES)
         self.cloud.store.trim(LifecycleAction.kind, _MAX_ACTIONS)
         return activity
@@ -140,7 +143,16 @@ class EssState(Service):
 
     def is_busy(self, group_id: str) -> bool:
         """Tell whether an activity of a group is in progress."""
-        return any(
-            activity.group_id == group_id and activity.status == "InProgress"
-            for activity in self.activities.list()
-        )
+        return bool(self.open_activities(group_id))
+
+    def open_activities(self, group_id: str) -> list[Activity]:
+        """Give a group's activities that are in progress, the first one first; inside of a transaction.
+
+        The history is read where something may be in progress alone: it is long, and asked for again and again.
+        """
+        if group_id not in self._busy_groups:
+            return []
+        found = [one for one in self.activities.where("group_id", group_id) if one.status == "InProgress"]
+        if not found:
+            self._busy_groups.discard(group_id)
+        return found
