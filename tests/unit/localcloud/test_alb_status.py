@@ -6,25 +6,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from clocked_cloud import START as NOW
+from clocked_cloud import Clock, standing_cloud
+from clocked_cloud import call as ask
 
-from steelyard.localcloud.cloud import Cloud
-from steelyard.localcloud.identity import load_identity
-from steelyard.localcloud.service import ApiError, Request
+from steelyard.localcloud.service import ApiError
 from steelyard.localcloud.services.alb.actions import AlbService
 from steelyard.localcloud.services.alb.models import Acl, Listener, LoadBalancer, Rule, ServerGroup
 from steelyard.localcloud.services.alb.setting import read_check, read_group, read_listener
-from steelyard.localcloud.store import Store
 from steelyard.localcloud.zonal.models import ACTIVE, INTRANET
 
-NOW = 1_795_000_000.0
 COMMON = {"created_at": NOW, "region_id": "cn-hangzhou", "settling_as": "Configuring"}
-
-
-class Clock:
-    now = NOW
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture
@@ -35,86 +27,64 @@ def clock() -> Clock:
 @pytest.fixture
 def alb(tmp_path: Path, clock: Clock) -> Iterator[AlbService]:
     """The service with one of each thing, all of which take in a change for ten seconds."""
-    store = Store(tmp_path / "state.sqlite")
-    cloud = Cloud(
-        data_dir=tmp_path,
-        store=store,
-        identity=load_identity(store, "cn-hangzhou"),
-        endpoint="127.0.0.1:1",
-        clock=clock,
-        services=(AlbService,),
-    )
-    alb = cloud.services["alb"]
-    assert isinstance(alb, AlbService)
-    settling = {**COMMON, "settled_at": NOW + 10}
-    with cloud.transaction():
-        alb.load_balancers.put(
-            LoadBalancer(
-                **settling,
-                id="alb-1",
-                name="front",
-                address_type=INTRANET,
-                vpc_id="vpc-1",
-                zones=({"ZoneId": "h", "VSwitchId": "vsw-1", "PrivateIPv4Address": "127.1.0.10"},),
-                status=ACTIVE,
-                edition="Standard",
-                address_allocated_mode="Fixed",
-                deletion_protection={"Enabled": False},
-                modification_protection={},
-                security_group_ids=(),
-                resource_group_id="",
+    with standing_cloud(tmp_path, clock, AlbService) as cloud:
+        alb = cloud.services["alb"]
+        assert isinstance(alb, AlbService)
+        settling = {**COMMON, "settled_at": NOW + 10}
+        with cloud.transaction():
+            alb.load_balancers.put(
+                LoadBalancer(
+                    **settling,
+                    id="alb-1",
+                    name="front",
+                    address_type=INTRANET,
+                    vpc_id="vpc-1",
+                    zones=({"ZoneId": "h", "VSwitchId": "vsw-1", "PrivateIPv4Address": "127.1.0.10"},),
+                    status=ACTIVE,
+                    edition="Standard",
+                    address_allocated_mode="Fixed",
+                    deletion_protection={"Enabled": False},
+                    modification_protection={},
+                    security_group_ids=(),
+                    resource_group_id="",
+                )
             )
-        )
-        alb.server_groups.put(
-            ServerGroup(
-                **settling,
-                id="sgp-1",
-                vpc_id="vpc-1",
-                name="nodes",
-                settings=read_group({}),
-                check=read_check({}),
+            alb.server_groups.put(
+                ServerGroup(
+                    **settling,
+                    id="sgp-1",
+                    vpc_id="vpc-1",
+                    name="nodes",
+                    settings=read_group({}),
+                    check=read_check({}),
+                )
             )
-        )
-        alb.listeners.put(
-            Listener(
-                **settling,
-                id="lsn-1",
-                load_balancer_id="alb-1",
-                server_group_id="sgp-1",
-                port=80,
-                is_running=True,
-                settings=read_listener({}),
-                protocol="HTTP",
+            alb.listeners.put(
+                Listener(
+                    **settling,
+                    id="lsn-1",
+                    load_balancer_id="alb-1",
+                    server_group_id="sgp-1",
+                    port=80,
+                    is_running=True,
+                    settings=read_listener({}),
+                    protocol="HTTP",
+                )
             )
-        )
-        alb.rules.put(
-            Rule(
-                **settling,
-                id="rule-1",
-                load_balancer_id="alb-1",
-                listener_id="lsn-1",
-                name="rule",
-                priority=1,
-                conditions=(),
-                actions=({"Type": "FixedResponse", "Order": 1, "FixedResponseConfig": {}},),
+            alb.rules.put(
+                Rule(
+                    **settling,
+                    id="rule-1",
+                    load_balancer_id="alb-1",
+                    listener_id="lsn-1",
+                    name="rule",
+                    priority=1,
+                    conditions=(),
+                    actions=({"Type": "FixedResponse", "Order": 1, "FixedResponseConfig": {}},),
+                )
             )
-        )
-        alb.acls.put(Acl(**settling, id="acl-1", name="clients", resource_group_id=""))
-    yield alb
-    cloud.stop()
-
-
-def ask(alb: AlbService, method: str, request_id: str = "r", **params: object) -> dict[str, object]:
-    request = Request(
-        action=method,
-        params=params,
-        region_id="cn-hangzhou",
-        dry_run=False,
-        request_id=request_id,
-        caller=alb.cloud.identity.root_key(),
-    )
-    with alb.cloud.transaction():
-        return getattr(alb, method)(request)
+            alb.acls.put(Acl(**settling, id="acl-1", name="clients", resource_group_id=""))
+        yield alb
 
 
 def test_a_state_is_told_until_the_change_is_taken_in(alb, clock):

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from clocked_cloud import Clock, standing_cloud
+from clocked_cloud import call as ask
 
 from steelyard.localcloud.cloud import Cloud
-from steelyard.localcloud.identity import load_identity
-from steelyard.localcloud.service import ApiError, Request, Service
+from steelyard.localcloud.service import ApiError, Service
 from steelyard.localcloud.services.vpc.actions import VpcService
 from steelyard.localcloud.services.vpc.models import PENDING_S
-from steelyard.localcloud.store import Store
 
 
 class Tenant(Service):
@@ -30,13 +30,6 @@ class Tenant(Service):
         return 2
 
 
-class Clock:
-    now = 1_795_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
@@ -44,17 +37,8 @@ def clock() -> Clock:
 
 @pytest.fixture
 def cloud(tmp_path: Path, clock: Clock) -> Iterator[Cloud]:
-    store = Store(tmp_path / "state.sqlite")
-    cloud = Cloud(
-        data_dir=tmp_path,
-        store=store,
-        identity=load_identity(store, "cn-hangzhou"),
-        endpoint="127.0.0.1:1",
-        clock=clock,
-        services=(VpcService, Tenant),
-    )
-    yield cloud
-    cloud.stop()
+    with standing_cloud(tmp_path, clock, VpcService, Tenant) as cloud:
+        yield cloud
 
 
 @pytest.fixture
@@ -65,18 +49,6 @@ def vpc(cloud) -> VpcService:
 @pytest.fixture
 def tenant(cloud) -> Tenant:
     return cloud.services["tenant"]
-
-
-def ask(service: VpcService, method: str, **params: object) -> dict[str, object]:
-    request = Request(
-        action=method,
-        params=params,
-        region_id="cn-hangzhou",
-        dry_run=False,
-        request_id="r",
-        caller=service.cloud.identity.root_key(),
-    )
-    return getattr(service, method)(request)
 
 
 def make_vswitch(vpc: VpcService, clock: Clock) -> tuple[str, str]:
