@@ -25,4 +25,9 @@ class ProviderWithoutCloud(AlicloudProvider):
             "alicloud:index/getCallerIdentity:getCallerIdentity": {"id": ACCOUNT_ID, "accountId": ACCOUNT_ID},
             "alicloud:ecs/getImages:getImages": {"id": "lookup", "ids": [IMAGE_ID], "images": []},
             "alicloud:index/getZones:getZones": {"id": "lookup", "ids": ZONES, "zones": []},
+            "alicloud:vpc/getSwitches:getSwitches": {"id": "lookup", "vswitches": []},
+            "alicloud:ecs/getInstanceTypes:getInstanceTypes": {
+                "id": "lookup",
+                "instanceTypes": [{"id": args.get("instanceType"), "availabilityZones": ZONES}],
+            },
         }[token]

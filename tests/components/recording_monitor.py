@@ -15,6 +15,8 @@ from pulumi.runtime import rpc, settings
 from pulumi.runtime.proto import engine_pb2, resource_pb2
 from pulumi.runtime.stack import run_in_stack
 
+from steelyard.spec.catalogue import REGIONS
+
 with warnings.catch_warnings():
     # The SDK warns of some of its own classes as it loads their module, whether anybody uses them or not.
     warnings.simplefilter("ignore", DeprecationWarning)
@@ -102,11 +104,34 @@ class Recording:
         return self.resources[registration.parent]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Offer:
+    """What stands and what is in stock as a program asks for it.
+
+    Attributes:
+        standing: Zone and range of each VSwitch that the cluster has.
+        zones: Zones that have an instance type in stock, where it is not in `stock`.
+        stock: Zones by instance type.
+    """
+
+    standing: Mapping[str, str] = field(default_factory=dict)
+    zones: tuple[str, ...] = tuple(zone for zones in REGIONS.values() for zone in zones)
+    stock: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def vswitches(self) -> list[dict[str, Any]]:
+        return [{"zoneId": zone, "cidrBlock": cidr, "id": zone} for zone, cidr in self.standing.items()]
+
+    def instance_types(self, name: str) -> list[dict[str, Any]]:
+        zones = self.stock.get(name, self.zones)
+        return [{"id": name, "availabilityZones": list(zones)}] if zones else []
+
+
 class _Monitor:
     """Answers the SDK's calls; the method names are the RPCs'."""
 
-    def __init__(self, recording: Recording, images: list[str], *, is_preview: bool) -> None:
+    def __init__(self, recording: Recording, images: list[str], offer: Offer, *, is_preview: bool) -> None:
         self._recording = recording
+        self._offer = offer
         self._images = images
         self._is_preview = is_preview
 
@@ -153,10 +178,16 @@ class _Monitor:
         return empty_pb2.Empty()
 
     def Invoke(self, request: Any) -> Any:  # noqa: N802
-        self._recording.calls.append((request.tok, rpc.deserialize_properties(request.args)))
+        args = rpc.deserialize_properties(request.args)
+        self._recording.calls.append((request.tok, args))
         answers: dict[str, dict[str, Any]] = {
             "alicloud:index/getCallerIdentity:getCallerIdentity": {"accountId": ACCOUNT_ID, "id": ACCOUNT_ID},
             "alicloud:ecs/getImages:getImages": {"ids": self._images, "id": "lookup", "images": []},
+            "alicloud:vpc/getSwitches:getSwitches": {"id": "lookup", "vswitches": self._offer.vswitches()},
+            "alicloud:ecs/getInstanceTypes:getInstanceTypes": {
+                "id": "lookup",
+                "instanceTypes": self._offer.instance_types(args.get("instanceType")),
+            },
         }
         answer = struct_pb2.Struct()
         answer.update(answers[request.tok])
@@ -186,6 +217,7 @@ def record(
     config: Mapping[str, str] | None = None,
     images: list[str] | None = None,
     preview: bool = False,
+    offer: Offer | None = None,
 ) -> Recording:
     """Run a program to its end against the recording monitor.
 
@@ -194,9 +226,11 @@ def record(
         config: The stack's config.
         images: Ids that an image look-up finds.
         preview: Whether the engine only previews.
+        offer: What look-ups of VSwitches and instance types find.
     """
     recording = Recording()
-    monitor = _Monitor(recording, [IMAGE_ID] if images is None else images, is_preview=preview)
+    images = [IMAGE_ID] if images is None else images
+    monitor = _Monitor(recording, images, offer or Offer(), is_preview=preview)
 
     async def main() -> None:
         settings.reset_options(project="steelyard", stack="test", preview=preview)

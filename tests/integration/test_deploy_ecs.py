@@ -258,3 +258,44 @@ def test_types_are_found_in_the_zones_that_have_them(stack, provider):
     assert list(seen) == [TYPE]
     assert seen[TYPE] == sorted(seen[TYPE])
     assert "cn-hangzhou-h" in seen[TYPE]
+
+
+def test_vswitches_are_found_by_tags_name_and_range(stack, provider):
+    seen: dict[str, list[tuple[str, str]]] = {}
+
+    def program() -> None:
+        network = alicloud.vpc.Network("network", cidr_block="10.77.0.0/16")
+        for i, zone in enumerate(("cn-hangzhou-h", "cn-hangzhou-i")):
+            alicloud.vpc.Switch(
+                f"switch-{i}",
+                vswitch_name=f"found-{i}",
+                vpc_id=network.id,
+                zone_id=zone,
+                cidr_block=f"10.77.{i}.0/24",
+                tags={"found": "yes", "number": str(i)},
+            )
+
+    def lookup() -> None:
+        program()
+        for name, wanted in {
+            "tag": {"tags": {"found": "yes"}},
+            "both tags": {"tags": {"found": "yes", "number": "1"}},
+            "no tag": {"tags": {"found": "no"}},
+            "name": {"name_regex": "^found-1$"},
+            "range": {"cidr_block": "10.77.0.0/24"},
+            "zone": {"tags": {"found": "yes"}, "zone_id": "cn-hangzhou-h", "status": "Available"},
+        }.items():
+            found = alicloud.vpc.get_switches(**wanted).vswitches
+            seen[name] = sorted((one.cidr_block, one.zone_id) for one in found)
+
+    stack.up(program, provider)
+    stack.preview(lookup, provider)
+    first, second = ("10.77.0.0/24", "cn-hangzhou-h"), ("10.77.1.0/24", "cn-hangzhou-i")
+    assert seen == {
+        "tag": [first, second],
+        "both tags": [second],
+        "no tag": [],
+        "name": [second],
+        "range": [first],
+        "zone": [first],
+    }

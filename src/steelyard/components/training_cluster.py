@@ -25,6 +25,7 @@ from steelyard.components.node_group import NodeGroup, NodeGroupArgs
 from steelyard.components.node_role import NodeRole, NodeRoleArgs
 from steelyard.components.tag import cluster_tags
 from steelyard.components.user_data import PackageSource
+from steelyard.components.zone import with_zones
 from steelyard.spec import ClusterSpec, NodeGroupSpec
 from steelyard.spec.balancer import ABILITIES, SECURE_PROTOCOLS, Ability
 
@@ -71,7 +72,7 @@ class TrainingCluster(pulumi.ComponentResource):
         self, name: str, args: TrainingClusterArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("steelyard:index:TrainingCluster", name, None, opts)
-        spec = args.spec
+        spec = with_zones(args.spec, self)
         self._name, self._spec = name, spec
         # Read before anything is made: a file that is not there must leave nothing behind.
         self._certificate = CertificateArgs.read(spec.load_balancer.tls)

@@ -35,7 +35,8 @@ class ClusterSpec(Part):
         name: Part of every resource's name.
         target: `local` for the local cloud, `alicloud` for Alibaba Cloud.
         region: The API's region id.
-        zones: A VSwitch stands in each; the load balancer in the first two. Add new ones at the end.
+        zones: A VSwitch stands in each; the load balancer in the first two. Add new ones at the end. Where none are
+            named, `up` takes two that have all instance types in stock, and keeps them.
         network: The VPC.
         node_groups: The nodes; the first node of the first group is Ray's head.
         load_balancer: The load balancer.

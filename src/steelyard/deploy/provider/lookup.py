@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from steelyard.deploy.engine.provider import Values
-from steelyard.deploy.provider.api import ECS, STS, Api, pages
+from steelyard.deploy.provider.api import ECS, STS, VPC, Api, pages
 from steelyard.deploy.provider.resource_type import shown
 from steelyard.errors import ResourceError
 
@@ -116,6 +116,44 @@ def get_instance_types(api: Api, args: Values) -> Values:
     return {**args, "id": ",".join(ids), "ids": ids, "instanceTypes": types}
 
 
+def get_switches(api: Api, args: Values) -> Values:
+    """`getSwitches`: DescribeVSwitches, narrowed down by ids, name, range and status."""
+    names = {
+        "isDefault": "IsDefault",
+        "resourceGroupId": "ResourceGroupId",
+        "routeTableId": "RouteTableId",
+        "vpcId": "VpcId",
+        "vswitchName": "VSwitchName",
+        "vswitchOwnerId": "VSwitchOwnerId",
+        "zoneId": "ZoneId",
+    }
+    params = {wire_name: args[name] for name, wire_name in names.items() if args.get(name)}
+    tags = args.get("tags") or {}
+    params["Tag"] = [{"Key": key, "Value": value} for key, value in tags.items()] or None
+    found: list[Row] = [
+        row for page in pages(api, VPC, "DescribeVSwitches", params) for row in page["VSwitches"]["VSwitch"]
+    ]
+    pattern, ids = args.get("nameRegex"), args.get("ids")
+
+    def fits(row: Row) -> bool:
+        is_named = not pattern or re.search(pattern, row.get("VSwitchName") or "")
+        same = {"cidrBlock": row.get("CidrBlock"), "status": row.get("Status")}
+        return bool(
+            is_named
+            and (not ids or row["VSwitchId"] in ids)
+            and all(args.get(name) in (None, "", value) for name, value in same.items())
+        )
+
+    rows = [row for row in found if fits(row)]
+    return {
+        **args,
+        "id": ",".join(row["VSwitchId"] for row in rows),
+        "ids": [row["VSwitchId"] for row in rows],
+        "names": [row.get("VSwitchName") or "" for row in rows],
+        "vswitches": [_switch(row) for row in rows],
+    }
+
+
 def _stock(api: Api, args: Values) -> dict[str, list[str]]:
     """Return the zones that have each instance type in stock."""
     params = {
@@ -141,6 +179,7 @@ FUNCTIONS: Mapping[str, Callable[[Api, Values], Values]] = {
     "alicloud:index/getCallerIdentity:getCallerIdentity": get_caller_identity,
     "alicloud:ecs/getImages:getImages": get_images,
     "alicloud:ecs/getInstanceTypes:getInstanceTypes": get_instance_types,
+    "alicloud:vpc/getSwitches:getSwitches": get_switches,
 }
 
 
@@ -156,6 +195,32 @@ def _zone(row: Row) -> dict[str, Any]:
         "availableDiskCategories": inner("AvailableDiskCategories", "DiskCategories"),
         "multiZoneIds": [],
         "slbSlaveZoneIds": [],
+    }
+
+
+def _switch(row: Row) -> dict[str, Any]:
+    names = {
+        "availableIpAddressCount": "AvailableIpAddressCount",
+        "cidrBlock": "CidrBlock",
+        "creationTime": "CreationTime",
+        "description": "Description",
+        "isDefault": "IsDefault",
+        "name": "VSwitchName",
+        "resourceGroupId": "ResourceGroupId",
+        "status": "Status",
+        "vpcId": "VpcId",
+        "vswitchName": "VSwitchName",
+        "zoneId": "ZoneId",
+    }
+    tags = (row.get("Tags") or {}).get("Tag") or []
+    return {
+        "id": row["VSwitchId"],
+        "vswitchId": row["VSwitchId"],
+        "routeTableId": (row.get("RouteTable") or {}).get("RouteTableId") or "",
+        "ipv6CidrBlock": row.get("Ipv6CidrBlock") or "",
+        "enableIpv6": bool(row.get("Ipv6CidrBlock")),
+        "tags": {tag["Key"]: tag["Value"] for tag in tags},
+        **shown(row, names),
     }
 
 
