@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
 from urllib.parse import unquote
 
 from steelyard.localcloud.services.oss import errors
@@ -53,13 +52,6 @@ def wanted_rights(operation: Operation, request: StorageRequest) -> list[tuple[s
     if source:
         rights.append(("oss:GetObject", unquote(source).removeprefix("/")))
     return rights
-
-
-def conditions(operation: Operation, request: StorageRequest) -> Mapping[str, Collection[str]]:
-    """Give what policies may ask of a call: of a list its `oss:Prefix` and `oss:Delimiter`."""
-    if operation.action != "ListObjects":
-        return {}
-    return {f"oss:{name}": {request.query.get(name, "")} for name in ("prefix", "delimiter")}
 
 
 def context_of(request: StorageRequest) -> dict[str, set[str]]:
