@@ -287,5 +287,6 @@ class TestMeasured:
             found = points(client, "acs_ecs_dashboard", "CPUUtilization", period="15", dimensions=dimensions)
             return found[-1]["Average"] if found else -1.0
 
-        wait_for(lambda: cpu(busy), lambda percent: percent > 15, limit_s=60)
-        assert 0 <= wait_for(lambda: cpu(idle), lambda percent: percent >= 0, limit_s=60) < 5
+        # However busy the machine is, a loop gets some of it, and a sleeper next to nothing.
+        wait_for(lambda: cpu(busy), lambda percent: percent > 2, limit_s=60)
+        assert 0 <= wait_for(lambda: cpu(idle), lambda percent: percent >= 0, limit_s=60) < 0.5
