@@ -84,7 +84,32 @@ def become_subreaper() -> None:
 
 
 def descendants() -> list[int]:
-    """Return the ids of every living process below this one, from one look at /proc."""
+    """Return the ids of every process below this one."""
+    if not os.path.exists(f"/proc/self/task/{os.getpid()}/children"):
+        return search()  # The kernel was built without CONFIG_PROC_CHILDREN.
+    found: list[int] = []
+    unseen = [os.getpid()]
+    while unseen:
+        below = children_of(unseen.pop())
+        found += below
+        unseen += below
+    return found
+
+
+def children_of(pid: int) -> list[int]:
+    """Return the ids of a process's children, whichever of its threads has them; none if it has ended."""
+    found: list[int] = []
+    try:
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{thread}/children", "rb") as file:
+                found += map(int, file.read().split())
+    except (FileNotFoundError, ProcessLookupError):
+        pass  # It ended while we looked; its children are ours by now, and seen at the next look.
+    return found
+
+
+def search() -> list[int]:
+    """Return the ids of every living process below this one, from one look at all processes of the machine."""
     children: dict[int, list[int]] = {}
     for name in os.listdir("/proc"):
         if not name.isdigit():

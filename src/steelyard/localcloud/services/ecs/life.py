@@ -28,6 +28,9 @@ from steelyard.spec.catalogue import INSTANCE_TYPES
 STOP_GRACE_S = 10.0
 CLOUD_STOP_GRACE_S = 3.0
 _JOIN_TIMEOUT_S = 15.0
+_MOST_AT_ONCE = 8
+"""Instances that are being booted at a time, and as many that are being ended: each costs the machine a burst of work,
+and a thousand at once would leave nothing for the calls of clients."""
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +55,8 @@ class InstanceLife:
         self._firewall = firewall
         self._threads: set[threading.Thread] = set()
         self._lock = threading.Lock()
+        self._boots = threading.BoundedSemaphore(_MOST_AT_ONCE)
+        self._ends = threading.BoundedSemaphore(_MOST_AT_ONCE)
         self._is_closing = False
 
     def launch(self, instance_id: str) -> None:
@@ -81,7 +86,8 @@ class InstanceLife:
         """End an instance at once and remove all that there is of it."""
 
         def run() -> None:
-            self._host.shut_down(instance_id, 0)
+            with self._ends:
+                self._host.shut_down(instance_id, 0)
             with self._cloud.transaction():
                 instance = self._instances.get(instance_id)
                 if instance is None or self._is_closing:
@@ -135,7 +141,10 @@ class InstanceLife:
         boot_number = instance.boot_number
         try:
             self._host.hold_address(instance.private_address, vpc_id=instance.vpc_id)
-            self._host.boot(machine, lambda: self._died(instance_id, boot_number))
+            with self._boots:
+                if self._is_closing:
+                    return
+                self._host.boot(machine, lambda: self._died(instance_id, boot_number))
         except (LocalCloudError, AddressInUse) as err:
             logger.error("%s could not be booted: %s", instance_id, err)
             self._move(instance_id, {STARTING}, STOPPED, boot_number)
