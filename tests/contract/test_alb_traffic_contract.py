@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 import threading
 from collections import Counter
 from dataclasses import dataclass
@@ -359,15 +360,25 @@ def authority():
 
 
 @pytest.fixture
-def certificate_id(local_cloud, front, authority):
-    """A certificate for the load balancer, which is deleted after the listeners that use it."""
-    client = CasClient(sdk_config(local_cloud))
-    certificate, key = authority.issue(front.address)
-    request = cas.UploadUserCertificateRequest(name="front", cert=certificate, key=key)
-    number = client.upload_user_certificate(request).body.cert_id
-    yield f"{number}-cn-hangzhou"
+def upload(local_cloud, front, authority):
+    """Uploads certificates for the load balancer, which are deleted after the listeners that use them."""
+    client, numbers = CasClient(sdk_config(local_cloud)), []
+
+    def upload(name: str) -> str:
+        certificate, key = authority.issue(front.address, name=name)
+        request = cas.UploadUserCertificateRequest(name=name, cert=certificate, key=key)
+        numbers.append(client.upload_user_certificate(request).body.cert_id)
+        return f"{numbers[-1]}-cn-hangzhou"
+
+    yield upload
     delete_listeners(front)
-    client.delete_user_certificate(cas.DeleteUserCertificateRequest(cert_id=number))
+    for number in numbers:
+        client.delete_user_certificate(cas.DeleteUserCertificateRequest(cert_id=number))
+
+
+@pytest.fixture
+def certificate_id(upload):
+    return upload("gateway.test")
 
 
 class TestHttps:
@@ -414,6 +425,51 @@ class TestHttps:
         assert [word for _, word in answers] == [b"a", b"b"] * 10
         served = Counter(address.decode() for address, _ in answers)
         assert served == dict.fromkeys(front.addresses.values(), 10)
+
+    def test_carries_grpc_by_a_rule_beside_plain_requests(self, front, authority, certificate_id):
+        plain = front.application.group(servers={front.first: 100})
+        calls = front.application.group(servers={front.second: 100}, port=GRPC_PORT, protocol="gRPC")
+        listener_id = self.listen(front, plain, certificate_id)
+        front.application.rule(listener_id, 1, [when("Path", "/test.Names/*")], [forward_to(calls)])
+        assert (
+            ask(front.address, 443, tls=authority.trusting()).seen["server"] == front.addresses[front.first]
+        )
+        trust = grpc.ssl_channel_credentials(authority.pem.encode())
+        with grpc.secure_channel(f"{front.address}:443", trust) as channel:
+            answers = list(channel.unary_stream("/test.Names/Name")(b"a", timeout=5))
+        assert answers == [f"{front.addresses[front.second]} a".encode()]
+
+    def test_answers_with_the_certificate_for_the_name_that_is_asked_for(
+        self, front, authority, upload, certificate_id
+    ):
+        further, other = upload("further.test"), upload("other.test")
+        listener_id = self.listen(front, front.application.group(), certificate_id)
+        client = front.application.client
+
+        def change(request_class, call, one):
+            request = request_class().from_map(
+                {"ListenerId": listener_id, "Certificates": [{"CertificateId": one}]}
+            )
+            front.application.wait_job(call(request).body.job_id)
+
+        def answered(name: str) -> str:
+            tls = authority.trusting()
+            with socket.create_connection((front.address, 443), timeout=5) as plain:
+                tls.check_hostname = False
+                with tls.wrap_socket(plain, server_hostname=name) as secure:
+                    return dict(secure.getpeercert()["subject"][0])["commonName"]
+
+        associate = models.AssociateAdditionalCertificatesWithListenerRequest
+        change(associate, client.associate_additional_certificates_with_listener, further)
+        assert [answered(name) for name in ("further.test", "unknown.test")] == [
+            "further.test",
+            "gateway.test",
+        ]
+        change(models.UpdateListenerAttributeRequest, client.update_listener_attribute, other)
+        assert [answered(name) for name in ("further.test", "unknown.test")] == ["further.test", "other.test"]
+        dissociate = models.DissociateAdditionalCertificatesFromListenerRequest
+        change(dissociate, client.dissociate_additional_certificates_from_listener, further)
+        assert answered("further.test") == "other.test"
 
     def test_finds_grpc_servers_that_do_not_serve(self, front, certificate_id):
         group_id = front.application.group(
