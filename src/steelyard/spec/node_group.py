@@ -91,7 +91,7 @@ class NodeGroupSpec(Part):
 
 
 class NodeRoleSpec(Part):
-    """The RAM role of the nodes.
+    """The RAM role of the nodes, whose few rights `docs/node-role.md` explains.
 
     Attributes:
         enabled: Whether there is one.
