@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+from contextlib import ExitStack, closing
 
 import pytest
 from alibabacloud_slb20140515 import models
@@ -35,12 +36,12 @@ class UdpClient:
 
 
 def answers(balancer, port, num_clients, source="127.0.0.1"):
-    found = []
-    for _ in range(num_clients):
-        client = UdpClient(balancer, port, source)
-        found.append(client.ask(timeout_s=0.3 if source != "127.0.0.1" else 5))
-        client.close()
-    return found
+    """Give the servers that answer new clients, no two of which have the same port."""
+    with ExitStack() as stack:
+        clients = [
+            stack.enter_context(closing(UdpClient(balancer, port, source))) for _ in range(num_clients)
+        ]
+        return [client.ask(timeout_s=0.3 if source != "127.0.0.1" else 5) for client in clients]
 
 
 @pytest.fixture

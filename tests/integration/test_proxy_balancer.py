@@ -252,7 +252,7 @@ def test_without_listeners_nothing_runs(balancer, addresses):
 
 
 def test_a_killed_haproxy_is_started_again(balancer, addresses, make_server, monkeypatch):
-    monkeypatch.setattr("steelyard.localcloud.proxy.balancer._MIN_LIFE_S", 0.0)
+    monkeypatch.setattr("steelyard.localcloud.proxy.kept._MIN_LIFE_S", 0.0)
     address = addresses()
     balancer.apply(config_of(address, make_server("a")[0]))
     family = balancer.process_ids()

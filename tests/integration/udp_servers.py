@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from contextlib import ExitStack
 
 TIMEOUT_S = 5.0
 
@@ -67,9 +68,6 @@ class UdpClient:
 
 
 def names(address: str, port: int, num_clients: int, source: str = "127.0.0.1") -> list[str | None]:
-    """Give the servers that answer new clients, one after the other."""
-    found = []
-    for _ in range(num_clients):
-        with UdpClient(address, port, source) as client:
-            found.append(client.ask())
-    return found
+    """Give the servers that answer new clients, one after the other; no two have the same port."""
+    with ExitStack() as stack:
+        return [stack.enter_context(UdpClient(address, port, source)).ask() for _ in range(num_clients)]

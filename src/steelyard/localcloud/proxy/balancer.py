@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
-import threading
-import time
+from collections.abc import Callable
 from pathlib import Path
 
 from steelyard.errors import LocalCloudError
@@ -14,15 +12,14 @@ from steelyard.localcloud.hosts.supervised import AT_LARGE, Placement
 from steelyard.localcloud.proxy.config import ProxyConfig, pem_files, render_config, server_names
 from steelyard.localcloud.proxy.drain import Drains
 from steelyard.localcloud.proxy.health import ServerStatus, parse_statistics, render_state, server_rows
+from steelyard.localcloud.proxy.kept import KeptProcess
 from steelyard.localcloud.proxy.process import HaproxyProcess
 from steelyard.localcloud.proxy.runtime import RuntimeRefusal, ServerReconciler
-
-_MIN_LIFE_S = 5.0
 
 logger = logging.getLogger(__name__)
 
 
-class ProxyBalancer:
+class ProxyBalancer(KeptProcess[HaproxyProcess, ProxyConfig]):
     """Runs one HAProxy while there is a listener, and changes it without losing a request.
 
     The configuration is the truth: the file on disk is always that of the last `apply`. Servers and weights change
@@ -36,16 +33,10 @@ class ProxyBalancer:
     """
 
     def __init__(self, name: str, directory: Path, placement: Placement = AT_LARGE) -> None:
-        self._placement = placement
-        self._name = name
-        self._directory = directory
+        super().__init__(name, directory, placement)
         self._config_path = directory / "haproxy.cfg"
         self._state_path = directory / "servers.state"
         self._pem_folder = directory / "certificates"
-        self._config: ProxyConfig | None = None
-        self._process: HaproxyProcess | None = None
-        self._started_at = 0.0
-        self._lock = threading.RLock()
         self._drains = Drains(self._cut)
 
     def apply(self, config: ProxyConfig) -> None:
@@ -55,14 +46,7 @@ class ProxyBalancer:
             LocalCloudError: If HAProxy cannot be started, e.g. because a port is taken, or refuses the configuration.
         """
         with self._lock:
-            if not config.listeners:
-                self._end()
-            elif self._process is None or not self._process.is_running:
-                self._start(config)
-            else:
-                self._change(self._process, config)
-                self._drains.begin(self._config, config)
-            self._config = config
+            self._fulfil(config)
 
     def statuses(self) -> dict[tuple[str, str], ServerStatus]:
         """Return the status of each server by pool's and server's name; empty where nothing runs.
@@ -71,31 +55,16 @@ class ProxyBalancer:
             LocalCloudError: If HAProxy does not answer.
         """
         with self._lock:
-            if self._process is None or self._config is None or not self._process.is_running:
+            if self._process is None or self._wish is None or not self._process.is_running:
                 return {}
             found = parse_statistics(self._process.command("show stat"))
-            names = server_names(self._config)
+            names = server_names(self._wish)
         return {name: status for name, status in found.items() if name in names}
-
-    def process_ids(self) -> list[int]:
-        """Return the ids of the processes that run for it."""
-        process = self._process
-        return process.process_ids() if process is not None else []
-
-    def stop(self) -> None:
-        """End HAProxy with all of its connections, and wait until it is gone."""
-        with self._lock:
-            self._end()
-
-    def discard(self) -> None:
-        """Stop, and remove the files."""
-        self.stop()
-        shutil.rmtree(self._directory, ignore_errors=True)
 
     def _cut(self, pool: str, server: str) -> None:
         """Close the connections to a server that was removed and has not come back."""
         with self._lock:
-            process, config = self._process, self._config
+            process, config = self._process, self._wish
             if process is None or config is None or not process.is_running:
                 return
             if (pool, server) in server_names(config):
@@ -105,45 +74,46 @@ class ProxyBalancer:
             except LocalCloudError as err:
                 logger.error("connections of %s to %s stay: %s", self._name, server, err)
 
+    def _has_work(self, wish: ProxyConfig) -> bool:
+        return bool(wish.listeners)
+
     def _end(self) -> None:
         self._drains.cancel()
-        process, self._process = self._process, None
-        if process is not None:
-            process.stop()
+        super()._end()
 
-    def _start(self, config: ProxyConfig) -> None:
-        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._write(config, {})
-        process = HaproxyProcess(
-            self._name, self._directory, self._config_path, self._on_end, self._placement
-        )
+    def _started(self, wish: ProxyConfig, on_end: Callable[[], None]) -> HaproxyProcess:
+        self._write(wish, {})
+        process = HaproxyProcess(self._name, self._directory, self._config_path, on_end, self._placement)
         process.start()
-        self._process, self._started_at = process, time.monotonic()
+        return process
 
-    def _change(self, process: HaproxyProcess, config: ProxyConfig) -> None:
-        if self._config == config:
-            return
-        has_same_listeners = self._config is not None and _bare(self._config) == _bare(config)
-        if has_same_listeners:
-            try:
-                rows = server_rows(process.command("show servers state"))
-                ServerReconciler(process.command).reconcile(config, rows)
-            except RuntimeRefusal as refusal:
-                logger.info(
-                    "%s reloads, because HAProxy refused a change at run time: %s", self._name, refusal
-                )
-                has_same_listeners = False
-        previous = self._config
-        self._write(config, server_rows(process.command("show servers state")))
-        if has_same_listeners:
-            return
+    def _change(self, process: HaproxyProcess, wish: ProxyConfig) -> None:
+        previous = self._wish
+        if previous is None or _bare(previous) != _bare(wish) or not self._reconcile(process, wish):
+            self._reload(process, wish)
+        else:
+            self._write(wish, server_rows(process.command("show servers state")))
+        self._drains.begin(previous, wish)
+
+    def _reconcile(self, process: HaproxyProcess, wish: ProxyConfig) -> bool:
+        """Change servers and weights at run time; False where HAProxy refuses."""
+        try:
+            rows = server_rows(process.command("show servers state"))
+            ServerReconciler(process.command).reconcile(wish, rows)
+        except RuntimeRefusal as refusal:
+            logger.info("%s reloads, because HAProxy refused a change at run time: %s", self._name, refusal)
+            return False
+        return True
+
+    def _reload(self, process: HaproxyProcess, wish: ProxyConfig) -> None:
+        self._write(wish, server_rows(process.command("show servers state")))
         try:
             process.reload()
         except LocalCloudError:
-            if previous is not None:
-                self._write(previous, {})
+            if self._wish is not None:
+                self._write(self._wish, {})
             raise
-        self._remove_stale_pem(config)
+        self._remove_stale_pem(wish)
 
     def _write(self, config: ProxyConfig, rows: dict[tuple[str, str], list[str]]) -> None:
         pem = pem_files(config)
@@ -165,21 +135,6 @@ class ProxyBalancer:
         """Remove the keys that are no longer used: HAProxy's older workers hold theirs in memory."""
         for path in set(self._pem_folder.glob("*.pem")) - {self._pem_folder / n for n in pem_files(config)}:
             path.unlink()
-
-    def _on_end(self) -> None:
-        with self._lock:
-            process, config = self._process, self._config
-            if process is None or process.is_running or config is None:
-                return  # It was stopped, or is running again already.
-            self._process = None
-            if time.monotonic() - self._started_at < _MIN_LIFE_S:
-                logger.error("the load balancer %s died soon after its start and stays down", self._name)
-                return
-            logger.warning("the load balancer %s died and is started again", self._name)
-            try:
-                self._start(config)
-            except LocalCloudError as err:
-                logger.error("the load balancer %s stays down: %s", self._name, err)
 
 
 def _bare(config: ProxyConfig) -> ProxyConfig:
