@@ -382,7 +382,9 @@ def test_the_nodes_are_listed_with_their_imitated_speed(cluster: Cluster) -> Non
                 "private_ip": node.address,
                 "instance_type": "ecs.gn7i-c8g1.2xlarge",
                 "is_alive": True,
+                "num_gpus": 0,
                 "imitated_speed": 0.5,
+                "takes_work": True,
             }
             for node in cluster.nodes
         ]
