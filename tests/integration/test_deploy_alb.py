@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import http.client
+import socket
+import ssl
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,6 +15,9 @@ import pulumi
 import pulumi_alicloud as alicloud
 import pytest
 from cloud_api import api_of
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+from tls_pair import Authority
 from traffic import wait_until
 
 from steelyard.cluster.balancer_view import look
@@ -243,6 +248,93 @@ def test_an_application_load_balancer_comes_up_stays_changes_and_goes(
         ("balancer", "everyone", "listener", "rule", "acl", "entry", "clients", "guarded"), KINDS, strict=True
     ):
         assert provider.read(kind, named[name].id, Operation(urn="")) is None
+
+
+def secure(*names: str, path: str = "/healthz") -> Callable[[], None]:
+    """Return a program with a listener of HTTPS that has a certificate for each name, and a template."""
+    authority = Authority()
+    pairs = {name: authority.issue(name=name) for name in names}
+
+    def program() -> None:
+        zones = alicloud.get_zones(available_resource_creation="VSwitch").ids[:2]
+        net = alicloud.vpc.Network("net", cidr_block="10.68.0.0/16")
+        balancer = alicloud.alb.LoadBalancer(
+            "balancer",
+            load_balancer_edition="Standard",
+            load_balancer_billing_config={"pay_type": "PayAsYouGo"},
+            address_type="Intranet",
+            vpc_id=net.id,
+            zone_mappings=[
+                {
+                    "zone_id": zone,
+                    "vswitch_id": alicloud.vpc.Switch(
+                        f"switch-{i}", vpc_id=net.id, cidr_block=f"10.68.{i}.0/24", zone_id=zone
+                    ).id,
+                }
+                for i, zone in enumerate(zones)
+            ],
+        )
+        group = alicloud.alb.ServerGroup(
+            "group",
+            server_group_name="calls",
+            protocol="gRPC",
+            vpc_id=net.id,
+            health_check_config={"health_check_enabled": True, "health_check_protocol": "gRPC"},
+        )
+        ids = [
+            pulumi.Output.concat(
+                alicloud.cas.ServiceCertificate(name, certificate_name=name, cert=cert, key=key).id,
+                "-cn-hangzhou",
+            )
+            for name, (cert, key) in pairs.items()
+        ]
+        listener = alicloud.alb.Listener(
+            "listener",
+            load_balancer_id=balancer.id,
+            listener_protocol="HTTPS",
+            listener_port=443,
+            certificates={"certificate_id": ids[0]},
+            security_policy_id="tls_cipher_policy_1_2",
+            default_actions=[_forward(group)],
+        )
+        for name, certificate_id in zip(names[1:], ids[1:], strict=True):
+            alicloud.alb.ListenerAdditionalCertificateAttachment(
+                f"more-{name}", listener_id=listener.id, certificate_id=certificate_id
+            )
+        alicloud.alb.HealthCheckTemplate(
+            "template", health_check_template_name="pages", health_check_path=path
+        )
+        pulumi.export("address", balancer.dns_name)
+
+    return program
+
+
+def answered(stack: Stack, name: str) -> str:
+    """Give the name in the certificate that a client of a server's name gets; nobody's authority is asked."""
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
+    with (
+        socket.create_connection((value(stack, "address"), 443), timeout=5) as plain,
+        tls.wrap_socket(plain, server_hostname=name) as secured,
+    ):
+        certificate = x509.load_der_x509_certificate(secured.getpeercert(True) or b"")
+    return str(certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value)
+
+
+def test_certificates_and_templates_come_change_and_go(stack: Stack, provider: AlicloudProvider) -> None:
+    assert set(stack.up(secure("a.test", "b.test"), provider).num_by_op) == {"create"}
+    assert [answered(stack, name) for name in ("a.test", "b.test", "c.test")] == [
+        "a.test",
+        "b.test",
+        "a.test",
+    ]
+    assert set(stack.refresh(provider).num_by_op) == {"same"}
+    stack.up(secure("c.test", path="/other"), provider)
+    assert [answered(stack, name) for name in ("a.test", "b.test")] == ["c.test", "c.test"]
+    template = next(item for item in stack.resources() if item.name == "template")
+    assert template.outputs["healthCheckPath"] == "/other"
+    stack.destroy(provider)
+    assert provider.read(template.type, template.id, Operation(urn="")) is None
 
 
 def test_what_the_cloud_does_not_serve_fails_with_the_clouds_own_word(

@@ -11,6 +11,8 @@ from steelyard.deploy.engine.provider import Created, Operation, Rules, Values
 from steelyard.deploy.provider import (
     alb,
     alb_access_list,
+    alb_certificate,
+    alb_check_template,
     alb_rule,
     alb_server_group,
     cms,
@@ -82,6 +84,8 @@ RESOURCE_TYPES: Mapping[str, ResourceType] = {
         alb_access_list.Acl,
         alb_access_list.AclEntryAttachment,
         alb_access_list.ListenerAclAttachment,
+        alb_certificate.ListenerAdditionalCertificateAttachment,
+        alb_check_template.HealthCheckTemplate,
         ess.ScalingGroup,
         ess.ServerGroupAttachment,
         ess.AlbServerGroupAttachment,
