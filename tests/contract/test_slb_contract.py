@@ -467,8 +467,11 @@ class TestHealth:
 
 def kill_server(cloud, instance_id: str) -> None:
     """Kill the process that an instance's user data became, with SIGKILL."""
-    for child in psutil.Process(cloud.pid).children():
-        if any(instance_id in argument for argument in child.cmdline()):
-            os.kill(child.children(recursive=True)[-1].pid, signal.SIGKILL)
-            return
-    raise AssertionError(f"{instance_id} has no process")
+    home = f"{cloud.data_dir}/instances/{instance_id}/"
+    inside = [
+        process
+        for process in psutil.Process(cloud.pid).children(recursive=True)
+        if process.environ().get("HOME", "").startswith(home)
+    ]
+    assert inside, f"{instance_id} has no process"
+    os.kill(inside[-1].pid, signal.SIGKILL)
