@@ -299,6 +299,7 @@ class TestServers:
         assert served_by() == front.addresses[front.first]
         connection.close()
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("drains", [True, False], ids=["draining", "not draining"])
     def test_that_are_removed_finish_their_requests_or_are_cut_when_draining_ends(self, front, drains):
         application = front.application
@@ -343,6 +344,7 @@ class TestServers:
         assert {len(servers) for servers in chosen.values()} == {1}
         assert len(set.union(*chosen.values())) == 2
 
+    @pytest.mark.slow
     def test_that_are_new_start_slowly(self, front):
         slow = models.CreateServerGroupRequestSlowStartConfig(slow_start_enabled=True, slow_start_duration=30)
         group_id = front.application.group(CHECKED, servers={front.first: 100}, slow_start_config=slow)
