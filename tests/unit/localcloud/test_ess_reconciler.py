@@ -327,3 +327,42 @@ class TestSpot:
         cloud.look(2)
         instance = cloud.ecs.find_instance(cloud.ids(group_id)[0])
         assert (instance.spot_strategy, instance.spot_price_limit) == ("SpotWithPriceLimit", 3.5)
+
+
+class TestPrice:
+    TYPES = ("ecs.gn7i-c16g1.4xlarge", "ecs.gn7i-c8g1.2xlarge", "ecs.g7.xlarge")
+
+    @pytest.mark.parametrize(
+        ("policy", "strategy", "wanted"),
+        [
+            ("PRIORITY", "priority", "ecs.gn7i-c16g1.4xlarge"),
+            ("COMPOSABLE", "priority", "ecs.gn7i-c16g1.4xlarge"),
+            ("COMPOSABLE", "lowestPrice", "ecs.g7.xlarge"),
+            ("COST_OPTIMIZED", "priority", "ecs.g7.xlarge"),
+        ],
+    )
+    def test_the_policy_says_which_type_is_tried_first(self, cloud, policy, strategy, wanted):
+        group_id = cloud.make_group(
+            DesiredCapacity=1,
+            MultiAZPolicy=policy,
+            AllocationStrategy=strategy,
+            configuration={"InstanceType": "", "InstanceTypes": list(self.TYPES)},
+        )
+        cloud.look(2)
+        (member,) = cloud.members(group_id)
+        assert member.instance_type == wanted
+
+    def test_without_stock_the_next_type_is_taken(self, cloud, monkeypatch):
+        real = cloud.ecs.start_instances
+
+        def short(settings, *, region_id):
+            if settings["InstanceType"] == self.TYPES[0]:
+                raise ApiError("OperationDenied.NoStock", "The requested resource is sold out.", 403)
+            return real(settings, region_id=region_id)
+
+        monkeypatch.setattr(cloud.ecs, "start_instances", short)
+        group_id = cloud.make_group(
+            DesiredCapacity=1, configuration={"InstanceType": "", "InstanceTypes": list(self.TYPES)}
+        )
+        cloud.look(2)
+        assert [member.instance_type for member in cloud.members(group_id)] == [self.TYPES[1]]

@@ -15,7 +15,13 @@ from steelyard.localcloud.services.ess.models import (
     ScalingGroup,
     Settings,
 )
-from steelyard.localcloud.services.ess.placement import Place, num_on_demand, option, places_by_turn
+from steelyard.localcloud.services.ess.placement import (
+    Place,
+    num_on_demand,
+    offers_by_turn,
+    option,
+    places_by_turn,
+)
 from steelyard.localcloud.services.ess.state import EssState
 from steelyard.localcloud.wire.error import ApiError
 
@@ -72,8 +78,6 @@ class Template:
 
 class Launcher:
     """Makes members of scaling groups; it is called inside of a transaction.
-
-    Instance types are tried in their order; prices are not compared.
 
     Args:
         state: The service's records.
@@ -138,17 +142,19 @@ class Launcher:
         """Give the settings to try for one more member, the best ones first."""
         tags = self._tags(group, template)
         places = places_by_turn(self._places(group), group.settings, members)
+        hour = int(self._state.cloud.clock()) // 3600
         for is_spot in self._spot_choices(group.settings, template, members):
-            for place in places:
-                for instance_type in template.instance_types or ("",):
-                    settings = {**template.settings, "VSwitchId": place.vswitch_id, "Amount": 1, "Tag": tags}
-                    if instance_type:
-                        settings["InstanceType"] = instance_type
-                    if not is_spot:
-                        settings["SpotStrategy"] = "NoSpot"
-                    elif template.price_limits.get(instance_type):
-                        settings["SpotPriceLimit"] = template.price_limits[instance_type]
-                    yield settings
+            for place, instance_type in offers_by_turn(
+                places, template.instance_types, group.settings, is_spot=is_spot, hour=hour
+            ):
+                settings = {**template.settings, "VSwitchId": place.vswitch_id, "Amount": 1, "Tag": tags}
+                if instance_type:
+                    settings["InstanceType"] = instance_type
+                if not is_spot:
+                    settings["SpotStrategy"] = "NoSpot"
+                elif template.price_limits.get(instance_type):
+                    settings["SpotPriceLimit"] = template.price_limits[instance_type]
+                yield settings
 
     def _spot_choices(
         self, settings: Settings, template: Template, members: Sequence[Member]

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from steelyard.localcloud.services.ess.models import Member, Settings
+from steelyard.spec.catalogue import INSTANCE_TYPES
+from steelyard.spec.price import instance_price, spot_price
 
 _COMPOSED = ("COST_OPTIMIZED", "COMPOSABLE")
 
@@ -33,6 +35,42 @@ def places_by_turn(places: Sequence[Place], settings: Settings, members: Sequenc
         return list(places)
     num_in_zone = Counter(member.zone_id for member in members)
     return sorted(places, key=lambda place: num_in_zone[place.zone_id])
+
+
+def offers_by_turn(
+    places: Sequence[Place], types: Sequence[str], settings: Settings, *, is_spot: bool, hour: int
+) -> list[tuple[Place, str]]:
+    """Give the instance types to try in each place, the best first.
+
+    `COST_OPTIMIZED` takes the cheapest CPU first, wherever it is; `COMPOSABLE` with the strategy `lowestPrice` the
+    cheapest type of each place; else types come in their order (help page of CreateScalingGroup). Prices are those of
+    the local cloud's table.
+
+    Args:
+        places: Where, in the order to try.
+        types: The instance types; none where a launch template names its own.
+        settings: The group's.
+        is_spot: Whether a spot instance is to be made.
+        hour: Hours since 1970, for the price of spot instances.
+    """
+    pairs = [(place, name) for place in places for name in types or ("",)]
+
+    def price(place: Place, name: str) -> float:
+        found = spot_price(name, place.zone_id, hour) if is_spot else instance_price(name)
+        return math.inf if found is None else found.amount
+
+    if settings["MultiAZPolicy"] == "COST_OPTIMIZED":
+        return sorted(pairs, key=lambda pair: price(*pair) / _num_cpus(pair[1]))
+    strategy = settings["SpotAllocationStrategy" if is_spot else "AllocationStrategy"]
+    if settings["MultiAZPolicy"] == "COMPOSABLE" and strategy == "lowestPrice":
+        order = {place: i for i, place in enumerate(places)}
+        return sorted(pairs, key=lambda pair: (order[pair[0]], price(*pair)))
+    return pairs
+
+
+def _num_cpus(name: str) -> int:
+    known = INSTANCE_TYPES.get(name)
+    return known.vcpus if known is not None else 1
 
 
 def num_on_demand(settings: Settings, num_members: int) -> int:
