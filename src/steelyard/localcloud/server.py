@@ -111,6 +111,8 @@ def _is_storage(scope: Scope, headers: Mapping[str, str]) -> bool:
     is_signed = "authorization" in headers
     if (path == unserved.PATH or path.startswith(_METADATA_PREFIX)) and not is_signed:
         return False
+    if FaultDoor.is_meant(path, headers.get("authorization", "")):
+        return False
     query = (
         {} if is_signed else dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
     )
