@@ -8,10 +8,29 @@ from typing import Any, ClassVar
 
 from steelyard.deploy.engine.provider import Values
 from steelyard.deploy.provider.api import ECS, Api
+from steelyard.deploy.provider.instance_part import PartAttachment, PartKind
 from steelyard.deploy.provider.resource_type import ResourceType, changes, shown, wait_gone, wire
 from steelyard.deploy.provider.tag import TagWriter, tag_list, tag_map
 
 _BUSY = ("IncorrectDiskStatus", "IncorrectInstanceStatus", "OperationConflict", "InvalidOperation.Conflict")
+
+
+def describe(api: Api, disk_id: str) -> Mapping[str, Any] | None:
+    """Return a disk's row, None where there is none."""
+    answer = api.call(ECS, "DescribeDisks", {"DiskIds": json.dumps([disk_id])})
+    rows: list[Mapping[str, Any]] = (answer.get("Disks") or {}).get("Disk") or []
+    return rows[0] if rows else None
+
+
+_KIND = PartKind(
+    label="disk",
+    key="diskId",
+    id_name="DiskId",
+    suffix="Disk",
+    used_status="In_use",
+    busy=_BUSY,
+    describe=describe,
+)
 
 
 class EcsDisk(ResourceType):
@@ -54,7 +73,7 @@ class EcsDisk(ResourceType):
         answer = api.call(ECS, "CreateDisk", params, retry_on=("UnknownError", "LastTokenProcessing"))
         disk_id = str(answer["DiskId"])
         api.operation.allocated(disk_id)
-        wait_status(api, disk_id, "Available")
+        _KIND.wait_status(api, disk_id, "Available")
         if inputs.get("deleteWithInstance"):
             api.call(ECS, "ModifyDiskAttribute", {"DiskId": disk_id, "DeleteWithInstance": True})
         return disk_id
@@ -84,55 +103,11 @@ class EcsDisk(ResourceType):
         wait_gone(api, lambda: describe(api, resource_id) is not None, f"disk {resource_id}")
 
 
-class EcsDiskAttachment(ResourceType):
+class EcsDiskAttachment(PartAttachment):
     """`alicloud.ecs.EcsDiskAttachment`; its id is `<disk>:<instance>`."""
 
     token = "alicloud:ecs/ecsDiskAttachment:EcsDiskAttachment"
     create_only = frozenset({"diskId", "instanceId", "deleteWithInstance"})
-    deletes_before_replace = True
-
-    _CREATE: ClassVar = {
-        "diskId": "DiskId",
-        "instanceId": "InstanceId",
-        "deleteWithInstance": "DeleteWithInstance",
-    }
-
-    def create(self, api: Api, inputs: Values) -> str:
-        """AttachDisk, then wait until it is in use."""
-        api.call(ECS, "AttachDisk", wire(inputs, self._CREATE), retry_on=_BUSY)
-        attachment_id = f"{inputs['diskId']}:{inputs['instanceId']}"
-        api.operation.allocated(attachment_id)
-        wait_status(api, str(inputs["diskId"]), "In_use")
-        return attachment_id
-
-    def read(self, api: Api, resource_id: str) -> Values | None:
-        """DescribeDisks."""
-        disk_id, instance_id = resource_id.split(":")
-        row = describe(api, disk_id)
-        if row is None or row.get("InstanceId") != instance_id:
-            return None
-        return {"diskId": disk_id, "instanceId": instance_id, "device": row.get("Device") or ""}
-
-    def delete(self, api: Api, resource_id: str, inputs: Values) -> None:
-        """DetachDisk, then wait until the disk is free."""
-        disk_id, instance_id = resource_id.split(":")
-        params = {"DiskId": disk_id, "InstanceId": instance_id}
-        api.call(ECS, "DetachDisk", params, retry_on=_BUSY)
-        wait_status(api, disk_id, "Available")
-
-
-def describe(api: Api, disk_id: str) -> Mapping[str, Any] | None:
-    """Return a disk's row, None where there is none."""
-    answer = api.call(ECS, "DescribeDisks", {"DiskIds": json.dumps([disk_id])})
-    rows: list[Mapping[str, Any]] = (answer.get("Disks") or {}).get("Disk") or []
-    return rows[0] if rows else None
-
-
-def wait_status(api: Api, disk_id: str, status: str) -> None:
-    """Wait until a disk has a status."""
-
-    def look() -> bool | None:
-        row = describe(api, disk_id)
-        return True if row is not None and row.get("Status") == status else None
-
-    api.wait(look, what=f"disk {disk_id} to be {status}")
+    kind = _KIND
+    settings = {"deleteWithInstance": "DeleteWithInstance"}
+    answers = {"device": "Device"}

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from steelyard.deploy.engine.provider import Values
 from steelyard.deploy.provider.api import ECS, Api
+from steelyard.deploy.provider.instance_part import PartAttachment, PartKind
 from steelyard.deploy.provider.resource_type import ResourceType, changes, shown, wait_gone, wire
 from steelyard.deploy.provider.tag import TagWriter, tag_list, tag_map
 
@@ -16,6 +17,26 @@ _BUSY = (
     "InvalidOperation.InvalidEniState",
     "OperationConflict",
     "Operation.Conflict",
+)
+
+
+def describe(api: Api, interface_id: str) -> Mapping[str, Any] | None:
+    """Return an interface's row, None where there is none."""
+    answer = api.call(ECS, "DescribeNetworkInterfaces", {"NetworkInterfaceId": [interface_id]})
+    rows: list[Mapping[str, Any]] = (answer.get("NetworkInterfaceSets") or {}).get(
+        "NetworkInterfaceSet"
+    ) or []
+    return rows[0] if rows else None
+
+
+_KIND = PartKind(
+    label="network interface",
+    key="networkInterfaceId",
+    id_name="NetworkInterfaceId",
+    suffix="NetworkInterface",
+    used_status="InUse",
+    busy=_BUSY,
+    describe=describe,
 )
 
 
@@ -46,7 +67,7 @@ class EcsNetworkInterface(ResourceType):
         answer = api.call(ECS, "CreateNetworkInterface", params, retry_on=("IncorrectVSwitchStatus",))
         interface_id = str(answer["NetworkInterfaceId"])
         api.operation.allocated(interface_id)
-        wait_status(api, interface_id, "Available")
+        _KIND.wait_status(api, interface_id, "Available")
         return interface_id
 
     def read(self, api: Api, resource_id: str) -> Values | None:
@@ -87,57 +108,10 @@ class EcsNetworkInterface(ResourceType):
         wait_gone(api, lambda: describe(api, resource_id) is not None, f"network interface {resource_id}")
 
 
-class EcsNetworkInterfaceAttachment(ResourceType):
+class EcsNetworkInterfaceAttachment(PartAttachment):
     """`alicloud.ecs.EcsNetworkInterfaceAttachment`; its id is `<interface>:<instance>`."""
 
     token = "alicloud:ecs/ecsNetworkInterfaceAttachment:EcsNetworkInterfaceAttachment"
     create_only = frozenset({"networkInterfaceId", "instanceId", "networkCardIndex"})
-    deletes_before_replace = True
-
-    _CREATE: ClassVar = {
-        "networkInterfaceId": "NetworkInterfaceId",
-        "instanceId": "InstanceId",
-        "networkCardIndex": "NetworkCardIndex",
-    }
-
-    def create(self, api: Api, inputs: Values) -> str:
-        """AttachNetworkInterface, then wait until it is in use."""
-        api.call(ECS, "AttachNetworkInterface", wire(inputs, self._CREATE), retry_on=_BUSY)
-        attachment_id = f"{inputs['networkInterfaceId']}:{inputs['instanceId']}"
-        api.operation.allocated(attachment_id)
-        wait_status(api, str(inputs["networkInterfaceId"]), "InUse")
-        return attachment_id
-
-    def read(self, api: Api, resource_id: str) -> Values | None:
-        """DescribeNetworkInterfaces."""
-        interface_id, instance_id = resource_id.split(":")
-        row = describe(api, interface_id)
-        if row is None or row.get("InstanceId") != instance_id:
-            return None
-        return {"networkInterfaceId": interface_id, "instanceId": instance_id}
-
-    def delete(self, api: Api, resource_id: str, inputs: Values) -> None:
-        """DetachNetworkInterface, then wait until the interface is free."""
-        interface_id, instance_id = resource_id.split(":")
-        params = {"NetworkInterfaceId": interface_id, "InstanceId": instance_id}
-        api.call(ECS, "DetachNetworkInterface", params, retry_on=_BUSY)
-        wait_status(api, interface_id, "Available")
-
-
-def describe(api: Api, interface_id: str) -> Mapping[str, Any] | None:
-    """Return an interface's row, None where there is none."""
-    answer = api.call(ECS, "DescribeNetworkInterfaces", {"NetworkInterfaceId": [interface_id]})
-    rows: list[Mapping[str, Any]] = (answer.get("NetworkInterfaceSets") or {}).get(
-        "NetworkInterfaceSet"
-    ) or []
-    return rows[0] if rows else None
-
-
-def wait_status(api: Api, interface_id: str, status: str) -> None:
-    """Wait until an interface has a status."""
-
-    def look() -> bool | None:
-        row = describe(api, interface_id)
-        return True if row is not None and row.get("Status") == status else None
-
-    api.wait(look, what=f"network interface {interface_id} to be {status}")
+    kind = _KIND
+    settings = {"networkCardIndex": "NetworkCardIndex"}

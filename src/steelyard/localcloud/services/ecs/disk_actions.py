@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from steelyard.localcloud.service import Request, action
-from steelyard.localcloud.services.ecs import check, errors
+from steelyard.localcloud.services.ecs import check, errors, part_errors
 from steelyard.localcloud.services.ecs.disk import MAX_DISKS, Disk, next_device
 from steelyard.localcloud.services.ecs.instance_actions import both_pages
 from steelyard.localcloud.services.ecs.models import RUNNING, STOPPED
@@ -71,17 +71,17 @@ class DiskActions(EcsState):
         """Give a disk to an instance of its zone that runs or is stopped."""
         disk, instance = self._disk(request.text("DiskId")), self.instance(request)
         if disk.instance_id:
-            raise errors.incorrect_disk_status(disk.status)
+            raise part_errors.incorrect_disk_status(disk.status)
         if instance.status not in (RUNNING, STOPPED) or instance.is_released:
             raise errors.incorrect_status(instance.status)
         if disk.zone_id != instance.zone_id:
-            raise errors.disk_in_other_zone()
+            raise part_errors.disk_in_other_zone()
         if len(instance.disk_ids) >= MAX_DISKS:
-            raise errors.too_many_disks()
+            raise part_errors.too_many_disks()
         others = self.disks_of(instance)
         device = request.text("Device") or next_device(other.device for other in others)
         if any(other.device == device for other in others):
-            raise errors.device_in_use()
+            raise part_errors.device_in_use()
         self.disks.put(
             replace(
                 disk,
@@ -99,11 +99,11 @@ class DiskActions(EcsState):
         """Take a data disk from its instance."""
         disk, instance = self._disk(request.text("DiskId")), self.instance(request)
         if not disk.instance_id:
-            raise errors.disk_detached()
+            raise part_errors.disk_detached()
         if disk.instance_id != instance.id:
-            raise errors.disk_of_other_instance()
+            raise part_errors.disk_of_other_instance()
         if disk.type == "system":
-            raise errors.disk_is_system()
+            raise part_errors.disk_is_system()
         if instance.status not in (RUNNING, STOPPED):
             raise errors.incorrect_status(instance.status)
         self.instances.put(
@@ -150,7 +150,7 @@ class DiskActions(EcsState):
         disk, size_gib = self._disk(request.text("DiskId")), request.number("NewSize", 0)
         check.read_choice(request, "Type", ("offline", "online"), "offline")
         if size_gib < disk.size_gib:
-            raise errors.disk_size_too_small(size_gib, disk.size_gib)
+            raise part_errors.disk_size_too_small(size_gib, disk.size_gib)
         check.read_disk_size("NewSize", size_gib, 0, DATA_DISK_GIB)
         self.disks.put(replace(disk, size_gib=size_gib))
         return {"OrderId": ""}
@@ -160,14 +160,14 @@ class DiskActions(EcsState):
         """Delete a disk that no instance has."""
         disk = self._disk(request.text("DiskId"))
         if disk.instance_id:
-            raise errors.incorrect_disk_status(disk.status)
+            raise part_errors.incorrect_disk_status(disk.status)
         self.disks.delete(disk.id)
         return {}
 
     def _disk(self, disk_id: str) -> Disk:
         disk = self.disks.get(disk_id)
         if disk is None:
-            raise errors.disk_not_found()
+            raise part_errors.disk_not_found()
         return disk
 
     def _candidates(self, request: Request, ids: list[str]) -> list[Disk]:

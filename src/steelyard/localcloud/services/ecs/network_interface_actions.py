@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from steelyard.localcloud.service import Request, action
-from steelyard.localcloud.services.ecs import check, errors
+from steelyard.localcloud.services.ecs import check, errors, part_errors
 from steelyard.localcloud.services.ecs.instance_actions import both_pages
 from steelyard.localcloud.services.ecs.models import RUNNING, STOPPED, Instance
 from steelyard.localcloud.services.ecs.network_interface import (
@@ -97,13 +97,13 @@ class NetworkInterfaceActions(RunActions):
         """Give an interface to an instance of its zone and VPC."""
         interface, instance = self._interface(request), self._owner(request)
         if interface.instance_id:
-            raise errors.incorrect_interface_state(interface.status)
+            raise part_errors.incorrect_interface_state(interface.status)
         if instance.zone_id != interface.zone_id:
-            raise errors.interface_in_other_zone()
+            raise part_errors.interface_in_other_zone()
         if instance.vpc_id != interface.vpc_id:
-            raise errors.interface_in_other_vpc()
+            raise part_errors.interface_in_other_vpc()
         if len(self.interfaces_of(instance.id)) + 1 >= MAX_INTERFACES:
-            raise errors.too_many_interfaces()
+            raise part_errors.too_many_interfaces()
         self.interfaces.put(replace(interface, instance_id=instance.id, attached_at=self.cloud.clock()))
         return {}
 
@@ -112,10 +112,10 @@ class NetworkInterfaceActions(RunActions):
         """Take an interface from its instance."""
         instance = self._owner(request)
         if request.text("NetworkInterfaceId") == instance.network_interface_id:
-            raise errors.primary_interface_stays()
+            raise part_errors.primary_interface_stays()
         interface = self._interface(request)
         if interface.instance_id != instance.id:
-            raise errors.incorrect_interface_state(interface.status)
+            raise part_errors.incorrect_interface_state(interface.status)
         self.interfaces.put(replace(interface, instance_id="", attached_at=0.0))
         return {}
 
@@ -124,7 +124,7 @@ class NetworkInterfaceActions(RunActions):
         """Delete an interface that no instance has."""
         interface = self._interface(request)
         if interface.instance_id:
-            raise errors.incorrect_interface_state(interface.status)
+            raise part_errors.incorrect_interface_state(interface.status)
         request.stop_if_dry_run()
         self.interfaces.delete(interface.id)
         self.host.release_address(interface.private_address, vpc_id=interface.vpc_id)
@@ -181,13 +181,13 @@ class NetworkInterfaceActions(RunActions):
     def _interface(self, request: Request) -> NetworkInterface:
         interface = self.interfaces.get(request.text("NetworkInterfaceId"))
         if interface is None or interface.region_id != request.region_id:
-            raise errors.interface_not_found()
+            raise part_errors.interface_not_found()
         return interface
 
     def _owner(self, request: Request) -> Instance:
         instance = self.find_instance(request.text("InstanceId"))
         if instance is None:
-            raise errors.interface_owner_not_found()
+            raise part_errors.interface_owner_not_found()
         if instance.status not in (RUNNING, STOPPED):
-            raise errors.interface_owner_state(instance.status)
+            raise part_errors.interface_owner_state(instance.status)
         return instance

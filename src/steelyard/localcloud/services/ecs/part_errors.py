@@ -1,0 +1,113 @@
+"""Codes, texts and statuses of disks and network interfaces; where they are from, `errors` says."""
+
+from __future__ import annotations
+
+from steelyard.localcloud.wire.error import ApiError
+
+
+def disk_not_found() -> ApiError:
+    """Tell that there is no such disk (help page of DetachDisk)."""
+    return ApiError("InvalidDiskId.NotFound", "The specified disk does not exist.", 404)
+
+
+def incorrect_disk_status(status: str) -> ApiError:
+    """Tell that a disk's status does not allow a call."""
+    return ApiError(
+        "IncorrectDiskStatus", f"The current disk status does not support this operation: {status}.", 403
+    )
+
+
+def disk_in_other_zone() -> ApiError:
+    """Tell that a disk and an instance are in different zones; the code is from memory."""
+    return ApiError(
+        "ResourcesNotInSameZone", "The specified instance and disk are not in the same zone.", 403
+    )
+
+
+def too_many_disks() -> ApiError:
+    """Tell that an instance takes no more disks (help page of RunInstances)."""
+    return ApiError("InstanceDiskNumLimitExceed", "The number of specified disk in an instance exceeds.", 403)
+
+
+def device_in_use() -> ApiError:
+    """Tell that another disk has a device (help page of RunInstances)."""
+    return ApiError("InvalidDevice.InUse", "The specified device has been occupied.", 403)
+
+
+def disk_detached() -> ApiError:
+    """Tell that no instance has a disk (help page of DetachDisk)."""
+    return ApiError("InvalidDisk.AlreadyDetached", "The specified disk has been detached.", 404)
+
+
+def disk_of_other_instance() -> ApiError:
+    """Tell that another instance has a disk (help page of DetachDisk)."""
+    return ApiError(
+        "DependencyViolation", "The specified disk has not been attached on the specified instance.", 403
+    )
+
+
+def disk_is_system() -> ApiError:
+    """Tell that a system disk stays (help page of DetachDisk)."""
+    return ApiError(
+        "DiskTypeViolation", "The specified disk is a system disk and cannot support the operation.", 403
+    )
+
+
+def disk_size_too_small(size_gib: int, least_gib: int) -> ApiError:
+    """Tell that a disk cannot be made smaller."""
+    return ApiError(
+        "InvalidDiskSize.TooSmall",
+        f"Specified new disk size is less than the original disk size: {size_gib} < {least_gib}.",
+    )
+
+
+def interface_not_found() -> ApiError:
+    """Tell that there is no such network interface (help page of DetachNetworkInterface)."""
+    return ApiError("InvalidEniId.NotFound", "The specified EniId is not found.", 404)
+
+
+def interface_owner_not_found() -> ApiError:
+    """Tell that there is no such instance (help page of AttachNetworkInterface)."""
+    return ApiError("InvalidEcsId.NotFound", "The specified EcsId is not found.", 404)
+
+
+def interface_owner_state(status: str) -> ApiError:
+    """Tell that an instance's status does not let interfaces come or go (help page of AttachNetworkInterface)."""
+    return ApiError(
+        "InvalidOperation.InvalidEcsState",
+        f"The operation is not allowed in the current ECS state: {status}.",
+    )
+
+
+def incorrect_interface_state(status: str) -> ApiError:
+    """Tell that a network interface's status does not allow a call (help page of AttachNetworkInterface)."""
+    return ApiError(
+        "InvalidOperation.InvalidEniState",
+        f"The operation is not allowed in the current ENI state: {status}.",
+    )
+
+
+def interface_in_other_zone() -> ApiError:
+    """Tell that an interface and an instance are in different zones (help page of AttachNetworkInterface)."""
+    return ApiError(
+        "InvalidOperation.AvailabilityZoneMismatch", "The ENI and the instance are in different zones.", 403
+    )
+
+
+def interface_in_other_vpc() -> ApiError:
+    """Tell that an interface and an instance are in different VPCs (help page of AttachNetworkInterface)."""
+    return ApiError("InvalidOperation.VpcMismatch", "The ENI and the instance are in different VPCs.", 403)
+
+
+def too_many_interfaces() -> ApiError:
+    """Tell that an instance takes no more interfaces (help page of AttachNetworkInterface)."""
+    return ApiError(
+        "EniPerInstanceLimitExceeded", "The maximum number of ENIs of the instance is exceeded.", 403
+    )
+
+
+def primary_interface_stays() -> ApiError:
+    """Tell that an instance's own interface cannot be taken away (help page of DetachNetworkInterface)."""
+    return ApiError(
+        "InvalidOperation.DetachPrimaryEniNotAllowed", "Detaching the primary ENI is not allowed."
+    )
