@@ -65,6 +65,11 @@ def alive(cluster: Cluster) -> set[str]:
         return set()
 
 
+def job_state(cluster: Cluster, job_id: str) -> str:
+    with cluster.gateway(keeps_connections=False) as gateway:
+        return str(gateway.job(job_id)["state"])
+
+
 @pytest.mark.parametrize("kind", ["classic", "network"])
 def test_scaled_nodes_join_serve_survive_an_up_drain_and_go(line: CommandLine, kind: str, tmp_path) -> None:
     write_spec(line, kind=kind)
@@ -102,22 +107,29 @@ def test_scaled_nodes_join_serve_survive_an_up_drain_and_go(line: CommandLine, k
 
     # A later `up`, with a change of the fixed node and of the bounds, keeps it and its place in the server group.
     assert set(line.json("up")["changes"]) == {"same"}
+    # A refresh sees that another number is wanted by now, and that is left alone, too.
+    assert set(line.json("up", "--refresh")["changes"]) == {"same"}
+    assert set(members(api, group_id)) == {member}
     write_spec(line, kind=kind, most=3)
     assert line.json("up")["changes"]["update"] == 1
     assert set(members(api, group_id)) == {member}
     wait_for(lambda: member in answering(), timeout_s=30, what="the member answers after an up")
 
-    # A job on it is ended in peace, and then it goes.
-    (tmp_path / "long.py").write_text("import time\ntime.sleep(15)\nprint('done in peace')\n")
+    # A job on it runs to its own end, and then it goes.
+    go = tmp_path / "go"
+    waiting = f"import pathlib, time\nwhile not pathlib.Path({str(go)!r}).exists(): time.sleep(0.1)\n"
+    (tmp_path / "long.py").write_text(f"{waiting}print('done in peace')\n")
     job = line.json("train", "--detach", str(tmp_path / "long.py"))
-    wait_for(
-        lambda: line.json("jobs", "show", job["id"])["state"] == "running", timeout_s=60, what="the job runs"
-    )
+    wait_for(lambda: job_state(cluster, job["id"]) == "running", timeout_s=60, what="the job runs")
     api.call(ESS, "ModifyScalingGroup", {"ScalingGroupId": group_id, "DesiredCapacity": 0})
     wait_for(
         lambda: members(api, group_id).get(member) == "Removing:Wait", timeout_s=30, what="it waits to drain"
     )
+    wait_for(lambda: member not in alive(cluster), timeout_s=60, what="no more jobs are started there")
+    assert members(api, group_id) == {member: "Removing:Wait"}
+    assert job_state(cluster, job["id"]) == "running"
+    go.touch()
     assert "done in peace" in line("jobs", "logs", job["id"], "--follow").stdout
-    assert line.json("jobs", "show", job["id"])["state"] == "succeeded"
-    wait_for(lambda: members(api, group_id) == {}, timeout_s=60, what="the member is gone")
+    assert job_state(cluster, job["id"]) == "succeeded"
+    wait_for(lambda: members(api, group_id) == {}, timeout_s=90, what="the member is gone")
     assert line.json("down")["changes"].keys() == {"delete"}

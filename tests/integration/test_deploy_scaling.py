@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import os
+import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pulumi
@@ -14,31 +16,11 @@ from traffic import wait_until
 
 from steelyard.deploy import AlicloudProvider, Stack
 from steelyard.deploy.engine.provider import Operation
-from steelyard.deploy.provider.api import ESS, NLB, Api, ApiPool, Connection
+from steelyard.deploy.provider.api import ECS, ESS, NLB, Api, ApiPool, Connection
+from steelyard.localcloud import daemon
 from steelyard.localcloud.daemon import CloudInfo
 
 TYPE = "ecs.gn7i-c8g1.2xlarge"
-
-
-@pytest.fixture
-def stack(tmp_path: Path, provider: AlicloudProvider) -> Iterator[Stack]:
-    stack = Stack(tmp_path, project="steelyard", name="scaling")
-    yield stack
-    stack.destroy(provider)
-
-
-@pytest.fixture
-def api(info: CloudInfo) -> Api:
-    connection = Connection(
-        endpoint=info.endpoint,
-        protocol="http",
-        access_key_id=info.access_key_id,
-        access_key_secret=info.access_key_secret,
-        region_id=info.region_id,
-        poll_s=0.1,
-        timeout_s=10,
-    )
-    return ApiPool(connection).api(Operation(urn=""))
 
 
 def network() -> tuple[list[alicloud.vpc.Switch], alicloud.vpc.Network, alicloud.ecs.SecurityGroup, str]:
@@ -322,3 +304,45 @@ def test_instances_of_ones_own_are_attached_and_let_go(
     assert members(api, group_id) == {first: "InService"}
     # What was attached and not entrusted is let go, never released.
     assert provider.read("alicloud:ecs/instance:Instance", second, Operation(urn="")) is not None
+
+
+@pytest.mark.slow  # A cloud of its own, started twice.
+def test_a_killed_cloud_finds_its_members_again_and_keeps_the_number(tmp_path: Path) -> None:
+    data_dir = tmp_path / "cloud"
+    data_dir.mkdir()
+    stack = Stack(tmp_path / "stack", project="steelyard", name="scaling")
+
+    def connect(info: CloudInfo) -> tuple[AlicloudProvider, Api]:
+        key = {
+            "endpoint": info.endpoint,
+            "access_key_id": info.access_key_id,
+            "access_key_secret": info.access_key_secret,
+            "region_id": info.region_id,
+        }
+        connection = Connection(**key, protocol="http", poll_s=0.1, timeout_s=30)
+        return AlicloudProvider(**key, timeout_s=60), ApiPool(connection).api(Operation(urn=""))
+
+    info = daemon.start(data_dir)
+    try:
+        provider, api = connect(info)
+        stack.up(by_template(desired=2), provider)
+        group_id = str(stack.outputs()["group"].value)
+        before = settled(api, group_id, 2)
+        os.kill(info.pid, signal.SIGKILL)
+        wait_until(lambda: daemon.status(data_dir) is None)
+        provider, api = connect(daemon.start(data_dir))
+        assert settled(api, group_id, 2) == before
+        first = next(iter(before))
+        api.call(
+            ECS, "StopInstance", {"InstanceId": first, "ForceStop": True}, retry_on=("IncorrectInstance",)
+        )
+        found = wait_until(
+            lambda: members(api, group_id),
+            lambda now: first not in now and len(now) == 2 and set(now.values()) == {"InService"},
+            deadline_s=40,
+        )
+        assert set(found) - set(before)
+        stack.destroy(provider)
+    finally:
+        assert daemon.stop(data_dir).left == ()
+        daemon.purge(data_dir)
