@@ -22,6 +22,22 @@ def behind_nat() -> Recording:
 
 
 @pytest.fixture(scope="session")
+def with_scaling() -> Recording:
+    """What a cluster declares whose nodes come and go, by all that can move them, behind a network load balancer."""
+    scaling = {
+        "max": 4,
+        "on_demand_percent": 50,
+        "target_cpu_percent": 60,
+        "steps": [{"cpu_above_percent": 90, "add": 2}],
+        "schedules": [{"at": "07:30", "nodes": 4}],
+        "alarm_mails": ["ops@example.com"],
+    }
+    groups = [{"name": "workers", "scaling": scaling}]
+    spec = ClusterSpec(name="demo", node_groups=groups, load_balancer={"kind": "network"})
+    return record(lambda: declare(spec, TOKEN))
+
+
+@pytest.fixture(scope="session")
 def with_bucket() -> Recording:
     """What a cluster declares that keeps checkpoints in a bucket."""
     return record(lambda: declare(ClusterSpec(name="demo", checkpoints={"kind": "oss"}), TOKEN))
