@@ -237,6 +237,7 @@ def by_configuration(*, name: str = "worker", is_enabled: bool = True) -> Callab
     return program
 
 
+@pytest.mark.slow
 def test_a_group_by_a_configuration_comes_up_changes_and_goes(
     stack: Stack, provider: AlicloudProvider, api: Api
 ) -> None:
@@ -292,6 +293,7 @@ def with_attached(*, count: int) -> Callable[[], None]:
     return program
 
 
+@pytest.mark.slow
 def test_instances_of_ones_own_are_attached_and_let_go(
     stack: Stack, provider: AlicloudProvider, api: Api
 ) -> None:
