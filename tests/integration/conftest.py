@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cloud_api import api_of
 from elastic_workers import ElasticRun, WorkerServer
 from gradient_service import GradientService
 
-from steelyard.deploy import AlicloudProvider
+from steelyard.deploy import AlicloudProvider, Stack
+from steelyard.deploy.provider.api import Api
 from steelyard.localcloud import daemon
 from steelyard.localcloud.daemon import CloudInfo
 
@@ -65,3 +67,17 @@ def provider(info: CloudInfo) -> AlicloudProvider:
         region_id=info.region_id,
         timeout_s=60,
     )
+
+
+@pytest.fixture
+def stack(tmp_path: Path, provider: AlicloudProvider) -> Iterator[Stack]:
+    """A stack of the test's own, which is taken down after it."""
+    stack = Stack(tmp_path, project="steelyard", name="test")
+    yield stack
+    stack.destroy(provider)
+
+
+@pytest.fixture
+def api(info: CloudInfo) -> Api:
+    """Calls of the module's cloud, to see with other eyes than the provider's what it made."""
+    return api_of(info)

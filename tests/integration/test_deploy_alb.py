@@ -6,9 +6,8 @@ import http.client
 import socket
 import ssl
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pulumi
@@ -58,13 +57,6 @@ class Wanted:
     is_protected: bool = False
     clients: tuple[str, ...] = ("127.0.0.0/8",)
     status: str = "Running"
-
-
-@pytest.fixture
-def stack(tmp_path: Path, provider: AlicloudProvider) -> Iterator[Stack]:
-    stack = Stack(tmp_path, project="steelyard", name="alb")
-    yield stack
-    stack.destroy(provider)
 
 
 def front(wanted: Wanted) -> Callable[[], None]:

@@ -4,45 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pulumi
 import pulumi_alicloud as alicloud
-import pytest
 
-from steelyard.deploy import AlicloudProvider, Stack
-from steelyard.deploy.engine.provider import Operation
-from steelyard.deploy.provider.api import ECS, Api, ApiPool, Connection
-from steelyard.localcloud.daemon import CloudInfo
+from steelyard.deploy.provider.api import ECS, Api
 
 Program = Callable[[], None]
 TYPE = "ecs.gn8is.2xlarge"
 # A range of this process's own: two clouds on one machine share its loopback addresses.
 RANGE = f"10.{100 + os.getpid() % 100}"
-
-
-@pytest.fixture
-def stack(tmp_path: Path, provider: AlicloudProvider) -> Iterator[Stack]:
-    stack = Stack(tmp_path, project="steelyard", name="ecs")
-    yield stack
-    stack.destroy(provider)
-
-
-@pytest.fixture
-def api(info: CloudInfo) -> Api:
-    """Calls of the cloud, to see with other eyes than the provider's what it made."""
-    connection = Connection(
-        endpoint=info.endpoint,
-        protocol="http",
-        access_key_id=info.access_key_id,
-        access_key_secret=info.access_key_secret,
-        region_id=info.region_id,
-        poll_s=0.1,
-        timeout_s=30,
-    )
-    return ApiPool(connection).api(Operation(urn="test"))
 
 
 class TestLaunchTemplate:

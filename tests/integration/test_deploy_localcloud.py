@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import httpx
 import psutil
@@ -32,13 +31,6 @@ TRUST = (
 )
 POLICY = '{"Version":"1","Statement":[{"Action":["slb:Describe*"],"Effect":"Allow","Resource":["*"]}]}'
 Program = Callable[[], None]
-
-
-@pytest.fixture
-def stack(tmp_path: Path, provider: AlicloudProvider) -> Iterator[Stack]:
-    stack = Stack(tmp_path, project="steelyard", name="wire")
-    yield stack
-    stack.destroy(provider)
 
 
 def fleet(

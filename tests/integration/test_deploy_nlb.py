@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pulumi
 import pulumi_alicloud as alicloud
@@ -27,13 +26,6 @@ address=$(curl -s "$STEELYARD_METADATA_URL/latest/meta-data/private-ipv4")
 mkdir -p site && echo "$address" > site/index.html
 exec python3 -m http.server --bind "$address" --directory site 8000
 """
-
-
-@pytest.fixture
-def stack(tmp_path: Path, provider: AlicloudProvider) -> Iterator[Stack]:
-    stack = Stack(tmp_path, project="steelyard", name="nlb")
-    yield stack
-    stack.destroy(provider)
 
 
 def front(

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import alibabacloud_oss_v2 as oss
 import pulumi
@@ -16,13 +15,6 @@ from steelyard.errors import ResourceError
 from steelyard.localcloud.daemon import CloudInfo
 
 BUCKET = "alicloud:oss/bucket:Bucket"
-
-
-@pytest.fixture
-def stack(tmp_path: Path, provider: AlicloudProvider) -> Iterator[Stack]:
-    stack = Stack(tmp_path, project="steelyard", name="storage")
-    yield stack
-    stack.destroy(provider)
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pulumi
@@ -11,36 +11,13 @@ import pytest
 from tls_pair import Authority
 
 from steelyard.deploy import AlicloudProvider, Stack
-from steelyard.deploy.engine.provider import Operation
-from steelyard.deploy.provider.api import CAS, NLB, SLB, Api, ApiPool, Connection
+from steelyard.deploy.provider.api import CAS, NLB, SLB, Api
 from steelyard.errors import ResourceError
-from steelyard.localcloud.daemon import CloudInfo
 
 
 @pytest.fixture(scope="module")
 def authority() -> Authority:
     return Authority()
-
-
-@pytest.fixture
-def stack(tmp_path: Path, provider: AlicloudProvider) -> Iterator[Stack]:
-    stack = Stack(tmp_path, project="steelyard", name="tls")
-    yield stack
-    stack.destroy(provider)
-
-
-@pytest.fixture
-def api(info: CloudInfo) -> Api:
-    connection = Connection(
-        endpoint=info.endpoint,
-        protocol="http",
-        access_key_id=info.access_key_id,
-        access_key_secret=info.access_key_secret,
-        region_id=info.region_id,
-        poll_s=0.1,
-        timeout_s=10,
-    )
-    return ApiPool(connection).api(Operation(urn=""))
 
 
 def classic(
