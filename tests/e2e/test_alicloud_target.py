@@ -19,6 +19,8 @@ from alibabacloud_ram20150501.client import Client as RamClient
 from alibabacloud_tea_openapi.utils_models import Config
 from command_line import CommandLine
 
+pytestmark = pytest.mark.timeout(420)  # each call of the stand-in is a process of its own
+
 STAND_IN = Path(__file__).with_name("pulumi_stand_in.py")
 SPEC = {"name": "demo", "target": "alicloud", "node_groups": [{"name": "workers", "count": 1}]}
 

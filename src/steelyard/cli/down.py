@@ -41,6 +41,7 @@ def down(
         down_project(program, stack, output=output)
         return
     standing = cluster_named(cluster, yes=yes)
+    standing.prepare()
     if standing.spends_money:
         num_resources = sum(standing.resource_counts().values())
         require(

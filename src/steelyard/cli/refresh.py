@@ -42,6 +42,7 @@ def refresh(
         _print(name, "project", result, output=output)
         return
     standing = cluster_named(cluster, yes=yes)
+    standing.prepare()
     with DeployProgress() as progress:
         result = standing.refresh(progress)
     _print(standing.name, "cluster", result, output=output)

@@ -79,6 +79,15 @@ class CloudDeployment:
         """Where the cluster stands, in words."""
         return f"Alibaba Cloud ({self._region_id})"
 
+    def prepare(self) -> None:
+        """Try the key, and find the Pulumi CLI or install it.
+
+        Raises:
+            CredentialError: There is no key, or the cloud does not take it.
+            DeployError: There is no CLI, and none may or can be installed.
+        """
+        self._opened()
+
     def visit(self) -> AbstractContextManager[None]:
         """Do nothing: the cloud is there whether or not it is called."""
         return nullcontext()

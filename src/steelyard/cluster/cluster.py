@@ -78,6 +78,15 @@ class Cluster:
         """Whether what `up` creates costs anything."""
         return self._deployment.spends_money
 
+    def prepare(self) -> None:
+        """Make sure that the target can be used, asking what has to be asked; what follows asks nothing more.
+
+        Raises:
+            CredentialError: There is no access key, or the cloud does not take it.
+            DeployError: What the target needs is not there.
+        """
+        self._deployment.prepare()
+
     def visit(self) -> AbstractContextManager[None]:
         """Leave the target at the end of the block as it was found: a local cloud is stopped if it did not run."""
         return self._deployment.visit()

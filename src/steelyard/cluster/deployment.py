@@ -31,6 +31,10 @@ class Deployment(Protocol):
         """Seconds between two looks at the nodes."""
         ...
 
+    def prepare(self) -> None:
+        """Make sure that the target can be used, asking what has to be asked."""
+        ...
+
     def visit(self) -> AbstractContextManager[None]:
         """Leave the target at the end of the block as it was found."""
         ...

@@ -39,6 +39,9 @@ class LocalDeployment:
         host = HostChoice.load(self._home.cloud_dir).name
         return f"the local cloud ({self._region_id}, {host} host)"
 
+    def prepare(self) -> None:
+        """Do nothing: the local cloud comes with the program."""
+
     def visit(self) -> AbstractContextManager[None]:
         """Leave the cloud at the end of the block as it was found, running or not."""
         return self._target.visit()
