@@ -130,6 +130,32 @@ class LocalFleet:
             slb.StartLoadBalancerListenerRequest(**target, listener_protocol="http")
         )
 
+    def listen_with_tls(self, port: int, certificate: str, key: str) -> None:
+        """Put an HTTPS listener before the servers of the HTTP listener."""
+        target = {"load_balancer_id": self.balancer_id, "listener_port": port}
+        pair = slb.UploadServerCertificateRequest(
+            region_id=REGION, server_certificate=certificate, private_key=key
+        )
+        self.slb_client.create_load_balancer_httpslistener(
+            slb.CreateLoadBalancerHTTPSListenerRequest(
+                **target,
+                bandwidth=-1,
+                sticky_session="off",
+                health_check="on",
+                health_check_interval=1,
+                health_check_timeout=1,
+                healthy_threshold=2,
+                unhealthy_threshold=2,
+                server_certificate_id=self.slb_client.upload_server_certificate(
+                    pair
+                ).body.server_certificate_id,
+                vserver_group_id=self.server_group_id,
+            )
+        )
+        self.slb_client.start_load_balancer_listener(
+            slb.StartLoadBalancerListenerRequest(**target, listener_protocol="https")
+        )
+
     def listen_for_datagrams(self, port: int, servers: list[dict[str, object]]) -> None:
         """Put a UDP listener before servers of its own, and wait until all of them are found healthy."""
         target = {"load_balancer_id": self.balancer_id, "listener_port": port}

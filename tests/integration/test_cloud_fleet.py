@@ -8,7 +8,9 @@ from pathlib import Path
 import psutil
 import pytest
 from local_fleet import LocalFleet
+from tls_pair import Authority
 from traffic import Traffic, ask, wait_until
+from udp_servers import EchoServer, UdpClient
 
 from steelyard.localcloud import daemon
 from steelyard.localcloud.hosts.address import AddressBook, AddressInUse
@@ -106,6 +108,34 @@ def test_a_killed_server_is_out_within_the_window_and_its_instance_is_running(fl
 
     assert traffic.errors == []
     assert fleet.statuses(ids[0]) == {ids[0]: "Running"}
+
+
+def test_listeners_with_tls_and_for_datagrams_serve_again_after_a_kill(fleet, tmp_path):
+    authority = Authority()
+    certificate, key = authority.issue(fleet.address)
+    (instance_id,) = fleet.run(1)
+    fleet.add({instance_id: 100})
+    fleet.listen_with_tls(443, certificate, key)
+    bell = EchoServer("bell", fleet.addresses(instance_id)[instance_id], 9000)
+    fleet.listen_for_datagrams(53, [{"ServerId": instance_id, "Port": 9000, "Weight": 100}])
+    wait_until(lambda: ask(fleet.address, 443, 1, 1, authority.trusting()).names() == {instance_id: 1})
+
+    os.kill(fleet.cloud.pid, signal.SIGKILL)
+    wait_until(lambda: not is_open(fleet.address, 443))
+    fleet.connect(daemon.start(tmp_path / "cloud"))
+
+    wait_until(lambda: ask(fleet.address, 443, 1, 1, authority.trusting()).names() == {instance_id: 1})
+    wait_until(lambda: names_once(fleet.address, 53) == "bell")
+    bell.close()
+
+
+def names_once(address: str, port: int) -> str | None:
+    """Give who answers one datagram, None where nobody does, or nobody listens."""
+    try:
+        with UdpClient(address, port) as client:
+            return client.ask(timeout_s=0.5)
+    except ConnectionError:
+        return None
 
 
 def test_a_stop_leaves_nothing_and_a_start_boots_what_ran(fleet):

@@ -10,7 +10,7 @@ import pytest
 
 from steelyard.components.firewall import Firewall, FirewallArgs
 from steelyard.components.network import Network, NetworkArgs
-from steelyard.deploy import AlicloudProvider, Stack
+from steelyard.deploy import AlicloudProvider, Result, Stack
 from steelyard.localcloud import daemon
 
 ZONES = ("cn-hangzhou-h", "cn-hangzhou-i", "cn-hangzhou-j")
@@ -68,6 +68,43 @@ def test_a_nat_gateway_comes_up_stays_grows_and_goes(tmp_path: Path, provider: A
 
     assert stack.destroy(provider).num_by_op == {"delete": 12}
     assert stack.resources() == ()
+
+
+def test_what_nodes_may_call_is_bounded_by_rules_that_follow_the_list(
+    tmp_path: Path, provider: AlicloudProvider
+) -> None:
+    def bounded(*cidrs: str) -> Result:
+        def program() -> None:
+            made = Network(
+                "net",
+                NetworkArgs(
+                    cluster="demo", cidr="10.64.0.0/16", zones=ZONES[:1], vswitch_cidrs=["10.64.0.0/20"]
+                ),
+            )
+            args = FirewallArgs(cluster="demo", vpc_id=made.vpc_id, gateway_port=8000, egress_cidrs=cidrs)
+            Firewall("wall", args)
+
+        return stack.up(program, provider)
+
+    def egress() -> set[tuple[object, object, object]]:
+        rules = [one.outputs for one in stack.resources() if one.type.endswith(":SecurityGroupRule")]
+        return {
+            (rule["policy"], rule.get("cidrIp") or "the group", rule["priority"])
+            for rule in rules
+            if rule["type"] == "egress"
+        }
+
+    stack = Stack(tmp_path, project="steelyard", name="bounds")
+    always = {("accept", "the group", 1), ("accept", "100.64.0.0/10", 1), ("drop", "0.0.0.0/0", 100)}
+    bounded("203.0.113.0/24")
+    assert egress() == always | {("accept", "203.0.113.0/24", 1)}
+    assert bounded("203.0.113.0/24").has_changes is False
+    changed = bounded("198.51.100.7/32")
+    assert (changed.num_by_op["create"], changed.num_by_op["delete"]) == (1, 1)
+    assert egress() == always | {("accept", "198.51.100.7/32", 1)}
+    bounded()
+    assert egress() == set()
+    stack.destroy(provider)
 
 
 def test_an_existing_network_is_stood_in_and_outlives_the_stack(
