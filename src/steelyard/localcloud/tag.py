@@ -73,6 +73,11 @@ def tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
     return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 
+def tag_rows(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    """Give tags as the answers of ECS, SLB and RAM hold them: `TagKey` and `TagValue`."""
+    return [{"TagKey": key, "TagValue": value} for key, value in tags.items()]
+
+
 def set_tags(
     request: Request,
     records: Records[R],

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from steelyard.localcloud.pem import KeyPair, read_facts
 from steelyard.localcloud.record import Record
+from steelyard.localcloud.tag import tag_rows
 
 REGION = "cn-hangzhou"
 """Where the certificate service of the China site keeps all certificates; their identifiers end with it."""
@@ -69,7 +70,7 @@ class Certificate(Record):
             "Upload": True,
             "Status": "EXPIRED" if facts.ends_at < now else "ISSUED",
             "ResourceGroupId": self.resource_group_id,
-            "Tags": [{"TagKey": key, "TagValue": value} for key, value in self.tags.items()],
+            "Tags": tag_rows(self.tags),
         }
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from steelyard.localcloud.record import Record
+from steelyard.localcloud.tag import tag_rows
 from steelyard.localcloud.text import utc_text
 
 MAX_DISKS = 17
@@ -88,7 +89,7 @@ class Disk(Record):
             "ResourceGroupId": self.resource_group_id,
             "Attachments": {"Attachment": [attachment] if self.instance_id else []},
             "OperationLocks": {"OperationLock": []},
-            "Tags": {"Tag": [{"TagKey": key, "TagValue": value} for key, value in self.tags.items()]},
+            "Tags": {"Tag": tag_rows(self.tags)},
         }
 
 

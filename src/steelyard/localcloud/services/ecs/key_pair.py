@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from steelyard.localcloud.record import Record, Records
 from steelyard.localcloud.store import Store
+from steelyard.localcloud.tag import tag_rows
 from steelyard.localcloud.text import utc_text
 
 _KEY_BITS = 2048
@@ -48,7 +49,7 @@ class KeyPair(Record):
             "KeyPairFingerPrint": self.fingerprint,
             "CreationTime": utc_text(self.created_at),
             "ResourceGroupId": self.resource_group_id,
-            "Tags": {"Tag": [{"TagKey": key, "TagValue": value} for key, value in self.tags.items()]},
+            "Tags": {"Tag": tag_rows(self.tags)},
             **({"PublicKey": self.public_key} if has_public_key else {}),
         }
 

@@ -9,6 +9,7 @@ from typing import ClassVar
 from steelyard.localcloud.record import Record, Records
 from steelyard.localcloud.services.ecs import errors
 from steelyard.localcloud.store import Store
+from steelyard.localcloud.tag import tag_rows
 from steelyard.localcloud.text import utc_text
 
 Settings = Mapping[str, object]
@@ -66,7 +67,7 @@ class LaunchTemplate(Record):
             "CreatedBy": self.created_by,
             "CreateTime": utc_text(self.created_at),
             "ModifiedTime": utc_text(self.modified_at),
-            "Tags": {"Tag": [{"TagKey": key, "TagValue": value} for key, value in self.tags.items()]},
+            "Tags": {"Tag": tag_rows(self.tags)},
         }
 
 

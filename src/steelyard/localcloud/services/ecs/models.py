@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from steelyard.localcloud.record import Record
 from steelyard.localcloud.services.ecs.image import IMAGES
+from steelyard.localcloud.tag import tag_rows
 from steelyard.localcloud.text import utc_text
 from steelyard.spec.catalogue import INSTANCE_TYPES
 from steelyard.spec.family import family_of
@@ -16,11 +17,6 @@ PENDING, STARTING, RUNNING, STOPPING, STOPPED = "Pending", "Starting", "Running"
 def minute_text(unix_time: float) -> str:
     """Write a time as ECS does in most answers: to the minute, e.g. `2026-11-24T14:00Z`."""
     return utc_text(unix_time)[:16] + "Z"
-
-
-def tag_rows(tags: Mapping[str, str]) -> list[dict[str, str]]:
-    """Give tags as ECS answers hold them: `TagKey` and `TagValue`."""
-    return [{"TagKey": key, "TagValue": value} for key, value in tags.items()]
 
 
 @dataclass(frozen=True, kw_only=True)

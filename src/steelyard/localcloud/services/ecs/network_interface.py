@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from steelyard.localcloud.record import Record
+from steelyard.localcloud.tag import tag_rows
 from steelyard.localcloud.text import utc_text
 
 MAX_INTERFACES = 8
@@ -73,7 +74,7 @@ class NetworkInterface(Record):
             "SourceDestCheck": self.checks_source,
             "ResourceGroupId": self.resource_group_id,
             "Attachment": attachment,
-            "Tags": {"Tag": [{"TagKey": key, "TagValue": value} for key, value in self.tags.items()]},
+            "Tags": {"Tag": tag_rows(self.tags)},
         }
 
     def to_short_answer(self) -> dict[str, object]:

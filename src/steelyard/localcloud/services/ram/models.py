@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from steelyard.localcloud.record import Record
+from steelyard.localcloud.tag import tag_rows
 from steelyard.localcloud.text import utc_text
 
 # Some of the provider's own policies, with the products that they open; "*" stands for all.
@@ -54,7 +55,7 @@ class Role(Record):
             "UpdateDate": utc_text(self.updated_at),
             "IsServiceLinkedRole": False,
             "RolePrincipalName": f"{self.id}@role.{self.arn.split(':')[3]}.onaliyunservice.com",
-            "Tags": {"Tag": [{"TagKey": key, "TagValue": value} for key, value in self.tags.items()]},
+            "Tags": {"Tag": tag_rows(self.tags)},
         }
 
 
@@ -117,7 +118,7 @@ class Policy(Record):
             "AttachmentCount": num_attachments,
             "CreateDate": utc_text(self.created_at),
             "UpdateDate": utc_text(self.updated_at),
-            "Tags": {"Tag": [{"TagKey": key, "TagValue": value} for key, value in self.tags.items()]},
+            "Tags": {"Tag": tag_rows(self.tags)},
         }
 
 

@@ -10,6 +10,7 @@ from typing import ClassVar
 
 from steelyard.localcloud.record import Record
 from steelyard.localcloud.service import Request
+from steelyard.localcloud.tag import tag_rows
 from steelyard.localcloud.text import utc_text
 from steelyard.localcloud.wire.error import invalid_parameter, missing_parameter
 
@@ -44,7 +45,7 @@ class AccessControlList(Record):
             "AddressIPVersion": "ipv4",
             "ResourceGroupId": self.resource_group_id,
             "CreateTime": utc_text(self.created_at),
-            "Tags": {"Tag": [{"TagKey": key, "TagValue": value} for key, value in self.tags.items()]},
+            "Tags": {"Tag": tag_rows(self.tags)},
         }
 
 

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 from steelyard.localcloud.pem import KeyPair, read_facts
 from steelyard.localcloud.record import Record
+from steelyard.localcloud.tag import tag_rows
 from steelyard.localcloud.text import utc_text
 
 
@@ -36,7 +36,7 @@ class StoredCertificate(Record):
             "ExpireTime": utc_text(facts.ends_at),
             "ExpireTimeStamp": facts.ends_at * 1000,
             "ResourceGroupId": self.resource_group_id,
-            "Tags": {"Tag": _tag_rows(self.tags)},
+            "Tags": {"Tag": tag_rows(self.tags)},
         }
 
 
@@ -82,7 +82,3 @@ class CaCertificate(StoredCertificate):
     def to_answer(self) -> dict[str, object]:
         """Give the fields that UploadCACertificate and DescribeCACertificates share."""
         return {**self.facts(), "CACertificateId": self.id, "CACertificateName": self.name}
-
-
-def _tag_rows(tags: Mapping[str, str]) -> list[dict[str, str]]:
-    return [{"TagKey": key, "TagValue": value} for key, value in tags.items()]

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from steelyard.localcloud.balancing import Balancer
 from steelyard.localcloud.record import Record
+from steelyard.localcloud.tag import tag_rows
 from steelyard.localcloud.text import utc_text
 
 ACTIVE, INACTIVE = "active", "inactive"
@@ -65,7 +66,7 @@ class LoadBalancer(Balancer):
             "ResourceGroupId": self.resource_group_id,
             "CreateTime": utc_text(self.created_at)[:16] + "Z",
             "CreateTimeStamp": int(self.created_at * 1000),
-            "Tags": {"Tag": [{"TagKey": key, "TagValue": value} for key, value in self.tags.items()]},
+            "Tags": {"Tag": tag_rows(self.tags)},
         }
 
 

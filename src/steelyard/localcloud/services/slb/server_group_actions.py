@@ -8,7 +8,7 @@ from steelyard.localcloud.services.slb import backend, errors
 from steelyard.localcloud.services.slb.backend import BackendReader
 from steelyard.localcloud.services.slb.models import Server, ServerGroup
 from steelyard.localcloud.services.slb.state import SlbState
-from steelyard.localcloud.tag import has_tags, read_tags
+from steelyard.localcloud.tag import has_tags, read_tags, tag_rows
 from steelyard.localcloud.text import utc_text
 from steelyard.localcloud.wire.error import invalid_parameter
 
@@ -46,7 +46,7 @@ class ServerGroupActions(SlbState):
             "LoadBalancerId": group.load_balancer_id,
             "CreateTime": utc_text(group.created_at),
             "BackendServers": {"BackendServer": servers},
-            "Tags": {"Tag": [{"TagKey": key, "TagValue": value} for key, value in group.tags.items()]},
+            "Tags": {"Tag": tag_rows(group.tags)},
         }
 
     @action("DescribeVServerGroups")
@@ -75,7 +75,7 @@ class ServerGroupActions(SlbState):
                     "ServerCount": len(group.servers),
                     "CreateTime": utc_text(group.created_at),
                     "AssociatedObjects": {"Listeners": {"Listener": users}, "Rules": {"Rule": rules}},
-                    "Tags": {"Tag": [{"TagKey": k, "TagValue": v} for k, v in group.tags.items()]},
+                    "Tags": {"Tag": tag_rows(group.tags)},
                 }
             )
         return {"VServerGroups": {"VServerGroup": rows}}

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from steelyard.localcloud.record import Record
 from steelyard.localcloud.services.vpc.models import status_at
-from steelyard.localcloud.tag import tag_list
+from steelyard.localcloud.tag import tag_list, tag_rows
 from steelyard.localcloud.text import utc_text
 
 
@@ -58,9 +58,7 @@ class NatGateway(Record):
                 ]
             },
             "NatGatewayPrivateInfo": {"VswitchId": self.vswitch_id, "IzNo": self.zone_id},
-            "Tags": {
-                "Tag": [{"TagKey": tag["Key"], "TagValue": tag["Value"]} for tag in tag_list(self.tags)]
-            },
+            "Tags": {"Tag": tag_rows(self.tags)},
         }
 
 
