@@ -29,7 +29,7 @@ class CloudApi:
         metadata: Gives the role's key, which is asked for anew at each call.
         region_id: The node's region.
         endpoint: `HOST:PORT` that answers for every product over HTTP; the region's own endpoints, as a VPC reaches
-            them, where it is empty.
+            them, where it is empty: `<product>-vpc.<region>.aliyuncs.com`, whose form is from memory for Auto Scaling.
     """
 
     def __init__(self, metadata: MetadataClient, *, region_id: str, endpoint: str = "") -> None:
