@@ -65,7 +65,7 @@ def sum_bucket(state: ElasticTeam, bucket: dist.GradBucket) -> torch.futures.Fut
     Returns:
         A future of the bucket's gradients; it does not fail where a peer is lost, the step's vote does.
     """
-    return state.all_reduce(bucket.buffer())
+    return state.all_reduce(bucket.buffer(), is_awaited=bucket.is_last())
 
 
 def prepare_elastic(

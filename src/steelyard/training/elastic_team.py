@@ -14,11 +14,12 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-from torch.distributed.distributed_c10d import AllreduceOptions, AllToAllOptions
+from torch.distributed.distributed_c10d import AllreduceOptions
 
 from steelyard.errors import TrainingError
 from steelyard.training.elastic_environment import ElasticEnvironment
 from steelyard.training.healing import receive_state, send_state
+from steelyard.training.one_hop import gather_rows, is_small, sum_rows
 from steelyard.training.quorum_seat import QuorumSeat, wait_at_gate
 
 logger = logging.getLogger(__name__)
@@ -140,19 +141,24 @@ class ElasticTeam:
         self._is_steady = False
 
     def all_reduce(
-        self, tensor: torch.Tensor, *, timeout_s: float | None = None
+        self, tensor: torch.Tensor, *, timeout_s: float | None = None, is_awaited: bool = False
     ) -> torch.futures.Future[Any]:
         """Sum a tensor over the quorum, in place.
 
         Args:
             tensor: The tensor.
             timeout_s: How long to wait for a peer; that of a hung peer where None.
+            is_awaited: Nothing is left to do meanwhile: sum before the call returns, without a change of thread.
 
         Returns:
             A future of the tensor. It never fails: where a peer was lost it holds anything, and `has_failed`.
         """
         future: torch.futures.Future[Any] = torch.futures.Future()
-        self._thread.submit(self._sum, tensor, timeout_s, future)
+        if is_awaited:
+            self._thread.submit(int).result()  # what was asked for before comes first
+            self._sum(tensor, timeout_s, future)
+        else:
+            self._thread.submit(self._sum, tensor, timeout_s, future)
         return future
 
     def exchange(self, row: torch.Tensor, lengths: Sequence[int]) -> torch.Tensor | None:
@@ -166,19 +172,13 @@ class ElasticTeam:
             The rows one after the other; None where a peer was lost.
         """
         self._end_meeting()
-        rows = row.new_empty(sum(lengths))
         if self.has_failed:
             return None
-        counts = [len(row)] * len(lengths)
         try:
-            work = self._pg.alltoall_base(
-                rows, row.repeat(len(lengths)), list(lengths), counts, AllToAllOptions()
-            )
-            work.wait()
+            return gather_rows(self._pg, row, lengths)
         except RuntimeError as error:
             self._lose(error)
             return None
-        return rows
 
     def commit(self, is_good: bool) -> bool:
         """Decide whether this worker makes the step; to be asked once after each `form`.
@@ -359,7 +359,10 @@ class ElasticTeam:
         if timeout_s is not None:
             options.timeout = timedelta(seconds=timeout_s)
         try:
-            self._pg.allreduce([tensor], options).wait()
+            if timeout_s is None and is_small(tensor, self.world_size):
+                sum_rows(self._pg, tensor, self.world_size)
+            else:
+                self._pg.allreduce([tensor], options).wait()
         except RuntimeError as error:
             return str(error)
         return ""
