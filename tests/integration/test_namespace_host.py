@@ -159,6 +159,26 @@ def serve(fleet: LocalFleet, group_id: str = "") -> tuple[str, str]:
     return instance_id, address
 
 
+def bound_calls(fleet: LocalFleet, group_id: str, address: str) -> None:
+    """Let the members of a group call the cloud's own services and one address."""
+    for policy, cidr, priority in (
+        ("accept", "100.64.0.0/10", "1"),
+        ("accept", f"{address}/32", "1"),
+        ("drop", "0.0.0.0/0", "100"),
+    ):
+        fleet.ecs_client.authorize_security_group_egress(
+            ecs.AuthorizeSecurityGroupEgressRequest(
+                region_id=REGION,
+                security_group_id=group_id,
+                ip_protocol="ALL",
+                port_range="-1/-1",
+                policy=policy,
+                dest_cidr_ip=cidr,
+                priority=priority,
+            )
+        )
+
+
 @needs_namespaces
 def test_what_no_rule_allows_is_dropped_and_a_change_takes_effect_when_it_is_answered(fleets):
     fleet = fleets()
@@ -177,6 +197,15 @@ def test_what_no_rule_allows_is_dropped_and_a_change_takes_effect_when_it_is_ans
     assert not passes(fleet, client, address)
     authorize(fleet, servers, ports=f"1/{PORT - 1}", source_cidr_ip=VSWITCH_CIDR)
     assert not passes(fleet, client, address)
+    # What an instance may call is bounded as the firewall component bounds it.
+    authorize(fleet, servers, source_cidr_ip=VSWITCH_CIDR)
+    _, unlisted = serve(fleet, servers)
+    assert passes(fleet, client, address)
+    assert passes(fleet, client, unlisted)
+    bound_calls(fleet, clients, address)
+    assert passes(fleet, client, address)
+    assert not passes(fleet, client, unlisted)
+    assert in_instance(fleet, client, lambda: ask("100.100.100.200", 80)[0]) == 404, "metadata is reached"
 
 
 @needs_namespaces
