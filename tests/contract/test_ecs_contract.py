@@ -129,7 +129,7 @@ class TestLife:
 
 def family_of(cloud, instance_id: str) -> list[psutil.Process]:
     """Find the supervisor of an instance and everything below it."""
-    for child in psutil.Process(cloud.pid).children():
+    for child in psutil.Process(cloud.pid).children(recursive=True):
         if any(instance_id in argument for argument in child.cmdline()):
             return [child, *child.children(recursive=True)]
     return []

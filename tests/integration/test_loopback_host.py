@@ -3,6 +3,8 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
+from contextlib import suppress
 
 import psutil
 import pytest
@@ -45,7 +47,11 @@ def wait_console(host, text: str) -> str:
 
 
 def family(host) -> list[psutil.Process]:
-    return [psutil.Process(pid) for pid in host.process_ids()["i-1"]]
+    found = []
+    for pid in host.process_ids()["i-1"]:
+        with suppress(psutil.NoSuchProcess):  # What a script calls may be gone already.
+            found.append(psutil.Process(pid))
+    return found
 
 
 def wait_gone(processes: list[psutil.Process]) -> None:
@@ -56,8 +62,11 @@ def wait_gone(processes: list[psutil.Process]) -> None:
 def test_a_shut_down_ends_daemons_that_do_not_listen(host, grace_s):
     ended = boot(host, STUBBORN)
     wait_console(host, "daemon up")
-    processes = family(host)
-    assert len(processes) >= 5
+    # The daemon speaks before all of the script's children are there.
+    deadline = time.monotonic() + 10
+    while len(processes := family(host)) < 5:
+        assert time.monotonic() < deadline, processes
+        time.sleep(0.01)
 
     host.shut_down("i-1", grace_s)
 

@@ -10,6 +10,7 @@ import argparse
 import fcntl
 import logging
 import os
+import resource
 import signal
 import socket
 import ssl
@@ -37,6 +38,7 @@ from steelyard.localcloud.terms import Terms
 
 DEFAULT_REGION = "cn-hangzhou"
 GRACE_S = 3
+MAX_FILES = 65_536
 # Clients poll every few seconds on a kept connection and do not repeat a POST on one that was just closed.
 KEEP_ALIVE_S = 300
 
@@ -64,11 +66,20 @@ def main() -> int:
         sys.stderr.write(f"another local cloud runs on {data_dir}\n")
         return 1
     try:
+        _raise_file_limit()
         _serve(data_dir, arguments.port, arguments.region)
     except LocalCloudError as err:
         sys.stderr.write(f"{err.message}; {err.hint}\n")
         return err.exit_code
     return 0
+
+
+def _raise_file_limit() -> None:
+    """Let this process have as many files open as it may: each instance takes four, a connection one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MAX_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _serve(data_dir: Path, port: int, region_id: str) -> None:

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import logging
 import os
+import select
 import shutil
-import subprocess
-import sys
+import signal
 import tempfile
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import psutil
 
 from steelyard.errors import LocalCloudError
+from steelyard.localcloud.hosts.forge import Forge, Order
 
-_SUPERVISOR = Path(__file__).with_name("supervisor.py")
+_FORGE = Forge()
 _SCRATCH_LINK = "scratch"
 _START_TIMEOUT_S = 40.0  # Above the time for which a supervisor waits for its predecessor.
 _END_TIMEOUT_S = 10.0
@@ -45,10 +47,11 @@ class Placement:
         """The descriptors that the supervisor has to inherit."""
         return [number for number in (self.mounts, self.network) if number is not None]
 
-    def options(self) -> list[str]:
-        """Give the supervisor's options."""
+    def options(self, first: int) -> list[str]:
+        """Give the supervisor's options; the descriptors are named by their places, from `first` on."""
         named = {"mounts": self.mounts, "network": self.network}
-        entered = [f"--{name}={number}" for name, number in named.items() if number is not None]
+        kinds = [name for name, number in named.items() if number is not None]
+        entered = [f"--{name}=@{place}" for place, name in enumerate(kinds, first)]
         return [*(f"--cgroup={folder}" for folder in self.control_groups), *entered]
 
 
@@ -69,6 +72,64 @@ def _remove_linked(link: Path) -> None:
     if link.is_symlink():
         shutil.rmtree(link.readlink(), ignore_errors=True)
         link.unlink(missing_ok=True)
+
+
+class _Supervisor:
+    """A supervisor, with the ends of its pipes that are the cloud's.
+
+    Args:
+        arguments: Its arguments.
+        environment: Its environment.
+        directory: Where it runs.
+        files: Its standard error, and what it enters.
+
+    Raises:
+        LocalCloudError: If it cannot be started.
+    """
+
+    def __init__(
+        self, *, arguments: list[str], environment: Mapping[str, str], directory: str, files: list[int]
+    ) -> None:
+        theirs_in, ours_in = os.pipe()
+        ours_out, theirs_out = os.pipe()
+        try:
+            order = Order(
+                arguments=arguments,
+                environment=environment,
+                directory=directory,
+                files=[theirs_in, theirs_out, *files],
+            )
+            self.pid = _FORGE.fork(order)
+        except BaseException:
+            os.close(ours_in)
+            os.close(ours_out)
+            raise
+        finally:
+            os.close(theirs_in)
+            os.close(theirs_out)
+        self.stdin: IO[bytes] = os.fdopen(ours_in, "wb")
+        self.stdout: IO[bytes] = os.fdopen(ours_out, "rb")
+        try:
+            # It is no child of this process; by this descriptor its id cannot come to mean another.
+            self._handle = os.pidfd_open(self.pid)
+        except ProcessLookupError:
+            self._handle = -1
+
+    def kill(self) -> None:
+        """Kill it; one that is gone is fine."""
+        if self._handle >= 0:
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._handle, signal.SIGKILL)
+
+    def wait(self) -> None:
+        """Wait until it is gone; to be called once."""
+        if self._handle >= 0:
+            poll = select.poll()
+            poll.register(self._handle, select.POLLIN)
+            poll.poll()
+            handle, self._handle = self._handle, -1
+            os.close(handle)
+        _FORGE.forget()
 
 
 class SupervisedProcess:
@@ -105,7 +166,7 @@ class SupervisedProcess:
         self._mode = "stay" if stays else "follow"
         self._placement = placement
         self._on_end = on_end
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: _Supervisor | None = None
         self._lock = threading.Lock()
         self._is_cancelled = False
         self._started = threading.Event()
@@ -153,21 +214,16 @@ class SupervisedProcess:
                 was called before.
         """
         scratch = self.scratch if self._scratch_link.is_symlink() else self.prepare()
-        supervisor = [sys.executable, "-I", "-S", str(_SUPERVISOR), *self._placement.options()]
         arguments = [self.console_path, self._lock_path, scratch, self._mode, *command]
         with self._lock, self.console_path.open("ab") as console:
             if self._is_cancelled:
                 raise LocalCloudError(f"{self.name} is not started: it was stopped before")
             self.console_path.chmod(0o600)
-            self._process = subprocess.Popen(
-                [*supervisor, *map(str, arguments)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=console,
-                cwd=self._working_directory,
-                env={**self._environment, "TMPDIR": str(scratch)},
-                start_new_session=True,
-                pass_fds=self._placement.descriptors,
+            self._process = _Supervisor(
+                arguments=[*self._placement.options(3), *map(str, arguments)],
+                environment={**self._environment, "TMPDIR": str(scratch)},
+                directory=str(self._working_directory),
+                files=[console.fileno(), *self._placement.descriptors],
             )
         threading.Thread(
             target=self._watch, args=(self._process,), name=f"watch-{self.name}", daemon=True
@@ -191,7 +247,7 @@ class SupervisedProcess:
         with self._lock:
             self._is_cancelled = True
             process = self._process
-        if process is None or process.stdin is None:
+        if process is None:
             return
         try:
             process.stdin.write(f"{grace_s}\n".encode())
@@ -229,9 +285,7 @@ class SupervisedProcess:
         except psutil.NoSuchProcess:
             return []
 
-    def _watch(self, process: subprocess.Popen[bytes]) -> None:
-        assert process.stdout is not None
-        assert process.stdin is not None
+    def _watch(self, process: _Supervisor) -> None:
         with process.stdout:
             for line in process.stdout:
                 self._hear(line.decode(errors="replace").strip())

@@ -1,11 +1,12 @@
 """The processes that stand between the local cloud and a command, so that nothing of the command outlives it.
 
-Run by path and without site-packages, because an instance's boot waits for it::
+Forked by the *forge*, a process that the cloud starts by path and without site-packages and that shares its memory with
+all of them; its one argument is the socket on which orders come. A supervisor's arguments are::
 
-    python -I -S supervisor.py [--mounts=FD] [--network=FD] [--cgroup=DIR]...
+    [--mounts=FD] [--network=FD] [--cgroup=DIR]...
         CONSOLE LOCK SCRATCH (stay|follow) [COMMAND ARG ...]
 
-It is two processes. The *keeper*, a child of the cloud, copies the command's output to the bounded CONSOLE file and
+It is two processes. The *keeper*, a child of the forge, copies the command's output to the bounded CONSOLE file and
 takes one order from its standard input: a number of seconds of grace, then the end. The *init*, a child of the
 keeper, starts the command and is the parent to which all of its orphans fall. Both are child subreapers
 (prctl(2), PR_SET_CHILD_SUBREAPER), so a daemon that forks twice and leaves its session is still found. Each of the
@@ -34,6 +35,7 @@ PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 CLONE_FLAGS = {"mounts": 0x20000, "network": 0x40000000}  # CLONE_NEWNS, CLONE_NEWNET of linux/sched.h
 CONSOLE_LIMIT_BYTES = 1 << 20
 READ_BYTES = 1 << 16
+MOST_FILES = 8
 PREDECESSOR_TIMEOUT_S = 30.0
 BUSY_TIMEOUT_S = 2.0
 POLL_S = 0.01
@@ -366,5 +368,74 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
+def take_title(arguments: list[str]) -> None:
+    """Write other arguments over those that the system shows of this process, as far as there is room.
+
+    The forge is started with a long argument for the sake of this room. Fields 48 and 49 of proc(5)'s stat say where.
+    """
+    with open("/proc/self/stat", "rb") as file:
+        fields = file.read().rpartition(b")")[2].split()
+    start, end = int(fields[45]), int(fields[46])
+    if end - start > 1:
+        title = "\0".join([sys.executable, __file__, *arguments]).encode()[: end - start - 1]
+        ctypes.memmove(start, title.ljust(end - start, b"\0"), end - start)
+
+
+def become(order: dict, files: list[int]) -> int:
+    """Be the supervisor that was ordered, in a process that was just forked; return its exit code."""
+    os.setsid()
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    for number, file in enumerate(files[:3]):
+        os.dup2(file, number)
+        os.close(file)
+    os.environ.clear()
+    os.environ.update(order["environment"])
+    os.chdir(order["directory"])
+    take_title(order["arguments"])
+    # A file that was handed over is named by its place among them.
+    named = [
+        f"{one.partition('@')[0]}{files[int(one.partition('@')[2])]}"
+        if one.startswith(("--mounts=@", "--network=@"))
+        else one
+        for one in order["arguments"]
+    ]
+    return main(named)
+
+
+def run_forge(channel: int) -> int:
+    """Fork a supervisor for each order, until the cloud is gone."""
+    import array
+    import gc
+    import json
+    import socket
+
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # Nobody waits for supervisors: the cloud watches them.
+    gc.freeze()
+    connection = socket.socket(fileno=channel)
+    room = socket.CMSG_SPACE(MOST_FILES * array.array("i").itemsize)
+    while True:
+        message, ancillary, _, _ = connection.recvmsg(READ_BYTES * 4, room)
+        if not message:
+            return 0
+        files = array.array("i")
+        for _, _, data in ancillary:
+            files.frombytes(data)
+        pid = os.fork()
+        if pid == 0:
+            code = 1
+            try:
+                connection.close()
+                code = become(json.loads(message), list(files))
+            except BaseException:  # noqa: BLE001 - whatever it is, this process must not go on as a second forge
+                import traceback
+
+                put(2, traceback.format_exc().encode())
+            finally:
+                os._exit(code)
+        for file in files:
+            os.close(file)
+        connection.send(json.dumps({"pid": pid}).encode())
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run_forge(int(sys.argv[1].partition("=")[2])))
