@@ -12,6 +12,7 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from steelyard.errors import NotExactError
+from steelyard.training.one_hop import is_small, start_sum
 
 CommunicationHook = Callable[[Any, dist.GradBucket], torch.futures.Future[torch.Tensor]]
 """A hook as `DistributedDataParallel` takes it: its state and a bucket in, the reduced bucket out."""
@@ -44,12 +45,14 @@ class BucketWeigher:
             gradients leave for the others, which is the one moment that tells computing from waiting.
         inner_hook: Reduces the weighed bucket, as a mean over the workers; a plain sum where None.
         inner_state: What `inner_hook` is called with.
+        has_quick_sums: Whether small buckets of the host may go from all to all in one hop.
     """
 
     group: dist.ProcessGroup
     step: WeightedStep
     inner_hook: CommunicationHook | None = None
     inner_state: Any = None
+    has_quick_sums: bool = False
 
 
 def weigh_bucket(state: BucketWeigher, bucket: dist.GradBucket) -> torch.futures.Future[torch.Tensor]:
@@ -73,6 +76,8 @@ def weigh_bucket(state: BucketWeigher, bucket: dist.GradBucket) -> torch.futures
         scale_gradients(gradients, state.step.weight * state.group.size())
         return state.inner_hook(state.inner_state, bucket)
     scale_gradients(gradients, state.step.weight)
+    if state.has_quick_sums and is_small(gradients, state.group.size()):
+        return start_sum(state.group, gradients)
     work = dist.all_reduce(gradients, group=state.group, async_op=True)
     return work.get_future().then(_first_value)
 
@@ -129,7 +134,11 @@ def weigh_gradients(
             "hand the model to Balancer.prepare without a hook, and the hook as inner_hook",
         )
     weigher = BucketWeigher(
-        group=model.process_group, step=step, inner_hook=inner_hook, inner_state=inner_state
+        group=model.process_group,
+        step=step,
+        inner_hook=inner_hook,
+        inner_state=inner_state,
+        has_quick_sums=inner_hook is None and "gloo" in dist.get_backend(model.process_group),
     )
     model.register_comm_hook(weigher, weigh_bucket)
 

@@ -37,6 +37,25 @@ def gather_rows(group: dist.ProcessGroup, row: torch.Tensor, lengths: Sequence[i
     return rows
 
 
+def start_sum(group: dist.ProcessGroup, tensor: torch.Tensor) -> torch.futures.Future[torch.Tensor]:
+    """Start to sum a tensor over the workers, in place; see `sum_rows`.
+
+    Returns:
+        A future of the tensor; it fails where a peer was lost.
+    """
+    world_size = group.size()
+    mine = tensor.view(torch.uint8).flatten()
+    rows = mine.new_empty(world_size * len(mine))
+    work = group.alltoall_base(rows, mine.repeat(world_size), [], [], AllToAllOptions())
+
+    def add(future: torch.futures.Future[object]) -> torch.Tensor:
+        future.wait()  # raises what went wrong
+        _add_up(rows, world_size, tensor)
+        return tensor
+
+    return work.get_future().then(add)
+
+
 def sum_rows(group: dist.ProcessGroup, tensor: torch.Tensor, world_size: int) -> None:
     """Sum a tensor over the workers, in place; in the order of ranks, so all get the same bits.
 
@@ -44,5 +63,9 @@ def sum_rows(group: dist.ProcessGroup, tensor: torch.Tensor, world_size: int) ->
         RuntimeError: A peer was lost.
     """
     mine = tensor.view(torch.uint8).flatten()  # no type of its own is needed from the transport
-    rows = gather_rows(group, mine, [len(mine)] * world_size).view(tensor.dtype)
-    torch.sum(rows.view(world_size, *tensor.shape), 0, dtype=tensor.dtype, out=tensor)
+    _add_up(gather_rows(group, mine, [len(mine)] * world_size), world_size, tensor)
+
+
+def _add_up(rows: torch.Tensor, world_size: int, tensor: torch.Tensor) -> None:
+    parts = rows.view(tensor.dtype).view(world_size, *tensor.shape)
+    torch.sum(parts, 0, dtype=tensor.dtype, out=tensor)
