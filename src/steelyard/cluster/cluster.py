@@ -208,6 +208,12 @@ class Cluster:
             ill = [node for node in nodes if not node.is_healthy]
             if not ill:
                 return
+            gone = [node.id for node in ill if node.is_deleted]
+            if gone:
+                raise UnhealthyError(
+                    f"{', '.join(gone)} of {len(nodes)} nodes: the cloud does not know them any more",
+                    hint="`steelyard up --refresh` makes what others deleted again",
+                )
             if time.monotonic() > deadline:
                 names = ", ".join(f"{node.id} ({node.state}, {node.health})" for node in ill)
                 raise UnhealthyError(

@@ -11,6 +11,7 @@ from typing import Any
 from steelyard.cluster.balancer_view import BalancerView
 from steelyard.deploy.provider.api import ECS, Api, pages
 
+DELETED = "Deleted"
 _NUM_INSTANCES_A_CALL = 50
 """DescribeInstances takes up to 100 ids; its pages hold 50 here."""
 
@@ -33,7 +34,7 @@ class NodeStatus:
     private_ip: str = ""
     instance_type: str = ""
     zone_id: str = ""
-    state: str = "Deleted"
+    state: str = DELETED
     weight: int = 0
     health: str = "unavailable"
 
@@ -41,6 +42,11 @@ class NodeStatus:
     def is_healthy(self) -> bool:
         """Whether the load balancer sends it requests."""
         return self.health == "normal"
+
+    @property
+    def is_deleted(self) -> bool:
+        """Whether the cloud does not know it any more, as after a spot instance was taken back."""
+        return self.state == DELETED
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as a JSON object."""
