@@ -243,7 +243,7 @@ def _slow_start(args: LoadBalancerArgs) -> alb.ServerGroupSlowStartConfigArgs | 
     return alb.ServerGroupSlowStartConfigArgs(slow_start_enabled=True, slow_start_duration=args.slow_start_s)
 
 
-def _times(check: HealthCheckSpec) -> dict[str, int]:
+def _times(check: HealthCheckSpec) -> dict[str, Any]:
     return {
         "health_check_interval": check.interval_s,
         "health_check_timeout": check.timeout_s,
