@@ -12,9 +12,8 @@ from pathlib import Path
 
 import alibabacloud_oss_v2 as oss
 import pytest
-from alibabacloud_tea_openapi.utils_models import Config
 from alibabacloud_vpc20160428 import models
-from alibabacloud_vpc20160428.client import Client
+from cloud_clients import network_client, object_client
 from mangler import Mangler
 
 from steelyard.localcloud import daemon
@@ -34,21 +33,7 @@ class Kept:
     """Something of each kind that has to be there after whatever came."""
 
     def __init__(self, cloud: CloudInfo) -> None:
-        self._network = Client(
-            Config(
-                access_key_id=cloud.access_key_id,
-                access_key_secret=cloud.access_key_secret,
-                endpoint=cloud.endpoint,
-                protocol="http",
-                region_id=cloud.region_id,
-            )
-        )
-        config = oss.config.load_default()
-        config.credentials_provider = oss.credentials.StaticCredentialsProvider(
-            cloud.access_key_id, cloud.access_key_secret
-        )
-        config.region, config.endpoint = cloud.region_id, f"http://{cloud.endpoint}"
-        self._storage = oss.Client(config)
+        self._network, self._storage = network_client(cloud), object_client(cloud)
         request = models.CreateVpcRequest(region_id="cn-hangzhou", cidr_block="10.0.0.0/8", vpc_name="kept")
         self._vpc_id = self._network.create_vpc(request).body.vpc_id
         self._storage.put_bucket(oss.PutBucketRequest(bucket="fuzz-bucket"))

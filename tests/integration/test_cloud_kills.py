@@ -14,9 +14,8 @@ from pathlib import Path
 
 import alibabacloud_oss_v2 as oss
 import pytest
-from alibabacloud_tea_openapi.utils_models import Config
 from alibabacloud_vpc20160428 import models
-from alibabacloud_vpc20160428.client import Client
+from cloud_clients import network_client, object_client
 
 from steelyard.localcloud import daemon
 from steelyard.localcloud.daemon import CloudInfo
@@ -40,21 +39,7 @@ class Load:
 
     def connect(self, cloud: CloudInfo) -> None:
         self.cloud = cloud
-        self.network = Client(
-            Config(
-                access_key_id=cloud.access_key_id,
-                access_key_secret=cloud.access_key_secret,
-                endpoint=cloud.endpoint,
-                protocol="http",
-                region_id=cloud.region_id,
-            )
-        )
-        config = oss.config.load_default()
-        config.credentials_provider = oss.credentials.StaticCredentialsProvider(
-            cloud.access_key_id, cloud.access_key_secret
-        )
-        config.region, config.endpoint, config.retry_max_attempts = REGION, f"http://{cloud.endpoint}", 1
-        self.storage = oss.Client(config)
+        self.network, self.storage = network_client(cloud), object_client(cloud)
 
     def prepare(self) -> None:
         self.storage.put_bucket(oss.PutBucketRequest(bucket=BUCKET))

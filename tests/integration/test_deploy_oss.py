@@ -9,6 +9,7 @@ import alibabacloud_oss_v2 as oss
 import pulumi
 import pulumi_alicloud as alicloud
 import pytest
+from cloud_clients import object_client
 
 from steelyard.deploy import AlicloudProvider, Stack
 from steelyard.errors import ResourceError
@@ -19,12 +20,7 @@ BUCKET = "alicloud:oss/bucket:Bucket"
 
 @pytest.fixture
 def client(info: CloudInfo) -> oss.Client:
-    config = oss.config.load_default()
-    config.credentials_provider = oss.credentials.StaticCredentialsProvider(
-        info.access_key_id, info.access_key_secret
-    )
-    config.region, config.endpoint = info.region_id, f"http://{info.endpoint}"
-    return oss.Client(config)
+    return object_client(info)
 
 
 @pytest.fixture
