@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 from pathlib import Path
@@ -211,3 +212,14 @@ def test_an_address_that_another_cloud_took_is_not_shared(fleet, tmp_path):
         )
     finally:
         assert daemon.stop(tmp_path / "other").left == ()
+
+
+def test_a_cloud_whose_folder_was_deleted_ends_by_itself_with_all_it_runs(fleet):
+    ids = serve_with_three(fleet)
+    family, addresses = fleet.family(), fleet.addresses(*ids)
+    cloud = psutil.Process(fleet.cloud.pid)
+
+    shutil.rmtree(fleet.cloud.data_dir)
+
+    wait_until(lambda: alive([cloud, *family]), lambda left: not left)
+    assert_nothing_is_left(family, [], addresses.values())

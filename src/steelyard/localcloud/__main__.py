@@ -38,6 +38,7 @@ from steelyard.localcloud.terms import Terms
 
 DEFAULT_REGION = "cn-hangzhou"
 GRACE_S = 3
+LOOK_FOR_FOLDER_S = 2
 MAX_FILES = 65_536
 # Clients poll every few seconds on a kept connection and do not repeat a POST on one that was just closed.
 KEEP_ALIVE_S = 300
@@ -98,7 +99,7 @@ def _serve(data_dir: Path, port: int, region_id: str) -> None:
     )
     board = FaultBoard(cloud)
     app = App(cloud, _metadata_service(cloud), FaultDoor(cloud, board))
-    server = _make_server(app, server_context(data_dir))
+    server = _make_server(app, server_context(data_dir), data_dir / LOCK_NAME)
     try:
         # Connections wait in the listener's queue until the server runs, so what starts here may already call.
         cloud.start()
@@ -113,7 +114,12 @@ def _serve(data_dir: Path, port: int, region_id: str) -> None:
         cloud.stop()
 
 
-def _make_server(app: App, tls: ssl.SSLContext) -> uvicorn.Server:
+def _make_server(app: App, tls: ssl.SSLContext, lock: Path) -> uvicorn.Server:
+    async def end_without_folder() -> None:
+        # Nobody could find this cloud any more to stop it.
+        if not lock.exists():
+            server.should_exit = True
+
     config = uvicorn.Config(
         app,
         lifespan="off",
@@ -122,6 +128,8 @@ def _make_server(app: App, tls: ssl.SSLContext) -> uvicorn.Server:
         server_header=False,
         timeout_graceful_shutdown=GRACE_S,
         timeout_keep_alive=KEEP_ALIVE_S,
+        callback_notify=end_without_folder,
+        timeout_notify=LOOK_FOR_FOLDER_S,
         # A quarter of a call's time less than with h11. Its 64 KiB for a URL hold the query into which the clients put
         # 16 KiB of user data, twice encoded.
         http="httptools",
