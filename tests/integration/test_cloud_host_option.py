@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from steelyard.localcloud import daemon
-from steelyard.localcloud.hosts.choice import HostChoice, choose, missing_part
+from steelyard.localcloud.hosts.choice import missing_part
 
 
 @pytest.fixture
@@ -44,25 +44,3 @@ def test_the_host_is_asked_for_at_the_start_told_by_status_and_kept_while_the_cl
     assert refused.returncode == 2
     assert "the local cloud runs on the namespace host" in refused.stderr
     assert json.loads(cloud(home, "stop", "--output", "json").stdout)["left"] == []
-
-
-def test_where_nothing_is_asked_the_machine_is_tried_and_the_best_that_it_has_is_kept(tmp_path):
-    best = "loopback" if missing_part() else "namespace"
-
-    chosen = choose(tmp_path, name=None, has_limits=None, is_running=False)
-
-    assert chosen.name == best
-    assert choose(tmp_path, name="auto", has_limits=None, is_running=False).name == best
-    if best != "loopback":
-        assert HostChoice.load(tmp_path).name == best
-
-
-def test_auto_leaves_a_cloud_alone_that_runs_or_has_instances_or_was_told_otherwise(tmp_path):
-    running, settled, told = tmp_path / "running", tmp_path / "settled", tmp_path / "told"
-    (settled / "instances" / "i-1").mkdir(parents=True)
-    choose(told, name="loopback", has_limits=None, is_running=False)
-
-    assert choose(running, name="auto", has_limits=None, is_running=True).name == "loopback"
-    assert choose(settled, name="auto", has_limits=None, is_running=False).name == "loopback"
-    assert (told / "host.json").exists()
-    assert choose(told, name=None, has_limits=None, is_running=False).name == "loopback"

@@ -18,9 +18,34 @@ def ask_for(folder, name=None, has_limits=None, is_running=False) -> HostChoice:
     return choose(folder, name=name, has_limits=has_limits, is_running=is_running)
 
 
-def test_loopback_addresses_are_the_default(tmp_path):
-    assert ask_for(tmp_path).name == "loopback"
+@pytest.fixture
+def poor_machine(monkeypatch):
+    monkeypatch.setattr(choice, "missing_part", lambda: "the kernel refuses nftables")
+
+
+def test_a_cloud_that_nobody_chose_for_is_on_loopback_addresses(tmp_path):
     assert isinstance(make_host(tmp_path), LoopbackHost)
+
+
+@pytest.mark.parametrize("name", [None, "auto"])
+def test_where_nothing_is_asked_the_best_that_the_machine_has_is_taken_and_kept(tmp_path, any_machine, name):
+    assert ask_for(tmp_path, name).name == "namespace"
+    assert HostChoice.load(tmp_path).name == "namespace"
+
+
+@pytest.mark.parametrize("name", [None, "auto"])
+def test_loopback_addresses_are_taken_where_the_machine_has_nothing_better(tmp_path, poor_machine, name):
+    assert ask_for(tmp_path, name).name == "loopback"
+
+
+def test_auto_leaves_a_cloud_alone_that_runs_or_has_instances_or_was_told_otherwise(tmp_path, any_machine):
+    running, settled, told = tmp_path / "running", tmp_path / "settled", tmp_path / "told"
+    (settled / "instances" / "i-1").mkdir(parents=True)
+    ask_for(told, "loopback")
+
+    assert ask_for(running, "auto", is_running=True).name == "loopback"
+    assert ask_for(settled, "auto").name == "loopback"
+    assert ask_for(told).name == "loopback"
 
 
 def test_a_choice_is_kept_with_the_clouds_state(tmp_path, any_machine):
@@ -29,8 +54,7 @@ def test_a_choice_is_kept_with_the_clouds_state(tmp_path, any_machine):
     assert HostChoice.load(tmp_path / "cloud").enforces_security_groups
 
 
-def test_a_machine_that_lacks_something_is_told_what(tmp_path, monkeypatch):
-    monkeypatch.setattr(choice, "missing_part", lambda: "the kernel refuses nftables")
+def test_a_machine_that_lacks_something_is_told_what(tmp_path, poor_machine):
     with pytest.raises(LocalCloudError, match="cannot run here: the kernel refuses nftables"):
         ask_for(tmp_path, "namespace")
     assert HostChoice.load(tmp_path).name == "loopback"
