@@ -48,6 +48,18 @@ def declare_application(name: str, args: LoadBalancerArgs, parent: pulumi.Resour
         opts=pulumi.ResourceOptions(parent=parent),
     )
     gateways = _declare_gateways(name, args, parent)
+    _declare_listeners(name, args, balancer, gateways, parent)
+    return Front(load_balancer_id=balancer.id, address=balancer.dns_name, server_group_id=gateways.id)
+
+
+def _declare_listeners(
+    name: str,
+    args: LoadBalancerArgs,
+    balancer: alb.LoadBalancer,
+    gateways: alb.ServerGroup,
+    parent: pulumi.Resource,
+) -> None:
+    """Declare the listeners, each with its rules and its list of those who may connect."""
     further = [_declare_further(name, args, rule, parent) for rule in args.rules]
     certificates = None
     if args.certificate is not None:
@@ -66,7 +78,6 @@ def declare_application(name: str, args: LoadBalancerArgs, parent: pulumi.Resour
                 acl_type="White",
                 opts=pulumi.ResourceOptions(parent=parent, delete_before_replace=True),
             )
-    return Front(load_balancer_id=balancer.id, address=balancer.dns_name, server_group_id=gateways.id)
 
 
 def _declare_gateways(name: str, args: LoadBalancerArgs, parent: pulumi.Resource) -> alb.ServerGroup:

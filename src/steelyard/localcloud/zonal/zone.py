@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from steelyard.localcloud.balancing import INTERNET_CIDR
@@ -63,18 +63,24 @@ def read_places(
         vswitch = vpc.find_vswitch(str(mapping.get("VSwitchId") or ""))
         if vswitch is None:
             raise not_found("vSwitch")
-        if vswitch.vpc_id != vpc_id:
-            raise errors.different_vpc("vSwitch")
-        if mapping.get("ZoneId") != vswitch.zone_id:
-            raise invalid_parameter(
-                "ZoneMappings.ZoneId", mapping.get("ZoneId"), f"the VSwitch's, {vswitch.zone_id}"
-            )
-        if vswitch.zone_id in {place.vswitch.zone_id for place in places}:
-            raise invalid_parameter("ZoneMappings.ZoneId", vswitch.zone_id, "a zone that is named once")
-        if mapping.get("AllocationId"):
-            raise not_served("load balancers on given EIPs")
+        _check_place(mapping, vswitch, vpc_id, {place.vswitch.zone_id for place in places})
         places.append(Place(vswitch=vswitch, wanted=str(mapping.get(address_name) or "")))
     return places
+
+
+def _check_place(
+    mapping: Mapping[str, object], vswitch: VSwitch, vpc_id: str, taken: Collection[str]
+) -> None:
+    if vswitch.vpc_id != vpc_id:
+        raise errors.different_vpc("vSwitch")
+    if mapping.get("ZoneId") != vswitch.zone_id:
+        raise invalid_parameter(
+            "ZoneMappings.ZoneId", mapping.get("ZoneId"), f"the VSwitch's, {vswitch.zone_id}"
+        )
+    if vswitch.zone_id in taken:
+        raise invalid_parameter("ZoneMappings.ZoneId", vswitch.zone_id, "a zone that is named once")
+    if mapping.get("AllocationId"):
+        raise not_served("load balancers on given EIPs")
 
 
 def claim_zones(
