@@ -184,3 +184,10 @@ class TestUnservedAction:
         connection.request("GET", "/steelyard/unserved-actions")
         assert connection.getresponse().status == 200
         connection.close()
+
+
+def test_a_call_that_names_no_format_gets_the_documented_default(local_cloud):
+    status, root = call_for_xml(local_cloud, "DescribeVpcs", Format="", RegionId=REGION, VpcId="none")
+    assert (status, root.tag, root.findtext("TotalCount")) == (200, "DescribeVpcsResponse", "0")
+    with pytest.raises(AssertionError, match="application/json"):
+        call_for_xml(local_cloud, "DescribeVpcs", Format="JSON", RegionId=REGION, VpcId="none")

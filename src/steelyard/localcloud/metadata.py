@@ -142,7 +142,10 @@ class MetadataService:
         if credentials is None:
             return None
         text = json.dumps({**credentials, "LastUpdated": utc_text(self._clock()), "Code": "Success"})
-        self._credentials[entry] = (self._clock() + CREDENTIAL_S / 2, text)
+        now = self._clock()
+        # Instances come and go; what would be renewed is of no use to those that are gone, either.
+        fresh = {key: known for key, known in self._credentials.items() if known[0] > now}
+        self._credentials = {**fresh, entry: (now + CREDENTIAL_S / 2, text)}
         return text
 
     def _issue_token(self, request: WireRequest, instance_id: str) -> MetadataReply:

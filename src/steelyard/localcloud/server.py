@@ -93,7 +93,7 @@ class App:
             reply = self._metadata.answer(request, request.path.removeprefix(_METADATA_PREFIX))
             return reply.status, "text/plain", reply.text.encode()
         answer = self._cloud.answer(request)
-        if request.parameters.get("Format", "").upper() == "XML":
+        if _wants_xml(request):
             root = answer_root(request.action, is_error=answer.status >= 400)
             return answer.status, _XML, render_xml(root, answer.body).encode()
         content = json.dumps(answer.body, ensure_ascii=False, separators=(",", ":")).encode()
@@ -104,6 +104,16 @@ class App:
         self._threads.shutdown()
         if self._storage is not None:
             self._storage.close()
+
+
+def _wants_xml(request: WireRequest) -> bool:
+    """Tell whether an answer is XML.
+
+    Without a `Format` a call under the older signature gets XML, the documented default of ECS, RDS and others (Auto
+    Scaling's page says JSON); every SDK sends it. A call under the newer one has no such parameter, and gets JSON.
+    """
+    wanted = request.parameters.get("Format", "")
+    return wanted.upper() == "XML" or not (wanted or request.headers.get("x-acs-action"))
 
 
 def _is_storage(scope: Scope, headers: Mapping[str, str]) -> bool:

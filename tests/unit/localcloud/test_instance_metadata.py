@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -180,3 +181,13 @@ def test_an_instance_gets_keys_of_its_own_role_alone_and_new_ones_in_time(servic
     assert json.loads(ask(service, f"{path}/demo-node", **token).text) != first
     assert issuer.num_issued == 2
     assert ask(service, "i-2/latest/meta-data/ram/security-credentials/").status == 404
+
+
+def test_keys_of_instances_that_are_gone_leave_no_memory_behind(clock, issuer):
+    nodes = [replace(NODE, instance_id=f"i-{number}", http_tokens="optional") for number in range(50)]
+    service = MetadataService(directory=Directory(*nodes), issuer=issuer, key="key", clock=clock)
+    for node in nodes:
+        path = f"{node.instance_id}/latest/meta-data/ram/security-credentials/{node.ram_role_name}"
+        assert ask(service, path).status == 200
+        clock.now += CREDENTIAL_S / 20
+    assert len(service._credentials) <= 11
