@@ -12,7 +12,7 @@ from contract_servers import HTTP_PORT, ZONES, Servers
 class NetworkBalancer:
     """A load balancer in the servers' two zones; its server groups check no health unless told to."""
 
-    def __init__(self, client: Client, servers: Servers) -> None:
+    def __init__(self, client: Client, servers: Servers, **settings: object) -> None:
         self.client, self._servers = client, servers
         mappings = [
             models.CreateLoadBalancerRequestZoneMappings(v_switch_id=vswitch_id, zone_id=zone)
@@ -24,6 +24,7 @@ class NetworkBalancer:
                 address_type="Intranet",
                 vpc_id=servers.fleet.vpc_id,
                 zone_mappings=mappings,
+                **settings,
             )
         ).body.loadbalancer_id
         found = client.get_load_balancer_attribute(

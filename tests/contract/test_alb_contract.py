@@ -9,6 +9,7 @@ from alibabacloud_alb20200616 import models
 from alibabacloud_alb20200616.client import Client
 from alibabacloud_vpc20160428 import models as vpc
 from contract_application import Application, forward, forward_to, when
+from contract_network import NetworkBalancer
 from contract_sdk import refused, sdk_config, wait_for
 from contract_servers import HTTP_PORT, ZONES
 
@@ -145,8 +146,11 @@ class TestLoadBalancer:
             with refused(code, status):
                 application.balance(**settings)
 
-    def test_is_made_once_for_one_client_token(self, application):
-        assert application.balance(client_token="same-alb") == application.balance(client_token="same-alb")
+    def test_is_made_once_for_one_client_token_whatever_nlb_did_with_it(
+        self, application, nlb_client, servers
+    ):
+        NetworkBalancer(nlb_client, servers, client_token="both").delete()
+        assert application.balance(client_token="both") == application.balance(client_token="both")
 
 
 class TestServerGroup:

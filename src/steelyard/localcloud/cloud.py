@@ -223,10 +223,12 @@ class Cloud:
     def _run(
         self, request: Request, handler: Callable[[Request], dict[str, object]], answer_shape: str
     ) -> dict[str, object]:
+        # Products have actions of one name.
+        product = answer_shape.partition(".")[0]
         with self.transaction():
-            answer = self._tokens.recall(request)
+            answer = self._tokens.recall(product, request)
             if answer is None:
                 answer = shape_answer(self.schema, answer_shape, handler(request))
                 request.stop_if_dry_run()
-                self._tokens.keep(request, answer)
+                self._tokens.keep(product, request, answer)
             return answer

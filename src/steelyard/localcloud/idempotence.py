@@ -11,7 +11,7 @@ _MAX_TOKENS = 1000
 
 
 class ClientTokens:
-    """Answers a repeated call, one with the same `ClientToken`, with the first one's answer.
+    """Answers a repeated call of a product, one with the same `ClientToken`, with the first one's answer.
 
     The last 1000 tokens are kept. It is used inside of the call's transaction, so a token is kept if its change is.
     """
@@ -19,13 +19,13 @@ class ClientTokens:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def recall(self, request: Request) -> dict[str, object] | None:
+    def recall(self, product: str, request: Request) -> dict[str, object] | None:
         """Give the answer of the first call, or None where this is the first.
 
         Raises:
             ApiError: `IdempotentParameterMismatch`: the first call asked for something else.
         """
-        entry = self._store.get(_KIND, _entry_id(request)) if request.text("ClientToken") else None
+        entry = self._store.get(_KIND, _entry_id(product, request)) if request.text("ClientToken") else None
         if entry is None:
             return None
         if entry["fingerprint"] != _fingerprint(request):
@@ -37,16 +37,16 @@ class ClientTokens:
         assert isinstance(answer, dict)
         return answer
 
-    def keep(self, request: Request, answer: dict[str, object]) -> None:
+    def keep(self, product: str, request: Request, answer: dict[str, object]) -> None:
         """Keep a first call's answer; nothing where it has no token."""
         if request.text("ClientToken"):
             entry: dict[str, object] = {"fingerprint": _fingerprint(request), "answer": answer}
-            self._store.put(_KIND, _entry_id(request), entry)
+            self._store.put(_KIND, _entry_id(product, request), entry)
             self._store.trim(_KIND, _MAX_TOKENS)
 
 
-def _entry_id(request: Request) -> str:
-    return f"{request.action}/{request.text('ClientToken')}"
+def _entry_id(product: str, request: Request) -> str:
+    return f"{product}/{request.action}/{request.text('ClientToken')}"
 
 
 def _fingerprint(request: Request) -> str:
