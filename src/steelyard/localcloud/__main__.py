@@ -7,6 +7,7 @@ usual way to run it.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import fcntl
 import logging
 import os
@@ -117,8 +118,7 @@ def _serve(data_dir: Path, port: int, region_id: str) -> None:
 def _make_server(app: App, tls: ssl.SSLContext, lock: Path) -> uvicorn.Server:
     async def end_without_folder() -> None:
         # Nobody could find this cloud any more to stop it.
-        if not lock.exists():
-            server.should_exit = True
+        server.should_exit |= not await asyncio.to_thread(lock.exists)
 
     config = uvicorn.Config(
         app,
