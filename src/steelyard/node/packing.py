@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import tarfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,11 +26,24 @@ def pack_folder(folder: Path, *, max_bytes: int = MAX_PACKAGE_BYTES) -> bytes:
         max_bytes: Largest archive, in bytes.
 
     Raises:
-        UsageError: The archive is larger than a gateway takes.
+        UsageError: The archive is larger than a gateway takes, or a link leads out of the folder.
     """
+
+    def keep(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
+        if Path(member.name).name in _LEFT_OUT:
+            return None
+        if member.issym() and not _stays_inside(member):
+            raise UsageError(
+                f"{folder / member.name} is a link to {member.linkname}, out of the folder that is sent to the nodes",
+                hint="send a folder of its own: move the script, or copy what the link leads to",
+            )
+        member.uid = member.gid = 0
+        member.uname = member.gname = ""
+        return member
+
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz", compresslevel=6) as archive:
-        archive.add(folder, arcname=".", filter=_keep)
+        archive.add(folder, arcname=".", filter=keep)
     package = buffer.getvalue()
     if len(package) > max_bytes:
         raise UsageError(
@@ -51,9 +65,6 @@ def pack_files(files: Mapping[str, str]) -> bytes:
     return buffer.getvalue()
 
 
-def _keep(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
-    if Path(member.name).name in _LEFT_OUT:
-        return None
-    member.uid = member.gid = 0
-    member.uname = member.gname = ""
-    return member
+def _stays_inside(link: tarfile.TarInfo) -> bool:
+    target = os.path.normpath(os.path.join(os.path.dirname(link.name), link.linkname))
+    return not os.path.isabs(target) and target.split(os.sep)[0] != os.pardir

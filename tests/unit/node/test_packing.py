@@ -36,6 +36,25 @@ def test_a_folder_too_large_for_a_gateway_is_refused_with_its_size(tmp_path: Pat
         pack_folder(tmp_path, max_bytes=32 * 1024)
 
 
+@pytest.mark.parametrize("target", ["/etc/hosts", "../../elsewhere.py"])
+def test_a_link_out_of_the_folder_is_refused_by_name_before_anything_is_sent(
+    tmp_path: Path, target: str
+) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "words").symlink_to(target)
+
+    with pytest.raises(UsageError, match=rf"data/words is a link to {target}"):
+        pack_folder(tmp_path)
+
+
+def test_a_link_within_the_folder_is_packed(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "net.py").write_text("x")
+    (tmp_path / "data" / "net.py").symlink_to("../net.py")
+
+    assert "./data/net.py" in names(pack_folder(tmp_path))
+
+
 def test_texts_are_packed_by_name() -> None:
     package = pack_files({"hello.py": "print('hello')"})
 
