@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from steelyard.localcloud.page import token_page
@@ -76,6 +76,19 @@ def tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
 def tag_rows(tags: Mapping[str, str]) -> list[dict[str, str]]:
     """Give tags as the answers of ECS, SLB and RAM hold them: `TagKey` and `TagValue`."""
     return [{"TagKey": key, "TagValue": value} for key, value in tags.items()]
+
+
+def tag_entries(page: Iterable[tuple[R, str, str]], resource_type: str) -> list[dict[str, object]]:
+    """Give a page of `list_tags` as the answers of ListTagResources hold it.
+
+    Args:
+        page: Records with one of their tags each.
+        resource_type: What the product calls them.
+    """
+    return [
+        {"ResourceId": record.id, "ResourceType": resource_type, "TagKey": key, "TagValue": value}
+        for record, key, value in page
+    ]
 
 
 def set_tags(

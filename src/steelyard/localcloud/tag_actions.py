@@ -5,7 +5,7 @@ from typing import Any
 
 from steelyard.localcloud.record import Records
 from steelyard.localcloud.service import Request, Service, action
-from steelyard.localcloud.tag import list_tags, set_tags, unset_tags
+from steelyard.localcloud.tag import list_tags, set_tags, tag_entries, unset_tags
 from steelyard.localcloud.wire.error import ApiError
 
 
@@ -41,11 +41,7 @@ class TagActions(Service):
     def list_tag_resources(self, request: Request) -> dict[str, object]:
         """List tags, one entry for each resource and key."""
         page, token = list_tags(request, self._tagged(request), ids_name="ResourceId")
-        resource_type = request.text("ResourceType").lower()
-        entries = [
-            {"ResourceId": record.id, "ResourceType": resource_type, "TagKey": key, "TagValue": value}
-            for record, key, value in page
-        ]
+        entries = tag_entries(page, request.text("ResourceType").lower())
         return {"TagResources": {"TagResource": entries}, "NextToken": token}
 
     def _tagged(self, request: Request) -> Records[Any]:

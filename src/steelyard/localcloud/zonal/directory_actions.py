@@ -5,14 +5,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from steelyard.localcloud.record import Records
+from steelyard.localcloud.region_actions import RegionActions
 from steelyard.localcloud.service import Request, action
-from steelyard.localcloud.tag import list_tags, set_tags, unset_tags
+from steelyard.localcloud.tag import list_tags, set_tags, tag_entries, unset_tags
 from steelyard.localcloud.wire.error import ApiError, invalid_parameter
 from steelyard.localcloud.zonal.state import B, G, L, ZonalState
 from steelyard.spec.catalogue import REGIONS
 
 
-class ZonalDirectoryActions(ZonalState[B, G, L]):
+class ZonalDirectoryActions(RegionActions, ZonalState[B, G, L]):
     """Where the product is, and the tags of its resources."""
 
     @abstractmethod
@@ -24,16 +25,6 @@ class ZonalDirectoryActions(ZonalState[B, G, L]):
         """List the region's zones."""
         return {"Zones": [{"ZoneId": zone, "LocalName": zone} for zone in REGIONS[request.region_id]]}
 
-    @action("DescribeRegions")
-    def describe_regions(self, request: Request) -> dict[str, object]:
-        """List the regions, all of which this cloud's endpoint serves."""
-        return {
-            "Regions": [
-                {"RegionId": region, "LocalName": region, "RegionEndpoint": self.cloud.endpoint}
-                for region in REGIONS
-            ]
-        }
-
     @action("TagResources")
     def tag_resources(self, request: Request) -> dict[str, object]:
         """Set tags on resources of one type."""
@@ -44,11 +35,7 @@ class ZonalDirectoryActions(ZonalState[B, G, L]):
     def list_tag_resources(self, request: Request) -> dict[str, object]:
         """List tags, one entry for each resource and key."""
         page, token = list_tags(request, self._tagged(request), ids_name="ResourceId")
-        resource_type = request.text("ResourceType").lower()
-        entries = [
-            {"ResourceId": record.id, "ResourceType": resource_type, "TagKey": key, "TagValue": value}
-            for record, key, value in page
-        ]
+        entries = tag_entries(page, request.text("ResourceType").lower())
         return {
             "TagResources": entries,
             "NextToken": token,

@@ -4,6 +4,7 @@ from typing import Any
 
 from steelyard.localcloud.cloud import Cloud
 from steelyard.localcloud.record import Records
+from steelyard.localcloud.region_actions import RegionActions
 from steelyard.localcloud.service import Request, action
 from steelyard.localcloud.services.ess import errors
 from steelyard.localcloud.services.ess.alarm_actions import AlarmActions
@@ -14,13 +15,19 @@ from steelyard.localcloud.services.ess.hook_actions import HookActions
 from steelyard.localcloud.services.ess.instance_actions import InstanceActions
 from steelyard.localcloud.services.ess.rule_actions import RuleActions
 from steelyard.localcloud.services.ess.task_actions import TaskActions
-from steelyard.localcloud.tag import list_tags, set_tags, unset_tags
+from steelyard.localcloud.tag import list_tags, set_tags, tag_entries, unset_tags
 from steelyard.localcloud.wire.error import invalid_parameter
-from steelyard.spec.catalogue import REGIONS
 
 
 class EssService(
-    GroupActions, ConfigurationActions, HookActions, InstanceActions, RuleActions, AlarmActions, TaskActions
+    GroupActions,
+    ConfigurationActions,
+    HookActions,
+    InstanceActions,
+    RuleActions,
+    AlarmActions,
+    TaskActions,
+    RegionActions,
 ):
     """Scaling groups and all that moves them."""
 
@@ -32,16 +39,6 @@ class EssService(
         """Carry out the scheduled tasks that are due, and evaluate the alarms."""
         self.run_due_tasks()
         self._watch.look()
-
-    @action("DescribeRegions")
-    def describe_regions(self, request: Request) -> dict[str, object]:
-        """List the regions, all of which this cloud's endpoint serves."""
-        return {
-            "Regions": [
-                {"RegionId": region, "LocalName": region, "RegionEndpoint": self.cloud.endpoint}
-                for region in REGIONS
-            ]
-        }
 
     @action("TagResources")
     def tag_resources(self, request: Request) -> dict[str, object]:
@@ -68,16 +65,7 @@ class EssService(
     def list_tag_resources(self, request: Request) -> dict[str, object]:
         """List tags, one entry for each group and key."""
         page, token = list_tags(request, self._tagged(request), ids_name="ResourceIds", tags_name="Tags")
-        entries = [
-            {
-                "ResourceId": record.id,
-                "ResourceType": "scalinggroup",
-                "TagKey": key,
-                "TagValue": value,
-                "Propagate": True,
-            }
-            for record, key, value in page
-        ]
+        entries = [{**entry, "Propagate": True} for entry in tag_entries(page, "scalinggroup")]
         return {"TagResources": entries, "NextToken": token}
 
     def _tagged(self, request: Request) -> Records[Any]:

@@ -10,7 +10,7 @@ from steelyard.localcloud.services.vpc.nat_gateway_actions import NatGatewayActi
 from steelyard.localcloud.services.vpc.snat_actions import SnatActions
 from steelyard.localcloud.services.vpc.vpc_actions import VpcActions
 from steelyard.localcloud.services.vpc.vswitch_actions import VSwitchActions
-from steelyard.localcloud.tag import list_tags, set_tags, unset_tags
+from steelyard.localcloud.tag import list_tags, set_tags, tag_entries, unset_tags
 
 
 class VpcService(VpcActions, VSwitchActions, NatGatewayActions, EipActions, SnatActions):
@@ -36,10 +36,7 @@ class VpcService(VpcActions, VSwitchActions, NatGatewayActions, EipActions, Snat
     def list_tag_resources(self, request: Request) -> dict[str, object]:
         """List tags, one entry for each resource and key."""
         page, token = list_tags(request, self._tagged_records(request), ids_name="ResourceId")
-        entries = [
-            {"ResourceId": record.id, "ResourceType": record.kind.upper(), "TagKey": key, "TagValue": value}
-            for record, key, value in page
-        ]
+        entries = tag_entries(page, request.text("ResourceType").upper())
         return {"TagResources": {"TagResource": entries}, "NextToken": token}
 
     def _tagged_records(self, request: Request) -> Records[Any]:
