@@ -10,11 +10,11 @@ import pulumi
 from pulumi_alicloud import cms, ecs, ess, ram
 
 from steelyard.components.egress import BANDWIDTH_MBIT_PER_S
-from steelyard.components.node_group import NodeGroupArgs, node_setup
+from steelyard.components.node_group import NodeGroupArgs, node_script, spot_strategy
 from steelyard.components.node_policy import Place, document, scaling_statements
 from steelyard.components.tag import cluster_tags, node_tags
-from steelyard.components.user_data import user_data
 from steelyard.errors import UsageError
+from steelyard.spec import DataDiskSpec
 from steelyard.spec.scaling import ScalingSpec
 
 _EVALUATIONS = 3
@@ -95,6 +95,10 @@ class AutoScaling(pulumi.ComponentResource):
     def _title(self) -> str:
         return f"{self._args.nodes.cluster}-{self._args.nodes.group}"
 
+    @property
+    def _has_spot(self) -> bool:
+        return self._on_demand_percent < 100
+
     def _options(
         self, *, ignore: Sequence[str] = (), depends_on: Sequence[pulumi.Resource] = ()
     ) -> pulumi.ResourceOptions:
@@ -105,18 +109,7 @@ class AutoScaling(pulumi.ComponentResource):
 
     def _create_template(self) -> ecs.EcsLaunchTemplate:
         nodes = self._args.nodes
-        script = user_data(
-            cluster=nodes.cluster,
-            role="worker",
-            token=nodes.token,
-            gateway_port=nodes.gateway_port,
-            head_address=nodes.head_address,
-            source=nodes.source,
-            setup=node_setup(nodes),
-            is_elastic=True,
-        )
-        price, has_spot = nodes.spot.max_price, self._on_demand_percent < 100
-        strategy = "SpotAsPriceGo" if price is None else "SpotWithPriceLimit"
+        script = node_script(nodes, role="worker", head_address=nodes.head_address, is_elastic=True)
         options = pulumi.ResourceOptions.merge(
             self._options(), pulumi.ResourceOptions(additional_secret_outputs=["user_data"])
         )
@@ -126,8 +119,8 @@ class AutoScaling(pulumi.ComponentResource):
             instance_name=f"{self._title}-scaled",
             instance_type=nodes.instance_type,
             instance_charge_type="PostPaid",
-            spot_strategy=strategy if has_spot else "NoSpot",
-            spot_price_limit=price if has_spot else None,
+            spot_strategy=spot_strategy(nodes.spot) if self._has_spot else "NoSpot",
+            spot_price_limit=nodes.spot.max_price if self._has_spot else None,
             image_id=nodes.image_id,
             security_group_ids=[nodes.security_group_id],
             internet_max_bandwidth_out=BANDWIDTH_MBIT_PER_S if nodes.has_public_address else 0,
@@ -138,13 +131,7 @@ class AutoScaling(pulumi.ComponentResource):
                 encrypted=True,
                 delete_with_instance=True,
             ),
-            data_disks=[
-                ecs.EcsLaunchTemplateDataDiskArgs(
-                    category=disk.category, size=disk.size_gib, encrypted=True, delete_with_instance=True
-                )
-                for disk in nodes.data_disks
-            ]
-            or None,
+            data_disks=[_data_disk(disk) for disk in nodes.data_disks] or None,
             key_pair_name=nodes.key_pair,
             http_endpoint="enabled",
             http_tokens="required",
@@ -157,10 +144,7 @@ class AutoScaling(pulumi.ComponentResource):
         )
 
     def _create_group(self, template: ecs.EcsLaunchTemplate) -> ess.ScalingGroup:
-        nodes, scaling = self._args.nodes, self._args.scaling
-        has_spot = self._on_demand_percent < 100
-        # Near each other is within one zone.
-        vswitch_ids = nodes.vswitch_ids[:1] if nodes.placement == "low_latency" else nodes.vswitch_ids
+        nodes, scaling, has_spot = self._args.nodes, self._args.scaling, self._has_spot
         return ess.ScalingGroup(
             f"{self._name}-group",
             scaling_group_name=self._title,
@@ -168,7 +152,7 @@ class AutoScaling(pulumi.ComponentResource):
             max_size=scaling.max,
             desired_capacity=scaling.min,
             default_cooldown=scaling.cooldown_s,
-            vswitch_ids=list(vswitch_ids),
+            vswitch_ids=list(nodes.own_vswitch_ids),
             multi_az_policy="COMPOSABLE" if has_spot else "BALANCE",
             az_balance=True if has_spot else None,
             capacity_options_on_demand_base_capacity=scaling.on_demand_base if has_spot else None,
@@ -359,6 +343,12 @@ def recurrence_end(now: datetime) -> str:
     """
     months = now.month - 1 + 11
     return f"{now.year + months // 12:04d}-{months % 12 + 1:02d}-01T00:00Z"
+
+
+def _data_disk(disk: DataDiskSpec) -> ecs.EcsLaunchTemplateDataDiskArgs:
+    return ecs.EcsLaunchTemplateDataDiskArgs(
+        category=disk.category, size=disk.size_gib, encrypted=True, delete_with_instance=True
+    )
 
 
 def _check(args: AutoScalingArgs) -> None:

@@ -136,7 +136,6 @@ class CheckpointStore(pulumi.ComponentResource):
         return pulumi.Output.concat("oss://", self.bucket_name, "/", args.prefix)
 
     def _create_file_system(self, name: str, cluster: str, args: FileSystemArgs) -> pulumi.Output[str]:
-        options = pulumi.ResourceOptions(parent=self)
         file_system = nas.FileSystem(
             f"{name}-files",
             description=f"Checkpoints of the Steelyard cluster {cluster}",
@@ -145,24 +144,9 @@ class CheckpointStore(pulumi.ComponentResource):
             storage_type=args.storage_type,
             encrypt_type=1,
             tags=cluster_tags(cluster),
-            opts=options,
+            opts=pulumi.ResourceOptions(parent=self),
         )
-        group = nas.AccessGroup(
-            f"{name}-access",
-            access_group_name=f"{cluster}-checkpoints",
-            access_group_type="Vpc",
-            file_system_type="standard",
-            opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
-        )
-        rule = nas.AccessRule(
-            f"{name}-nodes",
-            access_group_name=group.access_group_name,
-            file_system_type="standard",
-            source_cidr_ip=args.vpc_cidr,
-            rw_access_type="RDWR",
-            user_access_type="no_squash",
-            opts=options,
-        )
+        group, rule = self._create_access(name, cluster, args.vpc_cidr)
         targets = [
             nas.MountTarget(
                 f"{name}-target-{i}",
@@ -178,3 +162,25 @@ class CheckpointStore(pulumi.ComponentResource):
         self.mount_domain = targets[0].mount_target_domain
         self.folder = f"/mnt/{cluster}-checkpoints"
         return pulumi.Output.from_input(self.folder)
+
+    def _create_access(
+        self, name: str, cluster: str, vpc_cidr: pulumi.Input[str]
+    ) -> tuple[nas.AccessGroup, nas.AccessRule]:
+        """Let the network's addresses read and write."""
+        group = nas.AccessGroup(
+            f"{name}-access",
+            access_group_name=f"{cluster}-checkpoints",
+            access_group_type="Vpc",
+            file_system_type="standard",
+            opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
+        )
+        rule = nas.AccessRule(
+            f"{name}-nodes",
+            access_group_name=group.access_group_name,
+            file_system_type="standard",
+            source_cidr_ip=vpc_cidr,
+            rw_access_type="RDWR",
+            user_access_type="no_squash",
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        return group, rule

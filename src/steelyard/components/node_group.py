@@ -76,6 +76,11 @@ class NodeGroupArgs:
     takes_work: bool = True
     boot_after: Sequence[pulumi.Resource] = ()
 
+    @property
+    def own_vswitch_ids(self) -> Sequence[pulumi.Input[str]]:
+        """The VSwitches that its nodes stand in: those of all zones, or where they are to be near, of one."""
+        return self.vswitch_ids[:1] if self.placement == "low_latency" else self.vswitch_ids
+
 
 class NodeGroup(pulumi.ComponentResource):
     """Nodes that are alike, spread over the zones and attached to the load balancer.
@@ -115,8 +120,7 @@ class NodeGroup(pulumi.ComponentResource):
     ) -> ecs.Instance:
         role: Role = "head" if head_address is None else "worker"
         title = f"{args.cluster}-{args.group}-{i}"
-        # Near each other is within one zone.
-        vswitch_ids = args.vswitch_ids[:1] if args.placement == "low_latency" else args.vswitch_ids
+        vswitch_ids = args.own_vswitch_ids
         return ecs.Instance(
             f"{name}-node-{i}",
             instance_name=title,
@@ -138,16 +142,7 @@ class NodeGroup(pulumi.ComponentResource):
             **_spot_arguments(args.spot),
             http_endpoint="enabled",
             http_tokens="required",
-            user_data=user_data(
-                cluster=args.cluster,
-                role=role,
-                token=args.token,
-                gateway_port=args.gateway_port,
-                head_address=head_address,
-                source=args.source,
-                setup=node_setup(args),
-                takes_work=args.takes_work,
-            ),
+            user_data=node_script(args, role=role, head_address=head_address),
             tags=node_tags(args.cluster, args.group, role),
             opts=pulumi.ResourceOptions(
                 parent=self,
@@ -194,18 +189,42 @@ def _data_disk(disk: DataDiskSpec) -> ecs.InstanceDataDiskArgs:
     )
 
 
+def spot_strategy(spot: SpotSpec) -> str:
+    """Return the cloud's word for how the price of a spot instance is bounded."""
+    return "SpotAsPriceGo" if spot.max_price is None else "SpotWithPriceLimit"
+
+
 def _spot_arguments(spot: SpotSpec) -> dict[str, Any]:
     """Return the arguments of an instance that make it a spot instance; none for one that is not."""
     if not spot.enabled:
         return {}
     arguments: dict[str, Any] = {
-        "spot_strategy": "SpotAsPriceGo" if spot.max_price is None else "SpotWithPriceLimit",
+        "spot_strategy": spot_strategy(spot),
         "spot_interruption_behavior": spot.interruption.capitalize(),
     }
     return arguments if spot.max_price is None else {**arguments, "spot_price_limit": spot.max_price}
 
 
-def node_setup(args: NodeGroupArgs) -> pulumi.Output[str]:
-    """Return the lines that a node's boot script runs before the node starts: its own, then the drivers'."""
+def node_script(
+    args: NodeGroupArgs, *, role: Role, head_address: pulumi.Input[str] | None, is_elastic: bool = False
+) -> pulumi.Output[str]:
+    """Return the boot script of a group's node, as a secret; its own lines and the drivers' run before the node starts.
+
+    Args:
+        args: The group.
+        role: `head` or `worker`.
+        head_address: The head's private address; None for the head itself.
+        is_elastic: Whether a scaling group may take the node away.
+    """
     drivers = (GPU_DRIVER if has_gpu(args.instance_type) else "") + (RDMA_DRIVER if args.has_rdma else "")
-    return pulumi.Output.concat(args.setup, drivers)
+    return user_data(
+        cluster=args.cluster,
+        role=role,
+        token=args.token,
+        gateway_port=args.gateway_port,
+        head_address=head_address,
+        source=args.source,
+        setup=pulumi.Output.concat(args.setup, drivers),
+        takes_work=args.takes_work,
+        is_elastic=is_elastic,
+    )
