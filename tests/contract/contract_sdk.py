@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
+from alibabacloud_tea_openapi.client import Client
 from alibabacloud_tea_openapi.exceptions import AlibabaCloudException
-from alibabacloud_tea_openapi.utils_models import Config
+from alibabacloud_tea_openapi.utils_models import Config, OpenApiRequest, Params
+from darabonba.runtime import RuntimeOptions
 
 from steelyard.localcloud.daemon import CloudInfo
 
@@ -27,6 +29,25 @@ def sdk_config(cloud: CloudInfo, **changes: str) -> Config:
         "region_id": cloud.region_id,
     }
     return Config(**{**settings, **changes})
+
+
+def call_generic(
+    cloud: CloudInfo, action: str, query: Mapping[str, str], *, version: str = "2016-04-28", **settings: str
+) -> Any:
+    """Call an action by its name, as the SDK's generic client does; the settings are those of `sdk_config`."""
+    params = Params(
+        action=action,
+        version=version,
+        protocol="HTTP",
+        pathname="/",
+        method="POST",
+        auth_type="AK",
+        style="RPC",
+        req_body_type="formData",
+        body_type="json",
+    )
+    client = Client(sdk_config(cloud, **settings))
+    return client.call_api(params, OpenApiRequest(query=query), RuntimeOptions())["body"]
 
 
 @contextmanager

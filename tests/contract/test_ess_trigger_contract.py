@@ -7,12 +7,9 @@ from alibabacloud_cms20190101 import models as cms
 from alibabacloud_ecs20140526 import models as ecs
 from alibabacloud_ess20220222 import models as ess
 from alibabacloud_slb20140515 import models as slb
-from alibabacloud_tea_openapi.client import Client as PlainClient
-from alibabacloud_tea_openapi.models import OpenApiRequest, Params
 from contract_fleet import IMAGE, REGION, SERVER, TYPE, Fleet, encoded
 from contract_scaling import later
-from contract_sdk import refused, sdk_config, wait_for
-from darabonba.runtime import RuntimeOptions
+from contract_sdk import call_generic, refused, wait_for
 
 from steelyard.localcloud.daemon import CloudInfo
 
@@ -159,23 +156,9 @@ class TestOlderVersion:
 
     @pytest.fixture
     def call(self, local_cloud: CloudInfo):
-        plain = PlainClient(sdk_config(local_cloud))
-
         def call(action: str, **query: str) -> dict:
-            params = Params(
-                action=action,
-                version="2014-08-28",
-                protocol="HTTP",
-                pathname="/",
-                method="POST",
-                auth_type="AK",
-                style="RPC",
-                req_body_type="formData",
-                body_type="json",
-            )
             named = {key.replace("__", "."): value for key, value in query.items()}
-            request = OpenApiRequest(query={"RegionId": REGION, **named})
-            return plain.call_api(params, request, RuntimeOptions())["body"]
+            return call_generic(local_cloud, action, {"RegionId": REGION, **named}, version="2014-08-28")
 
         return call
 

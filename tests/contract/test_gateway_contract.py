@@ -6,33 +6,14 @@ import asyncio
 import json
 
 import pytest
-from alibabacloud_tea_openapi.client import Client as GenericClient
-from alibabacloud_tea_openapi.utils_models import OpenApiRequest, Params
 from alibabacloud_vpc20160428 import models
 from alibabacloud_vpc20160428.client import Client as VpcClient
 from aliyunsdkcore.acs_exception.exceptions import ServerException
 from aliyunsdkcore.client import AcsClient
 from aliyunsdkcore.request import RpcRequest
-from contract_sdk import refused, sdk_config
-from darabonba.runtime import RuntimeOptions
+from contract_sdk import call_generic, refused, sdk_config
 
 REGION = "cn-hangzhou"
-
-
-def call_generic(cloud, action, query, version="2016-04-28", **settings):
-    params = Params(
-        action=action,
-        version=version,
-        protocol="HTTP",
-        pathname="/",
-        method="POST",
-        auth_type="AK",
-        style="RPC",
-        req_body_type="formData",
-        body_type="json",
-    )
-    client = GenericClient(sdk_config(cloud, **settings))
-    return client.call_api(params, OpenApiRequest(query=query), RuntimeOptions())["body"]
 
 
 def call_core(cloud, action, *, method="GET", secret=None, version="2016-04-28", **parameters):

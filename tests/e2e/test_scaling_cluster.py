@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
+from cloud_api import api_of
 from command_line import CommandLine, clear, wait_for
 
 from steelyard.cluster import Cluster, Home
-from steelyard.deploy.engine.provider import Operation
-from steelyard.deploy.provider.api import ESS, Api, ApiPool, Connection
+from steelyard.deploy.provider.api import ESS, Api
 from steelyard.errors import SteelyardError
 from steelyard.localcloud import daemon
 
@@ -39,16 +39,7 @@ def write_spec(line: CommandLine, *, kind: str, most: int = 2, weight: int = 100
 def cloud_api(line: CommandLine) -> Api:
     info = daemon.status(Home(root=line.folder / "home").cloud_dir)
     assert info is not None
-    connection = Connection(
-        endpoint=info.endpoint,
-        protocol="http",
-        access_key_id=info.access_key_id,
-        access_key_secret=info.access_key_secret,
-        region_id=info.region_id,
-        poll_s=0.2,
-        timeout_s=60,
-    )
-    return ApiPool(connection).api(Operation(urn=""))
+    return api_of(info, timeout_s=60)
 
 
 def members(api: Api, group_id: str) -> dict[str, str]:

@@ -24,6 +24,15 @@ PORT = 8000
 # A second octet of this process: test processes side by side would take each other's freed addresses.
 VPC_CIDR = f"10.{100 + os.getpid() % 100}.0.0/16"
 VSWITCH_CIDR = VPC_CIDR.replace("/16", "/24")
+LISTENER = {
+    "bandwidth": -1,
+    "sticky_session": "off",
+    "health_check": "on",
+    "health_check_interval": 1,
+    "health_check_timeout": 1,
+    "healthy_threshold": 2,
+    "unhealthy_threshold": 2,
+}
 
 
 class LocalFleet:
@@ -116,13 +125,7 @@ class LocalFleet:
         self.slb_client.create_load_balancer_httplistener(
             slb.CreateLoadBalancerHTTPListenerRequest(
                 **target,
-                bandwidth=-1,
-                sticky_session="off",
-                health_check="on",
-                health_check_interval=1,
-                health_check_timeout=1,
-                healthy_threshold=2,
-                unhealthy_threshold=2,
+                **LISTENER,
                 vserver_group_id=self.server_group_id,
             )
         )
@@ -139,13 +142,7 @@ class LocalFleet:
         self.slb_client.create_load_balancer_httpslistener(
             slb.CreateLoadBalancerHTTPSListenerRequest(
                 **target,
-                bandwidth=-1,
-                sticky_session="off",
-                health_check="on",
-                health_check_interval=1,
-                health_check_timeout=1,
-                healthy_threshold=2,
-                unhealthy_threshold=2,
+                **LISTENER,
                 server_certificate_id=self.slb_client.upload_server_certificate(
                     pair
                 ).body.server_certificate_id,

@@ -14,9 +14,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-from alibabacloud_tea_openapi.utils_models import Config
 from alibabacloud_vpc20160428 import models
-from alibabacloud_vpc20160428.client import Client
+from cloud_clients import network_client
 
 from steelyard.errors import LocalCloudError
 from steelyard.localcloud import daemon
@@ -32,25 +31,13 @@ def data_dir(tmp_path: Path) -> Iterator[Path]:
     assert daemon.stop(folder).left == ()
 
 
-def connect(info: CloudInfo) -> Client:
-    return Client(
-        Config(
-            access_key_id=info.access_key_id,
-            access_key_secret=info.access_key_secret,
-            endpoint=info.endpoint,
-            protocol="http",
-            region_id=info.region_id,
-        )
-    )
-
-
 def make_vpc(info: CloudInfo) -> str:
     request = models.CreateVpcRequest(region_id=info.region_id, cidr_block="10.0.0.0/8")
-    return connect(info).create_vpc(request).body.vpc_id
+    return network_client(info).create_vpc(request).body.vpc_id
 
 
 def vpc_ids(info: CloudInfo) -> list[str]:
-    body = connect(info).describe_vpcs(models.DescribeVpcsRequest(region_id=info.region_id)).body
+    body = network_client(info).describe_vpcs(models.DescribeVpcsRequest(region_id=info.region_id)).body
     return [vpc.vpc_id for vpc in body.vpcs.vpc]
 
 

@@ -12,11 +12,12 @@ from pathlib import Path
 import pulumi
 import pulumi_alicloud as alicloud
 import pytest
+from cloud_api import api_of
 from traffic import wait_until
 
 from steelyard.deploy import AlicloudProvider, Stack
 from steelyard.deploy.engine.provider import Operation
-from steelyard.deploy.provider.api import ECS, ESS, NLB, Api, ApiPool, Connection
+from steelyard.deploy.provider.api import ECS, ESS, NLB, Api
 from steelyard.localcloud import daemon
 from steelyard.localcloud.daemon import CloudInfo
 
@@ -321,8 +322,7 @@ def test_a_killed_cloud_finds_its_members_again_and_keeps_the_number(tmp_path: P
             "access_key_secret": info.access_key_secret,
             "region_id": info.region_id,
         }
-        connection = Connection(**key, protocol="http", poll_s=0.1, timeout_s=30)
-        return AlicloudProvider(**key, timeout_s=60), ApiPool(connection).api(Operation(urn=""))
+        return AlicloudProvider(**key, timeout_s=60), api_of(info, timeout_s=30)
 
     info = daemon.start(data_dir)
     try:

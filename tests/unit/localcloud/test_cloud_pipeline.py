@@ -72,17 +72,21 @@ class Scaling(Service):
         shop.events.append("scaling stopped")
 
 
-@pytest.fixture
-def cloud(tmp_path: Path) -> Iterator[Cloud]:
-    store = Store(tmp_path / "state.sqlite")
-    cloud = Cloud(
-        data_dir=tmp_path,
+def make_cloud(folder: Path) -> Cloud:
+    store = Store(folder / "state.sqlite")
+    return Cloud(
+        data_dir=folder,
         store=store,
         identity=load_identity(store, "cn-hangzhou"),
         endpoint="127.0.0.1:1",
         clock=lambda: NOW,
         services=(Shop, Scaling),
     )
+
+
+@pytest.fixture
+def cloud(tmp_path: Path) -> Iterator[Cloud]:
+    cloud = make_cloud(tmp_path)
     yield cloud
     cloud.stop()
 
@@ -230,15 +234,7 @@ def test_a_handler_of_an_action_that_the_vendor_does_not_have_is_a_bug(cloud, tm
 
 
 def test_services_stop_in_the_reverse_order(tmp_path):
-    store = Store(tmp_path / "state.sqlite")
-    cloud = Cloud(
-        data_dir=tmp_path,
-        store=store,
-        identity=load_identity(store, "cn-hangzhou"),
-        endpoint="127.0.0.1:1",
-        clock=lambda: NOW,
-        services=(Shop, Scaling),
-    )
+    cloud = make_cloud(tmp_path)
     cloud.start()
     cloud.stop()
     assert cloud.services["vpc"].events == ["started", "scaling stopped", "stopped"]

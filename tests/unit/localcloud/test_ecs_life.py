@@ -6,28 +6,11 @@ from dataclasses import replace
 import pytest
 from fake_host import FakeHost
 
-from steelyard.localcloud.cloud import Cloud
 from steelyard.localcloud.hosts.host import Host
-from steelyard.localcloud.identity import load_identity
 from steelyard.localcloud.record import Records
 from steelyard.localcloud.services.ecs.firewall import Firewall
 from steelyard.localcloud.services.ecs.life import InstanceLife
 from steelyard.localcloud.services.ecs.models import Instance
-from steelyard.localcloud.store import Store
-
-
-@pytest.fixture
-def cloud(tmp_path):
-    store = Store(tmp_path / "state.sqlite")
-    yield Cloud(
-        data_dir=tmp_path,
-        store=store,
-        identity=load_identity(store, "cn-hangzhou"),
-        endpoint="127.0.0.1:1",
-        clock=lambda: 1000.0,
-        services=(),
-    )
-    store.close()
 
 
 @pytest.fixture
@@ -36,13 +19,13 @@ def host():
 
 
 @pytest.fixture
-def instances(cloud):
-    return Records(cloud.store, Instance)
+def instances(bare_cloud):
+    return Records(bare_cloud.store, Instance)
 
 
 @pytest.fixture
-def life(cloud, host: Host, instances):
-    life = InstanceLife(cloud, host, instances, Firewall(cloud, host))
+def life(bare_cloud, host: Host, instances):
+    life = InstanceLife(bare_cloud, host, instances, Firewall(bare_cloud, host))
     yield life
     life.close()
 

@@ -8,10 +8,8 @@ from fake_host import FakeHost
 
 from steelyard.localcloud.cloud import Cloud
 from steelyard.localcloud.hosts.packet_filter import FilterRule
-from steelyard.localcloud.identity import load_identity
 from steelyard.localcloud.services.ecs.firewall import Firewall, plan_filter
 from steelyard.localcloud.services.ecs.models import Instance, SecurityGroup
-from steelyard.localcloud.store import Store
 
 GROUP = SecurityGroup(
     id="sg-1",
@@ -123,19 +121,8 @@ class Scene:
 
 
 @pytest.fixture
-def scene(tmp_path):
-    store = Store(tmp_path / "state.sqlite")
-    yield Scene(
-        Cloud(
-            data_dir=tmp_path,
-            store=store,
-            identity=load_identity(store, "cn-hangzhou"),
-            endpoint="127.0.0.1:1",
-            clock=lambda: 1000.0,
-            services=(),
-        )
-    )
-    store.close()
+def scene(bare_cloud):
+    return Scene(bare_cloud)
 
 
 def instance(name: str, address: str, **changes: object) -> Instance:

@@ -1,3 +1,5 @@
+"""Calls of a local cloud as the command line makes them."""
+
 from __future__ import annotations
 
 from steelyard.deploy.engine.provider import Operation
@@ -5,8 +7,13 @@ from steelyard.deploy.provider.api import Api, ApiPool, Connection
 from steelyard.localcloud.daemon import CloudInfo
 
 
-def api_of(info: CloudInfo) -> Api:
-    """Give what calls a local cloud as the command line does."""
+def api_of(info: CloudInfo, *, timeout_s: float = 10.0) -> Api:
+    """Give what calls a local cloud.
+
+    Args:
+        info: The cloud.
+        timeout_s: Seconds after which a waiter gives up.
+    """
     connection = Connection(
         endpoint=info.endpoint,
         protocol="http",
@@ -14,6 +21,6 @@ def api_of(info: CloudInfo) -> Api:
         access_key_secret=info.access_key_secret,
         region_id=info.region_id,
         poll_s=0.1,
-        timeout_s=10,
+        timeout_s=timeout_s,
     )
     return ApiPool(connection).api(Operation(urn=""))
