@@ -2,7 +2,7 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 
-.PHONY: install demo test test-slow bench-balance bench-faults bench-plan bench-cloud lint clean
+.PHONY: install demo test test-slow bench-balance bench-faults bench-plan bench-cloud lint clean help
 
 install: $(VENV)/installed  ## Install Steelyard and all it needs into a virtual environment.
 
@@ -15,7 +15,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 demo: install  ## Bring a cluster up on this machine, train on it, and take it down.
 	$(BIN)/steelyard demo
 
-test: install lint  ## Run the tests.
+test: install lint  ## Check style, types and imports, then run every test but the longer proofs.
 	$(BIN)/pytest -m 'not slow' --numprocesses 2 --dist loadfile
 
 test-slow: install  ## Run the longer proofs.
@@ -42,3 +42,6 @@ lint: install  ## Check style, types and the direction of imports.
 
 clean:  ## Remove the virtual environment and caches.
 	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+help:  ## Tell what each target does.
+	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
