@@ -135,6 +135,10 @@ API_FIELDS: dict[str, tuple[str, ...]] = {
         "nlb:CreateServerGroup.Scheduler",
         "alb:CreateServerGroup.Scheduler",
     ),
+    "load_balancer.weights": (
+        "slb:SetVServerGroupAttribute.BackendServers",
+        "nlb:UpdateServerGroupServersAttribute.Servers.Weight",
+    ),
     "load_balancer.drain_timeout_s": (
         "nlb:CreateServerGroup.ConnectionDrainTimeout",
         "alb:CreateServerGroup.ConnectionDrainConfig.ConnectionDrainTimeout",

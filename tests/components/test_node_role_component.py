@@ -52,14 +52,13 @@ def test_only_instances_may_take_the_role(demo: Recording) -> None:
     ]
 
 
-def test_a_node_may_read_its_own_load_balancer_set_its_weights_and_find_its_like(demo: Recording) -> None:
+def test_a_node_may_read_its_own_load_balancer_and_find_its_like(demo: Recording) -> None:
     assert statements(policy_of(demo)) == [
         {
             "Action": [
                 "slb:DescribeLoadBalancerAttribute",
                 "slb:DescribeVServerGroupAttribute",
                 "slb:DescribeHealthStatus",
-                "slb:SetVServerGroupAttribute",
             ],
             "Effect": "Allow",
             "Resource": [f"acs:slb:cn-hangzhou:{ACCOUNT_ID}:loadbalancer/demo-balancer-balancer-id"],
@@ -75,14 +74,16 @@ def test_a_node_may_read_its_own_load_balancer_set_its_weights_and_find_its_like
 
 @pytest.mark.parametrize(("kind", "product"), [("network", "nlb"), ("application", "alb")])
 def test_of_the_other_kinds_it_may_set_weights_in_its_own_server_group_alone(kind: str, product: str) -> None:
-    document = json.dumps(
-        {"Version": "1", "Statement": balancer_statements(PLACE, kind, "lb-mine", "sgp-mine")}
-    )
+    rights = balancer_statements(PLACE, kind, "lb-mine", "sgp-mine", sets_weights=True)
+    document = json.dumps({"Version": "1", "Statement": rights})
     action, prefix = f"{product}:UpdateServerGroupServersAttribute", f"acs:{product}:cn-hangzhou:{ACCOUNT_ID}"
     assert allows(document, action, f"{prefix}:servergroup/sgp-mine")
     assert not allows(document, action, f"{prefix}:servergroup/sgp-other")
     assert not allows(document, f"{product}:DeleteServerGroup", f"{prefix}:servergroup/sgp-mine")
     assert allows(document, f"{product}:GetLoadBalancerAttribute", f"{prefix}:loadbalancer/lb-mine")
+    rights = balancer_statements(PLACE, kind, "lb-mine", "sgp-mine")
+    document = json.dumps({"Version": "1", "Statement": rights})
+    assert not allows(document, action, f"{prefix}:servergroup/sgp-mine")
 
 
 def test_a_node_may_use_one_prefix_of_one_bucket(with_checkpoints: Recording) -> None:
@@ -115,7 +116,7 @@ def test_no_action_and_no_resource_is_a_wildcard_that_nobody_explained(
     found = [*statements(policy_of(demo)), *statements(policy_of(with_checkpoints))]
     found += scaling_statements(PLACE, "asg-1")
     for kind in ("classic", "network", "application"):
-        found += balancer_statements(PLACE, kind, "lb-1", "sgp-1")
+        found += balancer_statements(PLACE, kind, "lb-1", "sgp-1", sets_weights=True)
     for statement in found:
         assert statement["Effect"] == "Allow"
         assert not any("*" in action for action in statement["Action"])
@@ -132,8 +133,8 @@ def test_a_listing_is_bound_by_a_condition(with_checkpoints: Recording) -> None:
 def test_the_document_names_every_right(with_checkpoints: Recording) -> None:
     text = DOCUMENT.read_text(encoding="utf-8")
     rights = [*statements(policy_of(with_checkpoints)), *scaling_statements(PLACE, "asg-1")]
-    for kind in ("network", "application"):
-        rights += balancer_statements(PLACE, kind, "lb-1", "sgp-1")
+    for kind in ("classic", "network", "application"):
+        rights += balancer_statements(PLACE, kind, "lb-1", "sgp-1", sets_weights=True)
     for statement in rights:
         for action in statement["Action"]:
             assert action.split(":")[1] in text, action

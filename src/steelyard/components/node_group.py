@@ -12,7 +12,9 @@ from steelyard.components.egress import BANDWIDTH_MBIT_PER_S
 from steelyard.components.load_balancer import BalancerServer, attach_server
 from steelyard.components.tag import node_tags
 from steelyard.components.user_data import PackageSource, Role, user_data
+from steelyard.errors import UsageError
 from steelyard.spec import DataDiskSpec, DiskSpec, SpotSpec
+from steelyard.spec.balancer import ABILITIES
 from steelyard.spec.family import has_gpu
 
 _STRATEGIES: Mapping[str, str] = {"availability": "Availability", "low_latency": "LowLatency"}
@@ -36,6 +38,10 @@ class NodeGroupArgs:
         key_pair: Name of the key pair that may log in; None for nobody.
         takes_work: Whether jobs may have workers on these nodes; only a head can do without.
         weight: Share of the load balancer's requests, 0 to 100.
+        follows_speed: Whether the weights follow the speed that training measures. The head then sets them in the
+            server group, which has to stand before the nodes, and `weight` is the first one alone: a change of it, here
+            or in the server group, is left as it is (`ignore_changes`), so that no later `up` takes back what was
+            measured. A node whose first weight is 0 keeps it.
         vswitch_ids: VSwitches that the nodes are placed in by turns.
         security_group_id: The nodes' security group.
         server_group_id: Server group of the load balancer; of no meaning where that lists its servers itself.
@@ -74,6 +80,7 @@ class NodeGroupArgs:
     has_rdma: bool = False
     key_pair: pulumi.Input[str] | None = None
     takes_work: bool = True
+    follows_speed: bool = False
     boot_after: Sequence[pulumi.Resource] = ()
 
     @property
@@ -91,6 +98,9 @@ class NodeGroup(pulumi.ComponentResource):
         node_ids: Instance ids, in the order of the nodes' numbers.
         private_ips: Private IPv4 addresses, in the same order.
         servers: The nodes as a load balancer lists them, in the same order.
+
+    Raises:
+        UsageError: The weights are to follow the speed, and the load balancer's kind does not let them.
     """
 
     node_ids: list[pulumi.Output[str]]
@@ -98,6 +108,7 @@ class NodeGroup(pulumi.ComponentResource):
     servers: list[BalancerServer]
 
     def __init__(self, name: str, args: NodeGroupArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        _check(args)
         super().__init__("steelyard:index:NodeGroup", name, None, opts)
         head_address = args.head_address
         self.node_ids, self.private_ips = [], []
@@ -172,7 +183,9 @@ class NodeGroup(pulumi.ComponentResource):
             server_id=instance.id,
             port=args.gateway_port,
             weight=args.weight,
-            opts=options,
+            opts=pulumi.ResourceOptions.merge(
+                options, pulumi.ResourceOptions(ignore_changes=["weight"] if args.follows_speed else None)
+            ),
         )
         if args.role_name is not None:
             ecs.RamRoleAttachment(
@@ -181,6 +194,15 @@ class NodeGroup(pulumi.ComponentResource):
                 ram_role_name=args.role_name,
                 opts=options,
             )
+
+
+def _check(args: NodeGroupArgs) -> None:
+    if args.follows_speed and ABILITIES[args.balancer_kind].lists_servers:
+        raise UsageError(
+            f"the server group of a load balancer of kind `{args.balancer_kind}` is made after the nodes, which cannot "
+            "know it",
+            "take `classic` or `network` where weights are to follow the speed",
+        )
 
 
 def _data_disk(disk: DataDiskSpec) -> ecs.InstanceDataDiskArgs:
@@ -216,6 +238,9 @@ def node_script(
         head_address: The head's private address; None for the head itself.
         is_elastic: Whether a scaling group may take the node away.
     """
+    server_group = None
+    if args.follows_speed and role == "head":
+        server_group = pulumi.Output.concat(args.balancer_kind, ":", args.server_group_id)
     drivers = (GPU_DRIVER if has_gpu(args.instance_type) else "") + (RDMA_DRIVER if args.has_rdma else "")
     return user_data(
         cluster=args.cluster,
@@ -227,4 +252,5 @@ def node_script(
         setup=pulumi.Output.concat(args.setup, drivers),
         takes_work=args.takes_work,
         is_elastic=is_elastic,
+        server_group=server_group,
     )

@@ -11,28 +11,31 @@ from steelyard.components.tag import CLUSTER
 
 Statement = Mapping[str, Any]
 
-# By kind of load balancer: the actions on the load balancer, and those on its server group. A CLB's server group has no
-# name of its own in RAM: rights on it are rights on its load balancer (help page "RAM authorization" of CLB, 2024-09).
-_BALANCER: Mapping[str, tuple[str, Sequence[str], Sequence[str]]] = {
+# By kind of load balancer: the actions on the load balancer, those on its server group, and the one that sets weights.
+# A CLB's server group has no name of its own in RAM: rights on it are rights on its load balancer (help page "RAM
+# authorization" of CLB, 2024-09).
+_BALANCER: Mapping[str, tuple[str, Sequence[str], Sequence[str], str]] = {
     "classic": (
         "slb",
         [
             "slb:DescribeLoadBalancerAttribute",
             "slb:DescribeVServerGroupAttribute",
             "slb:DescribeHealthStatus",
-            "slb:SetVServerGroupAttribute",
         ],
         [],
+        "slb:SetVServerGroupAttribute",
     ),
     "network": (
         "nlb",
         ["nlb:GetLoadBalancerAttribute"],
-        ["nlb:ListServerGroupServers", "nlb:UpdateServerGroupServersAttribute"],
+        ["nlb:ListServerGroupServers"],
+        "nlb:UpdateServerGroupServersAttribute",
     ),
     "application": (
         "alb",
         ["alb:GetLoadBalancerAttribute"],
-        ["alb:ListServerGroupServers", "alb:UpdateServerGroupServersAttribute"],
+        ["alb:ListServerGroupServers"],
+        "alb:UpdateServerGroupServersAttribute",
     ),
 }
 _OBJECT_ACTIONS = (
@@ -73,10 +76,14 @@ class Place:
 
 
 def balancer_statements(
-    place: Place, kind: str, load_balancer_id: str, server_group_id: str
+    place: Place, kind: str, load_balancer_id: str, server_group_id: str, *, sets_weights: bool = False
 ) -> list[Statement]:
-    """Return the rights to see how the load balancer judges a node, and to set weights in its server group."""
-    product, of_balancer, of_group = _BALANCER[kind]
+    """Return the rights to see how the load balancer judges a node, and to set weights in its server group or not."""
+    product, of_balancer, of_group, setting = _BALANCER[kind]
+    if sets_weights and of_group:
+        of_group = [*of_group, setting]
+    elif sets_weights:
+        of_balancer = [*of_balancer, setting]
     statements = [_allow(of_balancer, place.name(product, f"loadbalancer/{load_balancer_id}"))]
     if of_group:
         statements.append(_allow(of_group, place.name(product, f"servergroup/{server_group_id}")))

@@ -34,6 +34,7 @@ class NodeRoleArgs:
         load_balancer_id: The load balancer that the nodes may look at; None where `grant` names it later.
         server_group_id: Its server group.
         balancer_kind: The load balancer's kind.
+        sets_weights: Whether the nodes may set weights in that server group.
         bucket: Bucket that the nodes keep checkpoints in; None for no such right.
         prefix: What the checkpoints' keys begin with.
     """
@@ -44,6 +45,7 @@ class NodeRoleArgs:
     load_balancer_id: pulumi.Input[str] | None = None
     server_group_id: pulumi.Input[str] | None = None
     balancer_kind: str = "classic"
+    sets_weights: bool = False
     bucket: pulumi.Input[str] | None = None
     prefix: str = ""
 
@@ -117,7 +119,13 @@ def _policy_document(
     def write(parts: list[str]) -> str:
         account_id, load_balancer_id, server_group_id, bucket = parts
         place = Place(cluster=args.cluster, region=args.region, account_id=account_id)
-        statements = balancer_statements(place, args.balancer_kind, load_balancer_id, server_group_id)
+        statements = balancer_statements(
+            place,
+            args.balancer_kind,
+            load_balancer_id,
+            server_group_id,
+            sets_weights=args.sets_weights,
+        )
         statements += node_statements(place)
         if bucket is not None:
             statements += checkpoint_statements(place, bucket, args.prefix)

@@ -104,6 +104,7 @@ def boot_script(
     setup: str = "",
     takes_work: bool = True,
     is_elastic: bool = False,
+    server_group: str | None = None,
 ) -> str:
     """Return the text of the script.
 
@@ -117,6 +118,7 @@ def boot_script(
         setup: Lines to run before the node starts.
         takes_work: Whether jobs may have workers there; only a head can do without.
         is_elastic: Whether a scaling group may take the node away.
+        server_group: `KIND:ID` of the server group whose weights a head sets; None where it sets none.
     """
     options = ["--cluster", cluster, "--role", role, "--gateway-port", str(gateway_port)]
     if head_address is not None:
@@ -125,6 +127,8 @@ def boot_script(
         options.append("--no-work")
     if is_elastic:
         options.append("--elastic")
+    if server_group is not None:
+        options += ["--server-group", server_group]
     install = [f"steelyard=={source.version or version('steelyard')}"]
     if source.index_url is not None:
         install = ["--index-url", source.index_url, *install]
@@ -148,12 +152,15 @@ def user_data(
     setup: pulumi.Input[str] = "",
     takes_work: bool = True,
     is_elastic: bool = False,
+    server_group: pulumi.Input[str] | None = None,
 ) -> pulumi.Output[str]:
     """Return the script as a secret output, once the token and the head's address are known.
 
     The arguments are those of `boot_script`.
     """
-    inputs = pulumi.Output.all(token=pulumi.Output.secret(token), head_address=head_address, setup=setup)
+    inputs = pulumi.Output.all(
+        token=pulumi.Output.secret(token), head_address=head_address, setup=setup, server_group=server_group
+    )
     return inputs.apply(
         lambda known: boot_script(
             cluster=cluster,
@@ -165,5 +172,6 @@ def user_data(
             setup=known["setup"],
             takes_work=takes_work,
             is_elastic=is_elastic,
+            server_group=known["server_group"],
         )
     )

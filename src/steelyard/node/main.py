@@ -37,11 +37,15 @@ from steelyard.node.ray_cluster import (
 )
 from steelyard.node.ray_process import RayProcess, bridge_environment
 from steelyard.node.scale_in_watcher import ScaleInWatcher
+from steelyard.node.server_group import server_group, server_group_name
 from steelyard.node.shim import compile_shim
 from steelyard.node.spot_watcher import SpotWatcher, grace_s
+from steelyard.node.weight_controller import WeightController
 
 if TYPE_CHECKING:
     import uvicorn
+
+    from steelyard.node.gateway.counters import Counters
 
 logger = logging.getLogger(__name__)
 
@@ -70,6 +74,7 @@ class NodeConfig:
         cloud_endpoint: Where the cloud's API answers; the region's own endpoints where it is empty.
         started_at: When the process was started, by the monotonic clock, in seconds.
         takes_work: Whether jobs may have workers here.
+        server_group: Kind of the load balancer and id of its server group, whose weights a head sets; None for none.
     """
 
     cluster: str
@@ -83,6 +88,7 @@ class NodeConfig:
     cloud_endpoint: str
     started_at: float
     takes_work: bool = True
+    server_group: tuple[str, str] | None = None
 
 
 def parse_arguments(arguments: Sequence[str], environment: Mapping[str, str]) -> NodeConfig:
@@ -105,7 +111,15 @@ def parse_arguments(arguments: Sequence[str], environment: Mapping[str, str]) ->
         "--no-work", action="store_true", help="hold the job queue and have no workers of jobs; for a head"
     )
     parser.add_argument("--elastic", action="store_true", help="a scaling group may take the node away")
+    parser.add_argument(
+        "--server-group",
+        type=server_group_name,
+        metavar="KIND:ID",
+        help="server group whose weights follow the measured speed, such as classic:rsp-bp1o94dp5i6ea; for a head",
+    )
     options = parser.parse_args(arguments)
+    if options.server_group and options.role != "head":
+        parser.error("--server-group is for a head, which alone sets weights")
     if options.no_work and options.role != "head":
         parser.error("--no-work is for a head: a worker that takes no work is good for nothing")
     if (options.role == "worker") != bool(options.head_address):
@@ -123,6 +137,7 @@ def parse_arguments(arguments: Sequence[str], environment: Mapping[str, str]) ->
         cloud_endpoint=environment.get(settings.CLOUD_ENDPOINT, ""),
         started_at=time.monotonic(),
         takes_work=not options.no_work,
+        server_group=options.server_group,
     )
 
 
@@ -155,6 +170,7 @@ class Node:
         self._health = Health(on_change=self._on_health)
         self._identity: Identity | None = None
         self._is_shimmed = False
+        self._counters: Counters | None = None
 
     async def run(self) -> None:
         """Run until SIGTERM or SIGINT; what was started is ended then.
@@ -186,7 +202,11 @@ class Node:
     async def _serve(
         self, server: uvicorn.Server, listener: socket.socket, ray_process: RayProcess, stop: asyncio.Event
     ) -> None:
-        watching = asyncio.gather(self._leave_on_notice(ray_process), self._leave_on_scale_in(ray_process))
+        watching = asyncio.gather(
+            self._leave_on_notice(ray_process),
+            self._leave_on_scale_in(ray_process),
+            self._follow_speed(ray_process),
+        )
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         keeping = asyncio.create_task(ray_process.run())
         stopping = asyncio.create_task(stop.wait())
@@ -231,12 +251,9 @@ class Node:
             return
         assert self._identity is not None
         node_id = self._identity.node_id
-        api = CloudApi(
-            MetadataClient(self._config.metadata_url),
-            region_id=self._identity.region_id,
-            endpoint=self._config.cloud_endpoint,
+        watcher = ScaleInWatcher(
+            self._cloud_api(self._identity), node_id=node_id, cluster=self._config.cluster
         )
-        watcher = ScaleInWatcher(api, node_id=node_id, cluster=self._config.cluster)
         waits = await watcher.notice()
         logger.warning("node %s is taken away by its scaling group", node_id)
         self._health.drain("draining: the scaling group takes the instance away")
@@ -251,6 +268,25 @@ class Node:
             await watcher.complete(waits)
         except NodeError as error:
             logger.warning("the scaling group was not told that the node has drained: %s", error.message)
+
+    async def _follow_speed(self, ray_process: RayProcess) -> None:
+        """Set the weights in the load balancer's server group by the measured speed, where that was asked for."""
+        if self._config.server_group is None:
+            return
+        from steelyard.node.gateway.weight_gauges import WeightGauges
+
+        assert self._identity is not None
+        assert self._counters is not None
+        group = server_group(*self._config.server_group, self._cloud_api(self._identity))
+        await WeightController(ray_process, group, WeightGauges(self._counters.registry)).run()
+
+    def _cloud_api(self, identity: Identity) -> CloudApi:
+        """Return a way to the cloud of its own: it is for one caller at a time."""
+        return CloudApi(
+            MetadataClient(self._config.metadata_url),
+            region_id=identity.region_id,
+            endpoint=self._config.cloud_endpoint,
+        )
 
     async def _drain(self, ray_process: RayProcess) -> None:
         """Have the queue end this node's jobs, and end their workers here even where it does not answer."""
@@ -295,12 +331,13 @@ class Node:
         from steelyard.node.gateway.counters import create_counters
         from steelyard.node.gateway.server import create_server
 
+        self._counters = create_counters()
         gateway = Gateway(
             identity=identity,
             role=self._config.role,
             health=self._health,
             queue=ray_process,
-            counters=create_counters(),
+            counters=self._counters,
             is_shimmed=self._is_shimmed,
         )
         return create_server(create_app(gateway, token), grace_s=_STREAMS_GRACE_S)

@@ -23,6 +23,7 @@ from steelyard.spec.node_check import node_findings
 from steelyard.spec.rule import PRIVATE_NETWORKS, WIDEST_ADMIN_PREFIX
 from steelyard.spec.scaling_check import scaling_findings
 from steelyard.spec.subnet import longest_prefix_for, num_slots, num_usable, split
+from steelyard.spec.weights import weight_findings
 
 SEPARATELY: Final = object()
 """Validation context under which `ClusterSpec` leaves the checks across its parts to its caller."""
@@ -48,6 +49,7 @@ def findings_across(raw: Mapping[str, Any]) -> list[Finding]:
         *_balancer_findings(draft),
         *front_findings(raw),
         *forwarding_findings(raw),
+        *weight_findings(raw),
         *_admin_findings(draft),
         *scaling_findings(
             ((group.index, group.scaling, group.scaling_obstacle) for group in draft.groups),

@@ -68,6 +68,9 @@ class LoadBalancerSpec(Part):
         scheduler: `wrr` by weight, `rr` in turn; a network one has `wlc` by weight and open connections and `sch` by
             the client's address as well, and so has a classic one whose listeners speak `tcp`. An application one has
             `wrr`, `wlc` and `sch`.
+        weights: `given` for the weights of the node groups, or `measured` for weights that follow the speed that
+            training measures: those of the node groups are the first ones then, which `steelyard up` gives to new nodes
+            alone, and a node whose weight is 0 keeps it. An application one has no such weights.
         drain_timeout_s: Seconds that the connections to a removed node are given to end; 0 for no such care, which is
             all that a classic one has.
         slow_start_s: Seconds, from 30 on, over which the share of a new node grows; 0 for its whole share at once,
@@ -88,6 +91,7 @@ class LoadBalancerSpec(Part):
     scheduler: Annotated[
         Text, rule.one_of("wrr", "rr", "wlc", "sch", unserved=dict.fromkeys(("tch", "qch"), _LATER_SCHEDULER))
     ] = "wrr"
+    weights: Annotated[Text, rule.one_of("given", "measured")] = "given"
     drain_timeout_s: Annotated[WholeNumber, rule.within(0, 900, " s")] = 0
     slow_start_s: Annotated[WholeNumber, rule.within(0, 900, " s")] = 0
     sticky_session_s: Annotated[WholeNumber, rule.within(0, 86400, " s")] = 0

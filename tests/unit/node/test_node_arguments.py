@@ -48,3 +48,17 @@ def test_a_dedicated_head_takes_no_work(capsys: pytest.CaptureFixture[str]) -> N
     with pytest.raises(SystemExit):
         parse_arguments([*worker, "--no-work"], {})
     assert "--no-work is for a head" in capsys.readouterr().err
+
+
+def test_a_head_and_only_a_head_sets_weights(capsys: pytest.CaptureFixture[str]) -> None:
+    assert parse_arguments(HEAD, {}).server_group is None
+    named = ["--server-group", "classic:rsp-1"]
+    assert parse_arguments([*HEAD, *named], {}).server_group == ("classic", "rsp-1")
+    worker = ["--cluster", "c", "--role", "worker", "--head-address", "10.0.0.1", "--token-file", "t"]
+    for arguments, reason in (
+        ([*worker, *named], "--server-group is for a head"),
+        ([*HEAD, "--server-group", "rsp-1"], "'rsp-1' is neither classic:ID nor network:ID"),
+    ):
+        with pytest.raises(SystemExit):
+            parse_arguments(arguments, {})
+        assert reason in capsys.readouterr().err

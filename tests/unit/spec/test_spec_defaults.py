@@ -66,6 +66,7 @@ def test_a_file_that_holds_a_name_alone_is_valid(write) -> None:
             "kind": "classic",
             "address_type": "intranet",
             "scheduler": "wrr",
+            "weights": "given",
             "drain_timeout_s": 0,
             "slow_start_s": 0,
             "sticky_session_s": 0,

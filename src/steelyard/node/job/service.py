@@ -138,6 +138,7 @@ class JobService:
             "ping": self.ping,
             "submit": self.submit,
             "jobs": self.jobs,
+            "running": self.running,
             "job": self.job,
             "cancel": self.cancel,
             "nodes": self.nodes,
@@ -187,6 +188,10 @@ class JobService:
     async def jobs(self) -> list[dict[str, Any]]:
         """Return all jobs' records, oldest first."""
         return [record.to_json() for record in self._queue.records()]
+
+    async def running(self) -> list[dict[str, Any]]:
+        """Return the records of the jobs that run."""
+        return [one.to_json() for one in self._queue.records() if one.state is JobState.RUNNING]
 
     async def job(self, job_id: str) -> dict[str, Any]:
         """Return a job's record."""
