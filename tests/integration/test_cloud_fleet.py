@@ -30,7 +30,14 @@ def is_open(address: str, port: int) -> bool:
 
 
 def alive(family: list[psutil.Process]) -> list[psutil.Process]:
-    return [p for p in family if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
+    return [process for process in family if is_alive(process)]
+
+
+def is_alive(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False  # it ended between the two looks
 
 
 def serve_with_three(fleet: LocalFleet) -> list[str]:
@@ -179,9 +186,10 @@ def test_a_kill_of_the_cloud_ends_everything_and_a_start_boots_what_ran(fleet):
 def test_a_kill_and_a_start_at_once_leave_no_two_of_anything(fleet):
     ids = serve_with_three(fleet)
     family, data_dir = fleet.family(), Path(fleet.cloud.data_dir)
+    cloud = psutil.Process(fleet.cloud.pid)
 
-    os.kill(fleet.cloud.pid, signal.SIGKILL)
-    wait_until(lambda: not alive([psutil.Process(fleet.cloud.pid)]))
+    cloud.kill()
+    wait_until(lambda: not is_alive(cloud))
     fleet.connect(daemon.start(data_dir))
 
     wait_until(lambda: set(fleet.statuses(*ids).values()), lambda seen: seen == {"Running"})
