@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from steelyard.deploy.engine.provider import Operation
-from steelyard.deploy.provider.api import Api, ApiPool, Connection
+from steelyard.deploy.provider.api import Api, ApiPool
+from steelyard.deploy.provider.connection import Connection
 from steelyard.localcloud.daemon import CloudInfo
 
 

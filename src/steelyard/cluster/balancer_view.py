@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from steelyard.deploy.provider.api import ALB, NLB, SLB, Api, Product, token_items
+from steelyard.deploy.provider.api import ALB, NLB, SLB, Api, token_items
+from steelyard.deploy.provider.connection import Product
 from steelyard.deploy.provider.nlb_server_group import list_servers
 
 _NORMAL, _ABNORMAL, _UNAVAILABLE = "normal", "abnormal", "unavailable"

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from steelyard.cluster.home import Home
 from steelyard.deploy import AlicloudProvider
 from steelyard.deploy.engine.provider import Operation
-from steelyard.deploy.provider.api import Api, ApiPool, Connection
+from steelyard.deploy.provider.api import Api, ApiPool
+from steelyard.deploy.provider.connection import Connection
 from steelyard.localcloud import daemon
 
 _POLL_S = 0.25

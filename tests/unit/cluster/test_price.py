@@ -10,7 +10,8 @@ import pytest
 from steelyard.cluster.price import HourlyPrice, PriceLine, Unpriced, ask_price
 from steelyard.deploy import Planned
 from steelyard.deploy.engine.values import UNKNOWN
-from steelyard.deploy.provider.api import BSS, Product
+from steelyard.deploy.provider.api import BSS
+from steelyard.deploy.provider.connection import Product
 from steelyard.errors import ResourceError, UsageError
 
 INSTANCE = "alicloud:ecs/instance:Instance"

@@ -16,7 +16,8 @@ from pulumi._types import input_type_py_to_pulumi_names
 from steelyard.deploy import AlicloudProvider, Stack
 from steelyard.deploy.engine.provider import Operation
 from steelyard.deploy.provider.alicloud import RESOURCE_TYPES
-from steelyard.deploy.provider.api import Api, Connection, Product, is_not_found
+from steelyard.deploy.provider.api import Api, is_not_found
+from steelyard.deploy.provider.connection import Connection, Product
 from steelyard.deploy.provider.resource_type import changes, shown, wire
 from steelyard.deploy.provider.security_group import SecurityGroupRule
 from steelyard.deploy.provider.tag import TagWriter, tag_list, tag_map

@@ -6,7 +6,8 @@ import json
 from typing import Any, ClassVar
 
 from steelyard.deploy.engine.provider import Values
-from steelyard.deploy.provider.api import SLB, Answer, Api
+from steelyard.deploy.provider.api import SLB, Api
+from steelyard.deploy.provider.connection import Answer
 from steelyard.deploy.provider.resource_type import ResourceType, shown, wait_gone, wire
 from steelyard.deploy.provider.tag import TagWriter
 from steelyard.errors import ResourceError

@@ -24,8 +24,9 @@ from steelyard.deploy.provider import (
     nlb_server_group,
 )
 from steelyard.deploy.provider.access_list import Acl, AclEntryAttachment
-from steelyard.deploy.provider.api import ApiPool, Connection, is_not_found
+from steelyard.deploy.provider.api import ApiPool, is_not_found
 from steelyard.deploy.provider.certificate import CaCertificate, ServerCertificate, ServiceCertificate
+from steelyard.deploy.provider.connection import Connection
 from steelyard.deploy.provider.deployment_set import EcsDeploymentSet
 from steelyard.deploy.provider.disk import EcsDisk, EcsDiskAttachment
 from steelyard.deploy.provider.ecs import Instance, RamRoleAttachment

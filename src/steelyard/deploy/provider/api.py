@@ -4,26 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from steelyard.deploy.engine.provider import Operation
+from steelyard.deploy.provider.connection import Answer, Connection, Product
 from steelyard.deploy.provider.wait import wait_until
 from steelyard.errors import ResourceError
 
 if TYPE_CHECKING:
     from steelyard.deploy.provider.sender import Sender
     from steelyard.deploy.provider.storage import StorageSender
-
-
-@dataclass(frozen=True, kw_only=True)
-class Product:
-    """One product of the cloud: its code and the version of its API."""
-
-    code: str
-    version: str
-    is_regional: bool = True
-
 
 VPC: Final = Product(code="vpc", version="2016-04-28")
 ECS: Final = Product(code="ecs", version="2014-05-26")
@@ -37,33 +27,7 @@ BSS: Final = Product(code="bssopenapi", version="2017-12-14", is_regional=False)
 CAS: Final = Product(code="cas", version="2020-04-07", is_regional=False)
 STS: Final = Product(code="sts", version="2015-04-01", is_regional=False)
 
-Answer = Mapping[str, Any]
-
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Connection:
-    """Where the cloud is and who asks.
-
-    Attributes:
-        endpoint: `host:port` that answers for every product that has no endpoint of its own.
-        endpoints: `host` or `host:port` of a product, by its code.
-        security_token: That of a temporary key; empty for a key that lasts.
-        protocol: `http` or `https`.
-        poll_s: Seconds between two looks of a waiter.
-        timeout_s: Seconds after which a waiter gives up, where the program sets no timeout of its own.
-    """
-
-    endpoint: str
-    protocol: str
-    access_key_id: str
-    access_key_secret: str = field(repr=False)
-    region_id: str
-    poll_s: float
-    timeout_s: float
-    security_token: str = field(default="", repr=False)
-    endpoints: Mapping[str, str] = field(default_factory=dict)
 
 
 class Api:

@@ -11,7 +11,8 @@ from collections.abc import Collection, Mapping
 from typing import Any, ClassVar
 
 from steelyard.deploy.engine.provider import Values
-from steelyard.deploy.provider.api import ESS, Answer, Api
+from steelyard.deploy.provider.api import ESS, Api
+from steelyard.deploy.provider.connection import Answer
 from steelyard.deploy.provider.resource_type import ResourceType, changes, nested, shown, wait_gone, wire
 from steelyard.deploy.provider.tag import TagWriter
 from steelyard.errors import ResourceError

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from steelyard.deploy.engine.provider import Values
-from steelyard.deploy.provider.api import SLB, Answer, Api
+from steelyard.deploy.provider.api import SLB, Api
+from steelyard.deploy.provider.connection import Answer
 from steelyard.deploy.provider.resource_type import ResourceType, shown, wait_gone, wire
 from steelyard.deploy.provider.slb import BUSY
 from steelyard.errors import ResourceError

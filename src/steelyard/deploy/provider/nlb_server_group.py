@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from steelyard.deploy.engine.provider import Values
-from steelyard.deploy.provider.api import NLB, Api, Product, token_items
+from steelyard.deploy.provider.api import NLB, Api, token_items
+from steelyard.deploy.provider.connection import Product
 from steelyard.deploy.provider.nlb import NlbType
 from steelyard.deploy.provider.resource_type import changes, nested, shown, wait_gone, wire
 from steelyard.deploy.provider.tag import TagWriter, tag_list, tag_map

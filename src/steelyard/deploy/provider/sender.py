@@ -16,7 +16,7 @@ from alibabacloud_tea_openapi.utils import Utils
 from darabonba.exceptions import UnretryableException
 from darabonba.runtime import RuntimeOptions
 
-from steelyard.deploy.provider.api import Answer, Connection, Product
+from steelyard.deploy.provider.connection import Answer, Connection, Product
 from steelyard.errors import ResourceError
 
 _READ_TIMEOUT_MS = 30_000

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from steelyard.deploy.engine.provider import Values
-from steelyard.deploy.provider.api import SLB, VPC, Answer, Api
+from steelyard.deploy.provider.api import SLB, VPC, Api
+from steelyard.deploy.provider.connection import Answer
 from steelyard.deploy.provider.resource_type import ResourceType, shown, wait_gone, wire
 from steelyard.deploy.provider.tag import TagWriter
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import alibabacloud_oss_v2 as oss
 
-from steelyard.deploy.provider.api import Connection
+from steelyard.deploy.provider.connection import Connection
 from steelyard.errors import ResourceError
 
 T = TypeVar("T")

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from steelyard.deploy.engine.provider import Values
-from steelyard.deploy.provider.api import RAM, Api, Product
+from steelyard.deploy.provider.api import RAM, Api
+from steelyard.deploy.provider.connection import Product
 
 
 def tag_list(tags: Mapping[str, str] | None) -> list[dict[str, str]] | None:

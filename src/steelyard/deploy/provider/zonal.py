@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from steelyard.deploy.engine.provider import Values
-from steelyard.deploy.provider.api import Answer, Api, Product
+from steelyard.deploy.provider.api import Api
+from steelyard.deploy.provider.connection import Answer, Product
 from steelyard.deploy.provider.resource_type import ResourceType, wait_gone
 
 
