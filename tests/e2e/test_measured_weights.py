@@ -10,6 +10,8 @@ import httpx
 import pytest
 from command_line import CommandLine, wait_for
 
+from steelyard.cluster import Cluster, Home
+
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(420)]
 
 CHECK = {"interval_s": 1, "timeout_s": 2, "healthy_threshold": 2, "unhealthy_threshold": 2}
@@ -37,6 +39,15 @@ def share_of(node_id: str, url: str) -> float:
     return answers[node_id] / 80
 
 
+def metrics(line: CommandLine, address: str) -> list[str]:
+    """Ask one node for its metrics."""
+    with Cluster.open(Home(root=line.folder / "home"), "weighed").gateway() as gateway:
+        headers = {"Authorization": f"Bearer {gateway.token}"}
+    answer = httpx.get(f"http://{address}:8000/metrics", headers=headers, trust_env=False)
+    assert answer.status_code == 200
+    return answer.text.splitlines()
+
+
 @pytest.mark.parametrize("kind", ["classic", "network"])
 def test_the_load_balancer_learns_how_fast_nodes_are_and_no_up_takes_it_back(
     steelyard: CommandLine, kind: str
@@ -56,6 +67,11 @@ def test_the_load_balancer_learns_how_fast_nodes_are_and_no_up_takes_it_back(
     assert learnt[fast] == 100
     assert 25 <= learnt[slow] <= 42, "a third of the other's speed"
     assert 0.18 < share_of(slow, url) < 0.33, "a quarter of the requests"
+
+    shown = metrics(steelyard, up["nodes"][0]["private_ip"])
+    for node_id, weight in learnt.items():
+        assert f'steelyard_load_balancer_weight{{node_id="{node_id}"}} {weight}.0' in shown
+    assert "steelyard_load_balancer_weight_errors_total 0.0" in shown
 
     assert set(steelyard.json("up")["changes"]) == {"same"}
     assert set(steelyard.json("up", "--refresh")["changes"]) == {"same"}

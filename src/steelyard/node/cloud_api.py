@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from steelyard.errors import NodeError
 from steelyard.metadata import MetadataClient
@@ -20,6 +20,13 @@ class Product:
 
     code: str
     version: str
+
+
+class Api(Protocol):
+    """Calls the cloud; see `CloudApi`."""
+
+    def call(self, product: Product, action: str, params: Mapping[str, str]) -> Mapping[str, Any]:
+        """Call an action and return its answer."""
 
 
 class CloudApi:

@@ -11,12 +11,11 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
 
 from steelyard.errors import NodeError
-from steelyard.node.cloud_api import Product
+from steelyard.node.cloud_api import Api, Product
 
 logger = logging.getLogger(__name__)
 
@@ -29,13 +28,6 @@ GROUP_TAG = "acs:autoscaling:scalingGroupId"
 _ECS = Product(code="ecs", version="2014-05-26")
 _ESS = Product(code="ess", version="2022-02-22")
 _CLUSTER_TAG = "steelyard:cluster"
-
-
-class Api(Protocol):
-    """Calls the cloud; see `cloud_api.CloudApi`."""
-
-    def call(self, product: Product, action: str, params: Mapping[str, str]) -> Mapping[str, Any]:
-        """Call an action and return its answer."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,20 +11,13 @@ import json
 from argparse import ArgumentTypeError
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
-from steelyard.node.cloud_api import Product
+from steelyard.node.cloud_api import Api, Product
 
 _SLB = Product(code="slb", version="2014-05-15")
 _NLB = Product(code="nlb", version="2022-04-30")
 _PAGE = "100"
-
-
-class Api(Protocol):
-    """Calls the cloud; see `cloud_api.CloudApi`."""
-
-    def call(self, product: Product, action: str, params: Mapping[str, str]) -> Mapping[str, Any]:
-        """Call an action and return its answer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +42,7 @@ class GroupMember:
 class ServerGroup(Protocol):
     """A server group of one kind of load balancer."""
 
-    max_servers: int
+    max_servers: ClassVar[int]
     """How many servers' weights one call sets."""
 
     def members(self) -> Sequence[GroupMember]:
@@ -67,53 +60,53 @@ class ServerGroup(Protocol):
         """
 
 
+@dataclass(frozen=True)
 class ClassicServerGroup:
     """That of a classic load balancer.
 
-    Args:
+    Attributes:
         api: Calls the cloud as the node's role.
         group_id: Its id.
     """
 
-    max_servers = 20
+    max_servers: ClassVar[int] = 20
 
-    def __init__(self, api: Api, group_id: str) -> None:
-        self._api = api
-        self._id = group_id
+    api: Api
+    group_id: str
 
     def members(self) -> Sequence[GroupMember]:
         """See `ServerGroup.members`."""
-        answer = self._api.call(_SLB, "DescribeVServerGroupAttribute", {"VServerGroupId": self._id})
+        answer = self.api.call(_SLB, "DescribeVServerGroupAttribute", {"VServerGroupId": self.group_id})
         rows = (answer.get("BackendServers") or {}).get("BackendServer") or []
         return [_member(row, "Type") for row in rows]
 
     def set_weights(self, members: Sequence[GroupMember]) -> None:
         """See `ServerGroup.set_weights`."""
         servers = [_fields(member, "Type") for member in members]
-        params = {"VServerGroupId": self._id, "BackendServers": json.dumps(servers)}
-        self._api.call(_SLB, "SetVServerGroupAttribute", params)
+        params = {"VServerGroupId": self.group_id, "BackendServers": json.dumps(servers)}
+        self.api.call(_SLB, "SetVServerGroupAttribute", params)
 
 
+@dataclass(frozen=True)
 class NetworkServerGroup:
     """That of a network load balancer.
 
-    Args:
+    Attributes:
         api: Calls the cloud as the node's role.
         group_id: Its id.
     """
 
-    max_servers = 40
+    max_servers: ClassVar[int] = 40
 
-    def __init__(self, api: Api, group_id: str) -> None:
-        self._api = api
-        self._id = group_id
+    api: Api
+    group_id: str
 
     def members(self) -> Sequence[GroupMember]:
         """See `ServerGroup.members`."""
         found: list[GroupMember] = []
-        params = {"ServerGroupId": self._id, "MaxResults": _PAGE}
+        params = {"ServerGroupId": self.group_id, "MaxResults": _PAGE}
         while True:
-            answer = self._api.call(_NLB, "ListServerGroupServers", params)
+            answer = self.api.call(_NLB, "ListServerGroupServers", params)
             found += [_member(row, "ServerType") for row in answer.get("Servers") or []]
             if not answer.get("NextToken"):
                 return found
@@ -121,11 +114,11 @@ class NetworkServerGroup:
 
     def set_weights(self, members: Sequence[GroupMember]) -> None:
         """See `ServerGroup.set_weights`."""
-        params = {"ServerGroupId": self._id}
+        params = {"ServerGroupId": self.group_id}
         for i, member in enumerate(members, start=1):
             fields = _fields(member, "ServerType")
             params |= {f"Servers.{i}.{name}": str(value) for name, value in fields.items()}
-        self._api.call(_NLB, "UpdateServerGroupServersAttribute", params)
+        self.api.call(_NLB, "UpdateServerGroupServersAttribute", params)
 
 
 def server_group(kind: str, group_id: str, api: Api) -> ServerGroup:

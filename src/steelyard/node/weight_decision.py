@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median_low
 from typing import Any
@@ -41,17 +42,13 @@ class SpeedStep:
         """Read the last step of a job's record; None where it made none, or none that says speeds."""
         event = job.get("last_event") or {}
         speeds: dict[str, float] = {}
-        for worker in event.get("nodes") or ():
-            node_id, speed = worker.get("node_id"), worker.get("samples_per_s")
-            if node_id and speed:  # none where the worker had no sample
-                speeds[node_id] = speeds.get(node_id, 0.0) + float(speed)
-        if not speeds:
+        for node_id, speed in _worker_speeds(event.get("nodes")):
+            speeds[node_id] = speeds.get(node_id, 0.0) + speed
+        time = event.get("time")
+        if not speeds or not isinstance(time, int | float):
             return None
         return cls(
-            job_id=str(job["id"]),
-            time=float(event.get("time") or 0.0),
-            speeds=speeds,
-            is_imitated=bool(event.get("is_imitated")),
+            job_id=str(job["id"]), time=time, speeds=speeds, is_imitated=bool(event.get("is_imitated"))
         )
 
 
@@ -125,6 +122,15 @@ def target_weights(speeds: Mapping[str, float], weights: Mapping[str, int]) -> d
         node_id: max(1, round(weight * highest / MAX_WEIGHT))
         for node_id, weight in zip(measured, scaled, strict=True)
     }
+
+
+def _worker_speeds(workers: Any) -> Iterator[tuple[str, float]]:
+    """Give the speeds that are ones: events are written by scripts, and a worker without a sample has none."""
+    for worker in workers if isinstance(workers, list) else ():
+        if isinstance(worker, Mapping):
+            node_id, speed = worker.get("node_id"), worker.get("samples_per_s")
+            if isinstance(node_id, str) and isinstance(speed, int | float) and 0 < speed < math.inf:
+                yield node_id, float(speed)
 
 
 def _is_far(weight: int, wanted: Sequence[int]) -> bool:

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -107,6 +108,17 @@ def test_a_node_has_the_speed_of_all_its_workers() -> None:
 def test_a_job_without_a_step_says_nothing() -> None:
     assert SpeedStep.of_job({"id": "job-1", "last_event": None}) is None
     assert SpeedStep.of_job(record()) is None
+
+
+@pytest.mark.parametrize("speed", [float("nan"), float("inf"), -1.0, "fast", None, 0])
+def test_what_a_script_says_and_is_no_speed_is_passed_over(speed: Any) -> None:
+    bad, good = {"node_id": "i-a", "samples_per_s": speed}, {"node_id": "i-b", "samples_per_s": 2.0}
+    step = SpeedStep.of_job(record(bad, good))
+    assert step is not None
+    assert step.speeds == {"i-b": 2.0}
+    assert SpeedStep.of_job(record(bad)) is None
+    assert SpeedStep.of_job(record(good, time="noon")) is None
+    assert SpeedStep.of_job({"id": "job-1", "last_event": {"time": 1.0, "nodes": {"i-a": speed}}}) is None
 
 
 @given(SPEEDS, WEIGHTS)
