@@ -63,6 +63,7 @@ class TestLife:
             "PWD",
             "LANG",
             "TMPDIR",
+            "STEELYARD_CLOUD_ENDPOINT",
             "STEELYARD_METADATA_URL",
             "STEELYARD_OSS_ENDPOINT",
         }
