@@ -178,12 +178,12 @@ class ElasticGroup(WorkerGroup):
             return
 
     async def _grow(self) -> None:
-        """Take in nodes that are free, up to as many as the job takes."""
+        """Take in nodes that are free, up to as many as the job takes, until a worker has come to the job's end."""
         most = self._launch.max_nodes
         while most is not None:
             await asyncio.sleep(_GROW_PAUSE_S)
             count = most - len(self._live_nodes())
-            if not self._follows or count <= 0:
+            if not self._follows or count <= 0 or self._has_finished():
                 continue
             first = 1 + max(placement.group_rank for placement in self._launch.placements)
             nodes = await self._fleet.claim(count)
