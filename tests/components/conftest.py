@@ -38,6 +38,17 @@ def with_scaling() -> Recording:
 
 
 @pytest.fixture(scope="session")
+def with_rules() -> Recording:
+    """What a cluster declares behind an application load balancer with a rule."""
+    rules = [{"name": "board", "paths": ["/board/*"], "port": 6006}]
+    return record(
+        lambda: declare(
+            ClusterSpec(name="demo", load_balancer={"kind": "application", "rules": rules}), TOKEN
+        )
+    )
+
+
+@pytest.fixture(scope="session")
 def with_bucket() -> Recording:
     """What a cluster declares that keeps checkpoints in a bucket."""
     return record(lambda: declare(ClusterSpec(name="demo", checkpoints={"kind": "oss"}), TOKEN))

@@ -148,15 +148,12 @@ def test_it_reaches_the_nodes_ports_from_its_vswitches_and_no_other_range_does(
     assert ways == {(cidr, port) for cidr in cidrs for port in ports}
 
 
-def test_a_node_may_read_it_and_set_weights_and_does_not_wait_for_it(application: Recording) -> None:
+def test_a_node_may_read_it_and_does_not_wait_for_it(application: Recording) -> None:
     document = json.loads(application.the("ram/policy:Policy").inputs["policyDocument"])
     place = f"acs:alb:cn-hangzhou:{ACCOUNT_ID}"
     rights = {one["Resource"][0]: one["Action"] for one in document["Statement"]}
     assert rights[f"{place}:loadbalancer/demo-balancer-balancer-id"] == ["alb:GetLoadBalancerAttribute"]
-    assert rights[f"{place}:servergroup/demo-balancer-servers-id"] == [
-        "alb:ListServerGroupServers",
-        "alb:UpdateServerGroupServersAttribute",
-    ]
+    assert rights[f"{place}:servergroup/demo-balancer-servers-id"] == ["alb:ListServerGroupServers"]
     names = {one.inputs["ramRoleName"] for one in application.of_type(":RamRoleAttachment")}
     assert names == {"demo-cn-hangzhou-node"}
 

@@ -120,14 +120,12 @@ def test_it_reaches_the_gateways_from_its_vswitches_and_no_other_range_does(netw
     assert ranges == {"10.64.0.0/20": "8000/8000", "10.64.16.0/20": "8000/8000"}
 
 
-def test_a_node_may_read_it_and_set_its_weights(network: Recording) -> None:
+def test_a_node_may_read_it(network: Recording) -> None:
     document = json.loads(network.the("ram/policy:Policy").inputs["policyDocument"])
     place = f"acs:nlb:cn-hangzhou:{ACCOUNT_ID}"
     assert {tuple(one["Action"]): one["Resource"] for one in document["Statement"]} == {
         ("nlb:GetLoadBalancerAttribute",): [f"{place}:loadbalancer/demo-balancer-balancer-id"],
-        ("nlb:ListServerGroupServers", "nlb:UpdateServerGroupServersAttribute"): [
-            f"{place}:servergroup/demo-balancer-servers-id"
-        ],
+        ("nlb:ListServerGroupServers",): [f"{place}:servergroup/demo-balancer-servers-id"],
         ("ecs:DescribeInstances",): [f"acs:ecs:cn-hangzhou:{ACCOUNT_ID}:instance/*"],
     }
 

@@ -5,13 +5,13 @@ from typing import Any
 
 import pulumi
 import pytest
-from pulumi_alicloud import cms, ecs, ess, nas, nlb, oss, ram, slb, vpc
+from pulumi_alicloud import alb, cas, cms, ecs, ess, nas, nlb, oss, ram, slb, vpc
 from recording_monitor import Recording, record
 
 
 def resource_classes() -> dict[str, type[pulumi.CustomResource]]:
     classes: dict[str, type[pulumi.CustomResource]] = {}
-    for module in (cms, ecs, ess, nas, nlb, oss, ram, slb, vpc):
+    for module in (alb, cas, cms, ecs, ess, nas, nlb, oss, ram, slb, vpc):
         for _, one in inspect.getmembers(module, inspect.isclass):
             if issubclass(one, pulumi.CustomResource):
                 classes[one.pulumi_type] = one
@@ -33,7 +33,9 @@ def test_the_scan_sees_the_marks_of_the_sdk() -> None:
     assert "roleName" in deprecated_properties(ecs.Instance)
 
 
-@pytest.mark.parametrize("name", ["demo", "behind_nat", "with_bucket", "with_files", "with_scaling"])
+@pytest.mark.parametrize(
+    "name", ["demo", "behind_nat", "with_bucket", "with_files", "with_rules", "with_scaling"]
+)
 def test_no_resource_gets_a_deprecated_argument(name: str, request: pytest.FixtureRequest) -> None:
     recording: Recording = request.getfixturevalue(name)
     classes = resource_classes()

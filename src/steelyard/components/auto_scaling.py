@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from steelyard.errors import UsageError
 from steelyard.spec import DataDiskSpec
 from steelyard.spec.scaling import ScalingSpec
 
+_CONTACT_TITLE = 36
 _EVALUATIONS = 3
 _OVERLOAD_PERCENT = 90
 _SERVER_GROUP_TYPES = {"network": "NLB", "application": "ALB"}
@@ -299,10 +301,11 @@ class AutoScaling(pulumi.ComponentResource):
             )
 
     def _create_alarm(self) -> None:
+        title = _contact_title(self._title)
         contacts = [
             cms.AlarmContact(
                 f"{self._name}-contact-{i}",
-                alarm_contact_name=f"{self._title}-{i}",
+                alarm_contact_name=f"{title}-{i}",
                 describe=f"Steelyard cluster {self._args.nodes.cluster}",
                 channels_mail=mail,
                 opts=self._options(),
@@ -311,7 +314,7 @@ class AutoScaling(pulumi.ComponentResource):
         ]
         group = cms.AlarmContactGroup(
             f"{self._name}-contacts",
-            alarm_contact_group_name=self._title,
+            alarm_contact_group_name=title,
             contacts=[contact.id for contact in contacts],
             opts=self._options(),
         )
@@ -365,3 +368,11 @@ def _check(args: AutoScalingArgs) -> None:
             f"scaled nodes cannot stand behind a load balancer of kind `{args.nodes.balancer_kind}`",
             "take `classic` or `network`, which attach nodes one by one",
         )
+
+
+def _contact_title(title: str) -> str:
+    """Shorten a title to the 40 characters of a contact's name, with room for its number (doc of AlarmContact)."""
+    if len(title) <= _CONTACT_TITLE:
+        return title
+    mark = hashlib.sha256(title.encode()).hexdigest()[:8]
+    return f"{title[: _CONTACT_TITLE - 9].rstrip('-')}-{mark}"
