@@ -119,13 +119,14 @@ class FakeCloud:
         return [resource_id.rsplit("#", 1)[0] for did, resource_id in self.log if did == op]
 
     def _create(self, type_token: str, name: str, inputs: Mapping[str, Any], operation: Operation) -> Created:
-        if name in self.refused:
-            raise ResourceError(f"{name} was refused", urn=operation.urn, code=self.refused[name])
-        self.started.set()
+        if name not in self.refused:
+            self.started.set()
         if name in self.gates:
             while not self.gates[name].wait(0.01):
                 if operation.is_cancelled():
                     raise ResourceError(f"{name}: the run was interrupted", urn=operation.urn)
+        if name in self.refused:
+            raise ResourceError(f"{name} was refused", urn=operation.urn, code=self.refused[name])
         with self._lock:
             if operation.token not in self.tokens:
                 self._num += 1

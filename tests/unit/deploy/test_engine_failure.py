@@ -176,7 +176,7 @@ def test_a_preview_raises_what_up_would(stack: Stack, cloud: FakeCloud) -> None:
 
 def test_after_one_failure_nothing_new_is_begun(stack: Stack, cloud: FakeCloud) -> None:
     cloud.refused["bad"] = "Refused"
-    cloud.gates["slow"] = threading.Event()
+    cloud.gates["bad"], cloud.gates["slow"] = threading.Event(), threading.Event()
 
     def program() -> None:
         bad = alicloud.vpc.Network("bad")
@@ -185,6 +185,8 @@ def test_after_one_failure_nothing_new_is_begun(stack: Stack, cloud: FakeCloud) 
         bad.id.apply(lambda _: None)
 
     def on_step(step) -> None:
+        if step.name == "slow" and step.status == "started":
+            cloud.gates["bad"].set()
         if step.status == "failed":
             cloud.gates["slow"].set()
 
