@@ -85,7 +85,10 @@ def choose(
             f"the local cloud has instances or load balancers whose addresses are those of the {before.name} host",
             hint="delete them first; `steelyard down` does so for a cluster",
         )
-    if wanted.name == "namespace":
+    if wanted.name == "namespace" and wanted.name in (
+        name,
+        before.name,
+    ):  # Else it was just found by a trial.
         refuse_namespaces()
     if wanted.has_limits:
         ControlGroups.find()
