@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import http.client
+import json
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from steelyard.errors import NodeError
@@ -10,6 +12,7 @@ from steelyard.errors import NodeError
 ALIBABA_METADATA_URL = "http://100.100.100.200"
 """The metadata service of Alibaba Cloud, the same in every region."""
 
+_ROLES = "ram/security-credentials/"
 _TOKEN_TTL_S = 300
 _REQUEST_TIMEOUT_S = 5.0
 
@@ -58,6 +61,16 @@ class MetadataClient:
         if status != 200:
             raise NodeError(f"the metadata service {self._url} answered {status} for {path}: {text[:200]}")
         return text.strip()
+
+    def role_keys(self) -> Mapping[str, str]:
+        """Return the temporary key of the instance's RAM role: `AccessKeyId`, `SecurityToken`, `Expiration` and so on.
+
+        Raises:
+            NodeError: The instance has no role, or the service does not answer.
+        """
+        role = self.item(_ROLES).split("\n")[0]
+        keys: Mapping[str, str] = json.loads(self.item(_ROLES + role))
+        return keys
 
     def _ask(self, path: str) -> tuple[int, str]:
         if self._token is None:

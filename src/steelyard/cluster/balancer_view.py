@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from steelyard.deploy.provider.api import ALB, NLB, SLB, Api, token_items
-from steelyard.deploy.provider.connection import Product
 from steelyard.deploy.provider.nlb_server_group import list_servers
+from steelyard.product import Product
 
 _NORMAL, _ABNORMAL, _UNAVAILABLE = "normal", "abnormal", "unavailable"
 

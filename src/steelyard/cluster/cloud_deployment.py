@@ -16,7 +16,8 @@ from steelyard.deploy.automation import PulumiStack, find_command
 from steelyard.deploy.engine.provider import Operation
 from steelyard.deploy.provider import api as products
 from steelyard.deploy.provider.api import Api, ApiPool
-from steelyard.deploy.provider.connection import Connection, Product
+from steelyard.deploy.provider.connection import Connection
+from steelyard.product import Product
 
 _PASSPHRASE_FILE = "pulumi.passphrase"
 _NUM_PASSPHRASE_BYTES = 32

@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from steelyard.errors import NodeError
 from steelyard.metadata import MetadataClient
+from steelyard.product import Product, call_form
 
-_ROLES = "ram/security-credentials/"
 _TIMEOUT_MS = 10_000
-
-
-@dataclass(frozen=True, kw_only=True)
-class Product:
-    """A product of the cloud and the version of its API."""
-
-    code: str
-    version: str
 
 
 class Api(Protocol):
@@ -57,12 +47,11 @@ class CloudApi:
         """
         # Imported here: the vendor's client takes half a second, which a node that calls nothing does without.
         from alibabacloud_tea_openapi.client import Client
-        from alibabacloud_tea_openapi.models import Config, OpenApiRequest, Params
+        from alibabacloud_tea_openapi.models import Config, OpenApiRequest
         from darabonba.exceptions import DaraException
         from darabonba.runtime import RuntimeOptions
 
-        role = self._metadata.item(_ROLES).split("\n")[0]
-        keys = json.loads(self._metadata.item(_ROLES + role))
+        keys = self._metadata.role_keys()
         config = Config(
             access_key_id=keys["AccessKeyId"],
             access_key_secret=keys["AccessKeySecret"],
@@ -71,21 +60,12 @@ class CloudApi:
             protocol="http" if self._endpoint else "https",
             region_id=self._region_id,
         )
-        request = Params(
-            action=action,
-            version=product.version,
-            protocol="HTTPS",
-            pathname="/",
-            method="POST",
-            auth_type="AK",
-            style="RPC",
-            req_body_type="formData",
-            body_type="json",
-        )
         query = OpenApiRequest(query={"RegionId": self._region_id, **params})
         runtime = RuntimeOptions(read_timeout=_TIMEOUT_MS, connect_timeout=_TIMEOUT_MS)
         try:
-            answer: Mapping[str, Any] = Client(config).call_api(request, query, runtime)["body"]
+            answer: Mapping[str, Any] = Client(config).call_api(call_form(product, action), query, runtime)[
+                "body"
+            ]
         except (DaraException, OSError) as error:
             raise NodeError(f"{product.code}:{action} was refused or not answered: {error}") from error
         return answer

@@ -15,7 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from steelyard.errors import NodeError
-from steelyard.node.cloud_api import Api, Product
+from steelyard.node.cloud_api import Api
+from steelyard.product import Product
 
 logger = logging.getLogger(__name__)
 

@@ -13,7 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
-from steelyard.node.cloud_api import Api, Product
+from steelyard.node.cloud_api import Api
+from steelyard.product import Product
 
 _SLB = Product(code="slb", version="2014-05-15")
 _NLB = Product(code="nlb", version="2022-04-30")

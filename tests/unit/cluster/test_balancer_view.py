@@ -6,7 +6,8 @@ from typing import Any
 from steelyard.cluster.balancer_view import look
 from steelyard.deploy.engine.provider import Operation
 from steelyard.deploy.provider.api import Api
-from steelyard.deploy.provider.connection import Connection, Product
+from steelyard.deploy.provider.connection import Connection
+from steelyard.product import Product
 
 CONNECTION = Connection(
     endpoint="127.0.0.1:1",

@@ -11,8 +11,8 @@ from steelyard.cluster.price import HourlyPrice, PriceLine, Unpriced, ask_price
 from steelyard.deploy import Planned
 from steelyard.deploy.engine.values import UNKNOWN
 from steelyard.deploy.provider.api import BSS
-from steelyard.deploy.provider.connection import Product
 from steelyard.errors import ResourceError, UsageError
+from steelyard.product import Product
 
 INSTANCE = "alicloud:ecs/instance:Instance"
 PRICES = {"big": 10.0, "small": 1.0}

@@ -17,12 +17,13 @@ from steelyard.deploy import AlicloudProvider, Stack
 from steelyard.deploy.engine.provider import Operation
 from steelyard.deploy.provider.alicloud import RESOURCE_TYPES
 from steelyard.deploy.provider.api import Api, is_not_found
-from steelyard.deploy.provider.connection import Connection, Product
+from steelyard.deploy.provider.connection import Connection
 from steelyard.deploy.provider.resource_type import changes, shown, wire
 from steelyard.deploy.provider.security_group import SecurityGroupRule
 from steelyard.deploy.provider.tag import TagWriter, tag_list, tag_map
 from steelyard.deploy.provider.wait import wait_until
 from steelyard.errors import DeployError, ResourceError
+from steelyard.product import Product
 
 NOBODY = "127.0.0.1:1"
 THING = Product(code="thing", version="2020-01-01")

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from steelyard.errors import NodeError
-from steelyard.node.cloud_api import Product
 from steelyard.node.scale_in_watcher import GROUP_TAG, ScaleInWatcher, Wait
+from steelyard.product import Product
 
 
 class ImaginedCloud:

@@ -11,7 +11,6 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from steelyard.errors import GatewayError, NodeError
-from steelyard.node.cloud_api import Product
 from steelyard.node.gateway.weight_gauges import WeightGauges
 from steelyard.node.server_group import (
     ClassicServerGroup,
@@ -20,6 +19,7 @@ from steelyard.node.server_group import (
     server_group_name,
 )
 from steelyard.node.weight_controller import MIN_PAUSE_S, WeightController
+from steelyard.product import Product
 
 
 class ImaginedBalancer:

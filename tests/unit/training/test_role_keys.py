@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 
+from steelyard.metadata import ALIBABA_METADATA_URL, MetadataClient
 from steelyard.training.checkpoint.oss import RoleKeys
 
 
-class Metadata:
+class Metadata(MetadataClient):
     """A metadata service that hands out a new key each time, good for some minutes."""
 
     def __init__(self, minutes: int) -> None:
+        super().__init__(ALIBABA_METADATA_URL)
         self._minutes = minutes
         self.num_keys = 0
 
@@ -34,9 +36,9 @@ class Metadata:
 
 def test_a_key_is_used_until_shortly_before_its_end() -> None:
     lasting = Metadata(minutes=60)
-    keys = RoleKeys(lasting)  # type: ignore[arg-type]
+    keys = RoleKeys(lasting)
     assert [keys.get_credentials().access_key_id for _ in range(3)] == ["STS.1"] * 3
     assert keys.get_credentials().security_token == "token"
 
-    ending = RoleKeys(Metadata(minutes=5))  # type: ignore[arg-type]
+    ending = RoleKeys(Metadata(minutes=5))
     assert [ending.get_credentials().access_key_id for _ in range(3)] == ["STS.1", "STS.2", "STS.3"]

@@ -7,9 +7,10 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from steelyard.deploy.engine.provider import Operation
-from steelyard.deploy.provider.connection import Answer, Connection, Product
+from steelyard.deploy.provider.connection import Answer, Connection
 from steelyard.deploy.provider.wait import wait_until
 from steelyard.errors import ResourceError
+from steelyard.product import Product
 
 if TYPE_CHECKING:
     from steelyard.deploy.provider.sender import Sender

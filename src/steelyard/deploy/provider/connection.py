@@ -1,4 +1,4 @@
-"""Where the cloud is, who asks, and which of its products."""
+"""Where the cloud is, and who asks."""
 
 from __future__ import annotations
 
@@ -7,15 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 Answer = Mapping[str, Any]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Product:
-    """One product of the cloud: its code and the version of its API."""
-
-    code: str
-    version: str
-    is_regional: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

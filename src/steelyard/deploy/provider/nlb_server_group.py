@@ -7,11 +7,11 @@ from typing import Any, ClassVar
 
 from steelyard.deploy.engine.provider import Values
 from steelyard.deploy.provider.api import NLB, Api, token_items
-from steelyard.deploy.provider.connection import Product
 from steelyard.deploy.provider.nlb import NlbType
 from steelyard.deploy.provider.resource_type import changes, nested, shown, wait_gone, wire
 from steelyard.deploy.provider.tag import TagWriter, tag_list, tag_map
 from steelyard.errors import ResourceError
+from steelyard.product import Product
 
 _CHECK = {
     "healthCheckConnectPort": "HealthCheckConnectPort",

@@ -11,13 +11,14 @@ from typing import Any
 
 from alibabacloud_tea_openapi.client import Client
 from alibabacloud_tea_openapi.exceptions import AlibabaCloudException
-from alibabacloud_tea_openapi.models import Config, OpenApiRequest, Params
+from alibabacloud_tea_openapi.models import Config, OpenApiRequest
 from alibabacloud_tea_openapi.utils import Utils
 from darabonba.exceptions import UnretryableException
 from darabonba.runtime import RuntimeOptions
 
-from steelyard.deploy.provider.connection import Answer, Connection, Product
+from steelyard.deploy.provider.connection import Answer, Connection
 from steelyard.errors import ResourceError
+from steelyard.product import Product, call_form
 
 _READ_TIMEOUT_MS = 30_000
 _CONNECT_TIMEOUT_MS = 5_000
@@ -50,7 +51,7 @@ class Sender:
             max_idle_conns=_MAX_IDLE_CONNECTIONS,
         )
         try:
-            answer = self._client(endpoint).call_api(_params(product, action), request, runtime)
+            answer = self._client(endpoint).call_api(call_form(product, action), request, runtime)
         except AlibabaCloudException as err:
             raise _refusal(action, err, urn) from err
         except UnretryableException as err:
@@ -78,20 +79,6 @@ class Sender:
                     )
                 )
             return self._clients[endpoint]
-
-
-def _params(product: Product, action: str) -> Params:
-    return Params(
-        action=action,
-        version=product.version,
-        protocol="HTTPS",
-        pathname="/",
-        method="POST",
-        auth_type="AK",
-        style="RPC",
-        req_body_type="formData",
-        body_type="json",
-    )
 
 
 def _wire(value: Any) -> Any:

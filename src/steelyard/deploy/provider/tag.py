@@ -8,7 +8,7 @@ from typing import Any
 
 from steelyard.deploy.engine.provider import Values
 from steelyard.deploy.provider.api import RAM, Api
-from steelyard.deploy.provider.connection import Product
+from steelyard.product import Product
 
 
 def tag_list(tags: Mapping[str, str] | None) -> list[dict[str, str]] | None:

@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 
 from steelyard.deploy.engine.provider import Values
 from steelyard.deploy.provider.api import Api
-from steelyard.deploy.provider.connection import Answer, Product
+from steelyard.deploy.provider.connection import Answer
 from steelyard.deploy.provider.resource_type import ResourceType, wait_gone
+from steelyard.product import Product
 
 
 class ZonalType(ResourceType):

@@ -8,7 +8,6 @@ Source: https://www.alibabacloud.com/help/en/oss/developer-reference/putobject (
 
 from __future__ import annotations
 
-import json
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,7 +25,6 @@ from steelyard.errors import NodeError, TrainingError, UsageError
 from steelyard.metadata import ALIBABA_METADATA_URL, MetadataClient
 from steelyard.training.checkpoint.storage import FileFact
 
-_ROLES = "ram/security-credentials/"
 _RENEW_BEFORE = timedelta(minutes=10)
 _NUM_DELETED_AT_ONCE = 1000
 
@@ -51,8 +49,7 @@ class RoleKeys(oss.credentials.CredentialsProvider):
         if self._keys is None or self._keys.expiration - _RENEW_BEFORE < datetime.now(
             self._keys.expiration.tzinfo
         ):
-            role = self._metadata.item(_ROLES).split("\n")[0]
-            values = json.loads(self._metadata.item(_ROLES + role))
+            values = self._metadata.role_keys()
             self._keys = oss.credentials.Credentials(
                 values["AccessKeyId"],
                 values["AccessKeySecret"],
