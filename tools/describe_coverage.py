@@ -44,6 +44,7 @@ NAMES = {
     "cas": "Certificate Management",
     "bssopenapi": "Billing",
     "tag": "Tag",
+    "nas": "File Storage (NAS)",
     "oss": "Object Storage Service",
 }
 

@@ -36,6 +36,7 @@ PACKAGES = {
     "cas": "alibabacloud_cas20200407",
     "bssopenapi": "alibabacloud_bssopenapi20171214",
     "tag": "alibabacloud_tag20180828",
+    "nas": "alibabacloud_nas20170626",
 }
 SCHEMA_PATH = Path(__file__).parents[1] / "src/steelyard/localcloud/wire/schema.json.zlib"
 SCALARS = {str: "str", int: "int", float: "float", bool: "bool"}

@@ -31,6 +31,7 @@ PACKAGES = {
     "cas": "alibabacloud_cas20200407",
     "bssopenapi": "alibabacloud_bssopenapi20171214",
     "tag": "alibabacloud_tag20180828",
+    "nas": "alibabacloud_nas20170626",
     "ess": "alibabacloud_ess20220222",
     "cms": "alibabacloud_cms20190101",
 }
@@ -46,6 +47,7 @@ NUM_ACTIONS = {
     "cas": 70,
     "bssopenapi": 95,
     "tag": 30,
+    "nas": 130,
     "ess": 100,
     "cms": 160,
 }
