@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from steelyard.errors import NodeError
-from steelyard.node.main import parse_arguments, read_token
+from steelyard.node.config import parse_arguments
+from steelyard.node.main import read_token
 
 HEAD = ["--cluster", "c", "--role", "head", "--token-file", "t"]
 
