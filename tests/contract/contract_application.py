@@ -204,7 +204,7 @@ class Application:
         request = models.DeleteServerGroupRequest(server_group_id=group_id)
         return self.client.delete_server_group(request).body.job_id
 
-    def listen(self, balancer_id: str, group_id: str, port: int = 80, **settings) -> str:
+    def listen(self, balancer_id: str, group_id: str, port: int = 8080, **settings) -> str:
         request = models.CreateListenerRequest(
             **{
                 "load_balancer_id": balancer_id,
@@ -325,7 +325,7 @@ def when(kind: str, *values, **config) -> dict:
 
 def ask(
     address: str,
-    port: int = 80,
+    port: int = 8080,
     path: str = "/",
     method: str = "GET",
     headers: dict[str, str] | None = None,

@@ -261,9 +261,9 @@ class TestServers:
 class TestListener:
     def test_is_described_changed_stopped_started_and_deleted(self, application, client):
         balancer_id, group_id = application.balance(), application.group()
-        listener_id = application.listen(balancer_id, group_id, 81, idle_timeout=60)
+        listener_id = application.listen(balancer_id, group_id, 8081, idle_timeout=60)
         found = application.describe_listener(listener_id)
-        assert (found.listener_port, found.listener_protocol, found.idle_timeout) == (81, "HTTP", 60)
+        assert (found.listener_port, found.listener_protocol, found.idle_timeout) == (8081, "HTTP", 60)
         assert found.request_timeout == 60
         tuples = found.default_actions[0].forward_group_config.server_group_tuples
         assert [one.server_group_id for one in tuples] == [group_id]
@@ -284,10 +284,10 @@ class TestListener:
         application.wait_running(listener_id, "Stopped")
         address = application.address(balancer_id)
         with socket.socket() as probe:
-            assert probe.connect_ex((address, 81)) != 0
+            assert probe.connect_ex((address, 8081)) != 0
         client.start_listener(models.StartListenerRequest(**name))
         application.wait_running(listener_id)
-        with socket.create_connection((address, 81)):
+        with socket.create_connection((address, 8081)):
             pass
         application.wait_job(client.delete_listener(models.DeleteListenerRequest(**name)).body.job_id)
         with refused("ResourceNotFound.Listener", 404):

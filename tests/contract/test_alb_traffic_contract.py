@@ -115,7 +115,7 @@ class TestRules:
 
         first, second = front.addresses[front.first], front.addresses[front.second]
         assert asked("/v1/jobs/7?x=1", "x.a.example") == second
-        assert asked("/v1/nodes", "B.example:80") == second
+        assert asked("/v1/nodes", "B.example:8080") == second
         assert asked("/v1/nodes/3", "b.example") == (503, 'closed: 100 %\n"{x}"')
         assert asked("/v1/jobs", "c.example") == (503, 'closed: 100 %\n"{x}"')
         assert asked("/v2", "b.example") == first
@@ -173,7 +173,7 @@ class TestRules:
         assert seen["path"] == "/inner/outer/page?from=outer.example&a=1"
         headers = seen["headers"]
         assert (headers["host"], headers["x-note"]) == ("inner.example", "100 % of 'it'")
-        assert (headers["x-copy"], headers["x-port"]) == ("gold", "80")
+        assert (headers["x-copy"], headers["x-port"]) == ("gold", "8080")
         assert "x-kind" not in headers
 
     def test_send_clients_elsewhere(self, front):
@@ -278,7 +278,7 @@ class TestServers:
         application = front.application
         group_id = application.group(servers={front.first: 100})
         listener_id = application.listen(front.balancer_id, group_id)
-        connection = http.client.HTTPConnection(front.address, 80, timeout=5)
+        connection = http.client.HTTPConnection(front.address, 8080, timeout=5)
 
         def served_by() -> str:
             connection.request("GET", "/")
@@ -389,7 +389,7 @@ class TestHttps:
         return front.application.listen(
             front.balancer_id,
             group_id,
-            443,
+            8443,
             listener_protocol="HTTPS",
             certificates=certificates,
             **settings,
@@ -399,7 +399,7 @@ class TestHttps:
         forwarded = models.CreateListenerRequestXForwardedForConfig(xforwarded_for_proto_enabled=True)
         group_id = front.application.group(servers={front.first: 100})
         listener_id = self.listen(front, group_id, certificate_id, xforwarded_for_config=forwarded)
-        seen = ask(front.address, 443, tls=authority.trusting()).seen
+        seen = ask(front.address, 8443, tls=authority.trusting()).seen
         assert seen["headers"]["x-forwarded-proto"] == "https"
         found = front.application.describe_listener(listener_id)
         assert [one.certificate_id for one in found.certificates] == [certificate_id]
@@ -421,7 +421,7 @@ class TestHttps:
         listener_id = self.listen(front, group_id, certificate_id)
         front.application.wait_healthy(listener_id)
         trust = grpc.ssl_channel_credentials(authority.pem.encode())
-        with grpc.secure_channel(f"{front.address}:443", trust) as channel:
+        with grpc.secure_channel(f"{front.address}:8443", trust) as channel:
             call = channel.unary_stream("/test.Names/Name")
             answers = [word.split() for _ in range(10) for word in call(b"a b", timeout=5)]
         assert [word for _, word in answers] == [b"a", b"b"] * 10
@@ -434,10 +434,10 @@ class TestHttps:
         listener_id = self.listen(front, plain, certificate_id)
         front.application.rule(listener_id, 1, [when("Path", "/test.Names/*")], [forward_to(calls)])
         assert (
-            ask(front.address, 443, tls=authority.trusting()).seen["server"] == front.addresses[front.first]
+            ask(front.address, 8443, tls=authority.trusting()).seen["server"] == front.addresses[front.first]
         )
         trust = grpc.ssl_channel_credentials(authority.pem.encode())
-        with grpc.secure_channel(f"{front.address}:443", trust) as channel:
+        with grpc.secure_channel(f"{front.address}:8443", trust) as channel:
             answers = list(channel.unary_stream("/test.Names/Name")(b"a", timeout=5))
         assert answers == [f"{front.addresses[front.second]} a".encode()]
 
@@ -456,7 +456,7 @@ class TestHttps:
 
         def answered(name: str) -> str:
             tls = authority.trusting()
-            with socket.create_connection((front.address, 443), timeout=5) as plain:
+            with socket.create_connection((front.address, 8443), timeout=5) as plain:
                 tls.check_hostname = False
                 with tls.wrap_socket(plain, server_hostname=name) as secure:
                     return dict(secure.getpeercert()["subject"][0])["commonName"]

@@ -230,7 +230,7 @@ class TestServerGroup:
             slb.CreateLoadBalancerHTTPListenerRequest(
                 region_id=REGION,
                 load_balancer_id=balancer.load_balancer_id,
-                listener_port=80,
+                listener_port=8080,
                 bandwidth=-1,
                 sticky_session="off",
                 health_check="on",
@@ -243,7 +243,7 @@ class TestServerGroup:
         )
         slb_client.start_load_balancer_listener(
             slb.StartLoadBalancerListenerRequest(
-                region_id=REGION, load_balancer_id=balancer.load_balancer_id, listener_port=80
+                region_id=REGION, load_balancer_id=balancer.load_balancer_id, listener_port=8080
             )
         )
         group_id = scaling.make(is_enabled=False, desired_capacity=2)

@@ -446,18 +446,18 @@ class TestListener:
     def test_serves_on_every_address_from_its_making_on(self, network, fleet):
         balancer_id, group_id, (server_id,) = network.balance(), network.group(), fleet.run(SERVER)
         network.add(group_id, {server_id: 100})
-        listener_id = network.listen(balancer_id, group_id, 80)
-        assert listener_id.endswith("@80")
+        listener_id = network.listen(balancer_id, group_id, 8080)
+        assert listener_id.endswith("@8080")
         network.wait_healthy(listener_id)
         zones = network.describe(balancer_id).zone_mappings
         for zone in zones:
-            assert get(zone.load_balancer_addresses[0].private_ipv_4address, 80) == 200
+            assert get(zone.load_balancer_addresses[0].private_ipv_4address, 8080) == 200
 
     def test_is_described_changed_stopped_and_started(self, network, nlb_client):
         balancer_id, group_id = network.balance(), network.group()
-        listener_id = network.listen(balancer_id, group_id, 81, idle_timeout=60)
+        listener_id = network.listen(balancer_id, group_id, 8081, idle_timeout=60)
         found = network.describe_listener(listener_id)
-        assert (found.listener_port, found.listener_status, found.idle_timeout) == (81, "Running", 60)
+        assert (found.listener_port, found.listener_status, found.idle_timeout) == (8081, "Running", 60)
         assert (found.load_balancer_id, found.server_group_id) == (balancer_id, group_id)
         other = network.group()
         nlb_client.update_listener_attribute(
@@ -471,9 +471,9 @@ class TestListener:
         nlb_client.stop_listener(models.StopListenerRequest(**name))
         assert network.describe_listener(listener_id).listener_status == "Stopped"
         with socket.socket() as probe:
-            assert probe.connect_ex((network.describe(balancer_id).dnsname, 81)) != 0
+            assert probe.connect_ex((network.describe(balancer_id).dnsname, 8081)) != 0
         nlb_client.start_listener(models.StartListenerRequest(**name))
-        with socket.create_connection((network.describe(balancer_id).dnsname, 81)):
+        with socket.create_connection((network.describe(balancer_id).dnsname, 8081)):
             pass
         nlb_client.delete_listener(models.DeleteListenerRequest(**name))
         with refused("ResourceNotFound.listener", 404):

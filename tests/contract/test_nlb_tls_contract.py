@@ -60,24 +60,24 @@ def get(balancer, port, tls):
 
 def test_a_listener_ends_tls_with_a_certificate_by_number_or_identifier(network, upload, authority, servers):
     number, group_id = upload(network.address), network.make_group()
-    listener_id = network.listen("TCPSSL", 443, group_id, certificate_ids=[str(number)])
-    network.listen("TCPSSL", 444, group_id, certificate_ids=[f"{number}-cn-hangzhou"])
-    assert get(network, 443, authority.trusting()) == ("gateway.test", "/page")
-    assert get(network, 444, authority.trusting()) == ("gateway.test", "/page")
+    listener_id = network.listen("TCPSSL", 8443, group_id, certificate_ids=[str(number)])
+    network.listen("TCPSSL", 8444, group_id, certificate_ids=[f"{number}-cn-hangzhou"])
+    assert get(network, 8443, authority.trusting()) == ("gateway.test", "/page")
+    assert get(network, 8444, authority.trusting()) == ("gateway.test", "/page")
     found = network.describe(listener_id)
     assert (found.listener_protocol, found.certificate_ids) == ("TCPSSL", [str(number)])
     assert found.security_policy_id == "tls_cipher_policy_1_0"
     with pytest.raises(ssl.SSLCertVerificationError):
-        get(network, 443, Authority("Somebody else").trusting())
+        get(network, 8443, Authority("Somebody else").trusting())
 
 
 def test_another_certificate_takes_over(network, upload, authority, certificates):
     first, second = upload(network.address, "a.test"), upload(network.address, "b.test")
-    listener_id = network.listen("TCPSSL", 443, network.make_group(), certificate_ids=[str(first)])
+    listener_id = network.listen("TCPSSL", 8443, network.make_group(), certificate_ids=[str(first)])
     with refused("CertificateInUse", text=listener_id):
         certificates.delete_user_certificate(cas.DeleteUserCertificateRequest(cert_id=first))
     network.change(listener_id, certificate_ids=[str(second)], security_policy_id="tls_cipher_policy_1_2")
-    assert get(network, 443, authority.trusting())[0] == "b.test"
+    assert get(network, 8443, authority.trusting())[0] == "b.test"
     listed = network.client.list_listener_certificates(
         models.ListListenerCertificatesRequest(region_id=REGION, listener_id=listener_id)
     ).body
@@ -87,7 +87,7 @@ def test_another_certificate_takes_over(network, upload, authority, certificates
 def test_it_offers_protocols_inside_of_tls(network, upload, authority):
     listener_id = network.listen(
         "TCPSSL",
-        443,
+        8443,
         network.make_group(),
         certificate_ids=[str(upload(network.address))],
         alpn_enabled=True,
@@ -96,7 +96,7 @@ def test_it_offers_protocols_inside_of_tls(network, upload, authority):
     assert network.describe(listener_id).alpn_policy == "HTTP2Preferred"
     tls = authority.trusting()
     tls.set_alpn_protocols(["http/1.1", "h2"])
-    connection = http.client.HTTPSConnection(network.address, 443, context=tls, timeout=5)
+    connection = http.client.HTTPSConnection(network.address, 8443, context=tls, timeout=5)
     connection.connect()
     assert connection.sock.selected_alpn_protocol() == "h2"
     connection.close()
@@ -104,10 +104,10 @@ def test_it_offers_protocols_inside_of_tls(network, upload, authority):
 
 def test_weights_of_plain_hashing_by_connection(network, servers):
     group_id = network.make_group(scheduler="tch")
-    network.listen("TCP", 80, group_id)
+    network.listen("TCP", 8080, group_id)
 
     def server():
-        connection = http.client.HTTPConnection(network.address, 80, timeout=5)
+        connection = http.client.HTTPConnection(network.address, 8080, timeout=5)
         connection.request("GET", "/")
         address = connection.getresponse().read().decode().split()[0]
         connection.close()
@@ -121,12 +121,12 @@ def test_weights_of_plain_hashing_by_connection(network, servers):
 def test_mistakes_are_told(network, upload):
     group_id, number = network.make_group(), str(upload(network.address))
     with refused("MissingParameter", text="CertificateIds"):
-        network.listen("TCPSSL", 443, group_id)
+        network.listen("TCPSSL", 8443, group_id)
     with refused("ResourceNotFound.certificate", 404):
-        network.listen("TCPSSL", 443, group_id, certificate_ids=["1"])
+        network.listen("TCPSSL", 8443, group_id, certificate_ids=["1"])
     with refused("MissingParameter", text="AlpnPolicy"):
-        network.listen("TCPSSL", 443, group_id, certificate_ids=[number], alpn_enabled=True)
+        network.listen("TCPSSL", 8443, group_id, certificate_ids=[number], alpn_enabled=True)
     with refused("UnsupportedOperation", text="certificates of clients"):
-        network.listen("TCPSSL", 443, group_id, certificate_ids=[number], ca_enabled=True)
+        network.listen("TCPSSL", 8443, group_id, certificate_ids=[number], ca_enabled=True)
     with refused("OperationDenied.ServerGroupProtocolMismatch"):
-        network.listen("TCP", 443, network.make_group(protocol="TCPSSL"))
+        network.listen("TCP", 8443, network.make_group(protocol="TCPSSL"))

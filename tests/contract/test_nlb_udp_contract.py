@@ -23,12 +23,12 @@ def open_client():
     return client
 
 
-def ask(network, client, port=53):
+def ask(network, client, port=5353):
     client.sendto(b"hello", (network.address, port))
     return client.recv(65535).decode().split()[0]
 
 
-def answers(network, num_clients, port=53):
+def answers(network, num_clients, port=5353):
     found = []
     for _ in range(num_clients):
         with open_client() as client:
@@ -39,7 +39,7 @@ def answers(network, num_clients, port=53):
 def test_datagrams_are_shared_out_and_a_client_stays_through_changes(network, servers):
     first, second = servers.addresses.values()
     group_id = network.make_group(UDP_PORT, (100, 0), protocol="UDP")
-    listener_id = network.listen("UDP", 53, group_id, idle_timeout=60)
+    listener_id = network.listen("UDP", 5353, group_id, idle_timeout=60)
     found = network.describe(listener_id)
     assert (found.listener_protocol, found.idle_timeout) == ("UDP", 60)
     with open_client() as client:
@@ -63,24 +63,24 @@ def test_servers_are_probed_by_udp_tcp_or_http(network, servers):
         },
     )
     by_tcp = network.make_group(UDP_PORT, protocol="UDP", check={**check, "health_check_type": "TCP"})
-    good = [network.listen("UDP", port, group) for port, group in ((53, by_udp), (54, by_http))]
+    good = [network.listen("UDP", port, group) for port, group in ((5353, by_udp), (5354, by_http))]
     # Nobody listens for connections at the port for datagrams.
-    bad = network.listen("UDP", 55, by_tcp)
+    bad = network.listen("UDP", 5355, by_tcp)
     for listener_id in good:
         network.wait_healthy(listener_id)
-    assert set(answers(network, 4, 54)) == set(servers.addresses.values())
+    assert set(answers(network, 4, 5354)) == set(servers.addresses.values())
     wait_for(lambda: network.unhealthy(bad), lambda seen: set(seen.values()) == {"Unhealthy"})
 
 
 def test_a_group_for_both_serves_listeners_of_both(network):
     group_id = network.make_group(UDP_PORT, protocol="TCP_UDP")
-    network.listen("UDP", 53, group_id)
-    network.listen("TCP", 54, group_id)
+    network.listen("UDP", 5353, group_id)
+    network.listen("TCP", 5354, group_id)
     assert len(answers(network, 2)) == 2
 
 
 def test_a_group_of_another_protocol_is_refused(network):
     with refused("OperationDenied.ServerGroupProtocolMismatch"):
-        network.listen("UDP", 53, network.make_group(HTTP_PORT))
+        network.listen("UDP", 5353, network.make_group(HTTP_PORT))
     with refused("OperationDenied.ServerGroupProtocolMismatch"):
-        network.listen("TCP", 53, network.make_group(UDP_PORT, protocol="UDP"))
+        network.listen("TCP", 5353, network.make_group(UDP_PORT, protocol="UDP"))

@@ -30,7 +30,7 @@ class Balancer:
             )
         ).body.vserver_group_id
 
-    def listen(self, port=80, *, starts=True, **settings):
+    def listen(self, port=8080, *, starts=True, **settings):
         self.client.create_load_balancer_httplistener(
             models.CreateLoadBalancerHTTPListenerRequest(
                 **{
@@ -51,14 +51,14 @@ class Balancer:
         if starts:
             self.start(port)
 
-    def start(self, port=80):
+    def start(self, port=8080):
         self.client.start_load_balancer_listener(
             models.StartLoadBalancerListenerRequest(
                 load_balancer_id=self.id, listener_port=port, listener_protocol="http"
             )
         )
 
-    def describe_listener(self, port=80):
+    def describe_listener(self, port=8080):
         return self.client.describe_load_balancer_httplistener_attribute(
             models.DescribeLoadBalancerHTTPListenerAttributeRequest(
                 load_balancer_id=self.id, listener_port=port
@@ -92,14 +92,14 @@ class Balancer:
         wanted = {server_id.replace("_", "-"): state for server_id, state in states.items()}
         wait_for(self.health, lambda seen: seen == wanted)
 
-    def get(self, port=80):
+    def get(self, port=8080):
         connection = http.client.HTTPConnection(self.address, port, timeout=5)
         connection.request("GET", "/")
         status = connection.getresponse().status
         connection.close()
         return status
 
-    def is_open(self, port=80):
+    def is_open(self, port=8080):
         with socket.socket() as probe:
             return probe.connect_ex((self.address, port)) == 0
 
@@ -222,7 +222,7 @@ class TestListener:
         assert balancer.get() == 503
         balancer.client.stop_load_balancer_listener(
             models.StopLoadBalancerListenerRequest(
-                load_balancer_id=balancer.id, listener_port=80, listener_protocol="http"
+                load_balancer_id=balancer.id, listener_port=8080, listener_protocol="http"
             )
         )
         assert not balancer.is_open()
@@ -230,14 +230,14 @@ class TestListener:
     def test_settings_come_back_with_the_defaults(self, balancer):
         balancer.listen(starts=False, health_check_uri="/healthz", health_check_interval=None)
         listener = balancer.describe_listener()
-        assert (listener.listener_port, listener.scheduler, listener.bandwidth) == (80, "wrr", -1)
+        assert (listener.listener_port, listener.scheduler, listener.bandwidth) == (8080, "wrr", -1)
         assert (listener.health_check, listener.health_check_uri) == ("on", "/healthz")
         assert (listener.health_check_interval, listener.healthy_threshold) == (2, 2)
         assert (listener.idle_timeout, listener.request_timeout) == (15, 60)
         assert listener.vserver_group_id == balancer.group_id
         balancer.client.set_load_balancer_httplistener_attribute(
             models.SetLoadBalancerHTTPListenerAttributeRequest(
-                load_balancer_id=balancer.id, listener_port=80, scheduler="rr", health_check_interval=7
+                load_balancer_id=balancer.id, listener_port=8080, scheduler="rr", health_check_interval=7
             )
         )
         listener = balancer.describe_listener()
@@ -246,7 +246,7 @@ class TestListener:
 
     def test_a_tcp_one_passes_connections(self, fleet, balancer):
         (instance_id,) = fleet.run(SERVER)
-        target = {"load_balancer_id": balancer.id, "listener_port": 81}
+        target = {"load_balancer_id": balancer.id, "listener_port": 8081}
         balancer.client.create_load_balancer_tcplistener(
             models.CreateLoadBalancerTCPListenerRequest(
                 **target,
@@ -262,7 +262,7 @@ class TestListener:
         )
         balancer.add(**{named(instance_id): 100})
         balancer.wait_health(**{named(instance_id): "normal"})
-        assert balancer.get(81) == 200
+        assert balancer.get(8081) == 200
         listener = balancer.client.describe_load_balancer_tcplistener_attribute(
             models.DescribeLoadBalancerTCPListenerAttributeRequest(**target)
         ).body
@@ -279,7 +279,7 @@ class TestListener:
             balancer.listen()
         balancer.client.delete_load_balancer_listener(
             models.DeleteLoadBalancerListenerRequest(
-                load_balancer_id=balancer.id, listener_port=80, listener_protocol="http"
+                load_balancer_id=balancer.id, listener_port=8080, listener_protocol="http"
             )
         )
         assert not balancer.is_open()
@@ -321,7 +321,7 @@ class TestListener:
             balancer.client.create_load_balancer_udplistener(
                 models.CreateLoadBalancerUDPListenerRequest(
                     load_balancer_id=balancer.id,
-                    listener_port=53,
+                    listener_port=5353,
                     bandwidth=-1,
                     master_slave_server_group_id="rsp-1",
                 )
@@ -410,10 +410,10 @@ class TestServers:
                 region_id=REGION, load_balancer_id=balancer.id, include_listener=True
             )
         ).body.vserver_groups.vserver_group
-        assert [listener.port for listener in group.associated_objects.listeners.listener] == [80]
+        assert [listener.port for listener in group.associated_objects.listeners.listener] == [8080]
         balancer.client.delete_load_balancer_listener(
             models.DeleteLoadBalancerListenerRequest(
-                load_balancer_id=balancer.id, listener_port=80, listener_protocol="http"
+                load_balancer_id=balancer.id, listener_port=8080, listener_protocol="http"
             )
         )
         balancer.client.delete_vserver_group(delete)
@@ -459,7 +459,7 @@ class TestHealth:
         (instance_id,) = fleet.run(SERVER)
         balancer.add(**{named(instance_id): 100})
         balancer.listen(health_check="off")
-        assert balancer.health(listener_port=80) == {instance_id: "unavailable"}
+        assert balancer.health(listener_port=8080) == {instance_id: "unavailable"}
         wait_for(balancer.get, lambda status: status == 200)
         with refused("InvalidParameter", 404, NOT_FOUND):
             balancer.health(listener_port=99)

@@ -20,9 +20,9 @@ class RuledBalancer(ClassicBalancer):
         self.other_id = self.make_group("other")
         self.add_servers(weights=(100, 0))
         self.add_servers(group_id=self.other_id, weights=(0, 100))
-        self.listen("http", 80)
+        self.listen("http", 8080)
 
-    def create(self, *rules, port=80):
+    def create(self, *rules, port=8080):
         """Create rules that lead to the second server, unless they name another group."""
         rules = [{"VServerGroupId": self.other_id, **rule} for rule in rules]
         body = self.client.create_rules(
@@ -51,7 +51,7 @@ class RuledBalancer(ClassicBalancer):
 
     def answers(self, path="/", host="any.test"):
         """Give the address of the server that answers."""
-        return self.get(80, path, headers={"Host": host})[2].split()[0]
+        return self.get(8080, path, headers={"Host": host})[2].split()[0]
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def ruled(servers):
 def test_requests_of_a_domain_or_a_path_go_to_the_rules_group(ruled):
     ruled.create({"RuleName": "api", "Domain": "api.test"}, {"RuleName": "jobs", "Url": "/jobs"})
     assert (ruled.answers(), ruled.answers("/jobs/7")) == (ruled.first, ruled.second)
-    assert ruled.answers(host="api.test:80") == ruled.second
+    assert ruled.answers(host="api.test:8080") == ruled.second
     assert ruled.answers(host="not-api.test") == ruled.first
 
 
@@ -84,16 +84,16 @@ def test_a_rule_is_described_changed_and_deleted(ruled):
     (rule_id,) = ruled.create({"RuleName": "jobs", "Domain": "api.test", "Url": "/jobs"})
     found = ruled.rule(rule_id)
     assert (found.rule_name, found.domain, found.url) == ("jobs", "api.test", "/jobs")
-    assert (found.listener_port, found.load_balancer_id) == ("80", ruled.id)
+    assert (found.listener_port, found.load_balancer_id) == ("8080", ruled.id)
     assert (found.vserver_group_id, found.listener_sync) == (ruled.other_id, "on")
     assert ruled.answers("/jobs", "api.test") == ruled.second
     ruled.set(rule_id, vserver_group_id=ruled.group_id, rule_name="renamed")
     assert ruled.answers("/jobs", "api.test") == ruled.first
     listed = ruled.client.describe_rules(
-        models.DescribeRulesRequest(region_id=REGION, load_balancer_id=ruled.id, listener_port=80)
+        models.DescribeRulesRequest(region_id=REGION, load_balancer_id=ruled.id, listener_port=8080)
     ).body.rules.rule
     assert [(rule.rule_id, rule.rule_name) for rule in listed] == [(rule_id, "renamed")]
-    assert [rule.rule_id for rule in ruled.describe("http", 80).rules.rule] == [rule_id]
+    assert [rule.rule_id for rule in ruled.describe("http", 8080).rules.rule] == [rule_id]
     ruled.remove(rule_id)
     with refused("InvalidRuleId.NotFound", 404):
         ruled.rule(rule_id)
@@ -106,8 +106,8 @@ def test_a_rule_of_its_own_mind_keeps_its_clients(ruled):
     ruled.set(
         rule_id, listener_sync="off", sticky_session="on", sticky_session_type="insert", cookie_timeout=60
     )
-    assert "set-cookie" in ruled.get(80, "/sticky")[1]
-    assert "set-cookie" not in ruled.get(80, "/")[1]
+    assert "set-cookie" in ruled.get(8080, "/sticky")[1]
+    assert "set-cookie" not in ruled.get(8080, "/")[1]
     with refused("MissingParameter", text="CookieTimeout"):
         (other_id,) = ruled.create({"Url": "/other"})
         ruled.set(other_id, listener_sync="off", sticky_session="on", sticky_session_type="insert")
@@ -124,7 +124,7 @@ def test_a_group_of_a_rule_stays_and_a_listener_takes_its_rules_along(ruled):
     users = {group.vserver_group_id: group.associated_objects.rules.rule for group in groups}
     assert [rule.rule_id for rule in users[ruled.other_id]] == [rule_id]
     ruled.client.delete_load_balancer_listener(
-        models.DeleteLoadBalancerListenerRequest(load_balancer_id=ruled.id, listener_port=80)
+        models.DeleteLoadBalancerListenerRequest(load_balancer_id=ruled.id, listener_port=8080)
     )
     with refused("InvalidRuleId.NotFound", 404):
         ruled.rule(rule_id)
@@ -145,6 +145,6 @@ def test_mistakes_have_the_clouds_codes(ruled):
             ruled.create(rule)
     with refused("InvalidParameter", 404, "VServerGroupId"):
         ruled.create({"Url": "/x", "VServerGroupId": "rsp-none"})
-    ruled.listen("tcp", 81)
+    ruled.listen("tcp", 8081)
     with refused("RuleNotSupport"):
-        ruled.create({"Url": "/x"}, port=81)
+        ruled.create({"Url": "/x"}, port=8081)

@@ -110,27 +110,27 @@ class TestHttps:
         self, balancer, authority, upload, slb_client
     ):
         certificate_id = upload(*authority.issue(balancer.address))
-        balancer.listen("https", 443, server_certificate_id=certificate_id, xforwarded_for_proto="on")
-        status, _, body = balancer.get(443, "/name", authority.trusting())
+        balancer.listen("https", 8443, server_certificate_id=certificate_id, xforwarded_for_proto="on")
+        status, _, body = balancer.get(8443, "/name", authority.trusting())
         assert (status, body.split()[1:]) == (200, ["/name", "https"])
-        listener = balancer.describe("https", 443)
+        listener = balancer.describe("https", 8443)
         assert (listener.server_certificate_id, listener.status) == (certificate_id, "running")
         assert (listener.enable_http_2, listener.tlscipher_policy) == ("on", "tls_cipher_policy_1_0")
         with pytest.raises(ssl.SSLCertVerificationError):
-            balancer.get(443, "/", Authority("Somebody else").trusting())
+            balancer.get(8443, "/", Authority("Somebody else").trusting())
         with refused("CertificateAndPrivateKeyIsRefered"):
             delete(slb_client, certificate_id)
 
     def test_another_certificate_takes_over_and_no_open_connection_ends(self, balancer, authority, upload):
         first, second = (upload(*authority.issue(balancer.address, name=f"{n}.test")) for n in "ab")
-        balancer.listen("https", 443, server_certificate_id=first)
-        open_one = balancer.connection(443, authority.trusting())
+        balancer.listen("https", 8443, server_certificate_id=first)
+        open_one = balancer.connection(8443, authority.trusting())
         open_one.connect()
-        balancer.change("https", 443, server_certificate_id=second, sticky_session="off")
+        balancer.change("https", 8443, server_certificate_id=second, sticky_session="off")
         open_one.request("GET", "/name")
         assert open_one.getresponse().status == 200
         open_one.close()
-        new_one = balancer.connection(443, authority.trusting())
+        new_one = balancer.connection(8443, authority.trusting())
         new_one.connect()
         assert dict(new_one.sock.getpeercert()["subject"][0])["commonName"] == "b.test"
         new_one.close()
@@ -138,13 +138,13 @@ class TestHttps:
     def test_a_policy_bounds_the_versions(self, balancer, authority, upload):
         balancer.listen(
             "https",
-            443,
+            8443,
             server_certificate_id=upload(*authority.issue(balancer.address)),
             tlscipher_policy="tls_cipher_policy_1_2_strict",
         )
         assert negotiated(balancer, authority) == "TLSv1.2"
         balancer.change(
-            "https", 443, tlscipher_policy="tls_cipher_policy_1_2_strict_with_1_3", sticky_session="off"
+            "https", 8443, tlscipher_policy="tls_cipher_policy_1_2_strict_with_1_3", sticky_session="off"
         )
         assert negotiated(balancer, authority) == "TLSv1.3"
 
@@ -158,7 +158,7 @@ class TestHttps:
         assert ca.common_name == "Clients"
         balancer.listen(
             "https",
-            443,
+            8443,
             server_certificate_id=upload(*authority.issue(balancer.address)),
             cacertificate_id=ca.cacertificate_id,
         )
@@ -166,14 +166,14 @@ class TestHttps:
         own.write_text("".join(clients.issue(name="client.test")))
         known = authority.trusting()
         known.load_cert_chain(own)
-        assert balancer.get(443, "/name", known)[0] == 200
+        assert balancer.get(8443, "/name", known)[0] == 200
         with pytest.raises((ssl.SSLError, ConnectionError)):
-            balancer.get(443, "/name", authority.trusting())
+            balancer.get(8443, "/name", authority.trusting())
         gone = models.DeleteCACertificateRequest(region_id=REGION, cacertificate_id=ca.cacertificate_id)
         with refused("CertificateAndPrivateKeyIsRefered"):
             slb_client.delete_cacertificate(gone)
         slb_client.delete_load_balancer_listener(
-            models.DeleteLoadBalancerListenerRequest(load_balancer_id=balancer.id, listener_port=443)
+            models.DeleteLoadBalancerListenerRequest(load_balancer_id=balancer.id, listener_port=8443)
         )
         slb_client.delete_cacertificate(gone)
         with refused("CACertificateId.NotFound", 404):
@@ -181,13 +181,13 @@ class TestHttps:
 
     def test_a_certificate_has_to_be_there(self, balancer):
         with refused("MissingParameter", text="ServerCertificateId"):
-            balancer.listen("https", 443)
+            balancer.listen("https", 8443)
         with refused("ServerCertificateId.NotFound", 404):
-            balancer.listen("https", 443, server_certificate_id="none")
+            balancer.listen("https", 8443, server_certificate_id="none")
 
 
 def negotiated(balancer, authority) -> str:
-    plain = socket.create_connection((balancer.address, 443), timeout=5)
+    plain = socket.create_connection((balancer.address, 8443), timeout=5)
     with authority.trusting().wrap_socket(plain, server_hostname=balancer.address) as wrapped:
         return wrapped.version()
 
@@ -243,49 +243,49 @@ class TestAccessControlLists:
 
     def test_a_white_one_lets_its_clients_in_alone(self, balancer, make_list, slb_client):
         acl_id = make_list("127.0.0.2/32")
-        balancer.listen("http", 80, acl_status="on", acl_type="white", acl_id=acl_id)
-        assert (balancer.lets_in(80), balancer.lets_in(80, "127.0.0.2")) == (False, True)
+        balancer.listen("http", 8080, acl_status="on", acl_type="white", acl_id=acl_id)
+        assert (balancer.lets_in(8080), balancer.lets_in(8080, "127.0.0.2")) == (False, True)
         self.add(slb_client, acl_id, "127.0.0.1")
-        assert balancer.lets_in(80)
+        assert balancer.lets_in(8080)
         self.remove(slb_client, acl_id, "127.0.0.1")
-        assert not balancer.lets_in(80)
-        listener = balancer.describe("http", 80)
+        assert not balancer.lets_in(8080)
+        listener = balancer.describe("http", 8080)
         assert (listener.acl_status, listener.acl_type, listener.acl_ids.acl_id) == ("on", "white", [acl_id])
-        balancer.change("http", 80, acl_status="off", sticky_session="off")
-        assert balancer.lets_in(80)
+        balancer.change("http", 8080, acl_status="off", sticky_session="off")
+        assert balancer.lets_in(8080)
 
     def test_a_black_one_keeps_its_clients_out_alone(self, balancer, make_list):
-        balancer.listen("tcp", 80, acl_status="on", acl_type="black", acl_id=make_list("127.0.0.2/31"))
-        assert (balancer.lets_in(80), balancer.lets_in(80, "127.0.0.3")) == (True, False)
+        balancer.listen("tcp", 8080, acl_status="on", acl_type="black", acl_id=make_list("127.0.0.2/31"))
+        assert (balancer.lets_in(8080), balancer.lets_in(8080, "127.0.0.3")) == (True, False)
 
     def test_an_empty_one_keeps_nobody_out(self, balancer, make_list):
-        balancer.listen("http", 80, acl_status="on", acl_type="white", acl_id=make_list())
-        assert balancer.lets_in(80)
+        balancer.listen("http", 8080, acl_status="on", acl_type="white", acl_id=make_list())
+        assert balancer.lets_in(8080)
 
     def test_an_open_connection_outlives_a_change(self, balancer, make_list, slb_client):
         acl_id = make_list("127.0.0.0/8")
-        balancer.listen("tcp", 80, acl_status="on", acl_type="white", acl_id=acl_id)
-        open_one = balancer.connection(80)
+        balancer.listen("tcp", 8080, acl_status="on", acl_type="white", acl_id=acl_id)
+        open_one = balancer.connection(8080)
         open_one.connect()
         self.add(slb_client, acl_id, "127.9.9.9/32")
         self.remove(slb_client, acl_id, "127.0.0.0/8")
         open_one.request("GET", "/name")
         assert open_one.getresponse().status == 200
         open_one.close()
-        assert not balancer.lets_in(80)
+        assert not balancer.lets_in(8080)
 
     def test_entries_are_listed_with_the_listeners_and_a_used_one_stays(
         self, balancer, make_list, slb_client
     ):
         acl_id = make_list("10.0.0.0/8", "192.168.1.1")
-        balancer.listen("http", 80, acl_status="on", acl_type="white", acl_id=acl_id)
+        balancer.listen("http", 8080, acl_status="on", acl_type="white", acl_id=acl_id)
         found = self.describe(slb_client, acl_id)
         assert [(e.acl_entry_ip, e.acl_entry_comment) for e in found.acl_entrys.acl_entry] == [
             ("10.0.0.0/8", "of 10.0.0.0/8"),
             ("192.168.1.1", "of 192.168.1.1"),
         ]
         (user,) = found.related_listeners.related_listener
-        assert (user.load_balancer_id, user.listener_port, user.protocol) == (balancer.id, 80, "http")
+        assert (user.load_balancer_id, user.listener_port, user.protocol) == (balancer.id, 8080, "http")
         with refused("AclUsedByVip"):
             slb_client.delete_access_control_list(
                 models.DeleteAccessControlListRequest(region_id=REGION, acl_id=acl_id)
@@ -308,9 +308,9 @@ class TestAccessControlLists:
         with refused("AclNotExist"):
             self.add(slb_client, "acl-none", "10.0.0.0/8")
         with refused("AclNotExist"):
-            balancer.listen("http", 80, acl_status="on", acl_type="white", acl_id="acl-none")
+            balancer.listen("http", 8080, acl_status="on", acl_type="white", acl_id="acl-none")
         with refused("MissingParameter", text="AclType"):
-            balancer.listen("http", 80, acl_status="on", acl_id=acl_id)
+            balancer.listen("http", 8080, acl_status="on", acl_id=acl_id)
         with refused("UnsupportedOperation", text="IPv6"):
             slb_client.create_access_control_list(
                 models.CreateAccessControlListRequest(
@@ -321,21 +321,21 @@ class TestAccessControlLists:
 
 class TestStickySessions:
     def test_an_inserted_cookie_brings_a_client_back(self, balancer):
-        balancer.listen("http", 80, sticky_session="on", sticky_session_type="insert", cookie_timeout=600)
-        assert len({balancer.get(80, "/name")[2] for _ in range(4)}) == 2
-        _, headers, name = balancer.get(80, "/name")
+        balancer.listen("http", 8080, sticky_session="on", sticky_session_type="insert", cookie_timeout=600)
+        assert len({balancer.get(8080, "/name")[2] for _ in range(4)}) == 2
+        _, headers, name = balancer.get(8080, "/name")
         cookie = headers["set-cookie"].split(";")[0]
-        assert {balancer.get(80, "/name", headers={"Cookie": cookie})[2] for _ in range(4)} == {name}
-        balancer.change("http", 80, sticky_session="off")
-        assert len({balancer.get(80, "/name", headers={"Cookie": cookie})[2] for _ in range(4)}) == 2
+        assert {balancer.get(8080, "/name", headers={"Cookie": cookie})[2] for _ in range(4)} == {name}
+        balancer.change("http", 8080, sticky_session="off")
+        assert len({balancer.get(8080, "/name", headers={"Cookie": cookie})[2] for _ in range(4)}) == 2
 
     def test_a_tcp_client_stays_on_its_server_for_a_time(self, balancer):
-        balancer.listen("tcp", 80, persistence_timeout=60)
-        assert len({balancer.get(80, "/name")[2] for _ in range(4)}) == 1
-        others = {balancer.get(80, "/name", source=f"127.0.0.{n}")[2] for n in range(2, 6)}
+        balancer.listen("tcp", 8080, persistence_timeout=60)
+        assert len({balancer.get(8080, "/name")[2] for _ in range(4)}) == 1
+        others = {balancer.get(8080, "/name", source=f"127.0.0.{n}")[2] for n in range(2, 6)}
         assert len(others) == 2
 
     @pytest.mark.parametrize(("scheduler", "num_seen"), [("sch", 1), ("tch", 2)])
     def test_hashing_is_by_client_or_by_connection(self, balancer, scheduler, num_seen):
-        balancer.listen("tcp", 80, scheduler=scheduler)
-        assert len({balancer.get(80, "/name")[2] for _ in range(16)}) == num_seen
+        balancer.listen("tcp", 8080, scheduler=scheduler)
+        assert len({balancer.get(8080, "/name")[2] for _ in range(16)}) == num_seen

@@ -54,9 +54,9 @@ def balancer(servers):
 def test_datagrams_are_shared_out_by_weight_and_clients_stay(balancer, servers):
     first, second = servers.addresses.values()
     balancer.add_servers(port=UDP_PORT, weights=(100, 50))
-    balancer.listen("udp", 53)
-    assert sorted(answers(balancer, 53, 30)) == sorted([first] * 20 + [second] * 10)
-    client = UdpClient(balancer, 53)
+    balancer.listen("udp", 5353)
+    assert sorted(answers(balancer, 5353, 30)) == sorted([first] * 20 + [second] * 10)
+    client = UdpClient(balancer, 5353)
     server = client.ask()
     balancer.client.set_vserver_group_attribute(
         models.SetVServerGroupAttributeRequest(
@@ -76,7 +76,7 @@ def test_a_probe_finds_who_answers_as_expected(balancer, servers):
     balancer.add_servers(port=UDP_PORT)
     balancer.listen(
         "udp",
-        53,
+        5353,
         health_check_switch="on",
         health_check_interval=1,
         health_check_connect_timeout=1,
@@ -84,9 +84,9 @@ def test_a_probe_finds_who_answers_as_expected(balancer, servers):
         unhealthy_threshold=2,
         health_check_req="ping",
     )
-    balancer.wait_healthy(53, 2)
+    balancer.wait_healthy(5353, 2)
     # The servers answer with their address first: neither says what is expected now.
-    balancer.change("udp", 53, health_check_exp="pong")
+    balancer.change("udp", 5353, health_check_exp="pong")
 
     def health():
         found = balancer.client.describe_health_status(
@@ -95,7 +95,7 @@ def test_a_probe_finds_who_answers_as_expected(balancer, servers):
         return {one.server_id: (one.protocol, one.server_health_status) for one in found}
 
     wait_for(health, lambda seen: seen == {first: ("udp", "abnormal"), second: ("udp", "abnormal")})
-    listener = balancer.describe("udp", 53)
+    listener = balancer.describe("udp", 5353)
     assert (listener.health_check, listener.health_check_req, listener.health_check_exp) == (
         "on",
         "ping",
@@ -107,20 +107,20 @@ def test_one_port_takes_connections_and_datagrams(balancer, servers):
     balancer.add_servers(port=HTTP_PORT, weights=(100, 0))
     datagrams = balancer.make_group("datagrams")
     balancer.add_servers(group_id=datagrams, port=UDP_PORT, weights=(0, 100))
-    balancer.listen("tcp", 80)
-    balancer.listen("udp", 80, vserver_group_id=datagrams)
+    balancer.listen("tcp", 8080)
+    balancer.listen("udp", 8080, vserver_group_id=datagrams)
     first, second = servers.addresses.values()
-    assert balancer.get(80)[2].split()[0] == first
-    assert answers(balancer, 80, 2) == [second, second]
+    assert balancer.get(8080)[2].split()[0] == first
+    assert answers(balancer, 8080, 2) == [second, second]
     with refused("ListenerAlreadyExists"):
-        balancer.listen("udp", 80)
+        balancer.listen("udp", 8080)
     balancer.client.delete_load_balancer_listener(
         models.DeleteLoadBalancerListenerRequest(
-            load_balancer_id=balancer.id, listener_port=80, listener_protocol="udp"
+            load_balancer_id=balancer.id, listener_port=8080, listener_protocol="udp"
         )
     )
-    assert balancer.get(80)[0] == 200
-    client = UdpClient(balancer, 80)
+    assert balancer.get(8080)[0] == 200
+    client = UdpClient(balancer, 8080)
     client.socket.connect(client.to)
     client.socket.send(b"hello")
     with pytest.raises(ConnectionError):
@@ -138,11 +138,11 @@ def test_an_access_list_says_who_is_served(balancer):
         )
     )
     balancer.add_servers(port=UDP_PORT)
-    balancer.listen("udp", 53, acl_status="on", acl_type="black", acl_id=acl_id)
-    assert None not in answers(balancer, 53, 2)
-    assert answers(balancer, 53, 1, "127.0.0.2") == [None]
+    balancer.listen("udp", 5353, acl_status="on", acl_type="black", acl_id=acl_id)
+    assert None not in answers(balancer, 5353, 2)
+    assert answers(balancer, 5353, 1, "127.0.0.2") == [None]
     balancer.client.delete_load_balancer_listener(
-        models.DeleteLoadBalancerListenerRequest(load_balancer_id=balancer.id, listener_port=53)
+        models.DeleteLoadBalancerListenerRequest(load_balancer_id=balancer.id, listener_port=5353)
     )
     balancer.client.delete_access_control_list(
         models.DeleteAccessControlListRequest(region_id=REGION, acl_id=acl_id)
@@ -152,5 +152,5 @@ def test_an_access_list_says_who_is_served(balancer):
 @pytest.mark.parametrize(("scheduler", "num_seen"), [("sch", 1), ("tch", 2)])
 def test_hashing_is_by_client_or_by_session(balancer, scheduler, num_seen):
     balancer.add_servers(port=UDP_PORT)
-    balancer.listen("udp", 53, scheduler=scheduler)
-    assert len(set(answers(balancer, 53, 16))) == num_seen
+    balancer.listen("udp", 5353, scheduler=scheduler)
+    assert len(set(answers(balancer, 5353, 16))) == num_seen
