@@ -14,12 +14,14 @@ from pathlib import Path
 
 import psutil
 import pytest
+from alibabacloud_tea_openapi.exceptions import AlibabaCloudException
 from alibabacloud_vpc20160428 import models
 from cloud_clients import network_client
 
 from steelyard.errors import LocalCloudError
 from steelyard.localcloud import daemon
 from steelyard.localcloud.daemon import CloudInfo
+from steelyard.localcloud.log_file import LOG_NAME, MAX_LOG_BYTES
 
 DEADLINE_S = 20.0
 
@@ -129,6 +131,20 @@ def test_secrets_are_readable_by_their_owner_alone(data_dir):
     assert modes["cloud.json"] == 0o600
     assert modes["state.sqlite"] == 0o600
     assert stat.S_IMODE(data_dir.stat().st_mode) == 0o700
+
+
+def test_the_log_stays_short_while_the_cloud_runs(data_dir):
+    info = daemon.start(data_dir)
+    log = data_dir / LOG_NAME
+    with log.open("a") as file:
+        file.write("x" * (MAX_LOG_BYTES + 1))
+    wait_until(lambda: log.stat().st_size == 0)
+    assert (data_dir / f"{LOG_NAME}.1").stat().st_size > MAX_LOG_BYTES
+    with pytest.raises(AlibabaCloudException):
+        network_client(info).allocate_ipv_6address(
+            models.AllocateIpv6AddressRequest(region_id=info.region_id, v_switch_id="vsw-1")
+        )
+    wait_until(lambda: "AllocateIpv6Address was called, and is not served" in log.read_text())
 
 
 def test_stop_without_a_cloud_has_nothing_to_do(tmp_path):

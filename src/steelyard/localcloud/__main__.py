@@ -30,6 +30,7 @@ from steelyard.localcloud.faults.board import FaultBoard
 from steelyard.localcloud.faults.door import FaultDoor
 from steelyard.localcloud.front import Front
 from steelyard.localcloud.identity import load_identity
+from steelyard.localcloud.log_file import keep_log_short
 from steelyard.localcloud.metadata import InstanceDirectory, MetadataService
 from steelyard.localcloud.server import App
 from steelyard.localcloud.services import SERVICES
@@ -43,6 +44,8 @@ LOOK_FOR_FOLDER_S = 2
 MAX_FILES = 65_536
 # Clients poll every few seconds on a kept connection and do not repeat a POST on one that was just closed.
 KEEP_ALIVE_S = 300
+
+_log = logging.getLogger(__name__)
 
 
 def main() -> int:
@@ -116,9 +119,15 @@ def _serve(data_dir: Path, port: int, region_id: str) -> None:
 
 
 def _make_server(app: App, tls: ssl.SSLContext, lock: Path) -> uvicorn.Server:
-    async def end_without_folder() -> None:
-        # Nobody could find this cloud any more to stop it.
-        server.should_exit |= not await asyncio.to_thread(lock.exists)
+    async def look_after_folder() -> None:
+        if not await asyncio.to_thread(lock.exists):
+            # Nobody could find this cloud any more to stop it.
+            server.should_exit = True
+            return
+        try:
+            await asyncio.to_thread(keep_log_short, lock.parent)
+        except OSError as err:
+            _log.error("the log cannot be kept short: %s", err)
 
     config = uvicorn.Config(
         app,
@@ -128,7 +137,7 @@ def _make_server(app: App, tls: ssl.SSLContext, lock: Path) -> uvicorn.Server:
         server_header=False,
         timeout_graceful_shutdown=GRACE_S,
         timeout_keep_alive=KEEP_ALIVE_S,
-        callback_notify=end_without_folder,
+        callback_notify=look_after_folder,
         timeout_notify=LOOK_FOR_FOLDER_S,
         # A quarter of a call's time less than with h11. Its 64 KiB for a URL hold the query into which the clients put
         # 16 KiB of user data, twice encoded.

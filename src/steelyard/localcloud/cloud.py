@@ -182,7 +182,8 @@ class Cloud:
         handler = self._handlers.get((version, wire.action))
         if shape is None or handler is None:
             self.unserved.count(shape.product if shape else "", wire.version, wire.action)
-            _log.warning("%s %s was called, and is not served", wire.version, wire.action)
+            # Names are the caller's to choose, as long as a request may be.
+            _log.warning("%.40s %.160s was called, and is not served", wire.version, wire.action)
             raise action_not_found(wire.version, wire.action, shape.product if shape else "")
         service, spec, method = handler
         params = self._parse(shape, spec, wire)

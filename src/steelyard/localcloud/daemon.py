@@ -25,6 +25,7 @@ import psutil
 from steelyard.errors import LocalCloudError
 from steelyard.localcloud.hosts.leftover import find_leftovers
 from steelyard.localcloud.hosts.supervised import remove_scratch
+from steelyard.localcloud.log_file import LOG_NAME, keep_log_short
 
 LOCK_NAME = "cloud.lock"
 START_DEADLINE_S = 60.0
@@ -33,8 +34,6 @@ _DEATH_DEADLINE_S = 5.0
 _KILL_DEADLINE_S = 5.0
 _START_LOCK_NAME = "start.lock"
 _INFO_NAME = "cloud.json"
-_LOG_NAME = "cloud.log"
-_MAX_LOG_BYTES = 4 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -219,9 +218,8 @@ def _spawn(data_dir: Path, port: int) -> CloudInfo:
         _kill(_strays(data_dir))
         find_leftovers(data_dir)
         (data_dir / _INFO_NAME).unlink()
-    log_path = data_dir / _LOG_NAME
-    if log_path.exists() and log_path.stat().st_size > _MAX_LOG_BYTES:
-        log_path.replace(log_path.with_suffix(".log.1"))
+    keep_log_short(data_dir)
+    log_path = data_dir / LOG_NAME
     reader, writer = os.pipe()
     log = os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
@@ -272,7 +270,7 @@ def _await_info(data_dir: Path) -> CloudInfo:
         time.sleep(0.05)
     raise LocalCloudError(
         f"a local cloud holds {data_dir / LOCK_NAME}, but does not say which process it is",
-        f"look into {data_dir / _LOG_NAME}",
+        f"look into {data_dir / LOG_NAME}",
     )
 
 
