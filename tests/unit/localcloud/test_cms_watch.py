@@ -14,7 +14,6 @@ from scaling_cloud import START, ScalingCloud
 from steelyard.localcloud.services.cms.evaluation import is_effective, judge
 from steelyard.localcloud.services.cms.meter import CPU, ECS_NAMESPACE, Meter
 from steelyard.localcloud.services.cms.series import (
-    BUCKET_S,
     MeasuredSeries,
     StoredSeries,
     by_periods,
@@ -169,15 +168,6 @@ class TestSeries:
             series.put(key, sample(600.0 * i + 1, float(i)))
         again = StoredSeries(cloud.store)
         assert [bucket.last for bucket in again.read(key, 0, 3000)] == [2.0, 3.0, 4.0]
-
-    def test_what_is_measured_is_bounded(self, monkeypatch):
-        monkeypatch.setattr("steelyard.localcloud.services.cms.series._MAX_MEASURED", 2)
-        series = MeasuredSeries()
-        for name in ("a", "b", "c"):
-            for i in range(2000):
-                series.put(("ns", name, "{}"), sample(float(BUCKET_S * i), 1.0))
-        assert [key[1] for key in series.keys()] == ["b", "c"]  # noqa: SIM118 - no mapping
-        assert len(list(series.read(("ns", "c", "{}"), 0, 1e9))) == 1440
 
 
 class TestMeter:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from steelyard.localcloud.store import Store
@@ -16,13 +16,15 @@ BUCKET_S: Final = 15
 _CHUNK_S: Final = 600
 _CHUNK_KIND, _SERIES_KIND = "cms_chunk", "cms_series"
 _MAX_CHUNKS, _MAX_SERIES = 20000, 1000
-_MAX_MEASURED, _MEASURED_BUCKETS = 2000, 4 * 60 * 6
+MAX_MEASURED: Final = 200_000
+"""Buckets of all measured metrics together, some 30 MiB: six hours of 70 instances, or 25 minutes of a thousand."""
+_MEASURED_BUCKETS: Final = 4 * 60 * 6
 
 Key = tuple[str, str, str]
 """Namespace, metric and dimensions, written by `dimension.text_of`."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Bucket:
     """What is known of a metric from a moment on for some seconds.
 
@@ -82,7 +84,7 @@ def by_periods(buckets: Iterable[Bucket], period_s: int) -> list[Bucket]:
         number = math.floor(bucket.start / period_s)
         start = float(number * period_s)
         before = found.get(number)
-        moved = Bucket(**{**vars(bucket), "start": start})
+        moved = replace(bucket, start=start)
         found[number] = moved if before is None else before.merged(moved)
     return [found[number] for number in sorted(found)]
 
@@ -136,22 +138,36 @@ class StoredSeries:
 
 
 class MeasuredSeries:
-    """Metrics that the cloud measures itself: the last six hours in memory, measured anew after a restart."""
+    """Metrics that the cloud measures itself: the last six hours in memory, measured anew after a restart.
+
+    There are at most `MAX_MEASURED` buckets. Beyond that the metric that was not measured for the longest time loses
+    its oldest bucket: first go the metrics of what is gone, then all lose alike.
+    """
 
     def __init__(self) -> None:
         self._series: OrderedDict[Key, deque[Bucket]] = OrderedDict()
+        self._num_buckets = 0
 
     def put(self, key: Key, bucket: Bucket) -> None:
         """Add to a metric, in the order of time."""
         buckets = self._series.setdefault(key, deque(maxlen=_MEASURED_BUCKETS))
         self._series.move_to_end(key)
-        start = math.floor(bucket.start / BUCKET_S) * BUCKET_S
-        moved = Bucket(**{**vars(bucket), "start": float(start)})
+        self._num_buckets -= len(buckets)
+        start = float(math.floor(bucket.start / BUCKET_S) * BUCKET_S)
+        moved = replace(bucket, start=start)
         if buckets and buckets[-1].start == start:
             moved = buckets.pop().merged(moved)
         buckets.append(moved)
-        while len(self._series) > _MAX_MEASURED:
-            self._series.popitem(last=False)
+        self._num_buckets += len(buckets)
+        while self._num_buckets > MAX_MEASURED:
+            self._drop_oldest()
+
+    def _drop_oldest(self) -> None:
+        key, buckets = next(iter(self._series.items()))
+        buckets.popleft()
+        self._num_buckets -= 1
+        if not buckets:
+            del self._series[key]
 
     def keys(self) -> list[Key]:
         """Give all metrics."""
