@@ -10,7 +10,6 @@ import base64
 import hashlib
 import hmac
 import re
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +18,7 @@ from urllib.parse import quote
 
 from steelyard.localcloud.wire.error import ApiError, missing_parameter
 from steelyard.localcloud.wire.message import WireRequest
+from steelyard.localcloud.wire.nonce import UsedNonces
 
 SCHEME = "ACS3-HMAC-SHA256"
 MAX_SKEW_S = 15 * 60
@@ -78,8 +78,8 @@ class Verifier:
     def __init__(self, keys: KeyRing, clock: Callable[[], float]) -> None:
         self._keys = keys
         self._clock = clock
-        self._nonces: dict[str, float] = {}
-        self._nonces_lock = threading.Lock()
+        # No time stamp's window covers what is older.
+        self._nonces = UsedNonces(2 * MAX_SKEW_S, MAX_NONCES)
 
     def verify(self, request: WireRequest) -> AccessKey:
         """Give the key that signed the request.
@@ -100,7 +100,8 @@ class Verifier:
                 "Specified signature is not matched with our calculation. "
                 f"server string to sign is:{string_to_sign}",
             )
-        self._use_nonce(f"{claim.access_key_id}/{claim.nonce}")
+        if not self._nonces.use(f"{claim.access_key_id}/{claim.nonce}", self._clock()):
+            raise ApiError("SignatureNonceUsed", "Specified signature nonce was used already.")
         return key
 
     def _check_time(self, timestamp: str) -> None:
@@ -129,18 +130,6 @@ class Verifier:
             )
         if key.expires_at is not None and self._clock() > key.expires_at:
             raise ApiError("InvalidSecurityToken.Expired", "Specified SecurityToken is expired.")
-
-    def _use_nonce(self, nonce: str) -> None:
-        now = self._clock()
-        with self._nonces_lock:
-            # Nonces stand in order of use: the first are those that no time stamp's window covers any more.
-            while self._nonces and (
-                now - next(iter(self._nonces.values())) > 2 * MAX_SKEW_S or len(self._nonces) >= MAX_NONCES
-            ):
-                del self._nonces[next(iter(self._nonces))]
-            if nonce in self._nonces:
-                raise ApiError("SignatureNonceUsed", "Specified signature nonce was used already.")
-            self._nonces[nonce] = now
 
 
 def _read_claim(request: WireRequest) -> _Claim:
