@@ -24,7 +24,7 @@ SCHEME = "ACS3-HMAC-SHA256"
 MAX_SKEW_S = 15 * 60
 _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 MAX_NONCES = 100_000
-"""How many used nonces are remembered at most, about 15 MB; a flood of calls pushes the oldest out early."""
+"""How many used nonces are remembered at most, about 20 MB; a flood of calls pushes the oldest out early."""
 
 
 @dataclass(frozen=True, kw_only=True)
