@@ -18,6 +18,7 @@ from udp_servers import EchoServer, UdpClient, names
 from steelyard.errors import LocalCloudError
 from steelyard.localcloud.datagram.balancer import DatagramBalancer
 from steelyard.localcloud.datagram.plan import DatagramListener, Place, Probe, Target
+from steelyard.localcloud.proxy.gate import Gate
 from steelyard.localcloud.proxy.health import Health
 
 FRONT = [Place(address="127.0.0.1")]
@@ -117,7 +118,8 @@ def test_probes_by_tcp_find_who_does_not_listen(balancer, servers, port) -> None
 
 
 def test_a_list_says_who_is_served(balancer, servers, port) -> None:
-    plan = listener(servers, port, 1, 0, 0, cidrs=("127.0.0.2/32",))
+    listed = ("127.0.0.2/32",)
+    plan = listener(servers, port, 1, 0, 0, gates=(Gate.of_list(listed, is_white=True),))
     balancer.apply(FRONT, [plan])
 
     def is_served(source: str) -> bool:
@@ -125,7 +127,7 @@ def test_a_list_says_who_is_served(balancer, servers, port) -> None:
             return client.ask(timeout_s=0.2) is not None
 
     assert (is_served("127.0.0.1"), is_served("127.0.0.2")) == (False, True)
-    balancer.apply(FRONT, [replace(plan, is_white=False)])
+    balancer.apply(FRONT, [replace(plan, gates=(Gate.of_list(listed, is_white=False),))])
     assert (is_served("127.0.0.1"), is_served("127.0.0.2")) == (True, False)
 
 

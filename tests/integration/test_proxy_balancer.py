@@ -8,7 +8,7 @@ import sys
 import time
 from dataclasses import replace
 from http.client import HTTPConnection
-from ipaddress import IPv4Network
+from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
 import psutil
@@ -26,6 +26,7 @@ from steelyard.localcloud.proxy.config import (
     Server,
     ServerPool,
 )
+from steelyard.localcloud.proxy.gate import EVERYBODY, ClientRule, Gate
 from steelyard.localcloud.proxy.health import Health
 from steelyard.localcloud.proxy.route import Forward, Match, Route
 
@@ -227,6 +228,43 @@ def test_clients_stay_with_their_server_by_cookie(balancer, addresses, make_serv
     connection.close()
 
     assert answers == {first}
+
+
+def test_clients_are_taken_that_every_gate_lets_in(balancer, addresses, make_server):
+    address = addresses()
+    first = Gate(
+        (
+            ClientRule(accepts=True, cidrs=("127.0.0.2",)),
+            ClientRule(accepts=False, cidrs=("127.0.0.0/29",)),
+            ClientRule(accepts=True, cidrs=(EVERYBODY,), source_ports=(1, 45999)),
+            ClientRule(accepts=False, cidrs=(EVERYBODY,)),
+        )
+    )
+    many = tuple(f"127.9.{number}.0/24" for number in range(70))
+    second = Gate.of_list([*many, "127.0.1.1"], is_white=False)
+    balancer.apply(config_of(address, make_server("a")[0], gates=(first, second), check=None))
+
+    def is_taken(source: str, port: int) -> bool:
+        try:
+            with socket.create_connection((address, PORT), 5, source_address=(source, port)) as client:
+                client.sendall(b"GET / HTTP/1.0\r\n\r\n")
+                return client.recv(100).startswith(b"HTTP/1.1 200")
+        except ConnectionError:
+            return False
+
+    # Ports of this process, so that tests side by side do not take each other's.
+    low, high = 40000 + os.getpid() % 5000, 46000 + os.getpid() % 5000
+    for source, port in (
+        ("127.0.0.2", high),
+        ("127.0.0.3", low),
+        ("127.0.0.9", low),
+        ("127.0.0.9", high),
+        ("127.0.1.1", low),
+        ("127.9.69.1", low),
+        ("127.9.70.1", low),
+    ):
+        expected = all(gate.lets_in(IPv4Address(source), port) for gate in (first, second))
+        assert is_taken(source, port) is expected, (source, port)
 
 
 def test_a_taken_port_is_told(balancer, addresses):

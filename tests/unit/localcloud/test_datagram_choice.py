@@ -14,6 +14,7 @@ from steelyard.localcloud.datagram.plan import (
     from_tree,
     to_text,
 )
+from steelyard.localcloud.proxy.gate import Gate
 
 
 def targets(*weights: int) -> list[Target]:
@@ -91,7 +92,7 @@ def test_a_plan_comes_through_as_it_was() -> None:
             targets=tuple(targets(1, 2)),
             probe=Probe(request="ping", expected="pong"),
             drain_timeout_s=5,
-            cidrs=("10.0.0.0/8",),
+            gates=(Gate.of_list(("10.0.0.0/8",), is_white=True),),
         ),
         DatagramListener(name="udp-54", port=54),
     ]

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from steelyard.localcloud.proxy.gate import Gate
+
 Scheduler = Literal["wrr", "rr", "wlc", "sch", "tch"]
 
 
@@ -88,8 +90,7 @@ class DatagramListener:
         probe: The health check; None where every server counts as healthy.
         idle_timeout_s: Seconds after which a session without datagrams is forgotten.
         drain_timeout_s: Seconds for which sessions with a server that was removed go on; None until they are idle.
-        is_white: Whether only the clients of `cidrs` are served; else all but them.
-        cidrs: Clients' ranges; everybody is served where there is none.
+        gates: Who is served: clients that all of them let in.
     """
 
     name: str
@@ -99,8 +100,7 @@ class DatagramListener:
     probe: Probe | None = None
     idle_timeout_s: float = 90
     drain_timeout_s: float | None = None
-    is_white: bool = True
-    cidrs: tuple[str, ...] = ()
+    gates: tuple[Gate, ...] = ()
 
 
 def to_text(places: Sequence[Place], listeners: Sequence[DatagramListener]) -> str:
@@ -120,6 +120,6 @@ def _listener(tree: Mapping[str, Any]) -> DatagramListener:
     parts = {
         "targets": tuple(Target(**target) for target in tree["targets"]),
         "probe": Probe(**probe) if probe is not None else None,
-        "cidrs": tuple(tree["cidrs"]),
+        "gates": tuple(map(Gate.from_tree, tree["gates"])),
     }
     return DatagramListener(**{**tree, **parts})

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address
 from typing import Any
 
 from steelyard.localcloud.datagram.choice import Chooser, Client
@@ -62,7 +62,6 @@ class Relay:
         self._watches: dict[str, Watch] = {}
         self._leaving: dict[str, asyncio.TimerHandle] = {}
         self._fronts: dict[Place, socket.socket] = {}
-        self._ranges = [IPv4Network(cidr) for cidr in listener.cidrs]
         try:
             self.open(places)
         except OSError:
@@ -97,7 +96,6 @@ class Relay:
         new = {target.name: target for target in listener.targets}
         has_same_probe = self._listener.probe == listener.probe
         self._listener = listener
-        self._ranges = [IPv4Network(cidr) for cidr in listener.cidrs]
         for name in [*self._watches]:
             if not has_same_probe or name not in new or _moved(old[name], new[name]):
                 self._watches.pop(name).stop()
@@ -192,10 +190,8 @@ class Relay:
         return session
 
     def _lets_in(self, client: Client) -> bool:
-        if not self._ranges:
-            return True
         address = IPv4Address(client[0])
-        return any(address in one for one in self._ranges) == self._listener.is_white
+        return all(gate.lets_in(address, client[1]) for gate in self._listener.gates)
 
     def _healthy(self) -> list[Target]:
         watches = self._watches

@@ -9,6 +9,7 @@ from typing import Literal
 from steelyard.localcloud.datagram.plan import DatagramListener
 from steelyard.localcloud.hosts.host import Entrance
 from steelyard.localcloud.proxy.check import HealthCheck, check_arguments, check_lines
+from steelyard.localcloud.proxy.gate import Gate, gate_lines
 from steelyard.localcloud.proxy.route import Route, pool_lines, request_lines
 from steelyard.localcloud.proxy.tls import Tls, bind_arguments
 
@@ -18,7 +19,6 @@ MAX_WEIGHT = 256  # HAProxy's own bound; classic load balancers end at 100.
 _CONNECT_TIMEOUT_S = 5
 _HARD_STOP_S = 900  # The longest idle time that a listener may have.
 _MAX_CONNECTIONS = 8000
-_ACL_ENTRIES_A_LINE = 20  # HAProxy takes 64 words a line.
 _SERVER_PROTOCOLS: Mapping[str, Sequence[str]] = {
     "plain": (),
     "tls": ("ssl", "verify none"),
@@ -96,19 +96,6 @@ class ServerPool:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AccessList:
-    """Whose connections are taken.
-
-    Attributes:
-        is_white: Whether only the listed clients are taken; else all but them.
-        cidrs: The clients' ranges, at least one.
-    """
-
-    is_white: bool
-    cidrs: tuple[str, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
 class Listener(ServerPool):
     """One port of a load balancer, and the servers behind it.
 
@@ -119,7 +106,7 @@ class Listener(ServerPool):
         is_client_forwarded: Whether requests carry the client's address in `X-Forwarded-For`.
         request_headers: Headers that are set on each request, with HAProxy's formats as values.
         tls: How it ends TLS; None for plain traffic.
-        access: Whose connections it takes; everybody's where it is None.
+        gates: Whose connections it takes: those of clients that all of them let in.
         routes: Rules for HTTP requests, of which the first that fits decides; what none fits goes to the listener's own
             servers.
     """
@@ -129,7 +116,7 @@ class Listener(ServerPool):
     is_client_forwarded: bool = True
     request_headers: tuple[tuple[str, str], ...] = ()
     tls: Tls | None = None
-    access: AccessList | None = None
+    gates: tuple[Gate, ...] = ()
     routes: tuple[Route, ...] = ()
 
 
@@ -230,7 +217,7 @@ def _listener(places: Sequence[Entrance], listener: Listener, pem_folder: str) -
         f"listen {listener.name}",
         f"  mode {listener.protocol}",
         *(f"  bind {place.address}:{listener.port}{_inside(place.namespace)}{tls}" for place in places),
-        *(_access(listener.access) if listener.access is not None else []),
+        *(f"  {line}" for line in gate_lines(listener.gates)),
         *_balance(listener.algorithm),
         *(_http_clients(listener) if is_http else _tcp_clients(listener)),
         *_servers(listener, listener.request_timeout_s if is_http else listener.idle_timeout_s),
@@ -241,16 +228,6 @@ def _listener(places: Sequence[Entrance], listener: Listener, pem_folder: str) -
 def _backend(pool: ServerPool) -> list[str]:
     head = [f"backend {pool.name}", f"  mode {pool.protocol}", *_balance(pool.algorithm)]
     return [*head, *_servers(pool, pool.request_timeout_s)]
-
-
-def _access(access: AccessList) -> list[str]:
-    size = _ACL_ENTRIES_A_LINE
-    parts = [access.cidrs[start : start + size] for start in range(0, len(access.cidrs), size)]
-    when = "unless" if access.is_white else "if"
-    return [
-        *(f"  acl is_listed src {' '.join(part)}" for part in parts),
-        f"  tcp-request connection reject {when} is_listed",
-    ]
 
 
 def _balance(algorithm: str) -> list[str]:

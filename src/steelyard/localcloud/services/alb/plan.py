@@ -9,6 +9,7 @@ from typing import Any
 from steelyard.localcloud.balancing import ALGORITHMS
 from steelyard.localcloud.proxy import config as proxy
 from steelyard.localcloud.proxy.check import HealthCheck
+from steelyard.localcloud.proxy.gate import Gate
 from steelyard.localcloud.proxy.tls import POLICIES, Tls
 from steelyard.localcloud.services.alb.models import Listener, LoadBalancer, Rule, ServerGroup
 from steelyard.localcloud.services.alb.route_plan import plan_route
@@ -85,7 +86,7 @@ def _listener(balancer: LoadBalancer, listener: Listener, shelf: Shelf) -> proxy
         is_client_forwarded=bool(forwarded["XForwardedForEnabled"]),
         request_headers=_headers(balancer, listener, forwarded),
         tls=_tls(listener, shelf) if listener.protocol == "HTTPS" else None,
-        access=_access(listener, shelf),
+        gates=_gates(listener, shelf),
         routes=tuple(plan_route(rule, listener, lambda group: pool_name(listener, group)) for rule in rules),
     )
 
@@ -162,10 +163,10 @@ def _tls(listener: Listener, shelf: Shelf) -> Tls:
     )
 
 
-def _access(listener: Listener, shelf: Shelf) -> proxy.AccessList | None:
-    """Give whose connections a listener takes; a list without a range keeps nobody out."""
+def _gates(listener: Listener, shelf: Shelf) -> tuple[Gate, ...]:
+    """Give whose connections a listener takes by its lists; one without a range keeps nobody out."""
     cidrs = tuple(cidr for acl_id in listener.acl_ids for cidr in shelf.ranges[acl_id])
-    return proxy.AccessList(is_white=listener.acl_type == "White", cidrs=cidrs) if cidrs else None
+    return (Gate.of_list(cidrs, is_white=listener.acl_type == "White"),) if cidrs else ()
 
 
 def _headers(

@@ -10,6 +10,7 @@ from steelyard.localcloud.balancing import ALGORITHMS, weight_in_effect
 from steelyard.localcloud.datagram.plan import DatagramListener, Probe, Scheduler, Target
 from steelyard.localcloud.proxy import config as proxy
 from steelyard.localcloud.proxy.check import HealthCheck
+from steelyard.localcloud.proxy.gate import Gate
 from steelyard.localcloud.proxy.route import Forward, Match, Route
 from steelyard.localcloud.proxy.tls import POLICIES, Tls
 from steelyard.localcloud.services.slb.models import ACTIVE, Listener, LoadBalancer, Server, ServerGroup
@@ -130,13 +131,13 @@ class _Planner:
             if settings.get("ConnectionDrain") == "on"
             else None,
             tls=self._tls(settings) if listener.protocol == "https" else None,
-            access=self._access(listener),
+            gates=self._gates(listener),
             routes=tuple(_route(rule) for rule in self.rules(listener)),
         )
 
     def datagrams(self, listener: Listener) -> DatagramListener:
         """Plan a UDP listener."""
-        settings, access = listener.settings, self._access(listener)
+        settings = listener.settings
         scheduler = str(settings["Scheduler"])
         servers = self._servers(servers_of(self._balancer, listener, self._groups), scheduler)
         return DatagramListener(
@@ -149,8 +150,7 @@ class _Planner:
             ),
             probe=_probe(settings) if settings["HealthCheck"] == "on" else None,
             idle_timeout_s=_UDP_IDLE_TIMEOUT_S,
-            is_white=access is None or access.is_white,
-            cidrs=access.cidrs if access is not None else (),
+            gates=self._gates(listener),
         )
 
     def pool(self, listener: Listener, rule: Rule) -> proxy.ServerPool:
@@ -192,12 +192,10 @@ class _Planner:
             client_authorities=self._shelf.authorities.get(str(settings["CACertificateId"]), ""),
         )
 
-    def _access(self, listener: Listener) -> proxy.AccessList | None:
+    def _gates(self, listener: Listener) -> tuple[Gate, ...]:
         """Give whose connections a listener takes; as on the cloud, a list without a range keeps nobody out."""
         cidrs = tuple(cidr for list_id in listener.access_list_ids for cidr in self._shelf.ranges[list_id])
-        if not cidrs:
-            return None
-        return proxy.AccessList(is_white=listener.settings["AclType"] == "white", cidrs=cidrs)
+        return (Gate.of_list(cidrs, is_white=listener.settings["AclType"] == "white"),) if cidrs else ()
 
 
 def _is_http(listener: Listener) -> bool:
