@@ -3,116 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 import pytest
 from alibabacloud_vpc20160428 import models
 from alibabacloud_vpc20160428.client import Client
+from contract_egress import REGION, Egress, create_gateway, standing_egress
 from contract_sdk import refused, wait_for
-
-REGION = "cn-hangzhou"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Egress:
-    """A VPC with a VSwitch, a NAT gateway in it, and calls on what leads out."""
-
-    client: Client
-    vpc_id: str
-    vswitch_id: str
-    gateway_id: str
-
-    def gateways(self, **filters: object):
-        request = models.DescribeNatGatewaysRequest(region_id=REGION, **filters)
-        return self.client.describe_nat_gateways(request).body.nat_gateways.nat_gateway
-
-    @property
-    def gateway(self):
-        return self.gateways(nat_gateway_id=self.gateway_id)[0]
-
-    @property
-    def table_id(self) -> str:
-        return self.gateway.snat_table_ids.snat_table_id[0]
-
-    def allocate(self, **settings: object):
-        request = models.AllocateEipAddressRequest(region_id=REGION, **settings)
-        return self.client.allocate_eip_address(request).body
-
-    def eips(self, **filters: object):
-        request = models.DescribeEipAddressesRequest(region_id=REGION, **filters)
-        return self.client.describe_eip_addresses(request).body.eip_addresses.eip_address
-
-    def bind(self, allocation_id: str, *, instance_id: str = "", instance_type: str = "Nat") -> None:
-        self.client.associate_eip_address(
-            models.AssociateEipAddressRequest(
-                region_id=REGION,
-                allocation_id=allocation_id,
-                instance_id=instance_id or self.gateway_id,
-                instance_type=instance_type,
-            )
-        )
-
-    def unbind(self, allocation_id: str) -> None:
-        self.client.unassociate_eip_address(
-            models.UnassociateEipAddressRequest(
-                region_id=REGION,
-                allocation_id=allocation_id,
-                instance_id=self.gateway_id,
-                instance_type="Nat",
-            )
-        )
-
-    def release(self, allocation_id: str) -> None:
-        self.client.release_eip_address(
-            models.ReleaseEipAddressRequest(region_id=REGION, allocation_id=allocation_id)
-        )
-
-    def translate(self, snat_ip: str, **source: object) -> str:
-        request = models.CreateSnatEntryRequest(
-            region_id=REGION,
-            snat_table_id=self.table_id,
-            snat_ip=snat_ip,
-            **(source or {"source_vswitch_id": self.vswitch_id}),
-        )
-        return self.client.create_snat_entry(request).body.snat_entry_id
-
-    def entries(self):
-        request = models.DescribeSnatTableEntriesRequest(region_id=REGION, snat_table_id=self.table_id)
-        return self.client.describe_snat_table_entries(request).body.snat_table_entries.snat_table_entry
-
-    def delete_entry(self, entry_id: str) -> None:
-        self.client.delete_snat_entry(
-            models.DeleteSnatEntryRequest(
-                region_id=REGION, snat_table_id=self.table_id, snat_entry_id=entry_id
-            )
-        )
-
-    def delete(self, *, force: bool | None = None) -> None:
-        self.client.delete_nat_gateway(
-            models.DeleteNatGatewayRequest(region_id=REGION, nat_gateway_id=self.gateway_id, force=force)
-        )
-
-    def protect(self, instance_id: str, kind: str, *, is_on: bool) -> None:
-        self.client.deletion_protection(
-            models.DeletionProtectionRequest(
-                region_id=REGION, instance_id=instance_id, type=kind, protection_enable=is_on
-            )
-        )
-
-
-def create_gateway(client: Client, vpc_id: str, vswitch_id: str, **settings: object) -> str:
-    request = models.CreateNatGatewayRequest(
-        **{
-            "region_id": REGION,
-            "vpc_id": vpc_id,
-            "v_switch_id": vswitch_id,
-            "nat_type": "Enhanced",
-            "internet_charge_type": "PayByLcu",
-            "name": "out",
-            **settings,
-        }
-    )
-    return client.create_nat_gateway(request).body.nat_gateway_id
 
 
 @pytest.fixture
@@ -120,21 +16,8 @@ def egress(
     vpc_client: Client, make_vpc: Callable[..., str], make_vswitch: Callable[..., str]
 ) -> Iterator[Egress]:
     vpc_id = make_vpc("10.60.0.0/16")
-    vswitch_id = make_vswitch(vpc_id, "10.60.0.0/24")
-    gateway_id = create_gateway(vpc_client, vpc_id, vswitch_id)
-    made = Egress(client=vpc_client, vpc_id=vpc_id, vswitch_id=vswitch_id, gateway_id=gateway_id)
-    wait_for(lambda: made.gateway.status, lambda status: status == "Available")
-    yield made
-    for gateway in made.gateways(vpc_id=vpc_id):
-        made.protect(gateway.nat_gateway_id, "NATGW", is_on=False)
-        vpc_client.delete_nat_gateway(
-            models.DeleteNatGatewayRequest(
-                region_id=REGION, nat_gateway_id=gateway.nat_gateway_id, force=True
-            )
-        )
-    for eip in made.eips():
-        made.protect(eip.allocation_id, "EIP", is_on=False)
-        made.release(eip.allocation_id)
+    with standing_egress(vpc_client, vpc_id, make_vswitch(vpc_id, "10.60.0.0/24")) as made:
+        yield made
 
 
 class TestNatGateway:
@@ -256,10 +139,10 @@ class TestEip:
         egress.release(eip.allocation_id)
         assert egress.eips(allocation_id=eip.allocation_id) == []
 
-    def test_of_anything_but_a_gateway_is_refused_loudly(self, egress):
+    def test_of_what_cannot_hold_one_here_is_refused_loudly(self, egress):
         eip = egress.allocate()
-        with refused("UnsupportedOperation", text="EcsInstance"):
-            egress.bind(eip.allocation_id, instance_id="i-1", instance_type="EcsInstance")
+        with refused("UnsupportedOperation", text="SlbInstance"):
+            egress.bind(eip.allocation_id, instance_id="lb-1", instance_type="SlbInstance")
         with refused("InvalidNatGatewayId.NotFound", 404):
             egress.bind(eip.allocation_id, instance_id="ngw-nowhere")
         with refused("InvalidAllocationId.NotFound", 404):
@@ -299,7 +182,7 @@ class TestSnatEntry:
             egress.vswitch_id,
             "10.60.0.0/24",
         )
-        with refused("DependencyViolation.SnatEntry"):
+        with refused("InvalidIpStatus.HasBeenUsedBySnatTable"):
             egress.unbind(eip.allocation_id)
         egress.delete_entry(entry_id)
         assert egress.entries() == []

@@ -9,6 +9,7 @@ from steelyard.localcloud.services.ecs.deployment_set_actions import DeploymentS
 from steelyard.localcloud.services.ecs.disk_actions import DiskActions
 from steelyard.localcloud.services.ecs.key_pair_actions import KeyPairActions
 from steelyard.localcloud.services.ecs.launch_template_actions import LaunchTemplateActions
+from steelyard.localcloud.services.ecs.network_directory import NetworkDirectory
 from steelyard.localcloud.services.ecs.network_interface_actions import NetworkInterfaceActions
 from steelyard.localcloud.services.ecs.offer_actions import OfferActions
 from steelyard.localcloud.services.ecs.price_actions import PriceActions
@@ -31,6 +32,7 @@ class EcsService(
     RuleActions,
     OfferActions,
     PriceActions,
+    NetworkDirectory,
     TagActions,
 ):
     """Instances, their templates, security groups, the catalogue, prices and tags."""

@@ -200,6 +200,13 @@ def deletion_protected() -> ApiError:
     )
 
 
+def instance_is_next_hop() -> ApiError:
+    """Tell that a route leads to the instance that is to be released; the provider tries again on this code."""
+    return ApiError(
+        "DependencyViolation.RouteEntry", "The specified instance is the next hop of a route entry.", 403
+    )
+
+
 def group_in_use(what: str) -> ApiError:
     """Tell that instances or rules of other groups still name a security group."""
     return ApiError("DependencyViolation", f"There is still {what} in the specified security group.", 403)

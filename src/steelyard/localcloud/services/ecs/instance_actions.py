@@ -116,7 +116,8 @@ class InstanceActions(EcsState):
 
     def _row(self, instance: Instance) -> dict[str, object]:
         others = [interface.to_short_answer() for interface in self.interfaces_of(instance.id)]
-        return instance.to_list_answer(others)
+        eips = [eip.to_instance_answer() for eip in self.vpc.eips_of(instance.id)]
+        return instance.to_list_answer(others, *eips)
 
     def _found(self, request: Request) -> list[Instance]:
         ids, addresses = (

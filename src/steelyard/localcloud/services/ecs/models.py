@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import ClassVar
 
 from steelyard.localcloud.record import Record
@@ -121,16 +122,22 @@ class Instance(Record):
             "EipAddress": {"AllocationId": "", "IpAddress": "", "InternetChargeType": ""},
         }
 
-    def to_list_answer(self, other_interfaces: Sequence[Mapping[str, object]] = ()) -> dict[str, object]:
+    def to_list_answer(
+        self,
+        other_interfaces: Sequence[Mapping[str, object]] = (),
+        eip: Mapping[str, object] = MappingProxyType({}),
+    ) -> dict[str, object]:
         """Give the fields of DescribeInstances.
 
         Args:
             other_interfaces: What it tells of the instance's secondary network interfaces.
+            eip: What it tells of its elastic address; empty where it has none.
         """
         instance_type = INSTANCE_TYPES[self.instance_type]
         image = IMAGES[self.image_id]
         return {
             **self.to_answer(),
+            **({"EipAddress": eip} if eip else {}),
             "InstanceTypeFamily": family_of(self.instance_type),
             "GPUAmount": instance_type.num_gpus,
             "GPUSpec": instance_type.gpu,

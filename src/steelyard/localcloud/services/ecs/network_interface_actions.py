@@ -121,10 +121,14 @@ class NetworkInterfaceActions(RunActions):
 
     @action("DeleteNetworkInterface")
     def delete_network_interface(self, request: Request) -> dict[str, object]:
-        """Delete an interface that no instance has."""
+        """Delete an interface that no instance has, and to which neither a route nor an elastic address leads."""
         interface = self._interface(request)
         if interface.instance_id:
             raise part_errors.incorrect_interface_state(interface.status)
+        if self.vpc.has_route_to(interface.id):
+            raise part_errors.interface_is_next_hop()
+        if self.vpc.eips_of(interface.id):
+            raise part_errors.interface_has_eip()
         request.stop_if_dry_run()
         self.interfaces.delete(interface.id)
         self.host.release_address(interface.private_address, vpc_id=interface.vpc_id)

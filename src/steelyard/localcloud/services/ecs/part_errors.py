@@ -111,3 +111,17 @@ def primary_interface_stays() -> ApiError:
     return ApiError(
         "InvalidOperation.DetachPrimaryEniNotAllowed", "Detaching the primary ENI is not allowed."
     )
+
+
+def interface_is_next_hop() -> ApiError:
+    """Tell that a route leads to the interface that is to be deleted; code and text from memory."""
+    return ApiError(
+        "InvalidOperation.RouteEntryExist",
+        "The ENI is the next hop of a route entry, delete that first.",
+        403,
+    )
+
+
+def interface_has_eip() -> ApiError:
+    """Tell that an elastic address is bound to the interface that is to be deleted; code and text from memory."""
+    return ApiError("InvalidOperation.EniHasEip", "The ENI has an EIP, disassociate that first.", 403)

@@ -69,6 +69,8 @@ class PowerActions(EcsState):
             raise errors.deletion_protected()
         if instance.status != STOPPED and not request.flag("Force"):
             raise errors.incorrect_status(instance.status)
+        if self.vpc.has_route_to(instance.id):
+            raise errors.instance_is_next_hop()
         request.stop_if_dry_run()
         self.release_instance(instance)
         return {}
@@ -96,6 +98,7 @@ class PowerActions(EcsState):
                 self.disks.put(replace(disk, instance_id="", device="", attached_at=0.0))
         for interface in self.interfaces_of(instance.id):
             if interface.deletes_with_instance:
+                self.vpc.forget_server(interface.id)
                 self.interfaces.delete(interface.id)
                 self.cloud.after_commit(
                     partial(self.host.release_address, interface.private_address, vpc_id=interface.vpc_id)

@@ -24,7 +24,7 @@ from steelyard.localcloud.services.ecs.models import Instance, SecurityGroup
 from steelyard.localcloud.services.ecs.network_interface import NetworkInterface
 from steelyard.localcloud.services.ecs.stock import Stock
 from steelyard.localcloud.services.ram.state import RamState
-from steelyard.localcloud.services.vpc.state import VpcState
+from steelyard.localcloud.services.vpc.route_state import RouteState
 from steelyard.localcloud.wire.error import invalid_parameter
 
 _log = logging.getLogger(__name__)
@@ -70,10 +70,10 @@ class EcsState(Service):
         self.life.close()
 
     @property
-    def vpc(self) -> VpcState:
+    def vpc(self) -> RouteState:
         """The VPC service."""
         service = self.cloud.services["vpc"]
-        assert isinstance(service, VpcState)
+        assert isinstance(service, RouteState)
         return service
 
     @property
@@ -215,24 +215,6 @@ class EcsState(Service):
         if sizes[number] + amount > MAX_INSTANCES:
             raise errors.deployment_set_full()
         return number
-
-    # What the VPC service asks before it deletes something (`NetworkUser`).
-
-    def in_vpc(self, vpc_id: str) -> str | None:
-        """Name what stands directly in a VPC: `SecurityGroup`, or None."""
-        groups = self.security_groups.list()
-        return "SecurityGroup" if any(group.vpc_id == vpc_id for group in groups) else None
-
-    def in_vswitch(self, vswitch_id: str) -> str | None:
-        """Name what stands in a VSwitch: `Instance`, `NetworkInterface`, or None."""
-        if any(instance.vswitch_id == vswitch_id for instance in self.instances.list()):
-            return "Instance"
-        return "NetworkInterface" if self.num_addresses(vswitch_id) else None
-
-    def num_addresses(self, vswitch_id: str) -> int:
-        """Count the addresses of a VSwitch that instances and network interfaces hold."""
-        num_instances = sum(instance.vswitch_id == vswitch_id for instance in self.instances.list())
-        return num_instances + sum(one.vswitch_id == vswitch_id for one in self.interfaces.list())
 
     # What the metadata service asks (`InstanceDirectory`).
 

@@ -1,52 +1,29 @@
 from __future__ import annotations
 
-from typing import Any
-
-from steelyard.localcloud.record import Records
-from steelyard.localcloud.service import Request, action
-from steelyard.localcloud.services.vpc import errors
+from steelyard.localcloud.services.vpc.cidr_block_actions import CidrBlockActions
 from steelyard.localcloud.services.vpc.eip_actions import EipActions
+from steelyard.localcloud.services.vpc.forward_actions import ForwardActions
 from steelyard.localcloud.services.vpc.nat_gateway_actions import NatGatewayActions
+from steelyard.localcloud.services.vpc.place_actions import PlaceActions
+from steelyard.localcloud.services.vpc.route_entry_actions import RouteEntryActions
+from steelyard.localcloud.services.vpc.route_table_actions import RouteTableActions
 from steelyard.localcloud.services.vpc.snat_actions import SnatActions
+from steelyard.localcloud.services.vpc.tag_actions import TagActions
 from steelyard.localcloud.services.vpc.vpc_actions import VpcActions
 from steelyard.localcloud.services.vpc.vswitch_actions import VSwitchActions
-from steelyard.localcloud.tag import list_tags, set_tags, tag_entries, unset_tags
 
 
-class VpcService(VpcActions, VSwitchActions, NatGatewayActions, EipActions, SnatActions):
+class VpcService(
+    VpcActions,
+    VSwitchActions,
+    CidrBlockActions,
+    RouteTableActions,
+    RouteEntryActions,
+    NatGatewayActions,
+    EipActions,
+    SnatActions,
+    ForwardActions,
+    TagActions,
+    PlaceActions,
+):
     """VPCs, VSwitches, their route tables, what leads out of them, and tags."""
-
-    @action("TagResources", optional=("RegionId",))
-    def tag_resources(self, request: Request) -> dict[str, object]:
-        """Set tags on VPCs, VSwitches, NAT gateways or EIPs."""
-        records = self._tagged_records(request)
-        set_tags(request, records, ids_name="ResourceId", not_found=errors.resource_not_found)
-        return {}
-
-    @action("UnTagResources", optional=("RegionId",))
-    def untag_resources(self, request: Request) -> dict[str, object]:
-        """Remove tags by their keys, or all."""
-        records = self._tagged_records(request)
-        unset_tags(
-            request, records, ids_name="ResourceId", keys_name="TagKey", not_found=errors.resource_not_found
-        )
-        return {}
-
-    @action("ListTagResources", optional=("RegionId",))
-    def list_tag_resources(self, request: Request) -> dict[str, object]:
-        """List tags, one entry for each resource and key."""
-        page, token = list_tags(request, self._tagged_records(request), ids_name="ResourceId")
-        entries = tag_entries(page, request.text("ResourceType").upper())
-        return {"TagResources": {"TagResource": entries}, "NextToken": token}
-
-    def _tagged_records(self, request: Request) -> Records[Any]:
-        resource_type = request.text("ResourceType")
-        kinds: dict[str, Records[Any]] = {
-            "VPC": self.vpcs,
-            "VSWITCH": self.vswitches,
-            "NATGATEWAY": self.nat_gateways,
-            "EIP": self.eips,
-        }
-        if resource_type.upper() in kinds:
-            return kinds[resource_type.upper()]
-        raise errors.unknown_resource_type(resource_type)

@@ -1,9 +1,9 @@
-"""What leads out of a VPC: NAT gateways, elastic addresses and SNAT entries."""
+"""What leads out of a VPC, and in: NAT gateways with their entries, and elastic addresses."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
 
 from steelyard.localcloud.record import Record
 from steelyard.localcloud.services.vpc.models import status_at
@@ -27,6 +27,45 @@ class NatGateway(Record):
     snat_table_id: str
     forward_table_id: str
     is_protected: bool
+
+    def to_attribute_answer(
+        self, *, now: float, eips: list[Eip], num_snat_entries: int, num_forward_entries: int
+    ) -> dict[str, object]:
+        """Give the fields of GetNatGatewayAttribute."""
+        listed = self.to_answer(now=now, eips=eips)
+        names = (
+            "NatGatewayId",
+            "RegionId",
+            "VpcId",
+            "Name",
+            "Description",
+            "Status",
+            "BusinessStatus",
+            "NatType",
+            "NetworkType",
+            "CreationTime",
+            "EcsMetricEnabled",
+            "PrivateLinkEnabled",
+        )
+        return {
+            **{name: listed[name] for name in names},
+            "BillingConfig": {
+                "InstanceChargeType": listed["InstanceChargeType"],
+                "InternetChargeType": listed["InternetChargeType"],
+                "Spec": listed["Spec"],
+            },
+            "DeletionProtectionInfo": {"Enabled": self.is_protected},
+            "SnatTable": {"SnatTableId": self.snat_table_id, "SnatEntryCount": num_snat_entries},
+            "ForwardTable": {
+                "ForwardTableId": self.forward_table_id,
+                "ForwardEntryCount": num_forward_entries,
+            },
+            "IpList": self._addresses(eips),
+            "PrivateInfo": {"VswitchId": self.vswitch_id, "IzNo": self.zone_id},
+        }
+
+    def _addresses(self, eips: list[Eip]) -> list[dict[str, object]]:
+        return [{"AllocationId": eip.id, "IpAddress": eip.address, "UsingStatus": "Idle"} for eip in eips]
 
     def to_answer(self, *, now: float, eips: list[Eip]) -> dict[str, object]:
         """Give the fields of DescribeNatGateways."""
@@ -52,11 +91,7 @@ class NatGateway(Record):
             "SnatTableIds": {"SnatTableId": [self.snat_table_id]},
             "ForwardTableIds": {"ForwardTableId": [self.forward_table_id]},
             "FullNatTableIds": {"FullNatTableId": []},
-            "IpLists": {
-                "IpList": [
-                    {"AllocationId": eip.id, "IpAddress": eip.address, "UsingStatus": "Idle"} for eip in eips
-                ]
-            },
+            "IpLists": {"IpList": self._addresses(eips)},
             "NatGatewayPrivateInfo": {"VswitchId": self.vswitch_id, "IzNo": self.zone_id},
             "Tags": {"Tag": tag_rows(self.tags)},
         }
@@ -68,6 +103,8 @@ class Eip(Record):
 
     Attributes:
         instance_id: What it is bound to; empty where it is free.
+        private_address: The address that it stands for, where an instance or a network interface has it.
+        mode: How a network interface sees it: `NAT`, not at all; `BINDED` or `MULTI_BINDED`, as one of its own.
     """
 
     kind: ClassVar[str] = "eip"
@@ -84,11 +121,17 @@ class Eip(Record):
     instance_type: str
     vpc_id: str
     is_protected: bool
+    private_address: str = ""
+    mode: str = "NAT"
 
     @property
     def is_bound(self) -> bool:
         """Whether something holds it."""
         return bool(self.instance_id)
+
+    def released(self) -> Self:
+        """Give it as it is once nothing holds it."""
+        return replace(self, instance_id="", instance_type="", vpc_id="", private_address="", mode="NAT")
 
     def to_answer(self) -> dict[str, object]:
         """Give the fields of DescribeEipAddresses."""
@@ -108,18 +151,47 @@ class Eip(Record):
             "AllocationTime": utc_text(self.created_at),
             "ISP": self.isp,
             "Netmode": "public",
-            "Mode": "NAT" if self.is_bound else "",
+            "Mode": self.mode if self.is_bound else "",
             "Name": self.name,
             # The API's own spelling.
             "Descritpion": self.description,
             "Description": self.description,
             "VpcId": self.vpc_id,
-            "PrivateIpAddress": "",
+            "PrivateIpAddress": self.private_address,
             "ResourceGroupId": self.resource_group_id,
             "DeletionProtection": self.is_protected,
             "HDMonitorStatus": "OFF",
             "Tags": {"Tag": tag_list(self.tags)},
         }
+
+    def to_instance_answer(self) -> dict[str, object]:
+        """Give the fields that DescribeInstances shows of an instance that holds it."""
+        return {
+            "AllocationId": self.id,
+            "IpAddress": self.address,
+            "InternetChargeType": self.internet_charge_type,
+            "Bandwidth": int(self.bandwidth),
+            "IsSupportUnassociate": True,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class EipHolder:
+    """An instance, or a network interface of one, that an elastic address may be bound to.
+
+    Attributes:
+        private_address: The address that the elastic one stands for.
+        status: The instance's status where it does not let one come; empty where it does.
+        has_bandwidth: Whether it has a public address of its own.
+        is_secondary: Whether it is a network interface that comes and goes.
+    """
+
+    region_id: str
+    vpc_id: str
+    private_address: str
+    status: str = ""
+    has_bandwidth: bool = False
+    is_secondary: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,22 +1,34 @@
 from __future__ import annotations
 
+from typing import Protocol, runtime_checkable
+
 from steelyard.localcloud.cloud import Cloud
 from steelyard.localcloud.record import Records
 from steelyard.localcloud.service import Request
-from steelyard.localcloud.services.vpc import errors
-from steelyard.localcloud.services.vpc.egress_models import Eip, NatGateway, SnatEntry
+from steelyard.localcloud.services.vpc import egress_errors
+from steelyard.localcloud.services.vpc.egress_models import Eip, EipHolder, NatGateway, SnatEntry
+from steelyard.localcloud.services.vpc.forward_entry import ForwardEntry
 from steelyard.localcloud.services.vpc.models import status_at
 from steelyard.localcloud.services.vpc.state import VpcState
 
 
+@runtime_checkable
+class EipHolderDirectory(Protocol):
+    """A service with things that elastic addresses can be bound to (ecs)."""
+
+    def eip_holder(self, instance_type: str, instance_id: str) -> EipHolder | None:
+        """Tell of an instance or an interface; None where the service has no such thing."""
+
+
 class EgressState(VpcState):
-    """What NAT gateways, elastic addresses and SNAT entries share; a gateway stands in a VPC and a VSwitch."""
+    """What NAT gateways, elastic addresses and their entries share; a gateway stands in a VPC and a VSwitch."""
 
     def __init__(self, cloud: Cloud) -> None:
         super().__init__(cloud)
         self.nat_gateways = Records(cloud.store, NatGateway)
         self.eips = Records(cloud.store, Eip)
         self.snat_entries = Records(cloud.store, SnatEntry)
+        self.forward_entries = Records(cloud.store, ForwardEntry)
 
     def in_vpc(self, vpc_id: str) -> str | None:
         """Name what of the egress stands in a VPC."""
@@ -38,7 +50,7 @@ class EgressState(VpcState):
         """
         gateway = self.nat_gateways.get(gateway_id)
         if gateway is None:
-            raise errors.nat_gateway_not_found()
+            raise egress_errors.nat_gateway_not_found()
         return gateway
 
     def available_nat_gateway(self, gateway_id: str) -> NatGateway:
@@ -49,7 +61,7 @@ class EgressState(VpcState):
         """
         gateway = self.nat_gateway(gateway_id)
         if status_at(gateway.created_at, self.cloud.clock()) != "Available":
-            raise errors.incorrect_nat_gateway_status()
+            raise egress_errors.incorrect_nat_gateway_status()
         return gateway
 
     def eip(self, request: Request) -> Eip:
@@ -60,7 +72,7 @@ class EgressState(VpcState):
         """
         eip = self.eips.get(request.text("AllocationId"))
         if eip is None:
-            raise errors.eip_not_found()
+            raise egress_errors.eip_not_found()
         return eip
 
     def eips_of(self, instance_id: str) -> list[Eip]:
@@ -75,9 +87,34 @@ class EgressState(VpcState):
         """
         found = [one for one in self.nat_gateways.list() if one.snat_table_id == table_id]
         if not found:
-            raise errors.snat_table_not_found()
+            raise egress_errors.snat_table_not_found()
         return found[0]
 
     def snat_entries_of(self, gateway_id: str) -> list[SnatEntry]:
         """Give a NAT gateway's SNAT entries."""
         return [entry for entry in self.snat_entries.list() if entry.gateway_id == gateway_id]
+
+    def is_used_by_snat(self, address: str, gateway_id: str) -> bool:
+        """Tell whether a SNAT entry of a gateway sends by an address."""
+        return any(address in entry.addresses for entry in self.snat_entries_of(gateway_id))
+
+    def gateway_of_forward_table(self, table_id: str) -> NatGateway:
+        """Give the NAT gateway that a forward table belongs to.
+
+        Raises:
+            ApiError: `InvalidForwardTableId.NotFound`.
+        """
+        found = [one for one in self.nat_gateways.list() if one.forward_table_id == table_id]
+        if not found:
+            raise egress_errors.forward_table_not_found()
+        return found[0]
+
+    def forward_entries_of(self, gateway_id: str) -> list[ForwardEntry]:
+        """Give a NAT gateway's forward entries."""
+        return [entry for entry in self.forward_entries.list() if entry.gateway_id == gateway_id]
+
+    def eip_holder(self, instance_type: str, instance_id: str) -> EipHolder | None:
+        """Tell of an instance or an interface of another service; None where there is none."""
+        directories = [one for one in self.cloud.services.values() if isinstance(one, EipHolderDirectory)]
+        holders = (one.eip_holder(instance_type, instance_id) for one in directories if one is not self)
+        return next((holder for holder in holders if holder is not None), None)

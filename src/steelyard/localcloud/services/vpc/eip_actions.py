@@ -5,8 +5,8 @@ from ipaddress import IPv4Network
 
 from steelyard.localcloud.page import number_page
 from steelyard.localcloud.service import Request, action
-from steelyard.localcloud.services.vpc import check, errors
-from steelyard.localcloud.services.vpc.egress_models import Eip
+from steelyard.localcloud.services.vpc import check, egress_errors, errors
+from steelyard.localcloud.services.vpc.egress_models import Eip, EipHolder
 from steelyard.localcloud.services.vpc.egress_state import EgressState
 from steelyard.localcloud.tag import has_tags, read_tags
 from steelyard.localcloud.wire.error import invalid_parameter, not_served
@@ -17,10 +17,14 @@ EIP_NETWORK = IPv4Network("203.0.113.0/24")
 _DEFAULT_MBIT_PER_S = "5"
 _MAX_MBIT_PER_S = 1000
 _CHARGE_TYPES = ("PayByTraffic", "PayByBandwidth")
+_MODES = ("NAT", "BINDED", "MULTI_BINDED")
 
 
 class EipActions(EgressState):
-    """Elastic addresses, which NAT gateways alone can hold here."""
+    """Elastic addresses, which NAT gateways, instances and secondary network interfaces can hold here.
+
+    Nothing on this machine answers at one: what holds it is kept, checked and told, as the API does.
+    """
 
     @action("AllocateEipAddress", optional=("RegionId", "AutoPay", "Period", "PricingCycle"))
     def allocate_eip_address(self, request: Request) -> dict[str, object]:
@@ -101,26 +105,56 @@ class EipActions(EgressState):
     # The vendor's own provider sends none of these, and neither `AutoPay` nor a period above.
     @action("AssociateEipAddress", optional=("RegionId", "InstanceRegionId", "Mode", "VpcId"))
     def associate_eip_address(self, request: Request) -> dict[str, object]:
-        """Bind a free elastic address to a NAT gateway."""
+        """Bind a free elastic address to a NAT gateway, an instance or a secondary network interface."""
         eip = self.eip(request)
-        instance_type = request.text("InstanceType") or "EcsInstance"
-        if instance_type != "Nat":
-            raise not_served(f"EIPs of {instance_type}: NAT gateways alone can hold them here")
-        gateway = self.available_nat_gateway(request.text("InstanceId"))
+        instance_id, instance_type = request.text("InstanceId"), request.text("InstanceType") or "EcsInstance"
+        if instance_type == "Nat":
+            vpc_id, address, mode = self.available_nat_gateway(instance_id).vpc_id, "", "NAT"
+        elif instance_type in ("EcsInstance", "NetworkInterface"):
+            holder = self._free_holder(instance_type, instance_id)
+            vpc_id, address = holder.vpc_id, holder.private_address
+            mode = _mode(request, holder)
+        else:
+            raise not_served(
+                f"EIPs of {instance_type}: NAT gateways, instances and interfaces hold them here"
+            )
         if eip.is_bound:
-            raise errors.incorrect_eip_status()
-        self.eips.put(replace(eip, instance_id=gateway.id, instance_type="Nat", vpc_id=gateway.vpc_id))
+            raise egress_errors.incorrect_eip_status()
+        self.eips.put(
+            replace(
+                eip,
+                instance_id=instance_id,
+                instance_type=instance_type,
+                vpc_id=vpc_id,
+                private_address=address,
+                mode=mode,
+            )
+        )
         return {}
 
     @action("UnassociateEipAddress", optional=("RegionId",))
     def unassociate_eip_address(self, request: Request) -> dict[str, object]:
-        """Take an elastic address off its NAT gateway."""
+        """Take an elastic address off what holds it."""
         eip = self.eip(request)
         if not eip.is_bound or request.text("InstanceId") not in ("", eip.instance_id):
-            raise errors.incorrect_eip_status()
-        if any(eip.address in entry.addresses for entry in self.snat_entries_of(eip.instance_id)):
-            raise errors.eip_used_by_snat()
-        self.eips.put(replace(eip, instance_id="", instance_type="", vpc_id=""))
+            raise egress_errors.incorrect_eip_status()
+        if self.is_used_by_snat(eip.address, eip.instance_id):
+            raise egress_errors.eip_used_by_snat()
+        if any(entry.external_ip == eip.address for entry in self.forward_entries_of(eip.instance_id)):
+            raise egress_errors.eip_used_by_forward_entry()
+        self.eips.put(eip.released())
+        return {}
+
+    @action("ModifyEipForwardMode", optional=("RegionId",))
+    def modify_eip_forward_mode(self, request: Request) -> dict[str, object]:
+        """Change how a secondary network interface sees its elastic address."""
+        eip = self.eips.get(request.text("InstanceId"))
+        if eip is None:
+            raise egress_errors.eip_not_found()
+        holder = self.eip_holder(eip.instance_type, eip.instance_id) if eip.is_bound else None
+        if holder is None:
+            raise egress_errors.incorrect_eip_status()
+        self.eips.put(replace(eip, mode=_mode(request, holder)))
         return {}
 
     @action("ReleaseEipAddress", optional=("RegionId",))
@@ -128,11 +162,38 @@ class EipActions(EgressState):
         """Give a free elastic address back."""
         eip = self.eip(request)
         if eip.is_protected:
-            raise errors.deletion_protected()
+            raise egress_errors.deletion_protected()
         if eip.is_bound:
-            raise errors.incorrect_eip_status()
+            raise egress_errors.incorrect_eip_status()
         self.eips.delete(eip.id)
         return {}
+
+    @action("DescribeHighDefinitionMonitorLogAttribute", optional=("RegionId",))
+    def describe_high_definition_monitor_log_attribute(self, request: Request) -> dict[str, object]:
+        """Tell where the fine-grained monitoring of an elastic address is logged: nowhere, since none is kept here."""
+        eip = self.eips.get(request.text("InstanceId"))
+        if eip is None:
+            raise egress_errors.eip_not_found()
+        return {
+            "InstanceId": eip.id,
+            "InstanceType": "EIP",
+            "LogProject": "",
+            "LogStore": "",
+            "Success": "true",
+        }
+
+    def _free_holder(self, instance_type: str, instance_id: str) -> EipHolder:
+        """Check that an elastic address can come to an instance or an interface, and tell of it."""
+        holder = self.eip_holder(instance_type, instance_id)
+        if holder is None:
+            raise egress_errors.eip_holder_not_found()
+        if holder.status:
+            raise egress_errors.eip_holder_status(holder.status)
+        if holder.has_bandwidth:
+            raise egress_errors.eip_holder_has_bandwidth()
+        if self.eips_of(instance_id):
+            raise egress_errors.eip_holder_has_one()
+        return holder
 
     def _free_address(self, wanted: str) -> str:
         held = {eip.address for eip in self.eips.list()}
@@ -148,3 +209,12 @@ def _bandwidth(request: Request, default: str) -> str:
     if not text.isdecimal() or not 1 <= int(text) <= _MAX_MBIT_PER_S:
         raise invalid_parameter("Bandwidth", text, f"from 1 to {_MAX_MBIT_PER_S}")
     return text
+
+
+def _mode(request: Request, holder: EipHolder) -> str:
+    mode = request.text("Mode") or "NAT"
+    if mode not in _MODES:
+        raise invalid_parameter("Mode", mode, " or ".join(_MODES))
+    if mode != "NAT" and not holder.is_secondary:
+        raise egress_errors.eip_mode_not_supported()
+    return mode

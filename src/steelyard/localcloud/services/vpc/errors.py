@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from steelyard.localcloud.wire.error import ApiError
 
-_WORDS = {"Vpc": "VPC", "VSwitch": "virtual switch", "Eip": "elastic IP address"}
+_WORDS = {
+    "Vpc": "VPC",
+    "VSwitch": "virtual switch",
+    "Eip": "elastic IP address",
+    "RouteTable": "route table",
+    "RouteEntry": "route entry",
+    "ForwardEntry": "forward entry",
+    "SecondaryCidrBlock": "secondary CIDR block",
+}
 
 
 def vpc_not_found() -> ApiError:
@@ -47,6 +55,38 @@ def cidr_overlaps() -> ApiError:
     return ApiError("InvalidCidrBlock.Overlapped", "Specified CIDR block overlapped with other subnets.")
 
 
+def default_vpc_exists() -> ApiError:
+    """Tell that a region has its default VPC already; code and text from memory."""
+    return ApiError("OperationFailed.DefaultVpcExist", "The default VPC already exists in the region.")
+
+
+def default_vpc_keeps_cidr() -> ApiError:
+    """Tell that a default VPC's range stays (its rule: help page of CreateDefaultVpc; the code from memory)."""
+    return ApiError("OperationFailed.DefaultVpc", "The CIDR block of the default VPC cannot be changed.")
+
+
+def no_default_vpc() -> ApiError:
+    """Tell that a region has no default VPC for a default VSwitch; code and text from memory."""
+    return ApiError("InvalidDefaultVpc.NotFound", "The default VPC does not exist in the region.", 404)
+
+
+def default_vswitch_exists() -> ApiError:
+    """Tell that a zone has its default VSwitch already; code and text from memory."""
+    return ApiError("OperationFailed.DefaultVSwitchExist", "The default vSwitch already exists in the zone.")
+
+
+def cidr_not_associated() -> ApiError:
+    """Tell that a VPC has no such secondary range; code and text from memory."""
+    return ApiError(
+        "ResourceNotAssociated.CidrBlock", "The specified CIDR block is not associated with the VPC.", 404
+    )
+
+
+def cidr_in_use() -> ApiError:
+    """Tell that VSwitches have a secondary range; the vendor's provider tries again on this code."""
+    return ApiError("OperationFailed.CidrInUse", "The specified CIDR block is used by virtual switches.")
+
+
 def malformed_name(kind: str) -> ApiError:
     """Tell that a name is not valid; `kind` is `Vpc`, `VSwitch` or what else bears one."""
     what = _WORDS.get(kind, kind)
@@ -75,7 +115,7 @@ def dependency_violation(what: str) -> ApiError:
 
 
 def quota_exceeded(kind: str) -> ApiError:
-    """Tell that there are too many; `kind` is `Vpc`, `VSwitch` or `Eip`."""
+    """Tell that there are too many; `kind` is `Vpc`, `VSwitch`, `Eip` or what else is counted."""
     what = _WORDS[kind]
     return ApiError(f"QuotaExceeded.{kind}", f"{what[0].upper()}{what[1:]} quota exceeded.")
 
@@ -92,77 +132,3 @@ def resource_not_found(resource_id: str) -> ApiError:
     return ApiError(
         "InvalidResourceId.NotFound", f"The specified ResourceIds are not found: {resource_id!r}.", 404
     )
-
-
-def nat_gateway_not_found() -> ApiError:
-    """Tell that there is no such NAT gateway."""
-    return ApiError(
-        "InvalidNatGatewayId.NotFound", "The specified NatGatewayId does not exist in our records.", 404
-    )
-
-
-def incorrect_nat_gateway_status() -> ApiError:
-    """Tell that a NAT gateway is not available yet."""
-    return ApiError("IncorrectStatus.NatGateway", "The status of the NAT gateway is incorrect.")
-
-
-def nat_gateway_has_eips() -> ApiError:
-    """Tell that EIPs are bound to the NAT gateway that is to be deleted."""
-    return ApiError(
-        "DependencyViolation.EIPS", "There are Eips on specified NatGateway, please unbind it first."
-    )
-
-
-def nat_gateway_has_snat_entries(gateway_id: str) -> ApiError:
-    """Tell that the NAT gateway that is to be deleted has SNAT entries."""
-    return ApiError(
-        "DependencyViolation.SnatEntry",
-        f"The specified resource of {gateway_id} depends on SnatEntry, so the operation cannot be completed.",
-    )
-
-
-def deletion_protected() -> ApiError:
-    """Tell that deletion protection is on; the text's spelling is the provider's."""
-    return ApiError(
-        "InvalidOperation.DeletionProtection", "The instance cannnot delete because of deletion protecion."
-    )
-
-
-def eip_not_found() -> ApiError:
-    """Tell that there is no such EIP; code and text from memory."""
-    return ApiError("InvalidAllocationId.NotFound", "Specified allocation ID is not found.", 404)
-
-
-def incorrect_eip_status() -> ApiError:
-    """Tell that an EIP is bound, or is not; the text from memory, the code as the vendor's provider knows it."""
-    return ApiError("IncorrectEipStatus", "Current elastic IP status does not support this operation.")
-
-
-def eip_used_by_snat() -> ApiError:
-    """Tell that a SNAT entry sends by the EIP that is to be unbound; code and text are of this cloud's own."""
-    return ApiError("DependencyViolation.SnatEntry", "A SNAT entry uses the specified elastic IP address.")
-
-
-def snat_table_not_found() -> ApiError:
-    """Tell that there is no such SNAT table."""
-    return ApiError("InvalidSnatTableId.NotFound", "Specified SNAT table does not exist.", 404)
-
-
-def snat_entry_not_found() -> ApiError:
-    """Tell that a SNAT table has no such entry."""
-    return ApiError("InvalidSnatEntryId.NotFound", "Specified SNAT entry does not exist.", 404)
-
-
-def malformed_snat_ip() -> ApiError:
-    """Tell that what a SNAT entry should send by is no address."""
-    return ApiError("InvalidSnatIp.Malformed", "The specified SnatIp is not a valid IP address.")
-
-
-def snat_ip_not_in_gateway() -> ApiError:
-    """Tell that an address is not bound to the SNAT table's gateway; the text from memory."""
-    return ApiError("EIP_NOT_IN_GATEWAY", "The specified EIP is not bound to the NAT gateway.")
-
-
-def source_duplicated() -> ApiError:
-    """Tell that a source has a SNAT entry already; the text's spelling is the provider's."""
-    return ApiError("Forbidden.SourceVSwitchId.Duplicated", "The specified SourceCIDRis duplicated.")

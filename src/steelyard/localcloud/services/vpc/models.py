@@ -19,7 +19,12 @@ def status_at(created_at: float, now: float) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Vpc(Record):
-    """A virtual private cloud with its router and the router's system route table."""
+    """A virtual private cloud with its router and the router's system route table.
+
+    Attributes:
+        is_default: Whether it is the one that a region makes by itself for calls that name none.
+        secondary_cidrs: Further address ranges.
+    """
 
     kind: ClassVar[str] = "vpc"
 
@@ -32,14 +37,27 @@ class Vpc(Record):
     user_cidrs: tuple[str, ...]
     has_dns_hostnames: bool
     resource_group_id: str
+    is_default: bool = False
+    secondary_cidrs: tuple[str, ...] = ()
 
     @property
-    def network(self) -> IPv4Network:
-        """Its address range."""
-        return IPv4Network(self.cidr_block)
+    def blocks(self) -> tuple[str, ...]:
+        """Its address ranges, the first one first."""
+        return (self.cidr_block, *self.secondary_cidrs)
+
+    @property
+    def networks(self) -> tuple[IPv4Network, ...]:
+        """Its address ranges, the first one first."""
+        return tuple(IPv4Network(block) for block in self.blocks)
 
     def to_answer(
-        self, *, now: float, owner_id: int, vswitch_ids: list[str], nat_gateway_ids: list[str]
+        self,
+        *,
+        now: float,
+        owner_id: int,
+        vswitch_ids: list[str],
+        nat_gateway_ids: list[str],
+        route_table_ids: list[str],
     ) -> dict[str, object]:
         """Give the fields of DescribeVpcs and DescribeVpcAttribute."""
         return {
@@ -51,18 +69,18 @@ class Vpc(Record):
             "Description": self.description,
             "VRouterId": self.router_id,
             "CreationTime": utc_text(self.created_at),
-            "IsDefault": False,
+            "IsDefault": self.is_default,
             "OwnerId": owner_id,
             "ResourceGroupId": self.resource_group_id,
             "ClassicLinkEnabled": False,
             "EnabledIpv6": False,
             "DnsHostnameStatus": "ENABLED" if self.has_dns_hostnames else "DISABLED",
             "CenStatus": "Detached",
-            "SecondaryCidrBlocks": {"SecondaryCidrBlock": []},
+            "SecondaryCidrBlocks": {"SecondaryCidrBlock": list(self.secondary_cidrs)},
             "UserCidrs": {"UserCidr": list(self.user_cidrs)},
             "Ipv6CidrBlocks": {"Ipv6CidrBlock": []},
             "NatGatewayIds": {"NatGatewayIds": nat_gateway_ids},
-            "RouterTableIds": {"RouterTableIds": [self.route_table_id]},
+            "RouterTableIds": {"RouterTableIds": route_table_ids},
             "VSwitchIds": {"VSwitchId": vswitch_ids},
             "Tags": {"Tag": tag_list(self.tags)},
         }
@@ -70,7 +88,11 @@ class Vpc(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class VSwitch(Record):
-    """A subnet of a VPC in one zone."""
+    """A subnet of a VPC in one zone.
+
+    Attributes:
+        is_default: Whether it is the one that a zone of the default VPC makes by itself.
+    """
 
     kind: ClassVar[str] = "vswitch"
 
@@ -82,13 +104,16 @@ class VSwitch(Record):
     description: str
     route_table_id: str
     resource_group_id: str
+    is_default: bool = False
 
     @property
     def network(self) -> IPv4Network:
         """Its address range; the first and the last three addresses are reserved."""
         return IPv4Network(self.cidr_block)
 
-    def to_answer(self, *, now: float, owner_id: int, num_used_addresses: int) -> dict[str, object]:
+    def to_answer(
+        self, *, now: float, owner_id: int, num_used_addresses: int, has_system_table: bool
+    ) -> dict[str, object]:
         """Give the fields of DescribeVSwitches and DescribeVSwitchAttributes."""
         return {
             "VSwitchId": self.id,
@@ -99,13 +124,16 @@ class VSwitch(Record):
             "VSwitchName": self.name,
             "Description": self.description,
             "CreationTime": utc_text(self.created_at),
-            "IsDefault": False,
+            "IsDefault": self.is_default,
             "OwnerId": owner_id,
             "ResourceGroupId": self.resource_group_id,
             "AvailableIpAddressCount": max(0, self.network.num_addresses - 4 - num_used_addresses),
             "Ipv6CidrBlock": "",
             "EnabledIpv6": False,
             "NetworkAclId": "",
-            "RouteTable": {"RouteTableId": self.route_table_id, "RouteTableType": "System"},
+            "RouteTable": {
+                "RouteTableId": self.route_table_id,
+                "RouteTableType": "System" if has_system_table else "Custom",
+            },
             "Tags": {"Tag": tag_list(self.tags)},
         }

@@ -4,17 +4,19 @@ from dataclasses import replace
 
 from steelyard.localcloud.page import number_page
 from steelyard.localcloud.service import Request, action
-from steelyard.localcloud.services.vpc import check, errors
+from steelyard.localcloud.services.vpc import check, egress_errors, errors
 from steelyard.localcloud.services.vpc.egress_models import NatGateway
-from steelyard.localcloud.services.vpc.egress_state import EgressState
+from steelyard.localcloud.services.vpc.route_models import RouteEntry
+from steelyard.localcloud.services.vpc.route_state import DEFAULT_ROUTE, RouteState
 from steelyard.localcloud.tag import has_tags, read_tags
 from steelyard.localcloud.wire.error import invalid_parameter, missing_parameter, not_served
 from steelyard.spec.catalogue import REGIONS
 
+_SPECS = ("Small", "Middle", "Large", "XLarge.1")
 _BIND_MODES = ("MULTI_BINDED", "NAT")
 
 
-class NatGatewayActions(EgressState):
+class NatGatewayActions(RouteState):
     """Internet NAT gateways; what they translate is kept, while loopback hosts reach the world without them."""
 
     @action("CreateNatGateway", optional=("RegionId",))
@@ -48,11 +50,56 @@ class NatGatewayActions(EgressState):
             is_protected=False,
         )
         self.nat_gateways.put(gateway)
+        self._route_out(gateway, vpc.route_table_id)
         return {
             "NatGatewayId": gateway.id,
             "SnatTableIds": {"SnatTableId": [gateway.snat_table_id]},
             "ForwardTableIds": {"ForwardTableId": [gateway.forward_table_id]},
         }
+
+    def _route_out(self, gateway: NatGateway, table_id: str) -> None:
+        """Lead everything to a new gateway, where the router has no such way yet (help page of CreateNatGateway)."""
+        if any(entry.destination == DEFAULT_ROUTE for entry in self.custom_entries_of(table_id)):
+            return
+        self.route_entries.put(
+            RouteEntry(
+                id=self.cloud.new_id("rte"),
+                created_at=gateway.created_at,
+                table_id=table_id,
+                destination=DEFAULT_ROUTE,
+                next_hop_type="NatGateway",
+                next_hop_id=gateway.id,
+                name="",
+                description="",
+            )
+        )
+
+    @action("GetNatGatewayAttribute", optional=("RegionId",))
+    def get_nat_gateway_attribute(self, request: Request) -> dict[str, object]:
+        """Give one NAT gateway."""
+        gateway = self.nat_gateway(request.text("NatGatewayId"))
+        return gateway.to_attribute_answer(
+            now=self.cloud.clock(),
+            eips=self.eips_of(gateway.id),
+            num_snat_entries=len(self.snat_entries_of(gateway.id)),
+            num_forward_entries=len(self.forward_entries_of(gateway.id)),
+        )
+
+    @action("ModifyNatGatewaySpec", optional=("RegionId",))
+    def modify_nat_gateway_spec(self, request: Request) -> dict[str, object]:
+        """Refuse another size: the gateways that are sold have none, and are paid by their use."""
+        self.available_nat_gateway(request.text("NatGatewayId"))
+        if request.text("Spec") not in _SPECS:
+            raise invalid_parameter("Spec", request.text("Spec"), " or ".join(_SPECS))
+        raise egress_errors.nat_gateway_has_no_spec()
+
+    @action("UpdateNatGatewayNatType", optional=("RegionId",))
+    def update_nat_gateway_nat_type(self, request: Request) -> dict[str, object]:
+        """Refuse to make an enhanced gateway of one: the gateways that are sold are such."""
+        self.available_nat_gateway(request.text("NatGatewayId"))
+        if request.text("NatType") != "Enhanced":
+            raise invalid_parameter("NatType", request.text("NatType"), "Enhanced")
+        raise egress_errors.nat_gateway_is_enhanced()
 
     @action("DescribeNatGateways", optional=("RegionId",))
     def describe_nat_gateways(self, request: Request) -> dict[str, object]:
@@ -99,7 +146,7 @@ class NatGatewayActions(EgressState):
         elif kind == "EIP":
             eip = self.eips.get(instance_id)
             if eip is None:
-                raise errors.eip_not_found()
+                raise egress_errors.eip_not_found()
             self.eips.put(replace(eip, is_protected=is_on))
         else:
             raise invalid_parameter("Type", request.text("Type"), "NATGW or EIP")
@@ -107,20 +154,26 @@ class NatGatewayActions(EgressState):
 
     @action("DeleteNatGateway", optional=("RegionId",))
     def delete_nat_gateway(self, request: Request) -> dict[str, object]:
-        """Delete a NAT gateway; `Force` unbinds its EIPs and deletes its SNAT entries first."""
+        """Delete a NAT gateway and the routes to it; `Force` unbinds its EIPs and deletes its entries first."""
         gateway = self.available_nat_gateway(request.text("NatGatewayId"))
         if gateway.is_protected:
-            raise errors.deletion_protected()
+            raise egress_errors.deletion_protected()
         entries, eips = self.snat_entries_of(gateway.id), self.eips_of(gateway.id)
+        forwards = self.forward_entries_of(gateway.id)
         if not request.flag("Force"):
+            if forwards:
+                raise egress_errors.nat_gateway_has_forward_entries(gateway.id)
             if entries:
-                raise errors.nat_gateway_has_snat_entries(gateway.id)
+                raise egress_errors.nat_gateway_has_snat_entries(gateway.id)
             if eips:
-                raise errors.nat_gateway_has_eips()
+                raise egress_errors.nat_gateway_has_eips()
         for entry in entries:
             self.snat_entries.delete(entry.id)
+        for forward in forwards:
+            self.forward_entries.delete(forward.id)
         for eip in eips:
-            self.eips.put(replace(eip, instance_id="", instance_type="", vpc_id=""))
+            self.eips.put(eip.released())
+        self.drop_routes_to(gateway.id)
         self.nat_gateways.delete(gateway.id)
         return {}
 

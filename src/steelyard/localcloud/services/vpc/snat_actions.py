@@ -5,7 +5,7 @@ from ipaddress import AddressValueError, IPv4Address, IPv4Network
 
 from steelyard.localcloud.page import number_page
 from steelyard.localcloud.service import Request, action
-from steelyard.localcloud.services.vpc import check, errors
+from steelyard.localcloud.services.vpc import check, egress_errors, errors
 from steelyard.localcloud.services.vpc.egress_models import NatGateway, SnatEntry
 from steelyard.localcloud.services.vpc.egress_state import EgressState
 from steelyard.localcloud.wire.error import missing_parameter
@@ -23,7 +23,7 @@ class SnatActions(EgressState):
         vswitch_id, cidr = self._source(request, gateway)
         sources = {entry.source_cidr for entry in self.snat_entries_of(gateway.id)}
         if cidr in sources:
-            raise errors.source_duplicated()
+            raise egress_errors.source_duplicated()
         entry = SnatEntry(
             id=self.cloud.new_id("snat"),
             created_at=self.cloud.clock(),
@@ -79,19 +79,22 @@ class SnatActions(EgressState):
         gateway = self.gateway_of_table(request.text("SnatTableId"))
         entry = self.snat_entries.get(request.text("SnatEntryId"))
         if entry is None or entry.table_id != gateway.snat_table_id:
-            raise errors.snat_entry_not_found()
+            raise egress_errors.snat_entry_not_found()
         return gateway, entry
 
     def _addresses(self, request: Request, gateway: NatGateway) -> str:
         bound = {eip.address for eip in self.eips_of(gateway.id)}
+        mapped = {entry.external_ip for entry in self.forward_entries_of(gateway.id) if entry.maps_address}
         addresses = request.texts("SnatIp")
         for address in addresses:
             try:
                 IPv4Address(address)
             except AddressValueError:
-                raise errors.malformed_snat_ip() from None
+                raise egress_errors.malformed_snat_ip() from None
             if address not in bound:
-                raise errors.snat_ip_not_in_gateway()
+                raise egress_errors.snat_ip_not_in_gateway()
+            if address in mapped:
+                raise egress_errors.eip_is_mapped()
         return ",".join(addresses)
 
     def _source(self, request: Request, gateway: NatGateway) -> tuple[str, str]:

@@ -1,21 +1,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from ipaddress import IPv4Network
 
 from steelyard.localcloud.page import number_page
 from steelyard.localcloud.service import Request, action
 from steelyard.localcloud.services.vpc import check, errors
-from steelyard.localcloud.services.vpc.egress_state import EgressState
 from steelyard.localcloud.services.vpc.models import Vpc
+from steelyard.localcloud.services.vpc.route_state import RouteState
 from steelyard.localcloud.tag import has_tags, read_tags
-from steelyard.localcloud.text import utc_text
+from steelyard.localcloud.wire.error import not_served
 
 DEFAULT_CIDR = "172.16.0.0/12"
 MAX_VPCS = 10
 
 
-class VpcActions(EgressState):
-    """VPCs and the system route tables of their routers."""
+class VpcActions(RouteState):
+    """VPCs, each with a router."""
 
     @action("CreateVpc")
     def create_vpc(self, request: Request) -> dict[str, object]:
@@ -23,6 +24,21 @@ class VpcActions(EgressState):
         network = check.read_vpc_cidr(request.text("CidrBlock") or DEFAULT_CIDR, errors.malformed_vpc_cidr)
         check.check_name("Vpc", request.text("VpcName"))
         check.check_description("Vpc", request.text("Description"))
+        return self._make_vpc(request, network)
+
+    # Without IPv6 the range of IPv6 is left out, which the schema calls required.
+    @action("CreateDefaultVpc", optional=("RegionId", "Ipv6CidrBlock"))
+    def create_default_vpc(self, request: Request) -> dict[str, object]:
+        """Create the one default VPC of a region."""
+        if request.flag("EnableIpv6"):
+            raise not_served("VPCs with IPv6")
+        if any(vpc.is_default for vpc in self.vpcs_of(request.region_id)):
+            raise errors.default_vpc_exists()
+        return self._make_vpc(request, IPv4Network(DEFAULT_CIDR), is_default=True)
+
+    def _make_vpc(
+        self, request: Request, network: IPv4Network, *, is_default: bool = False
+    ) -> dict[str, object]:
         if self.cloud.terms.has_quotas and self.vpcs.are_at_least(MAX_VPCS, "region_id", request.region_id):
             raise errors.quota_exceeded("Vpc")
         vpc = Vpc(
@@ -38,6 +54,7 @@ class VpcActions(EgressState):
             user_cidrs=check.read_user_cidrs(request.text("UserCidr")),
             has_dns_hostnames=request.flag("EnableDnsHostname"),
             resource_group_id=request.text("ResourceGroupId"),
+            is_default=is_default,
         )
         self.vpcs.put(vpc)
         return {
@@ -49,7 +66,7 @@ class VpcActions(EgressState):
 
     @action("DescribeVpcs")
     def describe_vpcs(self, request: Request) -> dict[str, object]:
-        """List VPCs by ids, name, resource group and tags."""
+        """List VPCs by ids, name, resource group, whether they are default ones, and tags."""
         ids, name, tags = request.texts("VpcId"), request.text("VpcName"), read_tags(request)
         group = request.text("ResourceGroupId")
         found = [
@@ -58,7 +75,7 @@ class VpcActions(EgressState):
             if vpc.region_id == request.region_id
             and name in ("", vpc.name)
             and group in ("", vpc.resource_group_id)
-            and not request.flag("IsDefault")
+            and request.flag("IsDefault", vpc.is_default) == vpc.is_default
             and has_tags(vpc.tags, tags)
         ]
         page, head = number_page(request, found)
@@ -77,7 +94,14 @@ class VpcActions(EgressState):
         check.check_description("Vpc", request.text("Description"))
         cidr = request.text("CidrBlock", vpc.cidr_block)
         network = check.read_vpc_cidr(cidr, errors.malformed_cidr)
-        if any(not vswitch.network.subnet_of(network) for vswitch in self.vswitches_of(vpc.id)):
+        if vpc.is_default and str(network) != vpc.cidr_block:
+            raise errors.default_vpc_keeps_cidr()
+        if any(network.overlaps(IPv4Network(other)) for other in vpc.secondary_cidrs):
+            raise errors.cidr_overlaps()
+        kept = (network, *map(IPv4Network, vpc.secondary_cidrs))
+        if any(
+            not any(vswitch.network.subnet_of(one) for one in kept) for vswitch in self.vswitches_of(vpc.id)
+        ):
             raise errors.cidr_outside_vpc()
         self.vpcs.put(
             replace(
@@ -101,24 +125,8 @@ class VpcActions(EgressState):
             if tenant:
                 raise errors.dependency_violation(tenant)
         self.vpcs.delete(vpc.id)
+        self.route_tables.delete(vpc.route_table_id)
         return {}
-
-    @action("DescribeRouteTableList")
-    def describe_route_table_list(self, request: Request) -> dict[str, object]:
-        """List the system route tables: each VPC's router has one."""
-        table_id, router_id = request.text("RouteTableId"), request.text("RouterId")
-        found = [
-            vpc
-            for vpc in self.vpcs_of(request.region_id)
-            if request.text("VpcId") in ("", vpc.id)
-            and table_id in ("", vpc.route_table_id)
-            and router_id in ("", vpc.router_id)
-            and request.text("RouteTableName") == ""
-            and request.text("RouteTableType") in ("", "System")
-        ]
-        page, head = number_page(request, found)
-        tables = [self._route_table_answer(vpc) for vpc in page]
-        return {**head, "RouterTableList": {"RouterTableListType": tables}}
 
     def _vpc_answer(self, vpc: Vpc) -> dict[str, object]:
         return vpc.to_answer(
@@ -126,22 +134,5 @@ class VpcActions(EgressState):
             owner_id=int(self.cloud.identity.account_id),
             vswitch_ids=[vswitch.id for vswitch in self.vswitches_of(vpc.id)],
             nat_gateway_ids=[one.id for one in self.nat_gateways.where("vpc_id", vpc.id)],
+            route_table_ids=[table.id for table in self.route_tables_of(vpc)],
         )
-
-    def _route_table_answer(self, vpc: Vpc) -> dict[str, object]:
-        return {
-            "RouteTableId": vpc.route_table_id,
-            "RouteTableName": "",
-            "RouteTableType": "System",
-            "RouterId": vpc.router_id,
-            "RouterType": "VRouter",
-            "VpcId": vpc.id,
-            "Status": "Available",
-            "AssociateType": "VSwitch",
-            "RoutePropagationEnable": True,
-            "CreationTime": utc_text(vpc.created_at),
-            "OwnerId": int(self.cloud.identity.account_id),
-            "ResourceGroupId": vpc.resource_group_id,
-            "VSwitchIds": {"VSwitchId": [vswitch.id for vswitch in self.vswitches_of(vpc.id)]},
-            "Tags": {"Tag": []},
-        }
