@@ -150,6 +150,13 @@ class BalancingService(Service, Generic[B]):
             except LocalCloudError as err:
                 raise not_applied(err.message) from err
 
+    def follow(self, load_balancer_id: str) -> None:
+        """Bring a load balancer's HAProxy to what has changed around it; nobody waits for the answer."""
+        try:
+            self._serve(load_balancer_id, self.plan(load_balancer_id))
+        except LocalCloudError as err:
+            _log.error("%s does as it did before a change: %s", load_balancer_id, err)
+
     def _serve(self, load_balancer_id: str, plan: ProxyConfig) -> None:
         self.data_plane(load_balancer_id).apply(self._placed(plan, self._vpc_id_of(load_balancer_id)))
 
@@ -225,10 +232,7 @@ class BalancingService(Service, Generic[B]):
     def forget_server(self, instance_id: str) -> None:
         """Take an instance out of every server group, as the release of an instance does."""
         for load_balancer_id in self.rewrite_servers(lambda server: server["ServerId"] != instance_id):
-            try:
-                self._serve(load_balancer_id, self.plan(load_balancer_id))
-            except LocalCloudError as err:
-                _log.error("%s may still send traffic to %s: %s", load_balancer_id, instance_id, err)
+            self.follow(load_balancer_id)
 
     # What the VPC service asks before it deletes something (`NetworkUser`).
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
@@ -16,6 +16,7 @@ from steelyard.localcloud.zonal.state import B, G, L, ZonalState
 from steelyard.localcloud.zonal.zone import Place, claim_zones, read_places, release
 
 RESOURCE_TYPE = "loadbalancer"
+_MAX_GROUPS = 4
 
 
 class ZonalBalancerActions(ZonalState[B, G, L]):
@@ -86,18 +87,19 @@ class ZonalBalancerActions(ZonalState[B, G, L]):
 
     @action("LoadBalancerJoinSecurityGroup")
     def join_security_group(self, request: Request) -> dict[str, object]:
-        """Put a load balancer into security groups of its VPC; they are kept, and filter nothing on this machine."""
+        """Put a load balancer into security groups of its VPC, whose rules say who may connect from now on."""
         balancer = self.settled_load_balancer(request)
-        joined = self.ecs.groups_in_vpc(request.texts("SecurityGroupIds"), balancer.vpc_id)
-        ids = tuple(dict.fromkeys([*balancer.security_group_ids, *joined]))
-        return self.put_balancer(request, replace(balancer, security_group_ids=ids))
+        ids = self.read_groups(
+            [*balancer.security_group_ids, *request.texts("SecurityGroupIds")], balancer.vpc_id
+        )
+        return self._regroup(request, balancer, ids)
 
     @action("LoadBalancerLeaveSecurityGroup")
     def leave_security_group(self, request: Request) -> dict[str, object]:
         """Take a load balancer out of security groups."""
         balancer, left = self.settled_load_balancer(request), request.texts("SecurityGroupIds")
         ids = tuple(group_id for group_id in balancer.security_group_ids if group_id not in left)
-        return self.put_balancer(request, replace(balancer, security_group_ids=ids))
+        return self._regroup(request, balancer, ids)
 
     @action("DeleteLoadBalancer")
     def delete_load_balancer(self, request: Request) -> dict[str, object]:
@@ -137,6 +139,22 @@ class ZonalBalancerActions(ZonalState[B, G, L]):
             raise self.not_found("vpc")
         return vpc
 
+    def read_groups(self, group_ids: Sequence[str], vpc_id: str) -> tuple[str, ...]:
+        """Check the security groups of a load balancer, and give their ids without repeats.
+
+        Their number and their types are those of the help page "Add an NLB instance to a security group".
+
+        Raises:
+            ApiError: `InvalidSecurityGroupId.NotFound`, `InvalidParameter.Mismatch`, or `InvalidParameter` for too many
+                of them and for basic ones beside enterprise ones.
+        """
+        ids = self.ecs.groups_in_vpc(group_ids, vpc_id)
+        if len(ids) > _MAX_GROUPS:
+            raise invalid_parameter("SecurityGroupIds", f"{len(ids)} in all", f"at most {_MAX_GROUPS}")
+        if len({group.group_type for group in self.ecs.security_groups.named(ids)}) > 1:
+            raise invalid_parameter("SecurityGroupIds", ", ".join(ids), "of one type, basic or enterprise")
+        return ids
+
     def read_name(self, request: Request, parameter: str, default: str) -> str:
         """Read a name.
 
@@ -147,6 +165,11 @@ class ZonalBalancerActions(ZonalState[B, G, L]):
         if name and not self.name_pattern.match(name):
             raise invalid_parameter(parameter, name, self.name_rule)
         return name
+
+    def _regroup(self, request: Request, balancer: B, group_ids: tuple[str, ...]) -> dict[str, object]:
+        job = self.put_balancer(request, replace(balancer, security_group_ids=group_ids))
+        self.apply(request, balancer.id)
+        return job
 
     def _move(self, request: Request, balancer: B, zones: tuple[Zone, ...]) -> dict[str, object]:
         """Let a load balancer stand in other zones; the addresses that it leaves are given back."""

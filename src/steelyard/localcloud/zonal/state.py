@@ -8,10 +8,12 @@ from typing import ClassVar, Generic, TypeVar
 
 from steelyard.localcloud.balancing import BalancingService
 from steelyard.localcloud.cloud import Cloud
+from steelyard.localcloud.proxy.config import ProxyConfig
 from steelyard.localcloud.record import Records
 from steelyard.localcloud.service import Request
 from steelyard.localcloud.wire.error import ApiError
 from steelyard.localcloud.zonal import errors
+from steelyard.localcloud.zonal.guard import guarded
 from steelyard.localcloud.zonal.models import (
     INACTIVE,
     Job,
@@ -59,6 +61,24 @@ class ZonalState(BalancingService[B], Generic[B, G, L]):
         self.listeners = Records(cloud.store, self.listener_type)  # type: ignore[arg-type]
         self.jobs = Records(cloud.store, self.job_type)
 
+    def start(self) -> None:
+        """Serve again what was served, and follow the security groups from now on."""
+        super().start()
+        self.ecs.firewall.watch(self._follow_groups)
+
+    @abstractmethod
+    def plan_serving(self, balancer: B) -> ProxyConfig:
+        """Give what a load balancer's HAProxy does by its listeners, whoever the clients are."""
+
+    def plan(self, load_balancer_id: str) -> ProxyConfig:
+        """Give what a load balancer's HAProxy does, by the records."""
+        balancer = self.load_balancers.get(load_balancer_id)
+        assert balancer is not None
+        config = self.plan_serving(balancer)
+        if not balancer.security_group_ids:
+            return config
+        return guarded(config, self.ecs.firewall.filter_for(balancer.security_group_ids, balancer.vpc_id))
+
     @abstractmethod
     def not_found(self, what: str) -> ApiError:
         """Tell that a thing is not there.
@@ -84,6 +104,17 @@ class ZonalState(BalancingService[B], Generic[B, G, L]):
             for balancer in self.load_balancers.list()
             for zone in balancer.zones
         )
+
+    def is_in_group(self, group_id: str) -> bool:
+        """Tell whether a load balancer is in a security group (`GroupMember`)."""
+        return any(group_id in balancer.security_group_ids for balancer in self.load_balancers.list())
+
+    def _follow_groups(self) -> None:
+        """Let load balancers take just the clients that their security groups let in by now."""
+        with self.cloud.transaction():
+            for balancer in self.load_balancers.list():
+                if balancer.security_group_ids:
+                    self.follow(balancer.id)
 
     def load_balancer(self, request: Request) -> B:
         """Give the load balancer that a call names.

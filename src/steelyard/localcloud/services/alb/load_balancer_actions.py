@@ -52,7 +52,7 @@ class LoadBalancerActions(ZonalBalancerActions[LoadBalancer, ServerGroup, Listen
             deletion_protection=self._protection(request.flag("DeletionProtectionEnabled")),
             modification_protection={"Status": "NonProtection", "Reason": ""}
             | _modification_protection(request),
-            security_group_ids=tuple(self.ecs.groups_in_vpc(wanted_groups, vpc.id)) if wanted_groups else (),
+            security_group_ids=self.read_groups(wanted_groups, vpc.id),
             resource_group_id=request.text("ResourceGroupId"),
         )
         request.stop_if_dry_run()

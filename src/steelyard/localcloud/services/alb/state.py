@@ -38,11 +38,9 @@ class AlbState(ZonalState[LoadBalancer, ServerGroup, Listener]):
         """Tell that a thing is not there; ALB writes its words with a capital."""
         return errors.not_found(what[0].upper() + what[1:])
 
-    def plan(self, load_balancer_id: str) -> ProxyConfig:
-        """Give what a load balancer's HAProxy does, by the records."""
-        balancer = self.load_balancers.get(load_balancer_id)
-        assert balancer is not None
-        listeners = self.listeners_of(load_balancer_id)
+    def plan_serving(self, balancer: LoadBalancer) -> ProxyConfig:
+        """Give what a load balancer's HAProxy does by its listeners and their rules."""
+        listeners = self.listeners_of(balancer.id)
         shelf = Shelf(
             groups={group.id: group for group in self.server_groups.list()},
             rules={listener.id: self.rules_of(listener.id) for listener in listeners},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from ipaddress import IPv4Network
 
@@ -92,16 +92,23 @@ class Firewall:
         self._memberships: dict[str, tuple[object, ...]] = {}
         self._applied: dict[str, PacketFilter] = {}
         self._lock = threading.Lock()
-        on_instance = self._on_instance if host.enforces_security_groups else _ignore
-        on_group = self._on_group if host.enforces_security_groups else _ignore
-        self.instances = Records(cloud.store, Instance, on_instance)
-        self.security_groups = Records(cloud.store, SecurityGroup, on_group)
+        self._watchers: list[Callable[[], None]] = [self.refresh] if host.enforces_security_groups else []
+        self.instances = Records(cloud.store, Instance, self._on_instance)
+        self.security_groups = Records(cloud.store, SecurityGroup, self._on_group)
+
+    def watch(self, watcher: Callable[[], None]) -> None:
+        """Have a call made after each change of a rule, a group or a member, once the change is kept."""
+        self._watchers.append(watcher)
+
+    def filter_for(self, group_ids: Sequence[str], vpc_id: str) -> PacketFilter:
+        """Plan what groups let pass to one of a VPC that is in all of them; others than instances ask this, too."""
+        return self._plan(group_ids, vpc_id, self.instances.list())
 
     def filter_of(self, instance: Instance) -> PacketFilter | None:
         """Plan an instance's filter; None where the host has no use for one."""
         if not self._host.enforces_security_groups:
             return None
-        return self._plan(instance, self.instances.list())
+        return self.filter_for(instance.security_group_ids, instance.vpc_id)
 
     def booted(self, instance_id: str, packet_filter: PacketFilter | None) -> None:
         """Take note of the filter that an instance booted with, and catch up with what changed meanwhile."""
@@ -115,7 +122,11 @@ class Firewall:
         with self._lock:
             with self._cloud.transaction():
                 instances = self.instances.list()
-                wanted = {i.id: self._plan(i, instances) for i in instances if i.id in self._applied}
+                wanted = {
+                    i.id: self._plan(i.security_group_ids, i.vpc_id, instances)
+                    for i in instances
+                    if i.id in self._applied
+                }
             for instance_id in list(self._applied):
                 if instance_id not in wanted:
                     del self._applied[instance_id]
@@ -130,18 +141,17 @@ class Firewall:
         else:
             self._applied[instance_id] = packet_filter
 
-    def _plan(self, instance: Instance, instances: Sequence[Instance]) -> PacketFilter:
-        found = [self.security_groups.get(group_id) for group_id in instance.security_group_ids]
-        groups = [group for group in found if group is not None]
+    def _plan(self, group_ids: Sequence[str], vpc_id: str, instances: Sequence[Instance]) -> PacketFilter:
+        groups = self.security_groups.named(group_ids)
         members: dict[str, set[str]] = {}
         for other in instances:
-            if other.vpc_id == instance.vpc_id:
+            if other.vpc_id == vpc_id:
                 for group_id in other.security_group_ids:
                     members.setdefault(group_id, set()).add(other.private_address)
         return plan_filter(groups, {name: frozenset(addresses) for name, addresses in members.items()})
 
     def _on_group(self, group_id: str) -> None:
-        self._cloud.after_commit(self.refresh)
+        self._tell()
 
     def _on_instance(self, instance_id: str) -> None:
         instance = self.instances.get(instance_id)
@@ -153,8 +163,8 @@ class Firewall:
         self._memberships[instance_id] = membership
         if instance is None:
             del self._memberships[instance_id]
-        self._cloud.after_commit(self.refresh)
+        self._tell()
 
-
-def _ignore(record_id: str) -> None:
-    """Take no note."""
+    def _tell(self) -> None:
+        for watcher in self._watchers:
+            self._cloud.after_commit(watcher)

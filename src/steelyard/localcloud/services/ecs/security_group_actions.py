@@ -6,13 +6,13 @@ from steelyard.localcloud.service import Request, action
 from steelyard.localcloud.services.ecs import check, errors
 from steelyard.localcloud.services.ecs.instance_actions import both_pages
 from steelyard.localcloud.services.ecs.models import SecurityGroup
-from steelyard.localcloud.services.ecs.state import EcsState, read_json_texts
+from steelyard.localcloud.services.ecs.state import EcsState, GroupMember, read_json_texts
 from steelyard.localcloud.tag import has_tags, read_tags
 from steelyard.localcloud.wire.error import invalid_parameter, missing_parameter
 
 
 class SecurityGroupActions(EcsState):
-    """Security groups. The namespace host enforces their rules; the loopback host has no packet filter to do so."""
+    """Security groups. The namespace host enforces their rules on instances; the loopback host has no packet filter."""
 
     @action("CreateSecurityGroup")
     def create_security_group(self, request: Request) -> dict[str, object]:
@@ -84,10 +84,13 @@ class SecurityGroupActions(EcsState):
 
     @action("DeleteSecurityGroup")
     def delete_security_group(self, request: Request) -> dict[str, object]:
-        """Delete a security group that no instance and no other group's rule names any more."""
+        """Delete a security group that no instance, load balancer and other group's rule names any more."""
         group = self.security_group(request)
         if self.num_instances_of_group(group.id):
             raise errors.group_in_use("instance(s)")
+        for service in self.cloud.services.values():
+            if isinstance(service, GroupMember) and service.is_in_group(group.id):
+                raise errors.group_in_use("load balancer(s)")
         for other in self.security_groups.list():
             if other.id != group.id and any(
                 group.id in (rule.get("SourceGroupId"), rule.get("DestGroupId")) for rule in other.rules

@@ -24,7 +24,7 @@ from steelyard.localcloud.services.ecs.models import Instance, SecurityGroup
 from steelyard.localcloud.services.ecs.network_interface import NetworkInterface
 from steelyard.localcloud.services.ecs.stock import Stock
 from steelyard.localcloud.services.ram.state import RamState
-from steelyard.localcloud.services.vpc.route_state import RouteState
+from steelyard.localcloud.services.vpc.state import VpcState
 from steelyard.localcloud.wire.error import invalid_parameter
 
 _log = logging.getLogger(__name__)
@@ -38,6 +38,14 @@ class ServerDirectory(Protocol):
         """Take an instance out of every server group."""
 
 
+@runtime_checkable
+class GroupMember(Protocol):
+    """A service of which something may be in a security group besides instances (nlb, alb)."""
+
+    def is_in_group(self, group_id: str) -> bool:
+        """Tell whether something of the service is in a security group."""
+
+
 class EcsState(Service):
     """What the parts of the ECS service share: its records, the host, and what others ask of them."""
 
@@ -46,15 +54,15 @@ class EcsState(Service):
     def __init__(self, cloud: Cloud) -> None:
         super().__init__(cloud)
         self.host: Host = make_host(cloud.data_dir)
-        firewall = Firewall(cloud, self.host)
-        self.instances = firewall.instances
-        self.security_groups = firewall.security_groups
+        self.firewall = Firewall(cloud, self.host)
+        self.instances = self.firewall.instances
+        self.security_groups = self.firewall.security_groups
         self.launch_templates = LaunchTemplates(cloud.store)
         self.deployment_sets = Records(cloud.store, DeploymentSet)
         self.stock = Stock(cloud.store)
         self.disks = Records(cloud.store, Disk)
         self.interfaces = Records(cloud.store, NetworkInterface)
-        self.life = InstanceLife(cloud, self.host, self.instances, firewall)
+        self.life = InstanceLife(cloud, self.host, self.instances, self.firewall)
 
     def start(self) -> None:
         """Boot again every instance that ran, and hold the addresses of the interfaces that none has."""
@@ -70,10 +78,10 @@ class EcsState(Service):
         self.life.close()
 
     @property
-    def vpc(self) -> RouteState:
+    def vpc(self) -> VpcState:
         """The VPC service."""
         service = self.cloud.services["vpc"]
-        assert isinstance(service, RouteState)
+        assert isinstance(service, VpcState)
         return service
 
     @property
@@ -215,6 +223,24 @@ class EcsState(Service):
         if sizes[number] + amount > MAX_INSTANCES:
             raise errors.deployment_set_full()
         return number
+
+    # What the VPC service asks before it deletes something (`NetworkUser`).
+
+    def in_vpc(self, vpc_id: str) -> str | None:
+        """Name what stands directly in a VPC: `SecurityGroup`, or None."""
+        groups = self.security_groups.list()
+        return "SecurityGroup" if any(group.vpc_id == vpc_id for group in groups) else None
+
+    def in_vswitch(self, vswitch_id: str) -> str | None:
+        """Name what stands in a VSwitch: `Instance`, `NetworkInterface`, or None."""
+        if any(instance.vswitch_id == vswitch_id for instance in self.instances.list()):
+            return "Instance"
+        return "NetworkInterface" if self.num_addresses(vswitch_id) else None
+
+    def num_addresses(self, vswitch_id: str) -> int:
+        """Count the addresses of a VSwitch that instances and network interfaces hold."""
+        num_instances = sum(instance.vswitch_id == vswitch_id for instance in self.instances.list())
+        return num_instances + sum(one.vswitch_id == vswitch_id for one in self.interfaces.list())
 
     # What the metadata service asks (`InstanceDirectory`).
 

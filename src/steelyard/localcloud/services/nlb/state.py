@@ -18,11 +18,7 @@ class NlbState(ZonalState[LoadBalancer, ServerGroup, Listener]):
         """Tell that a thing is not there."""
         return errors.not_found(what)
 
-    def plan(self, load_balancer_id: str) -> ProxyConfig:
-        """Give what a load balancer's HAProxy does, by the records."""
-        balancer = self.load_balancers.get(load_balancer_id)
-        assert balancer is not None
+    def plan_serving(self, balancer: LoadBalancer) -> ProxyConfig:
+        """Give what a load balancer's HAProxy does by its listeners."""
         groups = {group.id: group for group in self.server_groups.list()}
-        return plan_proxy(
-            balancer, self.listeners_of(load_balancer_id), groups, self.find_address, self.find_pair
-        )
+        return plan_proxy(balancer, self.listeners_of(balancer.id), groups, self.find_address, self.find_pair)
