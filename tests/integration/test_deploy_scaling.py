@@ -94,6 +94,7 @@ def by_template(*, desired: int = 1, max_size: int = 3, weight: int = 30) -> Cal
             ],
         )
         triggers(group)
+        on_reports(group, monitor_group=f"workers-{max_size}")
         pulumi.export("group", group.id)
         pulumi.export("servers", servers.id)
 
@@ -168,6 +169,32 @@ def triggers(group: alicloud.ess.ScalingGroup) -> None:
     )
 
 
+def on_reports(group: alicloud.ess.ScalingGroup, *, monitor_group: str) -> None:
+    metrics = alicloud.cms.MonitorGroup("metrics", monitor_group_name=monitor_group)
+    rule = alicloud.ess.ScalingRule(
+        "more",
+        scaling_group_id=group.id,
+        scaling_rule_type="SimpleScalingRule",
+        adjustment_type="QuantityChangeInCapacity",
+        adjustment_value=1,
+        cooldown=60,
+    )
+    alicloud.ess.Alarm(
+        "queue",
+        scaling_group_id=group.id,
+        alarm_actions=[rule.ari],
+        metric_type="custom",
+        metric_name="queued",
+        cloud_monitor_group_id=metrics.id.apply(int),
+        dimensions={"cluster": "demo"},
+        period=60,
+        statistics="Average",
+        comparison_operator=">",
+        threshold="0",
+        evaluation_count=1,
+    )
+
+
 def members(api: Api, group_id: str) -> dict[str, str]:
     answer = api.call(ESS, "DescribeScalingInstances", {"ScalingGroupId": group_id, "PageSize": 50})
     rows = answer["ScalingInstances"]["ScalingInstance"]
@@ -192,19 +219,28 @@ def test_a_group_by_a_template_comes_up_changes_and_goes(
     assert set(stack.refresh(provider).num_by_op) == {"same"}
 
     changed = stack.up(by_template(desired=3, max_size=4, weight=40), provider)
-    assert changed.num_by_op["update"] == 2
+    assert changed.num_by_op["update"] == 3
     assert changed.num_by_op["replace"] == 1
     found = settled(api, group_id, 3)
     resources = {resource.type: resource for resource in stack.resources()}
     listed = api.call(NLB, "ListServerGroupServers", {"ServerGroupId": stack.outputs()["servers"].value})
     assert {row["ServerId"]: row["Weight"] for row in listed["Servers"]} == dict.fromkeys(found, 40)
-    alarm = resources["alicloud:ess/alarm:Alarm"].outputs
-    assert (alarm["threshold"], alarm["state"]) == ("70.5", "INSUFFICIENT_DATA")
+    queue, busy = (one.outputs for one in stack.resources() if one.type == "alicloud:ess/alarm:Alarm")
+    if busy["metricType"] == "custom":
+        queue, busy = busy, queue
+    assert (busy["threshold"], busy["state"]) == ("70.5", "INSUFFICIENT_DATA")
+    metrics = resources["alicloud:cms/monitorGroup:MonitorGroup"]
+    assert metrics.outputs["monitorGroupName"] == "workers-4"
+    assert (queue["cloudMonitorGroupId"], queue["dimensions"]) == (int(metrics.id), {"cluster": "demo"})
     assert resources["alicloud:cms/alarm:Alarm"].outputs["escalationsCritical"]["comparisonOperator"] == ">"
 
     stack.destroy(provider)
     assert not stack.resources()
-    for kind in ("alicloud:ess/scalingGroup:ScalingGroup", "alicloud:cms/alarm:Alarm"):
+    for kind in (
+        "alicloud:ess/scalingGroup:ScalingGroup",
+        "alicloud:cms/alarm:Alarm",
+        "alicloud:cms/monitorGroup:MonitorGroup",
+    ):
         assert provider.read(kind, resources[kind].id, Operation(urn="")) is None
 
 

@@ -100,6 +100,7 @@ RESOURCE_TYPES: Mapping[str, ResourceType] = {
         cms.Alarm,
         cms.AlarmContact,
         cms.AlarmContactGroup,
+        cms.MonitorGroup,
         Instance,
         RamRoleAttachment,
         EcsLaunchTemplate,

@@ -222,3 +222,42 @@ class AlarmContactGroup(ResourceType):
         }
         api.call(CMS, "PutContactGroup", params)
         api.operation.allocated(name)
+
+
+class MonitorGroup(ResourceType):
+    """`alicloud.cms.MonitorGroup`: an application group."""
+
+    token = "alicloud:cms/monitorGroup:MonitorGroup"
+    create_only: ClassVar = frozenset()
+    changeable = frozenset({"monitorGroupName", "contactGroups"})
+
+    def create(self, api: Api, inputs: Values) -> str:
+        """CreateMonitorGroup."""
+        group_id = str(api.call(CMS, "CreateMonitorGroup", self._params(inputs))["GroupId"])
+        api.operation.allocated(group_id)
+        return group_id
+
+    def read(self, api: Api, resource_id: str) -> Values | None:
+        """DescribeMonitorGroups."""
+        answer = api.call(CMS, "DescribeMonitorGroups", {"GroupId": resource_id})
+        for group in (answer.get("Resources") or {}).get("Resource") or []:
+            contacts = (group.get("ContactGroups") or {}).get("ContactGroup") or []
+            return {
+                "monitorGroupName": group["GroupName"],
+                "contactGroups": [contact["Name"] for contact in contacts],
+            }
+        return None
+
+    def update(self, api: Api, resource_id: str, old: Values, new: Values) -> None:
+        """ModifyMonitorGroup."""
+        api.call(CMS, "ModifyMonitorGroup", {"GroupId": resource_id, **self._params(new)})
+
+    def delete(self, api: Api, resource_id: str, inputs: Values) -> None:
+        """DeleteMonitorGroup."""
+        api.call(CMS, "DeleteMonitorGroup", {"GroupId": resource_id})
+
+    def _params(self, inputs: Values) -> dict[str, Any]:
+        return {
+            **wire(inputs, {"monitorGroupName": "GroupName"}),
+            "ContactGroups": ",".join(inputs.get("contactGroups") or []),
+        }

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 from steelyard.localcloud.services.cms.contact_actions import ContactActions
 from steelyard.localcloud.services.cms.metric_actions import MetricActions
+from steelyard.localcloud.services.cms.monitor_group_actions import MonitorGroupActions
 from steelyard.localcloud.services.cms.rule_actions import RuleActions
 
 
-class CmsService(MetricActions, RuleActions, ContactActions):
-    """Metrics, alarm rules and whom they concern."""
+class CmsService(MetricActions, RuleActions, ContactActions, MonitorGroupActions):
+    """Metrics, the application groups that they belong to, alarm rules and whom they concern."""

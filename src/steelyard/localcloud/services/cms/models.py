@@ -169,3 +169,27 @@ class ContactGroup(Record):
             "CreateTime": int(self.created_at * 1000),
             "UpdateTime": int(self.updated_at * 1000),
         }
+
+
+@dataclass(frozen=True, kw_only=True)
+class MonitorGroup(Record):
+    """An application group; its id is a number."""
+
+    kind: ClassVar[str] = "cms_monitor_group"
+
+    name: str
+    contact_groups: tuple[str, ...]
+    updated_at: float
+
+    def to_answer(self) -> dict[str, object]:
+        """Give the fields of DescribeMonitorGroups."""
+        return {
+            "GroupId": int(self.id),
+            "GroupName": self.name,
+            "ContactGroups": {"ContactGroup": [{"Name": name} for name in self.contact_groups]},
+            "Type": "custom",
+            "ServiceId": "",
+            "BindUrl": "",
+            "GmtCreate": int(self.created_at * 1000),
+            "GmtModified": int(self.updated_at * 1000),
+        }

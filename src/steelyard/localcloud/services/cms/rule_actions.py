@@ -9,7 +9,7 @@ from steelyard.localcloud.services.cms import dimension, errors
 from steelyard.localcloud.services.cms.evaluation import COMPARISONS
 from steelyard.localcloud.services.cms.models import NO_DATA, MetricRule
 from steelyard.localcloud.services.cms.series import STATISTICS
-from steelyard.localcloud.services.cms.state import DONE, CmsState
+from steelyard.localcloud.services.cms.state import DONE, DONE_IN_NUMBERS, CmsState
 from steelyard.localcloud.services.cms.watch import LEVELS
 from steelyard.localcloud.wire.error import missing_parameter, not_served
 
@@ -43,7 +43,7 @@ class RuleActions(CmsState):
                 name=request.text("RuleName"),
                 namespace=request.text("Namespace"),
                 metric=request.text("MetricName"),
-                contact_groups=self._contact_groups(request),
+                contact_groups=",".join(self.named_contact_groups(request)),
                 resources=request.text("Resources"),
                 period_s=period_s,
                 interval_s=_seconds(request, "Interval", period_s),
@@ -81,7 +81,7 @@ class RuleActions(CmsState):
         ]
         page, _ = number_page(_as_page_number(request), found, max_size=1000)
         rows = [rule.to_answer() for rule in page]
-        return {**DONE, "Code": 200, "Alarms": {"Alarm": rows}, "Total": str(len(found))}
+        return {**DONE_IN_NUMBERS, "Alarms": {"Alarm": rows}, "Total": str(len(found))}
 
     @action("EnableMetricRules")
     def enable_metric_rules(self, request: Request) -> dict[str, object]:
@@ -156,13 +156,6 @@ class RuleActions(CmsState):
         if not ids:
             raise missing_parameter(name)
         return [self._rule(rule_id) for rule_id in ids]
-
-    def _contact_groups(self, request: Request) -> str:
-        names = [name.strip() for name in request.text("ContactGroups").split(",") if name.strip()]
-        for name in names:
-            if self.contact_groups.get(name) is None:
-                raise errors.contact_group_not_found(name)
-        return ",".join(names)
 
 
 def _escalations(request: Request) -> dict[str, Mapping[str, object]]:

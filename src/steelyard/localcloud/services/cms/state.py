@@ -7,9 +7,16 @@ from typing import Final
 
 from steelyard.localcloud.cloud import Cloud
 from steelyard.localcloud.record import Records
-from steelyard.localcloud.service import Service
+from steelyard.localcloud.service import Request, Service
+from steelyard.localcloud.services.cms import errors
 from steelyard.localcloud.services.cms.meter import Meter
-from steelyard.localcloud.services.cms.models import AlertNotice, Contact, ContactGroup, MetricRule
+from steelyard.localcloud.services.cms.models import (
+    AlertNotice,
+    Contact,
+    ContactGroup,
+    MetricRule,
+    MonitorGroup,
+)
 from steelyard.localcloud.services.cms.series import (
     Bucket,
     Key,
@@ -29,6 +36,8 @@ DONE: Final[Mapping[str, object]] = {
     "Success": True,
     "Message": "The specified request succeeds.",
 }
+DONE_IN_NUMBERS: Final[Mapping[str, object]] = {**DONE, "Code": 200}
+"""What answers the actions whose `Code` is a number."""
 
 
 class CmsState(Service):
@@ -42,6 +51,7 @@ class CmsState(Service):
         self.notices = Records(cloud.store, AlertNotice)
         self.contacts = Records(cloud.store, Contact)
         self.contact_groups = Records(cloud.store, ContactGroup)
+        self.monitor_groups = Records(cloud.store, MonitorGroup)
         self.stored = StoredSeries(cloud.store)
         self.measured = MeasuredSeries()
         self._meter = Meter(self.measured)
@@ -73,6 +83,18 @@ class CmsState(Service):
             if instances:
                 self._meter.measure(now, instances, ecs.host.process_ids())
         self._watch.look(now)
+
+    def named_contact_groups(self, request: Request) -> tuple[str, ...]:
+        """Give the contact groups that a call names, with commas between them.
+
+        Raises:
+            ApiError: `ResourceNotFound`.
+        """
+        names = request.texts("ContactGroups")
+        for name in names:
+            if self.contact_groups.get(name) is None:
+                raise errors.contact_group_not_found(name)
+        return tuple(names)
 
     def custom_namespace(self) -> str:
         """Name the namespace of the metrics that the account puts itself."""

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import secrets
+from dataclasses import replace
+
+from steelyard.localcloud.page import number_page
+from steelyard.localcloud.service import Request, action
+from steelyard.localcloud.services.cms import errors
+from steelyard.localcloud.services.cms.models import MonitorGroup
+from steelyard.localcloud.services.cms.state import DONE_IN_NUMBERS, CmsState
+from steelyard.localcloud.wire.error import missing_parameter
+
+MAX_GROUPS = 1000
+_FIRST_ID, _NUM_IDS = 10**8, 9 * 10**8
+
+
+class MonitorGroupActions(CmsState):
+    """Application groups, which an account's own metrics belong to; their ids are numbers."""
+
+    @action("CreateMonitorGroup")
+    def create_monitor_group(self, request: Request) -> dict[str, object]:
+        """Create a group."""
+        if len(self.monitor_groups.list()) >= MAX_GROUPS:
+            raise errors.quota_exceeded("application groups", MAX_GROUPS)
+        if not request.text("GroupName"):
+            raise missing_parameter("GroupName")
+        now = self.cloud.clock()
+        group = MonitorGroup(
+            id=str(_FIRST_ID + secrets.randbelow(_NUM_IDS)),
+            created_at=now,
+            name=request.text("GroupName"),
+            contact_groups=self.named_contact_groups(request),
+            updated_at=now,
+        )
+        self.monitor_groups.put(group)
+        return {**DONE_IN_NUMBERS, "GroupId": int(group.id)}
+
+    @action("DescribeMonitorGroups")
+    def describe_monitor_groups(self, request: Request) -> dict[str, object]:
+        """List groups by id, name and a part of the name."""
+        found = [
+            group
+            for group in self.monitor_groups.list()
+            if request.text("GroupId") in ("", group.id)
+            and request.text("GroupName") in ("", group.name)
+            and request.text("Keyword") in group.name
+        ]
+        page, head = number_page(request, found, max_size=100)
+        return {
+            **DONE_IN_NUMBERS,
+            **head,
+            "Total": len(found),
+            "Resources": {"Resource": [group.to_answer() for group in page]},
+        }
+
+    @action("ModifyMonitorGroup")
+    def modify_monitor_group(self, request: Request) -> dict[str, object]:
+        """Change a group's name and whom it concerns."""
+        group = self._monitor_group(request.text("GroupId"))
+        contact_groups = group.contact_groups
+        if "ContactGroups" in request.params:
+            contact_groups = self.named_contact_groups(request)
+        name = request.text("GroupName") or group.name
+        self.monitor_groups.put(
+            replace(group, name=name, contact_groups=contact_groups, updated_at=self.cloud.clock())
+        )
+        return dict(DONE_IN_NUMBERS)
+
+    @action("DeleteMonitorGroup")
+    def delete_monitor_group(self, request: Request) -> dict[str, object]:
+        """Delete a group; the metrics that belonged to it stay."""
+        group = self._monitor_group(request.text("GroupId"))
+        self.monitor_groups.delete(group.id)
+        contact_groups = [{"Name": name} for name in group.contact_groups]
+        answer = {"GroupName": group.name, "ContactGroups": {"ContactGroup": contact_groups}}
+        return {**DONE_IN_NUMBERS, "Group": answer}
+
+    def _monitor_group(self, group_id: str) -> MonitorGroup:
+        group = self.monitor_groups.get(group_id)
+        if group is None:
+            raise errors.monitor_group_not_found(group_id)
+        return group
