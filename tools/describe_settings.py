@@ -106,6 +106,7 @@ API_FIELDS: dict[str, tuple[str, ...]] = {
     "node_groups[].scaling.max": ("ess:CreateScalingGroup.MaxSize",),
     "node_groups[].scaling.cooldown_s": (
         "ess:CreateScalingGroup.DefaultCooldown",
+        "ess:CreateScalingRule.Cooldown",
         "ess:CreateScalingRule.EstimatedInstanceWarmup",
     ),
     "node_groups[].scaling.on_demand_base": ("ess:CreateScalingGroup.CapacityOptions.OnDemandBaseCapacity",),
@@ -120,6 +121,12 @@ API_FIELDS: dict[str, tuple[str, ...]] = {
         "ess:CreateScalingRule.StepAdjustments.MetricIntervalLowerBound",
     ),
     "node_groups[].scaling.steps[].add": ("ess:CreateScalingRule.StepAdjustments.ScalingAdjustment",),
+    "node_groups[].scaling.reported": (),
+    "node_groups[].scaling.reported[].metric": ("ess:CreateAlarm.MetricName",),
+    "node_groups[].scaling.reported[].above": ("ess:CreateAlarm.Threshold",),
+    "node_groups[].scaling.reported[].below": ("ess:CreateAlarm.Threshold",),
+    "node_groups[].scaling.reported[].change": ("ess:CreateScalingRule.AdjustmentValue",),
+    "node_groups[].scaling.reported[].minutes": ("ess:CreateAlarm.EvaluationCount",),
     "node_groups[].scaling.schedules": (),
     "node_groups[].scaling.schedules[].at": ("ess:CreateScheduledTask.RecurrenceValue",),
     "node_groups[].scaling.schedules[].nodes": ("ess:CreateScheduledTask.DesiredCapacity",),
@@ -243,6 +250,7 @@ API_FIELDS: dict[str, tuple[str, ...]] = {
     "checkpoints.keep_deleted_days": ("oss:PutBucketLifecycle",),
     "checkpoints.force_destroy": ("oss:DeleteMultipleObjects",),
     "checkpoints.nas_storage": (),
+    "monitoring.report_every_s": ("cms:PutCustomMetric.MetricList.Values",),
     "budget.max_hourly_cost": (),
 }
 """The API fields that each setting becomes; none for what decides which calls are made, or how many."""
@@ -251,6 +259,7 @@ COMPUTED_DEFAULTS = {
     "zones": "the region's first two",
     "node_groups[].scaling.on_demand_percent": "0 for spot instances, else 100",
     "node_groups[].scaling.steps": "none",
+    "node_groups[].scaling.reported": "none",
     "node_groups[].scaling.schedules": "none",
     "load_balancer.listeners": "one, of the kind's first protocol",
     "load_balancer.listeners[].protocol": "`http`",

@@ -40,6 +40,9 @@ with warnings.catch_warnings():
 ACCOUNT_ID = "1234567890123456"
 IMAGE_ID = "ubuntu_24_04_x64_20G_alibase_20260618.vhd"
 
+_NUMBERED: Mapping[str, str] = {"alicloud:cms/monitorGroup:MonitorGroup": "424242"}
+"""Ids of the types whose id is a number."""
+
 _COMPUTED: Mapping[str, Callable[[str], dict[str, Any]]] = {
     "alicloud:slb/applicationLoadBalancer:ApplicationLoadBalancer": lambda name: {"address": "10.64.0.9"},
     "alicloud:vpc/natGateway:NatGateway": lambda name: {"snatTableIds": "stb-1"},
@@ -169,7 +172,7 @@ class _Monitor:
         answer = resource_pb2.RegisterResourceResponse(urn=urn)
         answer.object.CopyFrom(request.object)
         if request.custom and not self._is_preview:
-            answer.id = f"{request.name}-id"
+            answer.id = _NUMBERED.get(request.type, f"{request.name}-id")
             answer.object.update(_COMPUTED.get(request.type, lambda name: {})(request.name))
         return answer
 

@@ -8,9 +8,9 @@ import pytest
 from recording_monitor import Recording, record
 
 from steelyard.components import AutoScaling, AutoScalingArgs
-from steelyard.components.auto_scaling import recurrence_end
 from steelyard.components.node_group import NodeGroupArgs
 from steelyard.components.program import declare
+from steelyard.components.scaling_trigger import recurrence_end
 from steelyard.errors import UsageError
 from steelyard.spec import ClusterSpec, DiskSpec
 from steelyard.spec.node_group import SpotSpec

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from recording_monitor import ACCOUNT_ID, Recording, record
 
-from steelyard.components.node_policy import Place, balancer_statements, scaling_statements
+from steelyard.components.node_policy import Place, balancer_statements, report_statements, scaling_statements
 from steelyard.components.program import declare
 from steelyard.localcloud.services.ram.decision import Call, Decision, decide
 from steelyard.spec import ClusterSpec
@@ -15,6 +15,7 @@ from steelyard.spec import ClusterSpec
 # Every wildcard that a policy may hold, with its reason; docs/node-role.md says the same in full.
 EXPLAINED_WILDCARDS = {
     f"acs:ecs:cn-hangzhou:{ACCOUNT_ID}:instance/*": "a listing, which the condition on the tag binds",
+    "*": "CloudMonitor has no names of resources for RAM, and the one action puts metrics alone",
     f"acs:oss:*:{ACCOUNT_ID}:demo-bucket": "OSS has no regions in names",
     f"acs:oss:*:{ACCOUNT_ID}:demo-bucket/checkpoints/*": "the objects under the prefix",
 }
@@ -101,6 +102,16 @@ def test_without_a_bucket_there_is_no_right_on_any(demo: Recording) -> None:
     assert "oss:" not in policy_of(demo)
 
 
+def test_a_node_that_reports_may_put_metrics_and_read_none(demo: Recording) -> None:
+    spec = ClusterSpec(name="demo", monitoring={"report_every_s": 30})
+    document = policy_of(record(lambda: declare(spec, "t0ken")))
+    everything = f"acs:cms:cn-hangzhou:{ACCOUNT_ID}:*"
+    assert allows(document, "cms:PutCustomMetric", everything)
+    for action in ("cms:DescribeMetricList", "cms:PutResourceMetricRule", "cms:DeleteMetricRules"):
+        assert not allows(document, action, everything)
+    assert "cms:" not in policy_of(demo)
+
+
 def test_a_scaled_node_may_see_its_own_group_set_its_capacity_and_end_its_hooks() -> None:
     document = json.dumps({"Version": "1", "Statement": scaling_statements(PLACE, "asg-mine")})
     group = f"acs:ess:cn-hangzhou:{ACCOUNT_ID}:scalinggroup/asg"
@@ -114,7 +125,7 @@ def test_no_action_and_no_resource_is_a_wildcard_that_nobody_explained(
     demo: Recording, with_checkpoints: Recording
 ) -> None:
     found = [*statements(policy_of(demo)), *statements(policy_of(with_checkpoints))]
-    found += scaling_statements(PLACE, "asg-1")
+    found += [*scaling_statements(PLACE, "asg-1"), *report_statements()]
     for kind in ("classic", "network", "application"):
         found += balancer_statements(PLACE, kind, "lb-1", "sgp-1", sets_weights=True)
     for statement in found:
@@ -122,6 +133,7 @@ def test_no_action_and_no_resource_is_a_wildcard_that_nobody_explained(
         assert not any("*" in action for action in statement["Action"])
         for resource in statement["Resource"]:
             assert "*" not in resource or resource in EXPLAINED_WILDCARDS, resource
+            assert resource != "*" or statement["Action"] == ["cms:PutCustomMetric"]
 
 
 def test_a_listing_is_bound_by_a_condition(with_checkpoints: Recording) -> None:
@@ -133,6 +145,7 @@ def test_a_listing_is_bound_by_a_condition(with_checkpoints: Recording) -> None:
 def test_the_document_names_every_right(with_checkpoints: Recording) -> None:
     text = DOCUMENT.read_text(encoding="utf-8")
     rights = [*statements(policy_of(with_checkpoints)), *scaling_statements(PLACE, "asg-1")]
+    rights += report_statements()
     for kind in ("classic", "network", "application"):
         rights += balancer_statements(PLACE, kind, "lb-1", "sgp-1", sets_weights=True)
     for statement in rights:

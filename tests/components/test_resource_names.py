@@ -34,6 +34,7 @@ LIMITS: dict[tuple[str, str], tuple[int, str]] = {
     ("Instance", "hostName"): (64, r"[a-z0-9]+(-[a-z0-9]+)*"),
     ("Instance", "instanceName"): (128, PLAIN),
     ("LoadBalancer", "loadBalancerName"): (128, PLAIN),
+    ("MonitorGroup", "monitorGroupName"): (64, PLAIN),
     ("NatGateway", "natGatewayName"): (128, r"[A-Za-z0-9][A-Za-z0-9._-]*[A-Za-z0-9]"),
     ("Network", "vpcName"): (128, PLAIN),
     ("Policy", "policyName"): (128, r"[A-Za-z0-9-]+"),
@@ -68,6 +69,7 @@ SCALING = {
     "max": 4,
     "on_demand_percent": 50,
     "steps": [{"cpu_above_percent": 90, "add": 2}],
+    "reported": [{"metric": "queued_jobs", "above": 0, "change": 1}],
     "schedules": [{"at": "07:30", "nodes": 4}],
     "alarm_mails": ["ops@example.com"],
 }
@@ -129,6 +131,7 @@ def test_every_name_keeps_to_the_limits_of_its_resource(
             "public_key": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ+T5Hh6P0m0d0w2n1u8p6m8k9f1b2v3c4x5z6l7k8j9 a"
         },
         checkpoints={"kind": "oss"},
+        monitoring={"report_every_s": 30},
     )
 
     assert too_bad(record(lambda: declare(spec, "f" * 64))) == []

@@ -74,6 +74,7 @@ def test_every_setting_of_a_spec_goes_through_the_config() -> None:
         "node_role": {"enabled": False},
         "node_package": {"version": "1.2.3", "index_url": "https://pypi.example.com/simple/"},
         "checkpoints": {"kind": "oss", "bucket": "big-runs", "prefix": "a/b", "keep_deleted_days": 90},
+        "monitoring": {"report_every_s": 0},
         "budget": {"max_hourly_cost": 12.5},
     }
     assert values.keys() == ClusterSpec.model_fields.keys()

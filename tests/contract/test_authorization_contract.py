@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 
 import alibabacloud_oss_v2 as oss
 import pytest
+from alibabacloud_cms20190101 import models as cms
+from alibabacloud_cms20190101.client import Client as CmsClient
 from alibabacloud_ecs20140526 import models as ecs
 from alibabacloud_ecs20140526.client import Client as EcsClient
 from alibabacloud_ram20150501 import models as ram
@@ -20,7 +22,7 @@ from contract_fleet import REGION, Fleet
 from contract_sdk import refused, sdk_config
 from contract_storage import Shelf, storage_client, storage_refused
 
-from steelyard.components.node_policy import Place, checkpoint_statements
+from steelyard.components.node_policy import Place, checkpoint_statements, report_statements
 
 
 @pytest.fixture
@@ -94,6 +96,17 @@ def test_a_role_without_a_policy_may_do_nothing_but_ask_who_it_is(act_as, local_
         describe(EcsClient(config))
     with refused("NoPermission", 403, "ram:ListRoles"):
         RamClient(config).list_roles(ram.ListRolesRequest())
+
+
+def test_a_node_may_put_metrics_and_read_none(act_as):
+    client = CmsClient(act_as(*report_statements()))
+    sample = cms.PutCustomMetricRequestMetricList(
+        group_id="0", metric_name="m", dimensions='{"a":"b"}', type="0", values='{"value":1}'
+    )
+    put = client.put_custom_metric(cms.PutCustomMetricRequest(metric_list=[sample]))
+    assert put.body.code == "200"
+    with refused("Forbidden.RAM", 403, "cms:DescribeMetricList"):
+        client.describe_metric_list(cms.DescribeMetricListRequest(namespace="n", metric_name="m"))
 
 
 def test_the_system_policies_mean_what_they_say(act_as):

@@ -5,7 +5,6 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import pulumi
 from pulumi_alicloud import cms, ecs, ess, ram
@@ -13,13 +12,13 @@ from pulumi_alicloud import cms, ecs, ess, ram
 from steelyard.components.egress import BANDWIDTH_MBIT_PER_S
 from steelyard.components.node_group import NodeGroupArgs, node_script, spot_strategy
 from steelyard.components.node_policy import Place, document, scaling_statements
+from steelyard.components.scaling_trigger import ALARM_MINUTES, ScalingTriggers
 from steelyard.components.tag import cluster_tags, node_tags
 from steelyard.errors import UsageError
 from steelyard.spec import DataDiskSpec
 from steelyard.spec.scaling import ScalingSpec
 
 _CONTACT_TITLE = 36
-_EVALUATIONS = 3
 _OVERLOAD_PERCENT = 90
 _SERVER_GROUP_TYPES = {"network": "NLB", "application": "ALB"}
 
@@ -82,8 +81,13 @@ class AutoScaling(pulumi.ComponentResource):
         self._create_hook(group)
         if args.nodes.role_name is not None:
             self._allow_draining(group)
-        self._create_rules(group)
-        self._create_schedules(group)
+        ScalingTriggers(
+            name=name,
+            scaling_group_id=group.id,
+            nodes=args.nodes,
+            scaling=args.scaling,
+            options=self._options(),
+        ).declare()
         if args.scaling.alarm_mails and args.watched_ids:
             self._create_alarm()
         self.register_outputs(
@@ -234,72 +238,6 @@ class AutoScaling(pulumi.ComponentResource):
             opts=self._options(),
         )
 
-    def _create_rules(self, group: ess.ScalingGroup) -> None:
-        scaling = self._args.scaling
-        if scaling.target_cpu_percent:
-            ess.ScalingRule(
-                f"{self._name}-target",
-                scaling_group_id=group.id,
-                scaling_rule_name="target",
-                scaling_rule_type="TargetTrackingScalingRule",
-                metric_name="CpuUtilization",
-                target_value=float(scaling.target_cpu_percent),
-                estimated_instance_warmup=scaling.cooldown_s,
-                opts=self._options(),
-            )
-        if scaling.steps:
-            self._create_steps(group)
-
-    def _create_steps(self, group: ess.ScalingGroup) -> None:
-        steps = sorted(self._args.scaling.steps, key=lambda step: step.cpu_above_percent)
-        first = steps[0].cpu_above_percent
-        bounds = [str(step.cpu_above_percent - first) for step in steps]
-        rule = ess.ScalingRule(
-            f"{self._name}-steps",
-            scaling_group_id=group.id,
-            scaling_rule_name="steps",
-            scaling_rule_type="StepScalingRule",
-            adjustment_type="QuantityChangeInCapacity",
-            estimated_instance_warmup=self._args.scaling.cooldown_s,
-            step_adjustments=[
-                ess.ScalingRuleStepAdjustmentArgs(
-                    metric_interval_lower_bound=low,
-                    metric_interval_upper_bound=high,
-                    scaling_adjustment=step.add,
-                )
-                for step, low, high in zip(steps, bounds, [*bounds[1:], None], strict=True)
-            ],
-            opts=self._options(),
-        )
-        ess.Alarm(
-            f"{self._name}-load",
-            scaling_group_id=group.id,
-            name=f"{self._title}-load",
-            alarm_actions=[rule.ari],
-            metric_type="system",
-            metric_name="CpuUtilization",
-            period=60,
-            statistics="Average",
-            comparison_operator=">=",
-            threshold=str(first),
-            evaluation_count=_EVALUATIONS,
-            opts=self._options(),
-        )
-
-    def _create_schedules(self, group: ess.ScalingGroup) -> None:
-        for schedule in self._args.scaling.schedules:
-            hour, minute = schedule.at.split(":")
-            ess.ScheduledTask(
-                f"{self._name}-at-{hour}{minute}",
-                scaling_group_id=group.id,
-                scheduled_task_name=f"{self._args.nodes.group}-{hour}{minute}",
-                desired_capacity=schedule.nodes,
-                recurrence_type="Cron",
-                recurrence_value=f"{int(minute)} {int(hour)} * * *",
-                recurrence_end_time=recurrence_end(datetime.now(UTC)),
-                opts=self._options(),
-            )
-
     def _create_alarm(self) -> None:
         title = _contact_title(self._title)
         contacts = [
@@ -332,20 +270,10 @@ class AutoScaling(pulumi.ComponentResource):
                 comparison_operator=">=",
                 statistics="Average",
                 threshold=str(_OVERLOAD_PERCENT),
-                times=_EVALUATIONS,
+                times=ALARM_MINUTES,
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )
-
-
-def recurrence_end(now: datetime) -> str:
-    """Return when a daily schedule ends: the cloud allows 365 days.
-
-    It is the first of the month, eleven months ahead, so that an `up` of a later month moves it on, and one of the same
-    month changes nothing.
-    """
-    months = now.month - 1 + 11
-    return f"{now.year + months // 12:04d}-{months % 12 + 1:02d}-01T00:00Z"
 
 
 def _data_disk(disk: DataDiskSpec) -> ecs.EcsLaunchTemplateDataDiskArgs:

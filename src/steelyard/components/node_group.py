@@ -21,6 +21,19 @@ _STRATEGIES: Mapping[str, str] = {"availability": "Availability", "low_latency":
 
 
 @dataclass(frozen=True, kw_only=True)
+class ReportArgs:
+    """Where and how often nodes report their figures to CloudMonitor; `node.metric_reporter` says which.
+
+    Attributes:
+        monitor_group_id: The application group that the metrics belong to.
+        every_s: Seconds from one report to the next.
+    """
+
+    monitor_group_id: pulumi.Output[str]
+    every_s: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class NodeGroupArgs:
     """What a `NodeGroup` is made from.
 
@@ -53,6 +66,7 @@ class NodeGroupArgs:
         source: Where a fresh node takes Steelyard from.
         setup: Lines that the boot script runs before the node starts.
         has_public_address: Whether each node has a public address, to reach the Internet by.
+        report: Where the nodes report their figures; None where they report none.
         boot_after: What must stand before a node boots, such as the firewall's rules.
     """
 
@@ -81,6 +95,7 @@ class NodeGroupArgs:
     key_pair: pulumi.Input[str] | None = None
     takes_work: bool = True
     follows_speed: bool = False
+    report: ReportArgs | None = None
     boot_after: Sequence[pulumi.Resource] = ()
 
     @property
@@ -253,4 +268,14 @@ def node_script(
         takes_work=args.takes_work,
         is_elastic=is_elastic,
         server_group=server_group,
+        report=_report_options(args),
+    )
+
+
+def _report_options(args: NodeGroupArgs) -> pulumi.Output[list[str]] | None:
+    if args.report is None:
+        return None
+    every_s, group = str(args.report.every_s), args.group
+    return args.report.monitor_group_id.apply(
+        lambda group_id: ["--report-every", every_s, "--monitor-group", group_id, "--node-group", group]
     )

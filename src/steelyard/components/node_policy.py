@@ -109,6 +109,11 @@ def scaling_statements(place: Place, scaling_group_id: str) -> list[Statement]:
     return [_allow(_SCALING_ACTIONS, place.name("ess", f"scalinggroup/{scaling_group_id}"))]
 
 
+def report_statements() -> list[Statement]:
+    """Return the right to put metrics of one's own; CloudMonitor has no names of resources for RAM."""
+    return [_allow(["cms:PutCustomMetric"], "*")]
+
+
 def document(statements: Sequence[Statement]) -> str:
     """Return statements as a policy document, the same text each time."""
     return json.dumps({"Version": "1", "Statement": list(statements)}, sort_keys=True)

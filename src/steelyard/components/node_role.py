@@ -12,6 +12,7 @@ from steelyard.components.node_policy import (
     checkpoint_statements,
     document,
     node_statements,
+    report_statements,
 )
 from steelyard.components.tag import cluster_tags
 
@@ -35,6 +36,7 @@ class NodeRoleArgs:
         server_group_id: Its server group.
         balancer_kind: The load balancer's kind.
         sets_weights: Whether the nodes may set weights in that server group.
+        reports: Whether the nodes may report figures to CloudMonitor.
         bucket: Bucket that the nodes keep checkpoints in; None for no such right.
         prefix: What the checkpoints' keys begin with.
     """
@@ -46,6 +48,7 @@ class NodeRoleArgs:
     server_group_id: pulumi.Input[str] | None = None
     balancer_kind: str = "classic"
     sets_weights: bool = False
+    reports: bool = False
     bucket: pulumi.Input[str] | None = None
     prefix: str = ""
 
@@ -127,6 +130,8 @@ def _policy_document(
             sets_weights=args.sets_weights,
         )
         statements += node_statements(place)
+        if args.reports:
+            statements += report_statements()
         if bucket is not None:
             statements += checkpoint_statements(place, bucket, args.prefix)
         return document(statements)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pulumi
 import pulumi_alicloud as alicloud
-from pulumi_alicloud import ecs
+from pulumi_alicloud import cms, ecs
 
 from steelyard.components.auto_scaling import AutoScaling, AutoScalingArgs
 from steelyard.components.certificate import CertificateArgs
@@ -21,7 +21,7 @@ from steelyard.components.image import find_image
 from steelyard.components.load_balancer import BalancerServer, LoadBalancer, LoadBalancerArgs
 from steelyard.components.mount import mount_script
 from steelyard.components.network import Network, NetworkArgs
-from steelyard.components.node_group import NodeGroup, NodeGroupArgs
+from steelyard.components.node_group import NodeGroup, NodeGroupArgs, ReportArgs
 from steelyard.components.node_role import NodeRole, NodeRoleArgs
 from steelyard.components.tag import cluster_tags
 from steelyard.components.user_data import PackageSource
@@ -86,6 +86,7 @@ class TrainingCluster(pulumi.ComponentResource):
         self.checkpoint_store = self._create_checkpoint_store() if spec.checkpoints.kind != "none" else None
         self.node_role = self._create_node_role() if spec.node_role.enabled else None
         self._key_pair = self._create_key_pair()
+        self._report = self._create_report()
         self.node_groups = []
         # The others are told where the head is: a head of its own comes first, wherever it stands.
         groups = sorted(spec.node_groups, key=lambda group: not group.head)
@@ -222,6 +223,7 @@ class TrainingCluster(pulumi.ComponentResource):
                 load_balancer_id=None if is_late else self.load_balancer.load_balancer_id,
                 server_group_id=None if is_late else self.load_balancer.server_group_id,
                 sets_weights=self._spec.load_balancer.weights == "measured",
+                reports=self._spec.monitoring.report_every_s > 0,
                 bucket=store.bucket_name if store else None,
                 prefix=(store.prefix if store else None) or "",
             ),
@@ -241,6 +243,18 @@ class TrainingCluster(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
         )
         return made.key_pair_name
+
+    def _create_report(self) -> ReportArgs | None:
+        """Return where nodes report their figures, an application group of CloudMonitor; None where they do not."""
+        every_s = self._spec.monitoring.report_every_s
+        if not every_s:
+            return None
+        group = cms.MonitorGroup(
+            f"{self._name}-metrics",
+            monitor_group_name=self._spec.name,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        return ReportArgs(monitor_group_id=group.id, every_s=every_s)
 
     def _create_node_group(self, group: NodeGroupSpec) -> NodeGroup:
         options = pulumi.ResourceOptions(parent=self)
@@ -289,6 +303,7 @@ class TrainingCluster(pulumi.ComponentResource):
             source=PackageSource(version=package.version, index_url=package.index_url),
             setup=self._setup(),
             has_public_address=self._spec.network.egress == "public",
+            report=self._report,
             # A node fetches its packages and joins the others while it boots: the ways there must be open.
             boot_after=[*self.firewall.rules, *self.network.ways_out],
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Literal
@@ -105,6 +106,7 @@ def boot_script(
     takes_work: bool = True,
     is_elastic: bool = False,
     server_group: str | None = None,
+    report: Sequence[str] = (),
 ) -> str:
     """Return the text of the script.
 
@@ -119,6 +121,7 @@ def boot_script(
         takes_work: Whether jobs may have workers there; only a head can do without.
         is_elastic: Whether a scaling group may take the node away.
         server_group: `KIND:ID` of the server group whose weights a head sets; None where it sets none.
+        report: Options that say where and how often the node reports its figures; none where it reports none.
     """
     options = ["--cluster", cluster, "--role", role, "--gateway-port", str(gateway_port)]
     if head_address is not None:
@@ -129,6 +132,7 @@ def boot_script(
         options.append("--elastic")
     if server_group is not None:
         options += ["--server-group", server_group]
+    options += report
     install = [f"steelyard=={source.version or version('steelyard')}"]
     if source.index_url is not None:
         install = ["--index-url", source.index_url, *install]
@@ -153,13 +157,18 @@ def user_data(
     takes_work: bool = True,
     is_elastic: bool = False,
     server_group: pulumi.Input[str] | None = None,
+    report: pulumi.Input[list[str]] | None = None,
 ) -> pulumi.Output[str]:
     """Return the script as a secret output, once the token and the head's address are known.
 
     The arguments are those of `boot_script`.
     """
     inputs = pulumi.Output.all(
-        token=pulumi.Output.secret(token), head_address=head_address, setup=setup, server_group=server_group
+        token=pulumi.Output.secret(token),
+        head_address=head_address,
+        setup=setup,
+        server_group=server_group,
+        report=report,
     )
     return inputs.apply(
         lambda known: boot_script(
@@ -173,5 +182,6 @@ def user_data(
             takes_work=takes_work,
             is_elastic=is_elastic,
             server_group=known["server_group"],
+            report=known["report"] or (),
         )
     )

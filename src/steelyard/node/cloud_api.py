@@ -10,6 +10,8 @@ from steelyard.metadata import MetadataClient
 from steelyard.product import Product, call_form
 
 _TIMEOUT_MS = 10_000
+_HOSTS: Mapping[str, str] = {"cms": "metrics"}
+"""Products whose endpoint is a public one (the vendor's SDK of CloudMonitor), by code: how its name begins."""
 
 
 class Api(Protocol):
@@ -26,7 +28,8 @@ class CloudApi:
         metadata: Gives the role's key, which is asked for anew at each call.
         region_id: The node's region.
         endpoint: `HOST:PORT` that answers for every product over HTTP; the region's own endpoints, as a VPC reaches
-            them, where it is empty: `<product>-vpc.<region>.aliyuncs.com`, whose form is from memory for Auto Scaling.
+            them, where it is empty: `<product>-vpc.<region>.aliyuncs.com`, whose form is from memory for Auto Scaling;
+            CloudMonitor's is public, and needs a way out of the VPC.
     """
 
     def __init__(self, metadata: MetadataClient, *, region_id: str, endpoint: str = "") -> None:
@@ -56,7 +59,8 @@ class CloudApi:
             access_key_id=keys["AccessKeyId"],
             access_key_secret=keys["AccessKeySecret"],
             security_token=keys["SecurityToken"],
-            endpoint=self._endpoint or f"{product.code}-vpc.{self._region_id}.aliyuncs.com",
+            endpoint=self._endpoint
+            or f"{_HOSTS.get(product.code, f'{product.code}-vpc')}.{self._region_id}.aliyuncs.com",
             protocol="http" if self._endpoint else "https",
             region_id=self._region_id,
         )

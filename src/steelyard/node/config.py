@@ -14,6 +14,21 @@ from steelyard.node.server_group import server_group_name
 
 
 @dataclass(frozen=True, kw_only=True)
+class ReportConfig:
+    """Where and how often a node reports its figures.
+
+    Attributes:
+        every_s: Seconds from one report to the next.
+        monitor_group: Id of CloudMonitor's application group that the metrics belong to.
+        node_group: The node group's name.
+    """
+
+    every_s: int
+    monitor_group: str
+    node_group: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class NodeConfig:
     """What a node is started with.
 
@@ -30,6 +45,7 @@ class NodeConfig:
         started_at: When the process was started, by the monotonic clock, in seconds.
         takes_work: Whether jobs may have workers here.
         server_group: Kind of the load balancer and id of its server group, whose weights a head sets; None for none.
+        report: Where and how often the node reports its figures; None where it reports none.
     """
 
     cluster: str
@@ -44,6 +60,7 @@ class NodeConfig:
     started_at: float
     takes_work: bool = True
     server_group: tuple[str, str] | None = None
+    report: ReportConfig | None = None
 
 
 def parse_arguments(arguments: Sequence[str], environment: Mapping[str, str]) -> NodeConfig:
@@ -75,6 +92,15 @@ def parse_arguments(arguments: Sequence[str], environment: Mapping[str, str]) ->
         metavar="KIND:ID",
         help="server group whose weights follow the measured speed, such as classic:rsp-bp1o94dp5i6ea; for a head",
     )
+    parser.add_argument(
+        "--report-every",
+        type=int,
+        default=0,
+        metavar="SECONDS",
+        help="report figures to CloudMonitor; 0 for none",
+    )
+    parser.add_argument("--monitor-group", metavar="ID", help="its application group; with --report-every")
+    parser.add_argument("--node-group", metavar="NAME", help="the node group's name; with --report-every")
     options = parser.parse_args(arguments)
     if options.server_group and options.role != "head":
         parser.error("--server-group is for a head, which alone sets weights")
@@ -82,6 +108,8 @@ def parse_arguments(arguments: Sequence[str], environment: Mapping[str, str]) ->
         parser.error("--no-work is for a head: a worker that takes no work is good for nothing")
     if (options.role == "worker") != bool(options.head_address):
         parser.error("--head-address is given for a worker, and only for one")
+    if options.report_every > 0 and not (options.monitor_group and options.node_group):
+        parser.error("--report-every needs --monitor-group and --node-group, which the metrics are told by")
     home = Path(environment.get(settings.HOME) or Path.home() / ".steelyard")
     return NodeConfig(
         cluster=options.cluster,
@@ -96,4 +124,13 @@ def parse_arguments(arguments: Sequence[str], environment: Mapping[str, str]) ->
         started_at=time.monotonic(),
         takes_work=not options.no_work,
         server_group=options.server_group,
+        report=_report(options),
+    )
+
+
+def _report(options: argparse.Namespace) -> ReportConfig | None:
+    if options.report_every <= 0:
+        return None
+    return ReportConfig(
+        every_s=options.report_every, monitor_group=options.monitor_group, node_group=options.node_group
     )

@@ -21,8 +21,10 @@ from steelyard.errors import GatewayError, NodeError, SteelyardError
 from steelyard.metadata import MetadataClient
 from steelyard.node.cloud_api import CloudApi
 from steelyard.node.config import NodeConfig, parse_arguments
+from steelyard.node.figures import own_figures
 from steelyard.node.health import Health, HealthStatus
 from steelyard.node.identity import Identity, wait_for_identity
+from steelyard.node.metric_reporter import MetricReporter, ReportTarget
 from steelyard.node.process_tree import become_subreaper, descendants, end, end_descendants, with_variable
 from steelyard.node.ray_bridge import BridgeConfig
 from steelyard.node.ray_cluster import (
@@ -122,6 +124,7 @@ class Node:
             self._leave_on_notice(ray_process),
             self._leave_on_scale_in(ray_process),
             self._follow_speed(ray_process),
+            self._report_figures(ray_process),
         )
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         keeping = asyncio.create_task(ray_process.run())
@@ -195,6 +198,30 @@ class Node:
         assert self._counters is not None
         group = server_group(*self._config.server_group, self._cloud_api(self._identity))
         await WeightController(ray_process, group, WeightGauges(self._counters.registry)).run()
+
+    async def _report_figures(self, ray_process: RayProcess) -> None:
+        """Report the node's figures to CloudMonitor, and on the head the cluster's, where that was asked for."""
+        report = self._config.report
+        if report is None:
+            return
+        identity = self._identity
+        assert identity is not None
+        target = ReportTarget(
+            cluster=self._config.cluster,
+            group=report.node_group,
+            node_id=identity.node_id,
+            monitor_group_id=report.monitor_group,
+            every_s=report.every_s,
+        )
+        # On the local cloud, whose address the node is told, all instances stand on one machine.
+        shares_machine = identity.shares_machine or bool(self._config.cloud_endpoint)
+        reporter = MetricReporter(
+            self._cloud_api(identity),
+            target=target,
+            own=own_figures(identity, shares_machine=shares_machine),
+            queue=ray_process if self._config.role == "head" else None,
+        )
+        await reporter.run()
 
     def _cloud_api(self, identity: Identity) -> CloudApi:
         """Return a way to the cloud of its own: it is for one caller at a time."""

@@ -18,6 +18,7 @@ from steelyard.spec.draft import Draft
 from steelyard.spec.forwarding import forwarding_findings
 from steelyard.spec.front import front_findings
 from steelyard.spec.mistake import Finding
+from steelyard.spec.monitoring_check import monitoring_findings
 from steelyard.spec.nearest import listed, nearest
 from steelyard.spec.node_check import node_findings
 from steelyard.spec.rule import PRIVATE_NETWORKS, WIDEST_ADMIN_PREFIX
@@ -55,6 +56,7 @@ def findings_across(raw: Mapping[str, Any]) -> list[Finding]:
             ((group.index, group.scaling, group.scaling_obstacle) for group in draft.groups),
             balancer_kind=draft.balancer_kind,
         ),
+        *monitoring_findings(raw),
         *_checkpoint_findings(draft),
     ]
 

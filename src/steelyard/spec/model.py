@@ -14,6 +14,7 @@ from steelyard.spec.catalogue import REGIONS
 from steelyard.spec.checkpoints import CheckpointsSpec
 from steelyard.spec.load_balancer import LoadBalancerSpec
 from steelyard.spec.mistake import path_text
+from steelyard.spec.monitoring import MonitoringSpec
 from steelyard.spec.network import AccessSpec, NetworkSpec
 from steelyard.spec.node_group import NodeGroupSpec, NodePackageSpec, NodeRoleSpec
 from steelyard.spec.part import Part
@@ -45,6 +46,7 @@ class ClusterSpec(Part):
         node_role: The nodes' RAM role.
         node_package: Where a fresh node takes Steelyard from.
         checkpoints: Where jobs keep their checkpoints.
+        monitoring: What the nodes report.
         budget: What it may cost.
     """
 
@@ -60,6 +62,7 @@ class ClusterSpec(Part):
     node_role: NodeRoleSpec = NodeRoleSpec()
     node_package: NodePackageSpec = NodePackageSpec()
     checkpoints: CheckpointsSpec = CheckpointsSpec()
+    monitoring: MonitoringSpec = MonitoringSpec()
     budget: BudgetSpec = BudgetSpec()
 
     @model_validator(mode="after")

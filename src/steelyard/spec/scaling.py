@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Annotated
 
 from steelyard.spec import rule
+from steelyard.spec.monitoring import REPORTED
 from steelyard.spec.part import Part
-from steelyard.spec.rule import Text, WholeNumber
+from steelyard.spec.rule import Number, Text, WholeNumber
 
 
 class StepSpec(Part):
@@ -33,6 +34,26 @@ class ScheduleSpec(Part):
     nodes: Annotated[WholeNumber, rule.within(0, 1000)]
 
 
+class ReportedSpec(Part):
+    """How many nodes come or go where a figure that the nodes report stays beyond a bound.
+
+    Attributes:
+        metric: The figure: `queued_jobs`, `running_jobs`, `busy_percent` (nodes with a job, of those that take any) and
+            `samples_per_s` (of all running jobs) are the whole cluster's; `cpu_percent` and `memory_percent` are the
+            mean over the group's nodes, the fixed ones with them.
+        above: It acts where the figure is above this; either this or `below` is given.
+        below: It acts where the figure is below this.
+        change: Number of nodes that come; of those that go, with a minus before it.
+        minutes: For how many minutes on end the minute's mean is beyond the bound before it acts.
+    """
+
+    metric: Annotated[Text, rule.one_of(*REPORTED)]
+    above: Number | None = None
+    below: Number | None = None
+    change: Annotated[WholeNumber, rule.within(-1000, 1000)]
+    minutes: Annotated[WholeNumber, rule.within(1, 60, " minutes")] = 3
+
+
 class ScalingSpec(Part):
     """Nodes beside a group's fixed ones that come and go: a scaling group of the same kind of nodes.
 
@@ -46,6 +67,8 @@ class ScalingSpec(Part):
         drain_timeout_s: Seconds that a node which is to go is given to end the jobs that run on it.
         target_cpu_percent: Average CPU of the scaled nodes that their number is held at; 0 for none.
         steps: How many nodes come at once above which load; they are rules of their own beside the target.
+        reported: How many nodes come or go by what the nodes report; nodes report only with
+            `monitoring.report_every_s`.
         schedules: Numbers of nodes by the time of day.
         alarm_mails: Mail addresses that CloudMonitor writes to when fixed nodes of the group are overloaded.
     """
@@ -58,6 +81,7 @@ class ScalingSpec(Part):
     drain_timeout_s: Annotated[WholeNumber, rule.within(30, 21600, " s")] = 600
     target_cpu_percent: Annotated[WholeNumber, rule.within(0, 99, " %")] = 0
     steps: tuple[StepSpec, ...] = ()
+    reported: tuple[ReportedSpec, ...] = ()
     schedules: tuple[ScheduleSpec, ...] = ()
     alarm_mails: tuple[
         Annotated[

@@ -44,7 +44,7 @@ def read_scaling(raw: Mapping[str, Any]) -> DraftScaling:
         found = ((i, number(row, key)) for i, row in enumerate(listed))
         return tuple((i, value) for i, value in found if value is not None)
 
-    triggers = ("min", "target_cpu_percent", "steps", "schedules", "alarm_mails")
+    triggers = ("min", "target_cpu_percent", "steps", "reported", "schedules", "alarm_mails")
     return DraftScaling(
         min=number(raw, "min"),
         max=number(raw, "max"),

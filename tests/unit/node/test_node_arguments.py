@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from steelyard.errors import NodeError
-from steelyard.node.config import parse_arguments
+from steelyard.node.config import ReportConfig, parse_arguments
 from steelyard.node.main import read_token
 
 HEAD = ["--cluster", "c", "--role", "head", "--token-file", "t"]
@@ -63,3 +63,13 @@ def test_a_head_and_only_a_head_sets_weights(capsys: pytest.CaptureFixture[str])
         with pytest.raises(SystemExit):
             parse_arguments(arguments, {})
         assert reason in capsys.readouterr().err
+
+
+def test_a_node_reports_where_it_is_told_how_often_and_as_whose(capsys: pytest.CaptureFixture[str]) -> None:
+    assert parse_arguments(HEAD, {}).report is None
+    every, target = ["--report-every", "30"], ["--monitor-group", "77", "--node-group", "workers"]
+    report = ReportConfig(every_s=30, monitor_group="77", node_group="workers")
+    assert parse_arguments([*HEAD, *every, *target], {}).report == report
+    with pytest.raises(SystemExit):
+        parse_arguments([*HEAD, *every], {})
+    assert "--report-every needs --monitor-group and --node-group" in capsys.readouterr().err

@@ -56,6 +56,7 @@ def test_a_file_that_holds_a_name_alone_is_valid(write) -> None:
                     "drain_timeout_s": 600,
                     "target_cpu_percent": 0,
                     "steps": [],
+                    "reported": [],
                     "schedules": [],
                     "alarm_mails": [],
                 },
@@ -108,6 +109,7 @@ def test_a_file_that_holds_a_name_alone_is_valid(write) -> None:
             "force_destroy": False,
             "nas_storage": "Performance",
         },
+        "monitoring": {"report_every_s": 0},
         "budget": {"max_hourly_cost": None},
     }
 
