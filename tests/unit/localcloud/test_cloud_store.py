@@ -193,3 +193,52 @@ def test_a_file_of_an_older_version_gets_the_columns_of_foreign_keys(tmp_path: P
         store = Store(path)
         assert store.where("vswitch", "vpc_id", "vpc-0") == [{"vpc_id": "vpc-0"}]
         store.close()
+
+
+def test_a_change_as_large_as_never_again_leaves_no_large_log(tmp_path: Path) -> None:
+    store = Store(tmp_path / "state.sqlite")
+    with store.transaction():
+        for number in range(40):
+            store.put("vpc", f"vpc-{number}", {"text": "x" * (1 << 20)})
+    log = tmp_path / "state.sqlite-wal"
+    grown = log.stat().st_size
+    for number in range(2):
+        store.put("vswitch", f"vsw-{number}", {})
+    assert grown > 40 << 20
+    assert log.stat().st_size <= 16 << 20
+    store.close()
+
+
+def test_bodies_that_come_and_go_leave_no_larger_file(tmp_path: Path) -> None:
+    path = tmp_path / "state.sqlite"
+    store = Store(path)
+
+    def come_and_go() -> int:
+        for _ in range(10):
+            for number in range(200):
+                store.put("vpc", f"vpc-{number}", {"text": "x" * 1000})
+            for number in range(200):
+                store.delete("vpc", f"vpc-{number}")
+        return path.stat().st_size
+
+    first = come_and_go()
+    assert max(come_and_go() for _ in range(5)) <= first * 1.2
+    store.close()
+
+
+def test_what_is_listed_or_trimmed_is_not_sorted_first(tmp_path: Path) -> None:
+    """A history of 20,000 bodies took 8 ms to trim, at each body that came, with the cloud's lock held."""
+    store = Store(tmp_path / "state.sqlite")
+    store.close()
+    connection = sqlite3.connect(tmp_path / "state.sqlite")
+    plans = [
+        row[3]
+        for query in (
+            "SELECT body FROM resource WHERE kind = 'a' ORDER BY sequence",
+            "SELECT sequence FROM resource WHERE kind = 'a' ORDER BY sequence DESC LIMIT 1 OFFSET 9",
+        )
+        for row in connection.execute(f"EXPLAIN QUERY PLAN {query}")
+    ]
+    connection.close()
+    assert len(plans) == 2
+    assert not [plan for plan in plans if "TEMP B-TREE" in plan]
