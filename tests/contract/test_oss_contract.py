@@ -6,6 +6,7 @@ import http.client
 import uuid
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import alibabacloud_oss_v2 as oss
 import pytest
@@ -297,6 +298,19 @@ def test_a_copy_has_its_own_life(shelf: Shelf) -> None:
     assert (shelf.get("b"), shelf.head("b").metadata["step"]) == (b"first", "2")
     with storage_refused("NoSuchKey", 404):
         shelf.client.copy_object(copy)
+
+
+@pytest.mark.parametrize("changes", [{"storage_class": "Gold"}, {"server_side_encryption": "ROT13"}])
+def test_a_copy_that_is_refused_leaves_no_bytes(local_cloud: CloudInfo, shelf: Shelf, changes) -> None:
+    shelf.put("a", b"first")
+    blobs = Path(local_cloud.data_dir) / "oss"
+    before = set(blobs.iterdir())
+    copy = oss.CopyObjectRequest(
+        bucket=shelf.bucket, key="b", source_bucket=shelf.bucket, source_key="a", **changes
+    )
+    with storage_refused("InvalidArgument", 400):
+        shelf.client.copy_object(copy)
+    assert set(blobs.iterdir()) == before
 
 
 def test_appending_goes_on_where_the_object_ends(shelf: Shelf) -> None:

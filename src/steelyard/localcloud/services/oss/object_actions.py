@@ -149,6 +149,7 @@ class ObjectActions:
         _, source = self.copy_source(request)
         replaces_headers = request.choice("x-oss-metadata-directive", "COPY", "COPY", "REPLACE") == "REPLACE"
         replaces_tags = request.choice("x-oss-tagging-directive", "Copy", "Copy", "Replace") == "Replace"
+        choices = metadata.read_choices(request, bucket)
         new = replace(
             source,
             id=f"{bucket.id}/{request.key}",
@@ -156,8 +157,9 @@ class ObjectActions:
             object_type="Normal" if source.object_type == "Appendable" else source.object_type,
             tags=metadata.read_tagging(request) if replaces_tags else source.tags,
             headers=metadata.read_headers(request) if replaces_headers else source.headers,
+            # Last: the twins of a copy that is refused would be nobody's.
             segments=tuple(self._state.blobs.twins(source.segments)),
-            **metadata.read_choices(request, bucket),
+            **choices,
         )
         new = self._state.put(bucket, new)
         body = {"LastModified": milli_text(new.created_at), "ETag": f'"{new.etag}"'}
