@@ -31,7 +31,7 @@ from steelyard.localcloud.faults.door import FaultDoor
 from steelyard.localcloud.front import Front
 from steelyard.localcloud.identity import load_identity
 from steelyard.localcloud.log_file import keep_log_short
-from steelyard.localcloud.metadata import InstanceDirectory, MetadataService
+from steelyard.localcloud.metadata import FileServer, InstanceDirectory, MetadataService
 from steelyard.localcloud.server import App
 from steelyard.localcloud.services import SERVICES
 from steelyard.localcloud.services.sts.actions import StsService
@@ -168,13 +168,14 @@ def _describe(cloud: Cloud) -> CloudInfo:
 
 
 def _metadata_service(cloud: Cloud) -> MetadataService:
-    ecs, sts = cloud.services.get("ecs"), cloud.services["sts"]
+    ecs, sts, nas = cloud.services.get("ecs"), cloud.services["sts"], cloud.services.get("nas")
     assert isinstance(sts, StsService)
     return MetadataService(
         directory=ecs if isinstance(ecs, InstanceDirectory) else None,
         issuer=sts,
         key=cloud.identity.access_key_secret,
         clock=cloud.clock,
+        files=nas if isinstance(nas, FileServer) else None,
     )
 
 

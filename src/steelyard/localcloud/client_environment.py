@@ -17,6 +17,7 @@ _PRODUCTS = (
     "ecs",
     "ess",
     "location",
+    "nas",
     "nlb",
     "oss",
     "ram",

@@ -1,7 +1,8 @@
 """The instance metadata service, `http://100.100.100.200` on the real cloud.
 
 Here it is served on the cloud's own port under `/metadata/<instance id>`, and an instance finds that address in its
-environment. It has the same paths, the same token flow, and one addition: `steelyard/imitated-speed`.
+environment. It has the same paths, the same token flow, and two additions: `steelyard/imitated-speed`, and
+`steelyard/mount-targets/<domain>`, the path by which the instance sees a file system of NAS.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ TTL_HEADER = "x-aliyun-ecs-metadata-token-ttl-seconds"
 MAX_TTL_S = 21600
 CREDENTIAL_S = 6 * 3600.0
 _CREDENTIALS = "latest/meta-data/ram/security-credentials/"
+_MOUNT_TARGETS = "latest/meta-data/steelyard/mount-targets/"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +72,22 @@ class CredentialIssuer(Protocol):
         """Give an instance a temporary key of its role, or None where the role does not let it."""
 
 
+class MountRefused(Exception):
+    """A mount target does not let an instance in; the text says why."""
+
+
+@runtime_checkable
+class FileServer(Protocol):
+    """Who knows the file systems: the NAS service."""
+
+    def mount_path(self, domain: str, instance: InstanceMetadata) -> str | None:
+        """Give the path by which an instance sees a mount target's file system; None where there is no such target.
+
+        Raises:
+            MountRefused: The instance may not mount it.
+        """
+
+
 @dataclass(frozen=True, kw_only=True)
 class MetadataReply:
     """A status and a plain text."""
@@ -90,6 +108,7 @@ class MetadataService:
         issuer: Who gives temporary keys.
         key: Secret that tokens are made with; they stay good over a restart with the same key.
         clock: Gives the Unix time.
+        files: Who knows the file systems; None where the cloud offers none.
     """
 
     def __init__(
@@ -99,11 +118,13 @@ class MetadataService:
         issuer: CredentialIssuer,
         key: str,
         clock: Callable[[], float],
+        files: FileServer | None = None,
     ) -> None:
         self._directory = directory
         self._issuer = issuer
         self._key = key.encode()
         self._clock = clock
+        self._files = files
         self._credentials: dict[tuple[str, str], tuple[float, str]] = {}
 
     def answer(self, request: WireRequest, path: str) -> MetadataReply:
@@ -126,11 +147,20 @@ class MetadataService:
             return _FORBIDDEN
         if token is not None and not self._is_valid(token, instance_id):
             return _FORBIDDEN
+        if item.startswith(_MOUNT_TARGETS):
+            return self._mount(instance, item.removeprefix(_MOUNT_TARGETS))
         if item == _CREDENTIALS + instance.ram_role_name and instance.ram_role_name:
             text = self._role_credentials(instance)
         else:
             text = _items(instance).get(item.rstrip("/"))
         return _NOT_FOUND if text is None else MetadataReply(status=200, text=text)
+
+    def _mount(self, instance: InstanceMetadata, domain: str) -> MetadataReply:
+        try:
+            path = self._files.mount_path(domain, instance) if self._files is not None else None
+        except MountRefused as refusal:
+            return MetadataReply(status=403, text=f"403 - Forbidden: {refusal}")
+        return _NOT_FOUND if path is None else MetadataReply(status=200, text=path)
 
     def _role_credentials(self, instance: InstanceMetadata) -> str | None:
         """Give the key that the instance was given last, or a new one once half of its time is over."""

@@ -48,6 +48,7 @@ _KINDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "ListenerId": ("alb", "listener"),
     },
     "ess": {"ScalingGroupId": ("ess", "scalinggroup")},
+    "nas": {"FileSystemId": ("nas", "filesystem"), "AccessGroupName": ("nas", "accessgroup")},
     "ram": {"RoleName": ("ram", "role"), "PolicyName": ("ram", "policy")},
     "sts": {"RoleArn": ("ram", "role")},
     "tag": {"ResourceARN": ("tag", "resource")},

@@ -9,6 +9,7 @@ from steelyard.localcloud.services.cas.actions import CasService
 from steelyard.localcloud.services.cms.actions import CmsService
 from steelyard.localcloud.services.ecs.actions import EcsService
 from steelyard.localcloud.services.ess.actions import EssService
+from steelyard.localcloud.services.nas.actions import NasService
 from steelyard.localcloud.services.nlb.actions import NlbService
 from steelyard.localcloud.services.oss.actions import OssService
 from steelyard.localcloud.services.ram.actions import RamService
@@ -24,6 +25,7 @@ SERVICES: tuple[type[Service], ...] = (
     OssService,
     CasService,
     BssOpenApiService,
+    NasService,
     EcsService,
     SlbService,
     NlbService,

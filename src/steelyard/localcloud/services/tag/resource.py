@@ -16,6 +16,7 @@ from steelyard.localcloud.services.ecs.launch_template import LaunchTemplate
 from steelyard.localcloud.services.ecs.models import Instance, SecurityGroup
 from steelyard.localcloud.services.ecs.network_interface import NetworkInterface
 from steelyard.localcloud.services.ess.models import ScalingGroup
+from steelyard.localcloud.services.nas.models import FileSystem
 from steelyard.localcloud.services.nlb import models as nlb
 from steelyard.localcloud.services.ram.models import Policy, Role
 from steelyard.localcloud.services.slb.models import LoadBalancer
@@ -44,6 +45,7 @@ KINDS: Mapping[tuple[str, str], type[Record]] = {
     ("alb", "servergroup"): alb.ServerGroup,
     ("alb", "listener"): alb.Listener,
     ("ess", "scalinggroup"): ScalingGroup,
+    ("nas", "filesystem"): FileSystem,
     ("ram", "role"): Role,
     ("ram", "policy"): Policy,
 }
