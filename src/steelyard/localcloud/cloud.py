@@ -20,7 +20,7 @@ from steelyard.localcloud.wire.message import WireAnswer, WireRequest
 from steelyard.localcloud.wire.older import OLDER_VERSIONS, newer_parameters, older_answer
 from steelyard.localcloud.wire.parameter import parse_parameters
 from steelyard.localcloud.wire.schema import VERSION_ALIASES, ActionShape, Schema, load_schema
-from steelyard.localcloud.wire.signature import AccessKey, Verifier
+from steelyard.localcloud.wire.signature import AccessKey, KeyRing, Verifier
 from steelyard.spec.catalogue import REGIONS
 
 _log = logging.getLogger(__name__)
@@ -75,6 +75,7 @@ class Cloud:
         self.unserved = UnservedActions(store)
         self._handlers = self._collect_handlers()
         self._authorizers = [one for one in self.services.values() if isinstance(one, Authorizer)]
+        self._key_rings = [one for one in self.services.values() if isinstance(one, KeyRing)]
         self._after_commit: list[Callable[[], None]] = []
         self.before_call: Callable[[str, Request], None] = _pass
         """Told of each call before it is served, with its product's code; it may raise an `ApiError` in its place."""
@@ -114,11 +115,14 @@ class Cloud:
         return f"http://{self.endpoint}/metadata/{instance_id}"
 
     def access_key(self, access_key_id: str) -> AccessKey | None:
-        """Give the cloud's own key or a temporary one."""
+        """Give the cloud's own key, a temporary one, or one that a service has given out."""
         if access_key_id == self.identity.access_key_id:
             return self.identity.root_key()
         body = self.store.get(TEMPORARY_KEY_KIND, access_key_id)
-        return AccessKey(**body) if body else None  # type: ignore[arg-type]
+        if body:
+            return AccessKey(**body)  # type: ignore[arg-type]
+        found = (ring.access_key(access_key_id) for ring in self._key_rings)
+        return next((key for key in found if key is not None), None)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

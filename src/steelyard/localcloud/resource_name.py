@@ -49,7 +49,12 @@ _KINDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     },
     "ess": {"ScalingGroupId": ("ess", "scalinggroup")},
     "nas": {"FileSystemId": ("nas", "filesystem"), "AccessGroupName": ("nas", "accessgroup")},
-    "ram": {"RoleName": ("ram", "role"), "PolicyName": ("ram", "policy")},
+    "ram": {
+        "RoleName": ("ram", "role"),
+        "UserName": ("ram", "user"),
+        "GroupName": ("ram", "group"),
+        "PolicyName": ("ram", "policy"),
+    },
     "sts": {"RoleArn": ("ram", "role")},
     "tag": {"ResourceARN": ("tag", "resource")},
 }

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 from urllib.parse import quote
 
 from steelyard.localcloud.wire.error import ApiError, missing_parameter
@@ -34,11 +34,13 @@ class AccessKey:
     Attributes:
         access_key_id: Its public part.
         secret: What signs.
-        arn: Who signs: the account's root or an assumed role.
+        arn: Who signs: the account's root, a RAM user or an assumed role.
         principal_id: Id of who signs.
-        identity_type: `Account` or `AssumedRoleUser`.
+        identity_type: `Account`, `RAMUser` or `AssumedRoleUser`.
         security_token: Token that has to come along with a temporary key; empty for a lasting one.
         expires_at: Unix time after which a temporary key is void; None for a lasting one.
+        session_policy: Policy document by which a temporary key may do less than its role; empty where there is none.
+        is_active: Whether it may sign; a user's key can be made inactive.
     """
 
     access_key_id: str
@@ -48,8 +50,11 @@ class AccessKey:
     identity_type: str = "Account"
     security_token: str = ""
     expires_at: float | None = None
+    session_policy: str = ""
+    is_active: bool = True
 
 
+@runtime_checkable
 class KeyRing(Protocol):
     """Finds access keys by their id."""
 
@@ -91,6 +96,9 @@ class Verifier:
         key = self._keys.access_key(claim.access_key_id)
         if key is None:
             raise ApiError("InvalidAccessKeyId.NotFound", "Specified access key is not found.", 404)
+        if not key.is_active:
+            # The code is the gateway's; its status is from memory.
+            raise ApiError("InvalidAccessKeyId.Inactive", "Specified access key is disabled.")
         self._check_time(claim.timestamp)
         self._check_token(key, claim.security_token)
         wanted, string_to_sign = claim.sign(key.secret)

@@ -33,6 +33,12 @@ def access_key_not_found(access_key_id: str) -> StorageError:
     return StorageError("InvalidAccessKeyId", text, 403, OSSAccessKeyId=access_key_id)
 
 
+def access_key_disabled(access_key_id: str) -> StorageError:
+    """Tell that this access key was made inactive."""
+    text = "The OSS Access Key Id you provided is disabled."
+    return StorageError("InvalidAccessKeyId", text, 403, OSSAccessKeyId=access_key_id)
+
+
 def token_expired() -> StorageError:
     """Tell that a temporary key is void."""
     return StorageError("SecurityTokenExpired", "The security token you provided has expired.", 403)

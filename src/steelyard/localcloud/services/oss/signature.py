@@ -163,6 +163,8 @@ class StorageVerifier:
         key = self._keys.access_key(key_id)
         if key is None or not hmac.compare_digest(key.security_token.encode(), token.encode()):
             raise errors.access_key_not_found(key_id)
+        if not key.is_active:
+            raise errors.access_key_disabled(key_id)
         if key.expires_at is not None and self._clock() > key.expires_at:
             raise errors.token_expired()
         return key

@@ -1,1 +1,1 @@
-"""Roles, policies and the attachments between them."""
+"""Roles, users, groups, policies and the attachments between them."""

@@ -6,15 +6,27 @@ from typing import Any
 from steelyard.localcloud.record import Records
 from steelyard.localcloud.service import Request, action
 from steelyard.localcloud.services.ram import errors
+from steelyard.localcloud.services.ram.access_key_actions import AccessKeyActions
+from steelyard.localcloud.services.ram.attachment_actions import AttachmentActions
 from steelyard.localcloud.services.ram.authorization import Authorization
+from steelyard.localcloud.services.ram.group_actions import GroupActions
 from steelyard.localcloud.services.ram.policy_actions import PolicyActions
 from steelyard.localcloud.services.ram.role_actions import RoleActions
+from steelyard.localcloud.services.ram.user_actions import UserActions
 from steelyard.localcloud.tag import list_tags, set_tags, unset_tags
 from steelyard.localcloud.wire.error import ApiError
 
 
-class RamService(RoleActions, PolicyActions, Authorization):
-    """Roles, policies, their attachments and tags, and what they allow; it belongs to no region."""
+class RamService(
+    RoleActions,
+    UserActions,
+    AccessKeyActions,
+    GroupActions,
+    PolicyActions,
+    AttachmentActions,
+    Authorization,
+):
+    """Roles, users, groups, policies and their attachments, and what they allow; it belongs to no region."""
 
     @action("TagResources")
     def tag_resources(self, request: Request) -> dict[str, object]:

@@ -9,6 +9,7 @@ from steelyard.localcloud.service import Request
 from steelyard.localcloud.services.ess.models import Activity, LifecycleHook
 from steelyard.localcloud.services.ram import errors
 from steelyard.localcloud.services.ram.decision import Call, Decision, decide
+from steelyard.localcloud.services.ram.models import Holder
 from steelyard.localcloud.services.ram.state import RamState
 from steelyard.localcloud.services.slb.models import ServerGroup
 from steelyard.localcloud.wire.signature import AccessKey
@@ -21,9 +22,10 @@ _TAG_KEYS = {"ecs": "ecs:tag"}
 
 
 class Authorization(RamState):
-    """What a temporary key of a role may do: what the policies allow that are attached to the role.
+    """What a key may do: what the policies allow that are attached to its role, or to its user and the user's groups.
 
-    The account's own key may do anything. A role whose policy or itself is gone may do nothing.
+    The account's own key may do anything. A role whose policy or itself is gone may do nothing. A temporary key with a
+    policy of its session may do what both that and the role's policies allow.
     """
 
     def authorize(self, product: str, request: Request) -> None:
@@ -36,7 +38,7 @@ class Authorization(RamState):
         Raises:
             ApiError: `Forbidden.RAM` or `NoPermission`, by product.
         """
-        if not is_role(request.caller):
+        if is_account(request.caller):
             return
         account_id = self.cloud.identity.account_id
         context = {"acs:sourceip": {request.source_address}} if request.source_address else {}
@@ -51,20 +53,40 @@ class Authorization(RamState):
 
     def decide(self, caller: AccessKey, call: Call) -> Decision:
         """Decide over a call that is signed with any key; what is no RPC, such as OSS, asks this itself."""
-        if not is_role(caller) or call.action in _OPEN:
+        if is_account(caller) or call.action in _OPEN:
             return Decision.ALLOWED
-        match = _ASSUMED.fullmatch(caller.arn)
-        return decide(self._documents(match.group(1)), call) if match else Decision.NOT_ALLOWED
+        verdict = decide(self._documents(caller), call)
+        if verdict is Decision.ALLOWED and caller.session_policy:
+            return decide([caller.session_policy], call)
+        return verdict
 
-    def _documents(self, role_name: str) -> Sequence[str]:
+    def _documents(self, caller: AccessKey) -> Sequence[str]:
         attached = (
             self.find_policy(entry.policy_type, entry.policy_name)
-            for entry in self.attachments_of_role(role_name)
+            for holder, holder_id in self._holders(caller)
+            for entry in self.attachments_of(holder, holder_id)
         )
         return [policy.documents[policy.default_version] for policy in attached if policy is not None]
 
+    def _holders(self, caller: AccessKey) -> list[tuple[Holder, str]]:
+        """Give whose policies hold for a caller."""
+        match = _ASSUMED.fullmatch(caller.arn)
+        if match:
+            return [(Holder.ROLE, match.group(1))]
+        user = self.users.get(caller.principal_id)
+        if user is None:
+            return []
+        groups = [(Holder.GROUP, membership.member_of) for membership in self.memberships_of(user)]
+        return [(Holder.USER, user.id), *groups]
+
     def _named(self, product: str, request: Request) -> Request:
-        """Give a call with the name that RAM knows: of a CLB's server group its load balancer, of a hook its group."""
+        """Give a call with the name that RAM knows.
+
+        Of a CLB's server group that is its load balancer, of a hook its group, of one's own keys oneself.
+        """
+        if product == "ram" and "AccessKey" in request.action and not request.text("UserName"):
+            user = self.users.get(request.caller.principal_id)
+            return request.with_params({"UserName": user.name}) if user else request
         if product == "ess":
             return self._of_scaling_group(request)
         group_id = request.text("VServerGroupId")
@@ -92,6 +114,6 @@ class Authorization(RamState):
         }
 
 
-def is_role(caller: AccessKey) -> bool:
-    """Tell whether a key is a temporary one of a role."""
-    return caller.identity_type == "AssumedRoleUser"
+def is_account(caller: AccessKey) -> bool:
+    """Tell whether a key is the account's own."""
+    return caller.identity_type == "Account"

@@ -13,15 +13,20 @@ from steelyard.localcloud.wire.error import missing_parameter
 _NAMES = {
     "RoleName": (re.compile(r"[A-Za-z0-9.@\-]+"), 64),
     "PolicyName": (re.compile(r"[A-Za-z0-9\-]+"), 128),
+    "UserName": (re.compile(r"[A-Za-z0-9.\-_]+"), 64),
+    "NewUserName": (re.compile(r"[A-Za-z0-9.\-_]+"), 64),
+    "GroupName": (re.compile(r"[A-Za-z0-9.\-_]+"), 64),
+    "NewGroupName": (re.compile(r"[A-Za-z0-9.\-_]+"), 64),
 }
 MAX_TRUST_BYTES = 2048
 MAX_POLICY_BYTES = 6144
 MAX_DESCRIPTION = 1024
+MAX_COMMENTS = 128
 SESSION_DURATIONS_S = range(3600, 43201)
 
 
 def read_name(request: Request, parameter: str) -> str:
-    """Give `RoleName` or `PolicyName`.
+    """Give a name, e.g. `RoleName`.
 
     Raises:
         ApiError: `MissingParameter`, `InvalidParameter.*.InvalidChars` or `InvalidParameter.*.Length`.
@@ -37,14 +42,16 @@ def read_name(request: Request, parameter: str) -> str:
     return name
 
 
-def read_description(request: Request, parameter: str, default: str = "") -> str:
-    """Give a description.
+def read_description(
+    request: Request, parameter: str, default: str = "", max_length: int = MAX_DESCRIPTION
+) -> str:
+    """Give a description, a comment or another text for people.
 
     Raises:
         ApiError: `InvalidParameter.*.Length`.
     """
     description = request.text(parameter, default)
-    if len(description) > MAX_DESCRIPTION:
+    if len(description) > max_length:
         raise errors.too_long(parameter)
     return description
 

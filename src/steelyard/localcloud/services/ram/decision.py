@@ -48,9 +48,9 @@ def decide(documents: Iterable[str], call: Call) -> Decision:
     verdict = Decision.ALLOWED
     for resource in call.resources:
         fitting = [one for one in concerned if _fits(as_list(one.get("Resource")), resource)]
-        if any(one["Effect"] == "Deny" and _holds(one, call, unknown=True) for one in fitting):
+        if any(one["Effect"] == "Deny" and holds(one, call.context, unknown=True) for one in fitting):
             return Decision.DENIED
-        if not any(one["Effect"] == "Allow" and _holds(one, call, unknown=False) for one in fitting):
+        if not any(one["Effect"] == "Allow" and holds(one, call.context, unknown=False) for one in fitting):
             verdict = Decision.NOT_ALLOWED
     return verdict
 
@@ -68,14 +68,21 @@ def _pattern(text: str) -> re.Pattern[str]:
     return re.compile("".join(parts), re.IGNORECASE | re.DOTALL)
 
 
-def _holds(statement: Mapping[str, Any], call: Call, *, unknown: bool) -> bool:
+def holds(statement: Mapping[str, Any], context: Mapping[str, Collection[str]], *, unknown: bool) -> bool:
+    """Tell whether a statement's conditions hold.
+
+    Args:
+        statement: The statement.
+        context: Values of condition keys, by their name in small letters.
+        unknown: What is told where an operator is not one of those below.
+    """
     conditions = statement.get("Condition") or {}
     for operator, keys in conditions.items():
         test = _OPERATORS.get(str(operator))
         if test is None:
             return unknown
         for key, wanted in keys.items():
-            seen = call.context.get(str(key).lower(), ())
+            seen = context.get(str(key).lower(), ())
             if not test(seen, [str(value) for value in as_list(wanted)]):
                 return False
     return True

@@ -19,13 +19,66 @@ def role_exists() -> ApiError:
     return ApiError("EntityAlreadyExists.Role", "The role does already EXIST.", 409)
 
 
-def role_has_policies() -> ApiError:
-    """Tell that a role cannot be deleted because a policy is attached to it."""
-    return ApiError(
-        "DeleteConflict.Role.Policy",
-        "The role CAN NOT has any attached policy while deleting the role.",
-        409,
-    )
+def still_has(owner: str, what: str) -> ApiError:
+    """Tell that a role, user or group cannot be deleted because of what it still has, e.g. a `Policy`."""
+    text = f"The {owner.lower()} CAN NOT has any {what} while deleting the {owner.lower()}."
+    return ApiError(f"DeleteConflict.{owner}.{what}", text, 409)
+
+
+def user_not_found() -> ApiError:
+    """Tell that there is no such user."""
+    return ApiError("EntityNotExist.User", "The user does not exist.", 404)
+
+
+def user_exists() -> ApiError:
+    """Tell that there is a user of this name already."""
+    return ApiError("EntityAlreadyExists.User", "The user does already EXIST.", 409)
+
+
+def group_not_found() -> ApiError:
+    """Tell that there is no such group."""
+    return ApiError("EntityNotExist.Group", "The group does not exist.", 404)
+
+
+def group_exists() -> ApiError:
+    """Tell that there is a group of this name already."""
+    return ApiError("EntityAlreadyExists.Group", "The group does already EXIST.", 409)
+
+
+def already_member() -> ApiError:
+    """Tell that a user is in the group already."""
+    return ApiError("EntityAlreadyExists.User.Group", "The user has already been added into the group.", 409)
+
+
+def not_member() -> ApiError:
+    """Tell that a user is not in the group."""
+    return ApiError("EntityNotExist.User.Group", "The user does not belong to the group.", 404)
+
+
+def key_not_found() -> ApiError:
+    """Tell that a user has no such access key."""
+    return ApiError("EntityNotExist.User.AccessKey", "The access key does not exist.", 404)
+
+
+def login_profile_not_found() -> ApiError:
+    """Tell that a user does not sign in to the console."""
+    return ApiError("EntityNotExist.User.LoginProfile", "The login policy does not exist.", 404)
+
+
+def login_profile_exists() -> ApiError:
+    """Tell that a user signs in to the console already."""
+    text = "The login policy of the user does already EXIST."
+    return ApiError("EntityAlreadyExists.User.LoginProfile", text, 409)
+
+
+def mfa_device_not_found() -> ApiError:
+    """Tell that a user has no second factor."""
+    return ApiError("EntityNotExist.User.MFADevice", "The MFA device of the user does not exist.", 404)
+
+
+def too_many(what: str, limit: int) -> ApiError:
+    """Tell that there are as many as there may be, e.g. of `User.AccessKey`."""
+    return ApiError(f"LimitExceeded.{what}", f"The count beyond the current limits: {limit}.", 409)
 
 
 def policy_not_found() -> ApiError:
@@ -38,11 +91,11 @@ def policy_exists() -> ApiError:
     return ApiError("EntityAlreadyExists.Policy", "The policy does already EXIST.", 409)
 
 
-def policy_has_roles() -> ApiError:
-    """Tell that a policy cannot be deleted because it is attached to a role."""
+def policy_is_attached(holder: str) -> ApiError:
+    """Tell that a policy cannot be deleted because it is attached to a role, a user or a group."""
     return ApiError(
-        "DeleteConflict.Policy.Role",
-        "The policy CAN NOT been attached to any role while deleting the policy.",
+        f"DeleteConflict.Policy.{holder}",
+        f"The policy CAN NOT been attached to any {holder.lower()} while deleting the policy.",
         409,
     )
 
@@ -77,20 +130,20 @@ def too_many_versions() -> ApiError:
     )
 
 
-def already_attached() -> ApiError:
-    """Tell that a policy is attached to the role already."""
-    return ApiError("EntityAlreadyExists.Role.Policy", "The role has already been attached this policy.", 409)
+def already_attached(holder: str) -> ApiError:
+    """Tell that a policy is attached to the role, user or group already."""
+    text = f"The {holder.lower()} has already been attached this policy."
+    return ApiError(f"EntityAlreadyExists.{holder}.Policy", text, 409)
 
 
-def not_attached() -> ApiError:
-    """Tell that a policy is not attached to the role."""
-    return ApiError(
-        "EntityNotExist.Role.Policy", "The indicate policy attached to the role does not exist.", 404
-    )
+def not_attached(holder: str) -> ApiError:
+    """Tell that a policy is not attached to the role, user or group."""
+    text = f"The indicate policy attached to the {holder.lower()} does not exist."
+    return ApiError(f"EntityNotExist.{holder}.Policy", text, 404)
 
 
 def not_authorized(product: str, action: str, resources: Sequence[str], why: str) -> ApiError:
-    """Tell that a role may not do something.
+    """Tell that a user or a role may not do something.
 
     The codes are the products' own: `NoPermission` of RAM, STS and some newer ones, `Forbidden.RAM` of the others.
     """

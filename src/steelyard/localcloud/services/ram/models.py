@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import ClassVar
 
 from steelyard.localcloud.record import Record
@@ -122,17 +123,33 @@ class Policy(Record):
         }
 
 
+class Holder(Enum):
+    """What a policy can be attached to, as actions and codes call it."""
+
+    ROLE = "Role"
+    USER = "User"
+    GROUP = "Group"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Attachment(Record):
-    """A policy that is attached to a role."""
+    """A policy that is attached to a role, a user or a group.
+
+    Attributes:
+        holder: What it is attached to: the value of a `Holder`.
+        holder_id: Id of the role, user or group.
+        policy_type: `Custom` or `System`.
+        policy_name: The policy.
+    """
 
     kind: ClassVar[str] = "ram_attachment"
 
-    role_name: str
+    holder: str
+    holder_id: str
     policy_type: str
     policy_name: str
 
     @staticmethod
-    def id_of(role_name: str, policy_type: str, policy_name: str) -> str:
-        """Give the id of the attachment of a policy to a role."""
-        return f"{role_name}/{policy_type}/{policy_name}"
+    def id_of(holder: Holder, holder_id: str, policy: Policy) -> str:
+        """Give the id of the attachment of a policy."""
+        return f"{holder.value}/{holder_id}/{policy.type}/{policy.id}"

@@ -8,7 +8,6 @@ from steelyard.localcloud.services.ram import check, errors
 from steelyard.localcloud.services.ram.models import SYSTEM_POLICIES, Policy, PolicyVersion
 from steelyard.localcloud.services.ram.state import RamState, system_policy
 from steelyard.localcloud.tag import has_tags, read_tags
-from steelyard.localcloud.text import utc_text
 
 MAX_VERSIONS = 5
 OLDEST_NON_DEFAULT = "DeleteOldestNonDefaultVersionWhenLimitExceeded"
@@ -82,23 +81,13 @@ class PolicyActions(RamState):
         attachments = self.attachments_of_policy(policy)
         if not request.flag("CascadingDelete"):
             if attachments:
-                raise errors.policy_has_roles()
+                raise errors.policy_is_attached(attachments[0].holder)
             if len(policy.documents) > 1:
                 raise errors.policy_has_versions()
         for attachment in attachments:
             self.attachments.delete(attachment.id)
         self.policies.delete(policy.id)
         return {}
-
-    @action("ListEntitiesForPolicy")
-    def list_entities_for_policy(self, request: Request) -> dict[str, object]:
-        """List the roles that a policy is attached to; there are no users or groups here."""
-        roles = []
-        for attachment in self.attachments_of_policy(self.policy(request)):
-            role = self.roles.get(attachment.role_name)
-            if role is not None:
-                roles.append({**role.to_answer(), "AttachDate": utc_text(attachment.created_at)})
-        return {"Roles": {"Role": roles}, "Users": {"User": []}, "Groups": {"Group": []}}
 
     # Versions
 

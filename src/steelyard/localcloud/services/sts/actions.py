@@ -1,32 +1,33 @@
 from __future__ import annotations
 
 import re
-import secrets
-import string
+from collections.abc import Collection, Mapping, Set
 from dataclasses import asdict
 
 from steelyard.localcloud.identity import TEMPORARY_KEY_KIND
 from steelyard.localcloud.service import Request, Service, action
 from steelyard.localcloud.services.ram.actions import RamService
-from steelyard.localcloud.services.ram.check import as_list, parse_statements
+from steelyard.localcloud.services.ram.check import as_list, parse_statements, read_policy
+from steelyard.localcloud.services.ram.decision import holds
 from steelyard.localcloud.services.ram.models import Role
+from steelyard.localcloud.services.ram.principal_models import random_letters
 from steelyard.localcloud.services.sts import errors
 from steelyard.localcloud.text import utc_text
 from steelyard.localcloud.wire.signature import AccessKey
 
-_LETTERS = string.ascii_letters + string.digits
 _ROLE_ARN = re.compile(r"acs:ram::(\d+):role/(.+)")
 _SESSION_NAME = re.compile(r"[A-Za-z0-9.@\-_]{2,64}")
 INSTANCE_KEY_S = 6 * 3600
 _MIN_DURATION_S = 900
-_MAX_KEYS = 1000
+MAX_KEYS = 10_000
+"""Keys that are kept, some 5 MB; a thousand instances with a role have two each that are good."""
 
 
 class StsService(Service):
     """Tells who calls and gives temporary keys of roles.
 
-    The local cloud has one lasting key, the account's own. On the real cloud that key cannot take a role, and RAM users
-    do; here it can, if the role trusts the account. A temporary key may do what the policies of its role allow.
+    On the real cloud the account's own key cannot take a role, and RAM users and other roles do; here it can, too, if
+    the role trusts the account. A temporary key may do what the policies of its role allow, and that of its session.
     """
 
     code, version = "sts", "2015-04-01"
@@ -49,18 +50,18 @@ class StsService(Service):
 
     @action("AssumeRole")
     def assume_role(self, request: Request) -> dict[str, object]:
-        """Give a temporary key of a role that trusts the account."""
+        """Give a temporary key of a role that trusts the account or the caller itself."""
         session_name = request.text("RoleSessionName")
         if not _SESSION_NAME.fullmatch(session_name):
             raise errors.invalid_value("RoleSessionName", "2 to 64 letters, digits and . @ - _")
         role = self._role(request.text("RoleArn"))
-        account_arn = f"acs:ram::{self.cloud.identity.account_id}:root"
-        if not _trusts(role, "RAM", account_arn):
+        if not self._trusts_caller(role, request):
             raise errors.not_trusted()
         duration_s = request.number("DurationSeconds", min(3600, role.max_session_s))
         if not _MIN_DURATION_S <= duration_s <= role.max_session_s:
             raise errors.invalid_value("DurationSeconds", f"{_MIN_DURATION_S} to {role.max_session_s}")
-        key = self._issue(role, session_name, duration_s)
+        policy = read_policy(request, "Policy") if request.text("Policy") else ""
+        key = self._issue(role, session_name, duration_s, policy)
         user = {"Arn": key.arn, "AssumedRoleId": key.principal_id}
         return {"AssumedRoleUser": user, "Credentials": _credentials(key)}
 
@@ -72,9 +73,13 @@ class StsService(Service):
         """
         with self.cloud.transaction():
             role = self._ram.find_role(role_name)
-            if role is None or not _trusts(role, "Service", "ecs.aliyuncs.com"):
+            if role is None or not _trusts(role, "Service", {"ecs.aliyuncs.com"}, {}):
                 return None
             return _credentials(self._issue(role, instance_id, INSTANCE_KEY_S))
+
+    def knows_key(self, access_key_id: str) -> bool:
+        """Tell whether a temporary key can still be used to sign with; the oldest ones are forgotten."""
+        return self.cloud.access_key(access_key_id) is not None
 
     @property
     def _ram(self) -> RamService:
@@ -93,28 +98,45 @@ class StsService(Service):
                 return role
         raise errors.role_not_found()
 
-    def _issue(self, role: Role, session_name: str, duration_s: int) -> AccessKey:
+    def _trusts_caller(self, role: Role, request: Request) -> bool:
+        account = f"acs:ram::{self.cloud.identity.account_id}"
+        principals = {f"{account}:root"}
+        if request.caller.identity_type == "RAMUser":
+            principals.add(request.caller.arn)
+        elif request.caller.identity_type == "AssumedRoleUser":
+            principals.add(f"{account}:role/{request.caller.arn.split('/')[1].lower()}")
+        context = {"acs:sourceip": {request.source_address}, "sts:externalid": {request.text("ExternalId")}}
+        return _trusts(role, "RAM", principals, {name: seen for name, seen in context.items() if any(seen)})
+
+    def _issue(self, role: Role, session_name: str, duration_s: int, policy: str = "") -> AccessKey:
         account_id = self.cloud.identity.account_id
         key = AccessKey(
-            access_key_id=f"STS.N{_random(22)}",
-            secret=_random(44),
+            access_key_id=f"STS.N{random_letters(22)}",
+            secret=random_letters(44),
             arn=f"acs:sts::{account_id}:assumed-role/{role.id}/{session_name}",
             principal_id=f"{role.role_id}:{session_name}",
             identity_type="AssumedRoleUser",
-            security_token=_random(128),
+            security_token=random_letters(128),
             expires_at=self.cloud.clock() + duration_s,
+            session_policy=policy,
         )
         self.cloud.store.put(TEMPORARY_KEY_KIND, key.access_key_id, asdict(key))
-        self.cloud.store.trim(TEMPORARY_KEY_KIND, _MAX_KEYS)
+        self.cloud.store.trim(TEMPORARY_KEY_KIND, MAX_KEYS)
         return key
 
 
-def _trusts(role: Role, principal_type: str, principal: str) -> bool:
-    return any(
-        principal in as_list(statement["Principal"].get(principal_type))
+def _trusts(
+    role: Role, principal_type: str, principals: Set[str], context: Mapping[str, Collection[str]]
+) -> bool:
+    """Tell whether a role lets itself be taken by one of these principals, none of which it denies."""
+    concerned = [
+        statement
         for statement in parse_statements(role.trust_policy)
-        if statement["Effect"] == "Allow"
-    )
+        if principals & {str(name) for name in as_list(statement["Principal"].get(principal_type))}
+    ]
+    if any(one["Effect"] == "Deny" and holds(one, context, unknown=True) for one in concerned):
+        return False
+    return any(one["Effect"] == "Allow" and holds(one, context, unknown=False) for one in concerned)
 
 
 def _credentials(key: AccessKey) -> dict[str, object]:
@@ -125,7 +147,3 @@ def _credentials(key: AccessKey) -> dict[str, object]:
         "SecurityToken": key.security_token,
         "Expiration": utc_text(key.expires_at),
     }
-
-
-def _random(length: int) -> str:
-    return "".join(secrets.choice(_LETTERS) for _ in range(length))
