@@ -71,6 +71,9 @@ class CredentialIssuer(Protocol):
     def instance_credentials(self, role_name: str, instance_id: str) -> dict[str, object] | None:
         """Give an instance a temporary key of its role, or None where the role does not let it."""
 
+    def knows_key(self, access_key_id: str) -> bool:
+        """Tell whether a temporary key that was given can still be used to sign with."""
+
 
 class MountRefused(Exception):
     """A mount target does not let an instance in; the text says why."""
@@ -166,7 +169,8 @@ class MetadataService:
         """Give the key that the instance was given last, or a new one once half of its time is over."""
         entry = (instance.instance_id, instance.ram_role_name)
         renew_at, text = self._credentials.get(entry, (0.0, ""))
-        if self._clock() < renew_at:
+        # Of so many keys that were given since, it may be forgotten by whoever gave it.
+        if self._clock() < renew_at and self._issuer.knows_key(json.loads(text)["AccessKeyId"]):
             return text
         credentials = self._issuer.instance_credentials(instance.ram_role_name, instance.instance_id)
         if credentials is None:

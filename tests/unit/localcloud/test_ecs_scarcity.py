@@ -144,6 +144,9 @@ class Issuer:
     def instance_credentials(self, role_name: str, instance_id: str) -> None:
         return None
 
+    def knows_key(self, access_key_id: str) -> bool:
+        return False
+
 
 def termination_time(ecs: EcsService, instance_id: str) -> tuple[int, str]:
     service = MetadataService(directory=ecs, issuer=Issuer(), key="k", clock=time.time)

@@ -53,10 +53,14 @@ class Directory:
 class Issuer:
     def __init__(self) -> None:
         self.num_issued = 0
+        self.forgotten: set[str] = set()
 
     def instance_credentials(self, role_name: str, instance_id: str) -> dict[str, object] | None:
         self.num_issued += 1
         return {"AccessKeyId": f"STS.{role_name}.{instance_id}.{self.num_issued}"}
+
+    def knows_key(self, access_key_id: str) -> bool:
+        return access_key_id not in self.forgotten
 
 
 class Clock:
@@ -181,6 +185,17 @@ def test_an_instance_gets_keys_of_its_own_role_alone_and_new_ones_in_time(servic
     assert json.loads(ask(service, f"{path}/demo-node", **token).text) != first
     assert issuer.num_issued == 2
     assert ask(service, "i-2/latest/meta-data/ram/security-credentials/").status == 404
+
+
+def test_an_instance_gets_a_new_key_once_the_cloud_has_forgotten_the_one_it_has(clock, issuer):
+    node = replace(NODE, http_tokens="optional")
+    service = MetadataService(directory=Directory(node), issuer=issuer, key="key", clock=clock)
+    path = f"i-1/latest/meta-data/ram/security-credentials/{node.ram_role_name}"
+    first = json.loads(ask(service, path).text)["AccessKeyId"]
+    issuer.forgotten.add(first)
+    second = json.loads(ask(service, path).text)["AccessKeyId"]
+    assert second != first
+    assert json.loads(ask(service, path).text)["AccessKeyId"] == second
 
 
 def test_keys_of_instances_that_are_gone_leave_no_memory_behind(clock, issuer):
