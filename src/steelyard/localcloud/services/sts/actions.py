@@ -81,10 +81,6 @@ class StsService(Service):
         """Tell whether a temporary key can still be used to sign with; the oldest ones are forgotten."""
         return self.cloud.access_key(access_key_id) is not None
 
-    def knows_key(self, access_key_id: str) -> bool:
-        """Tell whether a temporary key can still be used to sign with; the oldest ones are forgotten."""
-        return self.cloud.access_key(access_key_id) is not None
-
     @property
     def _ram(self) -> RamService:
         ram = self.cloud.services["ram"]
