@@ -1,23 +1,28 @@
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import alibabacloud_oss_v2 as oss
 import pytest
 from alibabacloud_cms20190101.client import Client as CmsClient
 from alibabacloud_ecs20140526 import models as ecs_models
 from alibabacloud_ecs20140526.client import Client as EcsClient
 from alibabacloud_ess20220222.client import Client as EssClient
+from alibabacloud_nas20170626.client import Client as NasClient
 from alibabacloud_nlb20220430.client import Client as NlbClient
 from alibabacloud_ram20150501.client import Client as RamClient
 from alibabacloud_slb20140515.client import Client as SlbClient
 from alibabacloud_sts20150401.client import Client as StsClient
 from alibabacloud_vpc20160428 import models as vpc_models
 from alibabacloud_vpc20160428.client import Client as VpcClient
+from contract_files import Files
 from contract_fleet import Fleet
 from contract_scaling import Scaling
 from contract_sdk import sdk_config, wait_for
 from contract_servers import Servers, standing_servers
+from contract_storage import Shelf, storage_client
 
 from steelyard.localcloud import daemon
 from steelyard.localcloud.daemon import CloudInfo
@@ -66,6 +71,11 @@ def cms_client(local_cloud: CloudInfo) -> CmsClient:
 @pytest.fixture
 def ram_client(local_cloud: CloudInfo) -> RamClient:
     return RamClient(sdk_config(local_cloud))
+
+
+@pytest.fixture
+def nas_client(local_cloud: CloudInfo) -> NasClient:
+    return NasClient(sdk_config(local_cloud))
 
 
 @pytest.fixture
@@ -162,3 +172,27 @@ def scaling(ess_client: EssClient, fleet: Fleet) -> Iterator[Scaling]:
     scaling = Scaling(ess_client, fleet)
     yield scaling
     scaling.clear()
+
+
+@pytest.fixture
+def files(nas_client: NasClient, make_vpc: Callable[..., str]) -> Iterator[Files]:
+    """Make file systems and what belongs to them, and clear them away before the networks that they stand in."""
+    files = Files(nas_client)
+    yield files
+    files.clear()
+
+
+@pytest.fixture
+def network(make_vpc: Callable[..., str], make_vswitch: Callable[..., str]) -> tuple[str, str]:
+    """A VPC and a VSwitch of it."""
+    vpc_id = make_vpc("10.79.0.0/16")
+    return vpc_id, make_vswitch(vpc_id, "10.79.0.0/24")
+
+
+@pytest.fixture
+def shelf(local_cloud: CloudInfo) -> Iterator[Shelf]:
+    """A bucket of the test's own."""
+    shelf = Shelf(storage_client(local_cloud), f"shelf-{uuid.uuid4().hex[:12]}")
+    shelf.client.put_bucket(oss.PutBucketRequest(bucket=shelf.bucket))
+    yield shelf
+    shelf.clear()

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from alibabacloud_nas20170626 import models
 from alibabacloud_nas20170626.client import Client
 from contract_fleet import REGION
 from contract_sdk import wait_for
+
+from steelyard.localcloud.daemon import CloudInfo
 
 
 class Files:
@@ -149,3 +153,13 @@ class Files:
 def zones(client: Client, file_system_type: str = "standard"):
     request = models.DescribeZonesRequest(region_id=REGION, file_system_type=file_system_type)
     return client.describe_zones(request).body.zones.zone
+
+
+def folder(cloud: CloudInfo, file_system_id: str) -> Path:
+    """Give the folder that a file system is."""
+    return Path(cloud.data_dir, "nas", "file-systems", file_system_id)
+
+
+def door(cloud: CloudInfo, domain: str) -> Path:
+    """Give the link by which instances see a mount target's file system."""
+    return Path(cloud.data_dir, "nas", "mount-targets", domain)

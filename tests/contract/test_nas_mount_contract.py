@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
-from alibabacloud_nas20170626.client import Client
-from contract_files import Files
-from contract_sdk import sdk_config, wait_for
+from contract_sdk import wait_for
 
 MOUNT = """#!/bin/bash
 cd ~
@@ -15,13 +11,6 @@ python3 -m steelyard.node.mount {domain} {folder} && echo "mounted"
 {then}
 echo "over"
 """
-
-
-@pytest.fixture
-def files(local_cloud, fleet) -> Iterator[Files]:
-    files = Files(Client(sdk_config(local_cloud)))
-    yield files
-    files.clear()
 
 
 @pytest.fixture
