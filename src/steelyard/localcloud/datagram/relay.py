@@ -204,6 +204,9 @@ class Relay:
     def _drop(self, session: Session) -> None:
         if self._sessions.pop((session.front.fileno(), session.client), None) is not None:
             self._num_sessions[session.target.name] -= 1
+            if not self._num_sessions[session.target.name]:
+                # Servers come and go for as long as the listener stands.
+                del self._num_sessions[session.target.name]
             self._loop.remove_reader(session.back)
             session.back.close()
 
