@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import uuid
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -24,15 +23,6 @@ MIB = 1 << 20
 @pytest.fixture
 def client(local_cloud: CloudInfo) -> oss.Client:
     return storage_client(local_cloud)
-
-
-@pytest.fixture
-def shelf(client: oss.Client) -> Iterator[Shelf]:
-    """A bucket of the test's own."""
-    shelf = Shelf(client, f"shelf-{uuid.uuid4().hex[:12]}")
-    client.put_bucket(oss.PutBucketRequest(bucket=shelf.bucket))
-    yield shelf
-    shelf.clear()
 
 
 def test_a_bucket_is_made_described_listed_and_deleted(client: oss.Client, local_cloud: CloudInfo) -> None:

@@ -17,6 +17,7 @@ from steelyard.localcloud.services.oss import errors
 from steelyard.localcloud.services.oss.actions import Errand, OssService
 from steelyard.localcloud.services.oss.blob import Blob
 from steelyard.localcloud.services.oss.request import Body, StorageAnswer, StorageRequest
+from steelyard.localcloud.services.oss.text import plain_path
 from steelyard.localcloud.wire.error import ApiError
 from steelyard.localcloud.wire.xml import render_xml
 
@@ -58,7 +59,9 @@ class StorageDoor:
             send: Takes the answer.
         """
         raw_query = scope["query_string"].decode("latin-1")
-        bucket, key = _place(scope["path"], headers.get("host", ""), self._endpoint)
+        bucket, key = _place(
+            plain_path(scope["raw_path"].decode("ascii")), headers.get("host", ""), self._endpoint
+        )
         request = StorageRequest(
             method=scope["method"],
             bucket=bucket,

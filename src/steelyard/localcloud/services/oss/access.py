@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from urllib.parse import unquote
-
 from steelyard.localcloud.services.oss import errors
 from steelyard.localcloud.services.oss.document import read_document
 from steelyard.localcloud.services.oss.request import Level, Operation, StorageRequest
 from steelyard.localcloud.services.oss.setting import is_public_blocked
 from steelyard.localcloud.services.oss.state import StorageState
+from steelyard.localcloud.services.oss.text import plain_path
 
 _PUBLIC_READS = frozenset({"GetObject", "HeadObject", "GetObjectMeta", "ListObjects", "ListObjectsV2"})
 _PUBLIC_WRITES = frozenset({"PutObject", "AppendObject", "DeleteObject"})
@@ -50,7 +49,7 @@ def wanted_rights(operation: Operation, request: StorageRequest) -> list[tuple[s
     rights = [(f"oss:{operation.action}", place)]
     source = request.header("x-oss-copy-source").partition("?")[0]
     if source:
-        rights.append(("oss:GetObject", unquote(source).removeprefix("/")))
+        rights.append(("oss:GetObject", plain_path(source).removeprefix("/")))
     return rights
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 from steelyard.localcloud.services.oss import errors, metadata
 from steelyard.localcloud.services.oss.checksum import join_crc64
@@ -11,7 +11,7 @@ from steelyard.localcloud.services.oss.document import answer_document, child_te
 from steelyard.localcloud.services.oss.models import Bucket, StorageObject
 from steelyard.localcloud.services.oss.request import Body, Level, StorageAnswer, StorageRequest, operation
 from steelyard.localcloud.services.oss.state import StorageState
-from steelyard.localcloud.services.oss.text import http_text, milli_text
+from steelyard.localcloud.services.oss.text import http_text, milli_text, plain_path
 
 _MAX_APPENDS = 10_000
 _OVERRIDES = (
@@ -264,7 +264,7 @@ class ObjectActions:
         """
         value = request.header("x-oss-copy-source")
         path, _, query = value.partition("?")
-        bucket_name, _, key = unquote(path).removeprefix("/").partition("/")
+        bucket_name, _, key = plain_path(path).removeprefix("/").partition("/")
         name, _, version_id = query.partition("=")
         if not key or name not in ("", "versionId"):
             raise errors.invalid_argument(

@@ -1,0 +1,329 @@
+"""What a bucket is given, through the vendor's unmodified SDK: each configuration is put, read back and taken away."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import http.client
+import json
+import time
+import uuid
+from collections.abc import Callable
+from email.utils import formatdate
+from urllib.parse import quote
+from xml.etree import ElementTree
+
+import alibabacloud_oss_v2 as oss
+import pytest
+from contract_storage import Shelf, storage_refused
+
+from steelyard.localcloud.daemon import CloudInfo
+
+
+def test_rules_for_other_sites_are_kept_until_they_are_deleted(shelf: Shelf) -> None:
+    client, bucket = shelf.client, shelf.bucket
+    with storage_refused("NoSuchCORSConfiguration", 404):
+        client.get_bucket_cors(oss.GetBucketCorsRequest(bucket=bucket))
+    rule = oss.CORSRule(allowed_origins=["https://a.test", "*"], allowed_methods=["GET"], max_age_seconds=60)
+    client.put_bucket_cors(
+        oss.PutBucketCorsRequest(bucket=bucket, cors_configuration=oss.CORSConfiguration(cors_rules=[rule]))
+    )
+    found = client.get_bucket_cors(oss.GetBucketCorsRequest(bucket=bucket)).cors_configuration
+    (kept,) = found.cors_rules
+    assert (kept.allowed_origins, kept.allowed_methods, kept.max_age_seconds) == (
+        ["https://a.test", "*"],
+        ["GET"],
+        60,
+    )
+    client.delete_bucket_cors(oss.DeleteBucketCorsRequest(bucket=bucket))
+    with storage_refused("NoSuchCORSConfiguration", 404):
+        client.get_bucket_cors(oss.GetBucketCorsRequest(bucket=bucket))
+
+
+def test_a_website_is_kept_until_it_is_deleted(shelf: Shelf) -> None:
+    client, bucket = shelf.client, shelf.bucket
+    with storage_refused("NoSuchWebsiteConfiguration", 404):
+        client.get_bucket_website(oss.GetBucketWebsiteRequest(bucket=bucket))
+    website = oss.WebsiteConfiguration(index_document=oss.IndexDocument(suffix="index.html"))
+    client.put_bucket_website(oss.PutBucketWebsiteRequest(bucket=bucket, website_configuration=website))
+    found = client.get_bucket_website(oss.GetBucketWebsiteRequest(bucket=bucket)).website_configuration
+    assert found.index_document.suffix == "index.html"
+    client.delete_bucket_website(oss.DeleteBucketWebsiteRequest(bucket=bucket))
+    with storage_refused("NoSuchWebsiteConfiguration", 404):
+        client.get_bucket_website(oss.GetBucketWebsiteRequest(bucket=bucket))
+
+
+def test_logging_is_off_until_a_bucket_is_named_and_again_when_it_is_deleted(shelf: Shelf) -> None:
+    client, bucket = shelf.client, shelf.bucket
+
+    def read() -> oss.LoggingEnabled | None:
+        found = client.get_bucket_logging(oss.GetBucketLoggingRequest(bucket=bucket))
+        return found.bucket_logging_status.logging_enabled
+
+    assert read() is None
+    wanted = oss.LoggingEnabled(target_bucket=bucket, target_prefix="log/")
+    client.put_bucket_logging(
+        oss.PutBucketLoggingRequest(
+            bucket=bucket, bucket_logging_status=oss.BucketLoggingStatus(logging_enabled=wanted)
+        )
+    )
+    assert (read().target_bucket, read().target_prefix) == (bucket, "log/")
+    client.delete_bucket_logging(oss.DeleteBucketLoggingRequest(bucket=bucket))
+    assert read() is None
+
+
+def test_referers_are_all_let_in_until_some_are_named(shelf: Shelf) -> None:
+    client, bucket = shelf.client, shelf.bucket
+
+    def read() -> oss.RefererConfiguration:
+        return client.get_bucket_referer(oss.GetBucketRefererRequest(bucket=bucket)).referer_configuration
+
+    assert read().allow_empty_referer is True
+    wanted = oss.RefererConfiguration(
+        allow_empty_referer=False, referer_list=oss.RefererList(referers=["https://a.test"])
+    )
+    client.put_bucket_referer(oss.PutBucketRefererRequest(bucket=bucket, referer_configuration=wanted))
+    assert (read().allow_empty_referer, read().referer_list.referers) == (False, ["https://a.test"])
+
+
+def test_a_policy_is_json_and_is_kept_until_it_is_deleted(shelf: Shelf) -> None:
+    client, bucket = shelf.client, shelf.bucket
+    with storage_refused("NoSuchBucketPolicy", 404):
+        client.get_bucket_policy(oss.GetBucketPolicyRequest(bucket=bucket))
+    statement = {"Effect": "Allow", "Action": ["oss:GetObject"], "Principal": ["1234"], "Resource": ["*"]}
+    policy = {"Version": "1", "Statement": [statement]}
+    client.put_bucket_policy(oss.PutBucketPolicyRequest(bucket=bucket, body=json.dumps(policy)))
+    assert json.loads(client.get_bucket_policy(oss.GetBucketPolicyRequest(bucket=bucket)).body) == policy
+    with storage_refused("InvalidPolicyDocument", 400):
+        client.put_bucket_policy(oss.PutBucketPolicyRequest(bucket=bucket, body="{"))
+    client.delete_bucket_policy(oss.DeleteBucketPolicyRequest(bucket=bucket))
+    with storage_refused("NoSuchBucketPolicy", 404):
+        client.get_bucket_policy(oss.GetBucketPolicyRequest(bucket=bucket))
+
+
+def test_access_is_not_monitored_until_that_is_asked_for(shelf: Shelf) -> None:
+    client, bucket = shelf.client, shelf.bucket
+
+    def read() -> str:
+        found = client.get_bucket_access_monitor(oss.GetBucketAccessMonitorRequest(bucket=bucket))
+        return found.access_monitor_configuration.status
+
+    assert read() == "Disabled"
+    client.put_bucket_access_monitor(
+        oss.PutBucketAccessMonitorRequest(
+            bucket=bucket, access_monitor_configuration=oss.AccessMonitorConfiguration(status="Enabled")
+        )
+    )
+    assert read() == "Enabled"
+
+
+def test_acceleration_is_asked_for_before_it_can_be_read(shelf: Shelf) -> None:
+    client, bucket = shelf.client, shelf.bucket
+    read = oss.GetBucketTransferAccelerationRequest(bucket=bucket)
+    with storage_refused("NoSuchTransferAccelerationConfiguration", 404):
+        client.get_bucket_transfer_acceleration(read)
+    client.put_bucket_transfer_acceleration(
+        oss.PutBucketTransferAccelerationRequest(
+            bucket=bucket,
+            transfer_acceleration_configuration=oss.TransferAccelerationConfiguration(enabled=True),
+        )
+    )
+    found = client.get_bucket_transfer_acceleration(read).transfer_acceleration_configuration
+    assert found.enabled is True
+
+
+def test_a_bucket_is_in_the_default_resource_group_until_it_is_moved(shelf: Shelf) -> None:
+    client, bucket = shelf.client, shelf.bucket
+
+    def read() -> str:
+        found = client.get_bucket_resource_group(oss.GetBucketResourceGroupRequest(bucket=bucket))
+        return found.bucket_resource_group_configuration.resource_group_id
+
+    assert read() == "rg-default"
+    wanted = oss.BucketResourceGroupConfiguration(resource_group_id="rg-other")
+    client.put_bucket_resource_group(
+        oss.PutBucketResourceGroupRequest(bucket=bucket, bucket_resource_group_configuration=wanted)
+    )
+    assert read() == "rg-other"
+
+
+def test_the_owner_pays_until_the_requester_shall(shelf: Shelf) -> None:
+    client, bucket = shelf.client, shelf.bucket
+
+    def read() -> str:
+        found = client.get_bucket_request_payment(oss.GetBucketRequestPaymentRequest(bucket=bucket))
+        return found.request_payment_configuration.payer
+
+    assert read() == "BucketOwner"
+    wanted = oss.RequestPaymentConfiguration(payer="Requester")
+    client.put_bucket_request_payment(
+        oss.PutBucketRequestPaymentRequest(bucket=bucket, request_payment_configuration=wanted)
+    )
+    assert read() == "Requester"
+
+
+def test_a_block_of_public_access_is_read_and_lifted(shelf: Shelf) -> None:
+    client, bucket = shelf.client, shelf.bucket
+    read = oss.GetBucketPublicAccessBlockRequest(bucket=bucket)
+    with storage_refused("NoSuchPublicAccessBlockConfiguration", 404):
+        client.get_bucket_public_access_block(read)
+    wanted = oss.PublicAccessBlockConfiguration(block_public_access=True)
+    client.put_bucket_public_access_block(
+        oss.PutBucketPublicAccessBlockRequest(bucket=bucket, public_access_block_configuration=wanted)
+    )
+    found = client.get_bucket_public_access_block(read).public_access_block_configuration
+    assert found.block_public_access is True
+    client.delete_bucket_public_access_block(oss.DeleteBucketPublicAccessBlockRequest(bucket=bucket))
+    client.put_bucket_acl(oss.PutBucketAclRequest(bucket=bucket, acl="public-read"))
+    assert client.get_bucket_acl(oss.GetBucketAclRequest(bucket=bucket)).acl == "public-read"
+
+
+def test_versioning_has_no_status_until_it_is_switched_on(shelf: Shelf) -> None:
+    def read() -> str | None:
+        found = shelf.client.get_bucket_versioning(oss.GetBucketVersioningRequest(bucket=shelf.bucket))
+        return found.version_status
+
+    assert read() is None
+    shelf.versioning("Enabled")
+    assert read() == "Enabled"
+    shelf.versioning("Suspended")
+    assert read() == "Suspended"
+
+
+def test_tags_of_a_bucket_and_of_an_object_are_taken_away(shelf: Shelf) -> None:
+    client, bucket = shelf.client, shelf.bucket
+    tagging = oss.Tagging(tag_set=oss.TagSet(tags=[oss.Tag(key="team", value="vision")]))
+    client.put_bucket_tags(oss.PutBucketTagsRequest(bucket=bucket, tagging=tagging))
+    client.delete_bucket_tags(oss.DeleteBucketTagsRequest(bucket=bucket))
+    assert not client.get_bucket_tags(oss.GetBucketTagsRequest(bucket=bucket)).tagging.tag_set.tags
+    shelf.put("a", b"1", tagging="step=12")
+    client.delete_object_tagging(oss.DeleteObjectTaggingRequest(bucket=bucket, key="a"))
+    found = client.get_object_tagging(oss.GetObjectTaggingRequest(bucket=bucket, key="a"))
+    assert not found.tag_set.tags
+
+
+def test_what_a_bucket_holds_is_counted(shelf: Shelf) -> None:
+    shelf.put("a", b"123")
+    shelf.put("b", b"45")
+    shelf.begin("c")
+    found = shelf.client.get_bucket_stat(oss.GetBucketStatRequest(bucket=shelf.bucket))
+    assert (found.object_count, found.storage, found.multi_part_upload_count) == (2, 5, 1)
+
+
+def test_an_object_has_an_access_control_of_its_own(shelf: Shelf) -> None:
+    client, bucket = shelf.client, shelf.bucket
+    shelf.put("a", b"1")
+    read = oss.GetObjectAclRequest(bucket=bucket, key="a")
+    assert client.get_object_acl(read).acl == "default"
+    client.put_object_acl(oss.PutObjectAclRequest(bucket=bucket, key="a", acl="public-read"))
+    assert client.get_object_acl(read).acl == "public-read"
+    with storage_refused("NoSuchKey", 404):
+        client.get_object_acl(oss.GetObjectAclRequest(bucket=bucket, key="b"))
+    with storage_refused("NoSuchKey", 404):
+        client.put_object_acl(oss.PutObjectAclRequest(bucket=bucket, key="b", acl="private"))
+
+
+def test_the_short_head_of_an_object_has_its_size_and_its_tag(shelf: Shelf) -> None:
+    etag = shelf.put("a", b"123").etag
+    found = shelf.client.get_object_meta(oss.GetObjectMetaRequest(bucket=shelf.bucket, key="a"))
+    assert (found.content_length, found.etag) == (3, etag)
+    with storage_refused("NoSuchKey", 404):
+        shelf.client.get_object_meta(oss.GetObjectMetaRequest(bucket=shelf.bucket, key="b"))
+
+
+def test_the_older_list_goes_on_after_its_marker(shelf: Shelf) -> None:
+    for key in ("a", "b", "c"):
+        shelf.put(key)
+    first = shelf.client.list_objects(oss.ListObjectsRequest(bucket=shelf.bucket, max_keys=2))
+    assert ([entry.key for entry in first.contents], first.is_truncated) == (["a", "b"], True)
+    rest = shelf.client.list_objects(
+        oss.ListObjectsRequest(bucket=shelf.bucket, max_keys=2, marker=first.next_marker)
+    )
+    assert ([entry.key for entry in rest.contents], rest.is_truncated) == (["c"], False)
+
+
+@pytest.mark.parametrize(
+    ("write", "key"),
+    [(quote, "ein Ordner/a+b c"), (lambda key: quote(key).replace("%20", "+"), "ein Ordner/a+b c")],
+    ids=["as RFC 3986 has it", "with a plus for each space"],
+)
+def test_a_plus_in_a_path_is_a_space(
+    shelf: Shelf, local_cloud: CloudInfo, write: Callable[[str], str], key: str
+) -> None:
+    """The vendor's SDK for Go writes spaces as pluses, in paths and in the sources of copies."""
+    shelf.put(key, b"content", acl="public-read")
+    connection = http.client.HTTPConnection(local_cloud.endpoint, timeout=10)
+    connection.request("GET", f"/{shelf.bucket}/{write(key)}")
+    assert connection.getresponse().read() == b"content"
+    connection.close()
+    source = f"/{shelf.bucket}/{write(key)}"
+    shelf.client.invoke_operation(
+        oss.OperationInput(
+            op_name="CopyObject",
+            method="PUT",
+            bucket=shelf.bucket,
+            key="copy",
+            headers={"x-oss-copy-source": source},
+        )
+    )
+    assert shelf.get("copy") == b"content"
+
+
+def test_a_hundred_and_first_bucket_is_refused(local_cloud: CloudInfo, shelf: Shelf) -> None:
+    client, made = shelf.client, []
+    standing = len(client.list_buckets(oss.ListBucketsRequest(max_keys=1000)).buckets)
+    try:
+        for _ in range(100 - standing):
+            made.append(f"full-{uuid.uuid4().hex[:12]}")
+            client.put_bucket(oss.PutBucketRequest(bucket=made[-1]))
+        with storage_refused("TooManyBuckets", 400):
+            client.put_bucket(oss.PutBucketRequest(bucket="one-too-many"))
+    finally:
+        for name in made:
+            client.delete_bucket(oss.DeleteBucketRequest(bucket=name))
+
+
+@pytest.mark.parametrize("name", ["ab", "UPPER", "under_score", "-dash", "b" * 64])
+def test_a_bucket_cannot_be_called_so(local_cloud: CloudInfo, name: str) -> None:
+    assert refusal(put_by_hand(local_cloud, name)) == (400, "InvalidBucketName")
+
+
+def test_a_call_that_was_signed_long_ago_is_refused(local_cloud: CloudInfo, shelf: Shelf) -> None:
+    past = put_by_hand(local_cloud, shelf.bucket, age_s=3600)
+    assert refusal(past) == (403, "RequestTimeTooSkewed")
+    assert put_by_hand(local_cloud, shelf.bucket, age_s=60)[0] == 200
+
+
+def test_a_document_is_not_longer_than_the_cloud_reads(shelf: Shelf) -> None:
+    with storage_refused("EntityTooLarge", 400):
+        shelf.client.invoke_operation(
+            oss.OperationInput(
+                op_name="PutBucketVersioning",
+                method="PUT",
+                parameters={"versioning": ""},
+                body=b" " * (3 << 20),
+                bucket=shelf.bucket,
+            )
+        )
+
+
+def put_by_hand(cloud: CloudInfo, bucket: str, *, age_s: float = 0.0) -> tuple[int, bytes]:
+    """Ask for a bucket under OSS's first signature, as the SDK refuses to: by any name, at any time."""
+    date = formatdate(time.time() - age_s, usegmt=True)
+    text = f"PUT\n\n\n{date}\n/{bucket}/"
+    digest = hmac.new(cloud.access_key_secret.encode(), text.encode(), hashlib.sha1).digest()
+    signature = base64.b64encode(digest).decode()
+    connection = http.client.HTTPConnection(cloud.endpoint, timeout=10)
+    headers = {"Date": date, "Authorization": f"OSS {cloud.access_key_id}:{signature}"}
+    connection.request("PUT", f"/{bucket}", headers=headers)
+    answer = connection.getresponse()
+    found = answer.status, answer.read()
+    connection.close()
+    return found
+
+
+def refusal(answer: tuple[int, bytes]) -> tuple[int, str]:
+    """Give status and code of an answer that is an error."""
+    status, body = answer
+    return status, ElementTree.fromstring(body).findtext("Code", "")
