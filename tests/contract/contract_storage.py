@@ -13,7 +13,13 @@ from steelyard.localcloud.daemon import CloudInfo
 
 
 def storage_client(
-    cloud: CloudInfo, *, key_id: str = "", secret: str = "", token: str = "", version: str = "v4"
+    cloud: CloudInfo,
+    *,
+    key_id: str = "",
+    secret: str = "",
+    token: str = "",
+    version: str = "v4",
+    max_attempts: int = 1,
 ) -> oss.Client:
     """Make the vendor's client; an endpoint that is an IP address makes it put the bucket into the path."""
     config = oss.config.load_default()
@@ -23,7 +29,7 @@ def storage_client(
     config.region = cloud.region_id
     config.endpoint = f"http://{cloud.endpoint}"
     config.signature_version = version
-    config.retry_max_attempts = 1
+    config.retry_max_attempts = max_attempts
     return oss.Client(config)
 
 

@@ -108,7 +108,7 @@ def zone_fault(zone_id: str, /, *, for_s: ForS = 0.0, output: OutputFormat = "te
 def throttle_fault(
     action: str, /, *, times: int = 0, for_s: ForS = 0.0, output: OutputFormat = "text"
 ) -> None:
-    """Throttle an action: its calls are refused with `Throttling.User`, and clients wait and call again.
+    """Throttle an action: its calls are refused as the cloud refuses too many, and clients wait and call again.
 
     **Examples**
 
@@ -116,8 +116,10 @@ def throttle_fault(
 
     `steelyard cloud fault throttle 'Describe*' --for 10`
 
+    `steelyard cloud fault throttle oss:PutObject --times 2`
+
     Args:
-        action: The action; `*` stands for any letters.
+        action: The action, or `<product>:<action>`; `*` stands for any letters.
         times: How many calls are refused before it ends; 0 for all.
         for_s: Seconds after which it ends by itself; 0 to leave it until `steelyard cloud fault clear`.
         output: Form of what is printed on stdout.
@@ -141,7 +143,7 @@ def fail_fault(
     **Example**: `steelyard cloud fault fail RunInstances --code OperationDenied.NoStock --status 403 --times 1`
 
     Args:
-        action: The action; `*` stands for any letters.
+        action: The action, or `<product>:<action>`; `*` stands for any letters.
         code: The error's code.
         status: HTTP status of the answer, 400 to 599.
         message: What the error says; that a fault was asked for where it is not given.

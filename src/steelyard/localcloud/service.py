@@ -166,6 +166,11 @@ class Service:
                 found[spec.name] = (spec, attribute)
         return found
 
+    @classmethod
+    def call_names(cls) -> Collection[str]:
+        """Name everything that it can be called for."""
+        return cls.handlers().keys()
+
     def start(self) -> None:
         """Take up what was running when the cloud was stopped; the cloud already answers calls."""
 

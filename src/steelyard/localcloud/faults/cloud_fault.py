@@ -18,12 +18,15 @@ from steelyard.spec.catalogue import INSTANCE_TYPES, REGIONS
 
 _MAX_COUNT = 1_000_000
 _THROTTLED = "Request was denied due to user flow control."
+_TOO_MANY = "The request rate is above the limit of OSS. Reduce it."
 _FAILED = "The request processing has failed because a fault was asked for (steelyard cloud fault)."
 _POWER = frozenset({"StartInstance", "RebootInstance"})
 
 
 class Failure(FaultKind):
     """Calls of an action fail, for a while or for a number of times.
+
+    The target is the action's name, or as policies have it `<product>:<action>`, since products share names.
 
     Settings:
         code: The error's code.
@@ -36,11 +39,13 @@ class Failure(FaultKind):
     settings: ClassVar[frozenset[str]] = frozenset({"code", "status", "message", "times"})
     survives_restart = True
     _code, _status, _message = "ServiceUnavailable", 503, _FAILED
+    _by_product: ClassVar[Mapping[str, tuple[str, str, int]]] = {}
 
     def begin(self, order: Order) -> tuple[Mapping[str, object], bool]:
         """Let them fail from now on."""
-        known = {action for _, action in self.cloud.actions}
-        if not any(fnmatchcase(action, order.target) for action in known):
+        services = self.cloud.services.values()
+        calls = ((service.code, name) for service in services for name in service.call_names())
+        if not any(_is_meant(order.target, product, name) for product, name in calls):
             raise invalid_fault(f"this cloud serves no action {order.target!r}; `*` stands for any letters")
         return {
             "code": order.text("code", self._code),
@@ -57,19 +62,27 @@ class Failure(FaultKind):
         self, target: str, settings: Mapping[str, object], product: str, request: Request
     ) -> ApiError | None:
         """Give the error, if the action is meant."""
-        if not fnmatchcase(request.action, target):
+        if not _is_meant(target, product, request.action):
             return None
+        if product in self._by_product and settings["code"] == self._code:
+            return ApiError(*self._by_product[product])
         return ApiError(str(settings["code"]), str(settings["message"]), int(str(settings["status"])))
 
 
 class Throttle(Failure):
     """Calls of an action are throttled, for a while or for a number of times; clients wait and call again.
 
-    Settings: those of `fail`; the code and the status are the cloud's own unless others are given.
+    Settings: those of `fail`; the code and the status are the product's own unless others are given.
     """
 
     name = "throttle"
     _code, _status, _message = "Throttling.User", 400, _THROTTLED
+    # OSS answers 503 (help page "OSS throttling"); the code is from memory.
+    _by_product: ClassVar[Mapping[str, tuple[str, str, int]]] = {"oss": ("QpsLimitExceeded", _TOO_MANY, 503)}
+
+
+def _is_meant(target: str, product: str, action: str) -> bool:
+    return fnmatchcase(action, target) or fnmatchcase(f"{product}:{action}", target)
 
 
 class SoldOut(InstanceFault):

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from steelyard.localcloud.service import Service
+from steelyard.localcloud.service import Request, Service
 from steelyard.localcloud.services.oss import access, errors
 from steelyard.localcloud.services.oss.blob import BlobStore
 from steelyard.localcloud.services.oss.bucket_actions import BucketActions
@@ -23,10 +23,12 @@ from steelyard.localcloud.services.oss.signature import SUB_RESOURCES, StorageVe
 from steelyard.localcloud.services.oss.state import StorageState
 from steelyard.localcloud.services.ram.actions import RamService
 from steelyard.localcloud.services.ram.decision import Call, Decision
+from steelyard.localcloud.wire.signature import AccessKey
 
 if TYPE_CHECKING:
     from steelyard.localcloud.cloud import Cloud
 
+_NOBODY = AccessKey(access_key_id="", secret="", arn="", principal_id="", identity_type="Anonymous")
 # Parameters that say how an operation is meant and not which.
 _MANNERS = frozenset({"versionId", "position", "continuation-token", "security-token", "sequential"})
 
@@ -87,6 +89,11 @@ class OssService(Service):
         """Everything that is served."""
         return tuple(errand.operation for errand in self._errands)
 
+    @classmethod
+    def call_names(cls) -> Collection[str]:
+        """Name everything that it can be called for."""
+        return operation_names()
+
     def start(self) -> None:
         """Remove what a killed cloud had received and not committed."""
         with self.cloud.transaction():
@@ -123,7 +130,24 @@ class OssService(Service):
         elif errand.operation.body is Body.OBJECT:
             # Before the body, which may be long; others are asked once it is there.
             self._check_rights(errand.operation, request)
+        self._meet_faults(errand.operation, request)
         return errand
+
+    def _meet_faults(self, operation: Operation, request: StorageRequest) -> None:
+        """Let a fault that was asked for fail the call, before its body is read.
+
+        Raises:
+            ApiError: The fault's.
+        """
+        call = Request(
+            action=operation.name,
+            params={},
+            region_id=self.cloud.identity.region_id,
+            dry_run=False,
+            request_id=request.request_id,
+            caller=request.caller or _NOBODY,
+        )
+        self.cloud.before_call(self.code, call)
 
     def _check_rights(self, operation: Operation, request: StorageRequest) -> None:
         ram, caller = self.cloud.services.get("ram"), request.caller
