@@ -13,10 +13,12 @@ from steelyard.localcloud.daemon import CloudInfo
 _PRODUCTS = (
     "alb",
     "bssopenapi",
+    "cas",
     "cms",
     "ecs",
     "ess",
     "location",
+    "nas",
     "nas",
     "nlb",
     "oss",
@@ -39,7 +41,8 @@ def client_environment(info: CloudInfo, *, no_proxy: str = "") -> Mapping[str, s
       where a program asks for the caller; with `ALICLOUD_ACCOUNT_ID` most do not.
     - OSS's SDKs and ossutil take key, region and endpoint from `OSS_*`; where the endpoint is an IP address, the bucket
       goes into the path. Steelyard's own checkpoints take theirs from `STEELYARD_OSS_ENDPOINT`.
-    - Every other one of them calls over TLS and trusts the roots in `SSL_CERT_FILE`: the machine's own and the cloud's.
+    - Every other one of them calls over TLS and trusts the roots in `SSL_CERT_FILE`, the machine's own and the cloud's;
+      the clients for JavaScript trust those in `NODE_EXTRA_CA_CERTS` beside their own.
 
     Args:
         info: The running cloud.
@@ -66,6 +69,7 @@ def client_environment(info: CloudInfo, *, no_proxy: str = "") -> Mapping[str, s
         settings.OSS_ENDPOINT: f"http://{info.endpoint}",
         "SSL_CERT_FILE": bundle,
         "REQUESTS_CA_BUNDLE": bundle,
+        "NODE_EXTRA_CA_CERTS": bundle,
         "NO_PROXY": direct,
         "no_proxy": direct,
     }
