@@ -144,6 +144,7 @@ class EssCore(EssState):
             if configuration.group_id == group.id:
                 self.configurations.delete(configuration.id)
         self.groups.delete(group.id)
+        self.busy_groups.discard(group.id)
 
 
 def changed_hook(hook: LifecycleHook, given: Mapping[str, object]) -> LifecycleHook:

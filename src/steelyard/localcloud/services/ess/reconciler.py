@@ -231,4 +231,5 @@ class Reconciler:
         with self._state.cloud.transaction():
             group = self._state.groups.get(group_id)
             if group is not None and not self._state.members_of(group_id):
+                self._end_activities(group_id)
                 self._on_delete(group)

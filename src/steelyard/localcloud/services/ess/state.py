@@ -40,7 +40,7 @@ class EssState(Service):
         self.hooks = Records(cloud.store, LifecycleHook)
         self.lifecycle_actions = Records(cloud.store, LifecycleAction)
         # Groups of which an activity may be in progress; after a start that may be any.
-        self._busy_groups = {group.id for group in self.groups.list()}
+        self.busy_groups = {group.id for group in self.groups.list()}
 
     @property
     def ecs(self) -> EcsService:
@@ -106,7 +106,7 @@ class EssState(Service):
             ended_at=0.0 if status == "InProgress" else now,
         )
         self.activities.put(activity)
-        self._busy_groups.add(group.id)
+        self.busy_groups.add(group.id)
         self.cloud.store.trim(Activity.kind, _MAX_ACTIVITIES)
         self.cloud.store.trim(LifecycleAction.kind, _MAX_ACTIONS)
         return activity
@@ -150,9 +150,9 @@ class EssState(Service):
 
         The history is read where something may be in progress alone: it is long, and asked for again and again.
         """
-        if group_id not in self._busy_groups:
+        if group_id not in self.busy_groups:
             return []
         found = [one for one in self.activities.where("group_id", group_id) if one.status == "InProgress"]
         if not found:
-            self._busy_groups.discard(group_id)
+            self.busy_groups.discard(group_id)
         return found
