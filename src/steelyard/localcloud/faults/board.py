@@ -10,13 +10,16 @@ from dataclasses import replace
 from steelyard.errors import LocalCloudError
 from steelyard.localcloud.cloud import Cloud
 from steelyard.localcloud.faults.cloud_fault import Failure, SoldOut, Throttle, ZoneOut
-from steelyard.localcloud.faults.fault import Fault, Order, fault_not_found, invalid_fault
+from steelyard.localcloud.faults.fault import Fault, Order, fault_not_found, fault_refused, invalid_fault
 from steelyard.localcloud.faults.instance_fault import Cut, Hang, Kill, Reclaim, Slow
 from steelyard.localcloud.faults.kind import FaultKind
 from steelyard.localcloud.service import Request
 
 KINDS: tuple[type[FaultKind], ...] = (Kill, Hang, Slow, Cut, Reclaim, ZoneOut, Failure, Throttle, SoldOut)
 """Every kind of fault there is."""
+
+MAX_FAULTS = 1000
+"""Faults that may be in force at a time: each is looked at on every call, and one that ends by itself has a thread."""
 
 _KIND = "fault"
 
@@ -70,6 +73,8 @@ class FaultBoard:
             takes = f"it takes {', '.join(sorted(kind.settings))}" if kind.settings else "it takes none"
             raise invalid_fault(f"{order.kind} has no setting {sorted(unknown)[0]!r}; {takes}")
         self._clear_alike(order)
+        if len(self._faults) >= MAX_FAULTS:
+            raise fault_refused(f"{MAX_FAULTS} faults are in force already; clear some of them")
         settings, lasts = kind.begin(order)
         now = self._cloud.clock()
         fault = Fault(
