@@ -20,6 +20,7 @@ from steelyard.deploy.provider import (
     ess_attachment,
     ess_configuration,
     ess_trigger,
+    nas,
     nlb,
     nlb_server_group,
 )
@@ -114,6 +115,10 @@ RESOURCE_TYPES: Mapping[str, ResourceType] = {
         Role,
         Policy,
         RolePolicyAttachment,
+        nas.FileSystem,
+        nas.MountTarget,
+        nas.AccessGroup,
+        nas.AccessRule,
         Bucket,
         BucketAcl,
         BucketPublicAccessBlock,
