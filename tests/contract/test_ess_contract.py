@@ -62,8 +62,8 @@ class TestGroup:
             scaling.make(is_enabled=False, multi_azpolicy="ANY")
         with refused("InvalidVSwitchId.NotFound", 404):
             scaling.make(is_enabled=False, v_switch_ids=["vsw-0"])
-        with refused("UnsupportedOperation", text="LOAD_BALANCER"):
-            scaling.modify(group_id, health_check_type="LOAD_BALANCER")
+        with refused("UnsupportedOperation", text="recycle"):
+            scaling.modify(group_id, scaling_policy="recycle")
 
     def test_names_are_unique(self, scaling):
         scaling.make(is_enabled=False, scaling_group_name="e-twice")

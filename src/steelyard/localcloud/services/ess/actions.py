@@ -9,8 +9,10 @@ from steelyard.localcloud.service import Request, action
 from steelyard.localcloud.services.ess import errors
 from steelyard.localcloud.services.ess.alarm_actions import AlarmActions
 from steelyard.localcloud.services.ess.alarm_watch import AlarmWatch
+from steelyard.localcloud.services.ess.balancer_health import BalancerHealth
 from steelyard.localcloud.services.ess.configuration_actions import ConfigurationActions
 from steelyard.localcloud.services.ess.group_actions import GroupActions
+from steelyard.localcloud.services.ess.health_watch import HealthWatch
 from steelyard.localcloud.services.ess.hook_actions import HookActions
 from steelyard.localcloud.services.ess.instance_actions import InstanceActions
 from steelyard.localcloud.services.ess.rule_actions import RuleActions
@@ -34,10 +36,12 @@ class EssService(
     def __init__(self, cloud: Cloud) -> None:
         super().__init__(cloud)
         self._watch = AlarmWatch(self)
+        self._health = HealthWatch(self, BalancerHealth(self.backends))
 
     def run_timers(self) -> None:
-        """Carry out the scheduled tasks that are due, and evaluate the alarms."""
+        """Carry out the scheduled tasks that are due, evaluate the alarms, and ask the load balancers."""
         self.run_due_tasks()
+        self._health.look()
         self._watch.look()
 
     @action("TagResources")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import Any
 
 from steelyard.localcloud.cloud import Cloud
 from steelyard.localcloud.service import Request
 from steelyard.localcloud.services.ess import errors
 from steelyard.localcloud.services.ess.models import ScalingGroup
 from steelyard.localcloud.wire.error import ApiError, not_served
+from steelyard.localcloud.zonal.state import ZonalState
 
 Row = Mapping[str, object]
 
@@ -68,9 +70,9 @@ class Backends:
             if row["Type"] in ("NLB", "ALB"):
                 server = {"ServerType": "Ecs", "ServerId": instance_id, "Port": row["Port"], "Weight": weight}
                 params = {"ServerGroupId": row["ServerGroupId"], "Servers": [server]}
-                self._call(row, "AddServersToServerGroup", params)
+                self.call(row, "AddServersToServerGroup", params)
             else:
-                self._call(row, _classic_action("Add", row), _classic(row, instance_id, {"Weight": weight}))
+                self.call(row, _classic_action("Add", row), _classic(row, instance_id, {"Weight": weight}))
         except ApiError as err:
             if "AlreadyExist" not in err.code:
                 raise
@@ -81,15 +83,37 @@ class Backends:
             if row["Type"] in ("NLB", "ALB"):
                 server = {"ServerType": "Ecs", "ServerId": instance_id, "Port": row["Port"]}
                 params = {"ServerGroupId": row["ServerGroupId"], "Servers": [server]}
-                self._call(row, "RemoveServersFromServerGroup", params)
+                self.call(row, "RemoveServersFromServerGroup", params)
             else:
-                self._call(row, _classic_action("Remove", row), _classic(row, instance_id, {}))
+                self.call(row, _classic_action("Remove", row), _classic(row, instance_id, {}))
         except ApiError as err:
             # The server group is gone, or the instance is not in it.
             if err.status != 404 and "NotFound" not in err.code:
                 raise
 
-    def _call(self, row: Row, action: str, params: Mapping[str, object]) -> None:
+    def listeners_of(self, row: Row) -> list[str]:
+        """Give the ids of the listeners of load balancers that send traffic to a server group of an NLB or ALB."""
+        service = self._zonal(row)
+        users = service.users_of(str(row["ServerGroupId"]))
+        return [listener.id for user in users for listener in service.listeners_of(user)]
+
+    def servers_of(self, row: Row) -> list[tuple[str, int]]:
+        """Give id and port of each server of a server group of an NLB or ALB."""
+        group = self._zonal(row).server_groups.get(str(row["ServerGroupId"]))
+        servers = () if group is None else group.servers
+        return [(str(server["ServerId"]), int(str(server["Port"]))) for server in servers]
+
+    def _zonal(self, row: Row) -> ZonalState[Any, Any, Any]:
+        service = self._cloud.services[_CODES[str(row["Type"])]]
+        assert isinstance(service, ZonalState)
+        return service
+
+    def call(self, row: Row, action: str, params: Mapping[str, object]) -> Mapping[str, Any]:
+        """Call an action of the product that a server group is of, and give its answer.
+
+        Raises:
+            ApiError: As the load balancer answers.
+        """
         service = self._cloud.services.get(_CODES[str(row["Type"])])
         handler = type(service).handlers().get(action) if service is not None else None
         if handler is None:
@@ -102,7 +126,8 @@ class Backends:
             request_id="",
             caller=self._cloud.identity.root_key(),
         )
-        getattr(service, handler[1])(request)
+        answer: Mapping[str, Any] = getattr(service, handler[1])(request)
+        return answer
 
 
 def _classic_action(verb: str, row: Row) -> str:

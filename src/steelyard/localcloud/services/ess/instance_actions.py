@@ -77,7 +77,8 @@ class InstanceActions(EssCore):
         member = self.members.get(request.text("InstanceId"))
         if member is None:
             raise errors.instance_not_found(request.text("InstanceId"))
-        self.members.put(replace(member, is_healthy=status == "Healthy"))
+        complaint = "" if status == "Healthy" else "a user said so"
+        self.members.put(replace(member, is_healthy=not complaint, complaint=complaint))
         self.wake()
         return {}
 
@@ -107,7 +108,9 @@ class InstanceActions(EssCore):
         self.activities.put(replace(activity, created=tuple(member.id for member in members)))
         for member in members:
             self.backends.add(group, member.id)
-            self.members.put(replace(member, state=IN_SERVICE, serves=True, activity_id=activity.id))
+            now = self.cloud.clock()
+            back = replace(member, state=IN_SERVICE, serves=True, in_service_at=now, has_passed=False)
+            self.members.put(replace(back, activity_id=activity.id))
         if group.desired is not None:
             self.groups.put(replace(group, desired=max(group.desired, num_counted)))
         self.wake()

@@ -65,6 +65,12 @@ class ScalingGroup(Record):
         """The greatest number of members."""
         return int(str(self.settings["MaxSize"]))
 
+    def checks_by(self, method: str) -> bool:
+        """Tell whether its members' health is looked at by a method: `ECS` or `LOAD_BALANCER`."""
+        methods = self.settings.get("HealthCheckTypes") or [self.settings["HealthCheckType"]]
+        assert isinstance(methods, list | tuple)
+        return method in methods
+
     @property
     def has_template(self) -> bool:
         """Whether anything says how members are made."""
@@ -139,6 +145,8 @@ class Member(Record):
         state: Its LifecycleState.
         origin: `AutoCreated` or `Attached`.
         is_healthy: Whether it is to stay; a member that is not is replaced.
+        complaint: Why it is not healthy, in words; empty where it is.
+        has_passed: Whether the load balancers' health checks have found it healthy since it serves.
         serves: Whether the load balancers were told of it.
         fate: What becomes of it once it has left: `release`, `detach` or `standby`.
         in_service_at: Unix time since which it serves; 0 where it does not yet.
@@ -160,6 +168,8 @@ class Member(Record):
     weight: int
     is_entrusted: bool
     is_healthy: bool = True
+    complaint: str = ""
+    has_passed: bool = False
     serves: bool = False
     fate: str = "release"
     in_service_at: float = 0.0

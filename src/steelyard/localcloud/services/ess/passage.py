@@ -110,13 +110,13 @@ class Passage:
         lifetime_s = int(str(group.settings.get("MaxInstanceLifetime") or 0))
         if lifetime_s and self._state.cloud.clock() - member.created_at > lifetime_s:
             return True
-        return group.settings["HealthCheckType"] == "ECS" and instance.status in (STOPPED, STOPPING)
+        return group.checks_by("ECS") and instance.status in (STOPPED, STOPPING)
 
     def _replace(self, group: ScalingGroup, member: Member, instance: Instance | None) -> None:
-        why = "gone" if instance is None else instance.status.lower()
+        why = "it is gone" if instance is None else member.complaint or f"it is {instance.status.lower()}"
         activity = self._state.begin_activity(
             group,
-            f"A health check found the instance {member.id} unhealthy: it is {why}.",
+            f"A health check found the instance {member.id} unhealthy: {why}.",
             f"Remove the unhealthy instance {member.id}.",
         )
         self._state.activities.put(replace(activity, destroyed=(member.id,)))
@@ -149,6 +149,7 @@ class Passage:
                 state=IN_SERVICE,
                 serves=True,
                 in_service_at=self._state.cloud.clock(),
+                has_passed=False,
                 hooks_done=False,
             )
         )

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import pytest
+from fake_host import FakeHost
+from scaling_cloud import ScalingCloud
+
+from steelyard.localcloud.services.ecs import state as ecs_state
+from steelyard.localcloud.services.ess.health_watch import GRACE_S, LOOK_S, HealthWatch
+
+
+class ImaginedBalancers:
+    """Finds of servers what a test says."""
+
+    def __init__(self) -> None:
+        self.passing: dict[str, bool] = {}
+        self.num_questions = 0
+
+    def verdicts(self, group) -> dict[str, bool]:
+        self.num_questions += 1
+        return self.passing
+
+
+class Stage:
+    """A scaling group of one member, and the watch over it."""
+
+    def __init__(self, cloud: ScalingCloud, **settings: object) -> None:
+        self.cloud = cloud
+        self.balancers = ImaginedBalancers()
+        self.watch = HealthWatch(cloud.ess, self.balancers)
+        self.group_id = cloud.make_group(
+            DesiredCapacity=1, **{"HealthCheckType": "LOAD_BALANCER", **settings}
+        )
+        cloud.look(2)
+        (self.first,) = cloud.ids(self.group_id)
+
+    def find(self, passes: bool, *, after_s: float = LOOK_S) -> None:
+        """Let the load balancers find the first member so, a while later."""
+        self.cloud.now += after_s
+        self.balancers.passing = {self.first: passes}
+        self.watch.look()
+        self.cloud.look(4)
+
+    @property
+    def is_kept(self) -> bool:
+        return self.cloud.ids(self.group_id) == [self.first]
+
+
+@pytest.fixture
+def cloud(tmp_path, monkeypatch):
+    host = FakeHost()
+    monkeypatch.setattr(ecs_state, "make_host", lambda data_dir: host)
+    cloud = ScalingCloud(tmp_path, host)
+    cloud.make_network()
+    yield cloud
+    cloud.close()
+
+
+def test_who_has_passed_once_is_replaced_as_soon_as_it_fails(cloud):
+    stage = Stage(cloud)
+    stage.find(True)
+    stage.find(False)
+    assert len(cloud.ids(stage.group_id)) == 1
+    assert not stage.is_kept
+    assert "it fails the health check of a load balancer" in cloud.activities(stage.group_id)[-2].cause
+
+
+def test_who_has_not_passed_yet_has_a_time_of_grace(cloud):
+    stage = Stage(cloud)
+    stage.find(False, after_s=GRACE_S - 1)
+    assert stage.is_kept
+    stage.find(False)
+    assert not stage.is_kept
+
+
+def test_who_no_check_has_judged_is_kept(cloud):
+    stage = Stage(cloud)
+    cloud.now += 10 * GRACE_S
+    stage.watch.look()
+    cloud.look(3)
+    assert stage.is_kept
+
+
+def test_a_newcomer_has_its_own_time_of_grace(cloud):
+    stage = Stage(cloud)
+    stage.find(True)
+    stage.find(False)
+    (stage.first,) = cloud.ids(stage.group_id)
+    stage.find(False)
+    assert stage.is_kept
+
+
+@pytest.mark.parametrize("method", ["ECS", "NONE"])
+def test_other_groups_ask_no_load_balancer(cloud, method):
+    stage = Stage(cloud, HealthCheckType=method)
+    stage.find(True)
+    stage.find(False)
+    assert stage.is_kept
+    assert stage.balancers.num_questions == 0
+
+
+def test_both_methods_may_be_asked_for(cloud):
+    stage = Stage(cloud, HealthCheckType=None, HealthCheckTypes=["ECS", "LOAD_BALANCER"])
+    cloud.host.die(stage.first)
+    cloud.look(4)
+    assert not stage.is_kept
+    (stage.first,) = cloud.ids(stage.group_id)
+    stage.find(True)
+    stage.find(False)
+    assert not stage.is_kept
+
+
+def test_load_balancers_are_not_asked_all_the_time(cloud):
+    stage = Stage(cloud)
+    for _ in range(5):
+        stage.watch.look()
+    assert stage.balancers.num_questions == 1
+
+
+def test_who_came_back_from_standby_has_a_time_of_grace_anew(cloud):
+    stage = Stage(cloud)
+    stage.find(True)
+    named = {"ScalingGroupId": stage.group_id, "InstanceIds": [stage.first]}
+    cloud.call("ess", "EnterStandby", named)
+    cloud.look(3)
+    cloud.call("ess", "ExitStandby", named)
+    stage.find(False)
+    assert stage.first in cloud.ids(stage.group_id)
