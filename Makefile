@@ -2,7 +2,7 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 
-.PHONY: install demo test test-slow bench-balance bench-faults bench-plan bench-cloud lint clean help
+.PHONY: install demo test test-slow bench-balance bench-faults bench-plan bench-cloud soak lint clean help
 
 install: $(VENV)/installed  ## Install Steelyard and all it needs into a virtual environment.
 
@@ -33,6 +33,9 @@ bench-plan: install  ## Plan clusters of 10, 100 and 1,000 nodes.
 bench-cloud: install  ## Measure the local cloud beside moto, and 1,000 instances.
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,bench]'
 	$(BIN)/python benchmarks/cloud.py
+
+soak: install  ## Load the local cloud for an hour, and tell whether its memory and disk stay flat.
+	$(BIN)/python benchmarks/soak.py
 
 lint: install  ## Check style, types and the direction of imports.
 	$(BIN)/ruff check .
