@@ -19,14 +19,6 @@ from steelyard.localcloud.faults.fault import Fault, Order
 
 
 @pytest.fixture
-def shelf(local_cloud) -> Iterator[Shelf]:
-    shelf = Shelf(storage_client(local_cloud), "faulty")
-    shelf.client.put_bucket(oss.PutBucketRequest(bucket=shelf.bucket))
-    yield shelf
-    shelf.clear()
-
-
-@pytest.fixture
 def fault(local_cloud, shelf: Shelf) -> Iterator[Callable[..., Fault]]:
     """Ask for faults; they end before the bucket is cleared."""
     client = FaultClient(local_cloud)

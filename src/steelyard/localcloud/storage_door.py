@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl
 
 from steelyard.localcloud.services.oss import errors
 from steelyard.localcloud.services.oss.actions import Errand, OssService
-from steelyard.localcloud.services.oss.blob import Blob
+from steelyard.localcloud.services.oss.blob import Blob, BlobWriter
 from steelyard.localcloud.services.oss.request import Body, StorageAnswer, StorageRequest
 from steelyard.localcloud.services.oss.text import plain_path
 from steelyard.localcloud.wire.error import ApiError
@@ -109,7 +109,8 @@ class StorageDoor:
     async def _store(
         self, request: StorageRequest, errand: Errand, body: _BodyReader
     ) -> tuple[StorageAnswer, tuple[str, ...]]:
-        blob = await self._receive_blob(body)
+        writer = await self._in_thread(lambda: self._service.writer(request))
+        blob = await self._receive_blob(writer, body)
         try:
             stored = replace(request, blob=blob)
             return await self._in_thread(lambda: self._service.run(errand, stored))
@@ -118,8 +119,7 @@ class StorageDoor:
             self._service.blobs.remove([blob.name])
             raise
 
-    async def _receive_blob(self, body: _BodyReader) -> Blob:
-        writer = self._service.blobs.writer()
+    async def _receive_blob(self, writer: BlobWriter, body: _BodyReader) -> Blob:
         try:
             num_bytes = 0
             async for data in body.batches():

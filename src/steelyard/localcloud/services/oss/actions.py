@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from steelyard.localcloud.service import Request, Service
-from steelyard.localcloud.services.oss import access, errors
-from steelyard.localcloud.services.oss.blob import BlobStore
+from steelyard.localcloud.services.oss import access, errors, metadata
+from steelyard.localcloud.services.oss.blob import BlobStore, BlobWriter
 from steelyard.localcloud.services.oss.bucket_actions import BucketActions
+from steelyard.localcloud.services.oss.copy_actions import CopyActions
 from steelyard.localcloud.services.oss.list_actions import ListActions
 from steelyard.localcloud.services.oss.multipart_actions import MultipartActions
 from steelyard.localcloud.services.oss.object_actions import ObjectActions
@@ -51,8 +52,7 @@ class OssService(Service):
 
     Objects are files in the cloud's folder `oss`, under names of their own; what an object is called, consists of and
     carries is in the store. A write is a file first and a record then, so that a killed cloud has all of it or nothing.
-    Of a bucket's configurations lifecycle, CORS, website, logging, referer and policy are kept and not carried out;
-    encryption is told in the answers, the disk's bytes are plain.
+    Of a bucket's configurations lifecycle, CORS, website, logging, referer and policy are kept and not carried out.
     """
 
     code, version = "oss", "2019-05-17"
@@ -64,16 +64,17 @@ class OssService(Service):
             cloud.store, self.blobs, cloud.after_commit, cloud.clock, cloud.terms.has_quotas
         )
         self._verifier = StorageVerifier(cloud, cloud.clock)
+        self._multipart = MultipartActions(self.state, cloud.transaction, cloud.identity.account_id)
         self._errands = self._collect()
 
     def _collect(self) -> tuple[Errand, ...]:
         account_id = self.cloud.identity.account_id
-        objects = ObjectActions(self.state)
         owners = (
             BucketActions(self.state, self.cloud.identity.region_id, account_id, self.cloud.endpoint),
-            objects,
+            ObjectActions(self.state),
+            CopyActions(self.state, self.cloud.transaction),
             ListActions(self.state, account_id),
-            MultipartActions(self.state, objects, self.cloud.transaction, account_id),
+            self._multipart,
         )
         errands = [
             Errand(operation=operation, serve=getattr(owner, method))
@@ -161,6 +162,20 @@ class OssService(Service):
             if ram.decide(caller, call) is not Decision.ALLOWED:
                 raise errors.access_denied(f"You have no right to {action} on {resource}.")
 
+    def writer(self, request: StorageRequest) -> BlobWriter:
+        """Begin the blob that a call's body goes to, encrypted as its object or part will be.
+
+        Raises:
+            StorageError: There is no such bucket or upload, or it cannot be encrypted so.
+        """
+        with self.cloud.transaction():
+            bucket = self.state.bucket(request.bucket)
+            if "uploadId" in request.query:
+                encryption = self._multipart.upload(request).encryption
+            else:
+                encryption = metadata.read_encryption(request, bucket)
+        return self.blobs.writer(encryption)
+
     def run(self, errand: Errand, request: StorageRequest) -> tuple[StorageAnswer, tuple[str, ...]]:
         """Carry an operation out.
 
@@ -178,6 +193,12 @@ class OssService(Service):
 
 def operation_names() -> frozenset[str]:
     """Name every operation that is served, without a cloud."""
-    owners: tuple[type, ...] = (BucketActions, ObjectActions, ListActions, MultipartActions)
+    owners: tuple[type, ...] = (
+        BucketActions,
+        ObjectActions,
+        CopyActions,
+        ListActions,
+        MultipartActions,
+    )
     names = {name for owner in owners for name in operations_of(owner)}
     return frozenset(names | setting_operations())

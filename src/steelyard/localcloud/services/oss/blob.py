@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from steelyard.localcloud.services.oss.checksum import extend_crc64
+from steelyard.localcloud.services.oss.cipher import BlobCipher, algorithm_of
 
 _CHUNK_BYTES = 1 << 20
 
@@ -26,12 +27,14 @@ class Blob:
         size: Its length in bytes.
         md5: Its MD5 in hexadecimal capitals, as an `ETag` has it.
         crc64: Its CRC-64.
+        encryption: What it is encrypted with on the disk; empty where it is plain. Its name tells the same.
     """
 
     name: str
     size: int
     md5: str
     crc64: int
+    encryption: str = ""
 
 
 Segment = tuple[str, int]
@@ -43,10 +46,15 @@ class BlobWriter:
 
     Args:
         folder: Where it goes.
+        cipher: Encrypts it.
+        encryption: What it is encrypted with; empty for nothing.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._name = uuid.uuid4().hex
+    def __init__(self, folder: Path, cipher: BlobCipher, encryption: str = "") -> None:
+        seal = cipher.seal(encryption) if encryption else ""
+        self._encryption = encryption
+        self._encrypt = cipher.stream(seal) if seal else _plain
+        self._name = _new_name(seal)
         self._path = folder / self._name
         self._file = self._path.open("xb", buffering=0)
         self._md5 = hashlib.md5(usedforsecurity=False)
@@ -59,7 +67,7 @@ class BlobWriter:
         Raises:
             OSError: The disk is full, or fails.
         """
-        rest = memoryview(data)
+        rest = memoryview(self._encrypt(data))
         while rest:
             rest = rest[self._file.write(rest) :]
         self._md5.update(data)
@@ -69,7 +77,13 @@ class BlobWriter:
     def close(self) -> Blob:
         """End it."""
         self._file.close()
-        return Blob(name=self._name, size=self._size, md5=self._md5.hexdigest().upper(), crc64=self._crc64)
+        return Blob(
+            name=self._name,
+            size=self._size,
+            md5=self._md5.hexdigest().upper(),
+            crc64=self._crc64,
+            encryption=self._encryption,
+        )
 
     def discard(self) -> None:
         """Remove it again."""
@@ -80,15 +94,17 @@ class BlobWriter:
 class BlobStore:
     """The folder of the blobs.
 
-    A blob that is being read outlives its removal until the last reader has gone.
+    A blob that is being read outlives its removal until the last reader has gone. One that is encrypted has its seal
+    behind a hyphen in its name, and comes back plain.
 
     Args:
-        folder: Made where it is missing.
+        folder: Made where it is missing; the key of what is encrypted stands beside it, in `<folder>.key`.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
+        self._cipher = BlobCipher(folder.with_name(f"{folder.name}.key"))
         self._readers: Counter[str] = Counter()
         self._doomed: set[str] = set()
         self._lock = threading.Lock()
@@ -100,15 +116,30 @@ class BlobStore:
             path.unlink()
         return len(left)
 
-    def writer(self) -> BlobWriter:
-        """Begin a blob."""
-        return BlobWriter(self._folder)
+    def writer(self, encryption: str = "") -> BlobWriter:
+        """Begin a blob, encrypted with an algorithm or plain."""
+        return BlobWriter(self._folder, self._cipher, encryption)
+
+    def are_encrypted(self, segments: Sequence[Segment], encryption: str) -> bool:
+        """Tell whether blobs are all encrypted with an algorithm, or are all plain where that is empty."""
+        return all(algorithm_of(_seal_of(name)) == encryption for name, _ in segments)
+
+    def copy(self, segments: Sequence[Segment], start: int, end: int, encryption: str) -> Blob:
+        """Write the bytes from `start` up to `end` of blobs, one after the other, into a new one."""
+        writer = self.writer(encryption)
+        try:
+            for data in self.read(segments, start, end):
+                writer.write(data)
+            return writer.close()
+        except BaseException:
+            writer.discard()
+            raise
 
     def twins(self, segments: Sequence[Segment]) -> list[Segment]:
         """Give new names to the same bytes, without copying them."""
         twins: list[Segment] = []
         for name, size in segments:
-            twin = uuid.uuid4().hex
+            twin = _new_name(_seal_of(name))
             os.link(self._folder / name, self._folder / twin)
             twins.append((twin, size))
         return twins
@@ -160,9 +191,24 @@ class BlobStore:
                 continue
             with (self._folder / name).open("rb", buffering=0) as file:
                 file.seek(first)
+                seal = _seal_of(name)
+                decrypt = self._cipher.stream(seal, first) if seal else _plain
                 while first < last:
                     data = file.read(min(last - first, _CHUNK_BYTES))
                     if not data:
                         raise OSError(f"blob {name} is shorter than its record says")
                     first += len(data)
-                    yield data
+                    yield decrypt(data)
+
+
+def _plain(data: bytes) -> bytes:
+    return data
+
+
+def _new_name(seal: str) -> str:
+    name = uuid.uuid4().hex
+    return f"{name}-{seal}" if seal else name
+
+
+def _seal_of(name: str) -> str:
+    return name.partition("-")[2]

@@ -77,6 +77,18 @@ def invalid_argument(name: str, value: object, want: str) -> StorageError:
     return StorageError("InvalidArgument", text, 400, ArgumentName=name, ArgumentValue=str(value))
 
 
+def unknown_encryption(algorithm: str) -> StorageError:
+    """Tell that nothing can be encrypted so."""
+    text = f"The encryption request you specified is not valid: {algorithm!r}. Supported values: AES256, SM4, KMS."
+    return StorageError("InvalidEncryptionAlgorithmError", text)
+
+
+def kms_not_enabled() -> StorageError:
+    """Tell that there is no KMS to encrypt with; the code and its status are from memory."""
+    text = "The KMS service is not enabled: the local cloud has none. AES256 and SM4 are encrypted with keys of OSS."
+    return StorageError("KmsServiceNotEnabled", text, 403)
+
+
 def malformed_xml(why: str) -> StorageError:
     """Tell that a body is not the document that the operation takes."""
     return StorageError("MalformedXML", f"The XML you provided was not well-formed: {why}.")

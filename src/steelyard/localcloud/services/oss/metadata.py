@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 
 from steelyard.localcloud.services.oss import errors
 from steelyard.localcloud.services.oss.blob import Blob
+from steelyard.localcloud.services.oss.cipher import ALGORITHMS
 from steelyard.localcloud.services.oss.document import child_text, read_document
 from steelyard.localcloud.services.oss.models import Bucket, StorageObject
 from steelyard.localcloud.services.oss.request import StorageRequest
@@ -28,7 +29,7 @@ _META = "x-oss-meta-"
 _MAX_META_BYTES = 8 * 1024
 _MAX_KEY_BYTES = 1023
 _MAX_TAGS = 10
-_ENCRYPTIONS = ("AES256", "KMS", "SM4")
+_ENCRYPTION = "x-oss-server-side-encryption"
 
 
 class Choices(TypedDict):
@@ -36,7 +37,6 @@ class Choices(TypedDict):
 
     storage_class: str
     acl: str
-    encryption: str
 
 
 def check_key(key: str) -> None:
@@ -66,17 +66,40 @@ def read_headers(request: StorageRequest) -> dict[str, str]:
 
 
 def read_choices(request: StorageRequest, bucket: Bucket) -> Choices:
-    """Give storage class, access control and encryption that an object is put with."""
-    encryption = request.header("x-oss-server-side-encryption")
-    if encryption and encryption not in _ENCRYPTIONS:
-        raise errors.invalid_argument(
-            "x-oss-server-side-encryption", encryption, f"one of {', '.join(_ENCRYPTIONS)}"
-        )
+    """Give storage class and access control that an object is put with."""
     return {
         "storage_class": request.choice("x-oss-storage-class", bucket.storage_class, *STORAGE_CLASSES),
         "acl": request.choice("x-oss-object-acl", "default", *OBJECT_ACLS),
-        "encryption": encryption or default_encryption(bucket),
     }
+
+
+def read_encryption(request: StorageRequest, bucket: Bucket) -> str:
+    """Give the encryption that an object is put with: the call's, or the bucket's; empty where there is none.
+
+    Raises:
+        StorageError: See `check_encryption`.
+    """
+    wanted = request.header(_ENCRYPTION)
+    # A key's id is one of KMS's.
+    check_encryption("KMS" if request.header(f"{_ENCRYPTION}-key-id") else wanted)
+    return wanted or default_encryption(bucket)
+
+
+def check_encryption(algorithm: str) -> None:
+    """Check an encryption that is asked for; empty is none.
+
+    Raises:
+        StorageError: `KmsServiceNotEnabled`, since there is no KMS here, or `InvalidEncryptionAlgorithmError`.
+    """
+    if algorithm == "KMS":
+        raise errors.kms_not_enabled()
+    if algorithm and algorithm not in ALGORITHMS:
+        raise errors.unknown_encryption(algorithm)
+
+
+def encryption_headers(encryption: str) -> dict[str, str]:
+    """Give the header that tells how something is encrypted."""
+    return {_ENCRYPTION: encryption} if encryption else {}
 
 
 def default_encryption(bucket: Bucket) -> str:
@@ -145,11 +168,10 @@ def version_headers(bucket: Bucket, found: StorageObject) -> dict[str, str]:
 
 def stored_headers(bucket: Bucket, found: StorageObject) -> dict[str, str]:
     """Give the headers that a write of an object answers with."""
-    encryption = {"x-oss-server-side-encryption": found.encryption} if found.encryption else {}
     return {
         "ETag": f'"{found.etag}"',
         "x-oss-hash-crc64ecma": found.crc64,
-        **encryption,
+        **encryption_headers(found.encryption),
         **version_headers(bucket, found),
     }
 

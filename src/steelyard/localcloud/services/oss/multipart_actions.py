@@ -10,10 +10,10 @@ from steelyard.localcloud.services.oss import errors, metadata
 from steelyard.localcloud.services.oss.blob import Blob
 from steelyard.localcloud.services.oss.checksum import join_crc64
 from steelyard.localcloud.services.oss.condition import read_range
+from steelyard.localcloud.services.oss.copy_actions import find_source
 from steelyard.localcloud.services.oss.document import answer_document, child_text, read_document
 from steelyard.localcloud.services.oss.listing import Selection, encoder, list_page
 from steelyard.localcloud.services.oss.models import Part, StorageObject, Upload
-from steelyard.localcloud.services.oss.object_actions import ObjectActions
 from steelyard.localcloud.services.oss.request import Body, Level, StorageAnswer, StorageRequest, operation
 from steelyard.localcloud.services.oss.state import StorageState
 from steelyard.localcloud.services.oss.text import milli_text
@@ -27,7 +27,6 @@ class MultipartActions:
 
     Args:
         state: What OSS keeps.
-        objects: Finds the objects that parts are copied from.
         transaction: Opens a transaction of the cloud.
         owner_id: The account.
     """
@@ -35,12 +34,10 @@ class MultipartActions:
     def __init__(
         self,
         state: StorageState,
-        objects: ObjectActions,
         transaction: Callable[[], AbstractContextManager[None]],
         owner_id: str,
     ) -> None:
         self._state = state
-        self._objects = objects
         self._transaction = transaction
         self._owner = {"ID": owner_id, "DisplayName": owner_id}
 
@@ -56,6 +53,7 @@ class MultipartActions:
             created_at=self._state.clock(),
             tags=metadata.read_tagging(request),
             headers=metadata.read_headers(request),
+            encryption=metadata.read_encryption(request, bucket),
             **metadata.read_choices(request, bucket),
         )
         self._state.uploads.put(upload)
@@ -72,10 +70,11 @@ class MultipartActions:
     )
     def upload_part(self, request: StorageRequest) -> StorageAnswer:
         """Put a part in place of the one of this number, if any."""
-        upload = self._upload(request)
+        upload = self.upload(request)
         metadata.check_digest(request, request.body)
         part = self._put_part(request, upload, request.body)
-        return StorageAnswer(headers={"ETag": f'"{part.etag}"', "x-oss-hash-crc64ecma": part.crc64})
+        headers = {"ETag": f'"{part.etag}"', "x-oss-hash-crc64ecma": part.crc64}
+        return StorageAnswer(headers={**headers, **metadata.encryption_headers(upload.encryption)})
 
     @operation(
         "UploadPartCopy",
@@ -90,37 +89,30 @@ class MultipartActions:
     def upload_part_copy(self, request: StorageRequest) -> StorageAnswer:
         """Put bytes of another object as a part; they are copied while the cloud goes on answering."""
         with self._transaction():
-            self._upload(request)
-            _, source = self._objects.copy_source(request)
+            upload = self.upload(request)
+            source = find_source(self._state, request)
             names = self._state.blobs.hold(source.segments)
         try:
-            blob = self._copy(source, request.header("x-oss-copy-source-range"))
+            blob = self._copy(source, request.header("x-oss-copy-source-range"), upload.encryption)
         finally:
             self._state.blobs.release(names)
         try:
             with self._transaction():
-                part = self._put_part(request, self._upload(request), blob)
+                part = self._put_part(request, self.upload(request), blob)
         except BaseException:
             self._state.blobs.remove([blob.name])
             raise
         body = {"LastModified": milli_text(part.created_at), "ETag": f'"{part.etag}"'}
         return answer_document("CopyPartResult", body, **{"x-oss-hash-crc64ecma": part.crc64})
 
-    def _copy(self, source: StorageObject, wanted: str) -> Blob:
+    def _copy(self, source: StorageObject, wanted: str, encryption: str) -> Blob:
         start, end = 0, source.size
         if wanted:
             part = read_range(wanted, source.size, is_standard=True)
             if part is None:
                 raise errors.invalid_range(wanted)
             start, end = part
-        writer = self._state.blobs.writer()
-        try:
-            for data in self._state.blobs.read(source.segments, start, end):
-                writer.write(data)
-            return writer.close()
-        except BaseException:
-            writer.discard()
-            raise
+        return self._state.blobs.copy(source.segments, start, end, encryption)
 
     def _put_part(self, request: StorageRequest, upload: Upload, blob: Blob) -> Part:
         number = request.number("partNumber", 0, 1, _MAX_PARTS)
@@ -145,12 +137,8 @@ class MultipartActions:
     def complete_multipart_upload(self, request: StorageRequest) -> StorageAnswer:
         """Make the parts that are named one object; other parts of the upload are removed."""
         encoding, encode = encoder(request)
-        upload = self._upload(request)
-        bucket = self._state.bucket(request.bucket)
-        if request.header("x-oss-forbid-overwrite") == "true":
-            known = self._state.find(bucket, request.key)
-            if known is not None and not known.is_delete_marker:
-                raise errors.object_exists(request.key)
+        upload = self.upload(request)
+        bucket = self._state.writable(request)
         parts = self._named_parts(request, upload)
         new = self._state.put(bucket, self._joined(upload, parts, f"{bucket.id}/{request.key}"))
         self._forget(upload, kept={part.blob for part in parts})
@@ -211,7 +199,7 @@ class MultipartActions:
     @operation("AbortMultipartUpload", "DELETE", Level.OBJECT, "uploadId")
     def abort_multipart_upload(self, request: StorageRequest) -> StorageAnswer:
         """Give an upload up, and remove its parts."""
-        self._forget(self._upload(request))
+        self._forget(self.upload(request))
         return StorageAnswer(status=204)
 
     def _forget(self, upload: Upload, kept: set[str] | frozenset[str] = frozenset()) -> None:
@@ -225,7 +213,7 @@ class MultipartActions:
     def list_parts(self, request: StorageRequest) -> StorageAnswer:
         """List the parts of an upload by number."""
         encoding, encode = encoder(request)
-        upload = self._upload(request)
+        upload = self.upload(request)
         size = request.number("max-parts", 1000, 1, 1000)
         marker = request.number("part-number-marker", 0, 0, _MAX_PARTS)
         parts = [part for part in self._state.walk(Part, f"{upload.id}/") if part.number > marker]
@@ -290,7 +278,12 @@ class MultipartActions:
         }
         return answer_document("ListMultipartUploadsResult", body)
 
-    def _upload(self, request: StorageRequest) -> Upload:
+    def upload(self, request: StorageRequest) -> Upload:
+        """Give the upload that a call names.
+
+        Raises:
+            StorageError: `NoSuchBucket` or `NoSuchUpload`.
+        """
         self._state.bucket(request.bucket)
         upload_id = request.query.get("uploadId", "")
         upload = self._state.uploads.get(f"{request.bucket}/{request.key}\0{upload_id}")

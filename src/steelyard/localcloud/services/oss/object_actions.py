@@ -11,7 +11,7 @@ from steelyard.localcloud.services.oss.document import answer_document, child_te
 from steelyard.localcloud.services.oss.models import Bucket, StorageObject
 from steelyard.localcloud.services.oss.request import Body, Level, StorageAnswer, StorageRequest, operation
 from steelyard.localcloud.services.oss.state import StorageState
-from steelyard.localcloud.services.oss.text import http_text, milli_text, plain_path
+from steelyard.localcloud.services.oss.text import http_text
 
 _MAX_APPENDS = 10_000
 _OVERRIDES = (
@@ -37,7 +37,7 @@ class ObjectActions:
     @operation("PutObject", "PUT", Level.OBJECT, body=Body.OBJECT)
     def put_object(self, request: StorageRequest) -> StorageAnswer:
         """Put an object in place of the one of this key, if any."""
-        bucket = self._writable(request)
+        bucket = self._state.writable(request)
         metadata.check_digest(request, request.body)
         blob = request.body
         new = StorageObject(
@@ -49,6 +49,7 @@ class ObjectActions:
             crc64=str(blob.crc64),
             segments=((blob.name, blob.size),),
             headers=metadata.read_headers(request),
+            encryption=blob.encryption,
             **metadata.read_choices(request, bucket),
         )
         new = self._state.put(bucket, new)
@@ -142,29 +143,6 @@ class ObjectActions:
             "DeleteResult", {"EncodingType": "url" if is_url else None, "Deleted": deleted}
         )
 
-    @operation("CopyObject", "PUT", Level.OBJECT, header="x-oss-copy-source", action="PutObject")
-    def copy_object(self, request: StorageRequest) -> StorageAnswer:
-        """Put the bytes of another object, or other headers to the same one."""
-        bucket = self._writable(request)
-        _, source = self.copy_source(request)
-        replaces_headers = request.choice("x-oss-metadata-directive", "COPY", "COPY", "REPLACE") == "REPLACE"
-        replaces_tags = request.choice("x-oss-tagging-directive", "Copy", "Copy", "Replace") == "Replace"
-        choices = metadata.read_choices(request, bucket)
-        new = replace(
-            source,
-            id=f"{bucket.id}/{request.key}",
-            created_at=self._state.clock(),
-            object_type="Normal" if source.object_type == "Appendable" else source.object_type,
-            tags=metadata.read_tagging(request) if replaces_tags else source.tags,
-            headers=metadata.read_headers(request) if replaces_headers else source.headers,
-            # Last: the twins of a copy that is refused would be nobody's.
-            segments=tuple(self._state.blobs.twins(source.segments)),
-            **choices,
-        )
-        new = self._state.put(bucket, new)
-        body = {"LastModified": milli_text(new.created_at), "ETag": f'"{new.etag}"'}
-        return answer_document("CopyObjectResult", body, **metadata.stored_headers(bucket, new))
-
     @operation(
         "AppendObject", "POST", Level.OBJECT, "append", "position", body=Body.OBJECT, action="PutObject"
     )
@@ -207,6 +185,7 @@ class ObjectActions:
                 object_type="Appendable",
                 headers=metadata.read_headers(request),
                 tags=metadata.read_tagging(request),
+                encryption=blob.encryption,
                 **metadata.read_choices(request, bucket),
             )
         # The real tag is not the MD5 either; all that is promised is that it changes.
@@ -255,34 +234,6 @@ class ObjectActions:
         bucket, found = self._readable(request)
         self._change(found, tags={})
         return StorageAnswer(status=204, headers=metadata.version_headers(bucket, found))
-
-    def copy_source(self, request: StorageRequest) -> tuple[Bucket, StorageObject]:
-        """Give the object that `x-oss-copy-source` names, if its conditions hold.
-
-        Raises:
-            StorageError: It names none, or a condition does not hold.
-        """
-        value = request.header("x-oss-copy-source")
-        path, _, query = value.partition("?")
-        bucket_name, _, key = plain_path(path).removeprefix("/").partition("/")
-        name, _, version_id = query.partition("=")
-        if not key or name not in ("", "versionId"):
-            raise errors.invalid_argument(
-                "x-oss-copy-source", value, "/<bucket>/<key>, perhaps with ?versionId="
-            )
-        bucket = self._state.bucket(bucket_name)
-        found = self._state.read(bucket, key, version_id)
-        check_conditions(request, found, "x-oss-copy-source-")
-        return bucket, found
-
-    def _writable(self, request: StorageRequest) -> Bucket:
-        bucket = self._state.bucket(request.bucket)
-        metadata.check_key(request.key)
-        if request.header("x-oss-forbid-overwrite") == "true":
-            known = self._state.find(bucket, request.key)
-            if known is not None and not known.is_delete_marker:
-                raise errors.object_exists(request.key)
-        return bucket
 
     def _readable(self, request: StorageRequest) -> tuple[Bucket, StorageObject]:
         bucket = self._state.bucket(request.bucket)

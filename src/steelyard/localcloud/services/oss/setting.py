@@ -65,7 +65,10 @@ def _check_versioning(root: ElementTree.Element) -> None:
 
 
 def _check_encryption(root: ElementTree.Element) -> None:
-    _one_of(root, "ApplyServerSideEncryptionByDefault/SSEAlgorithm", "AES256", "KMS", "SM4")
+    algorithm = child_text(root, "ApplyServerSideEncryptionByDefault/SSEAlgorithm")
+    if not algorithm:
+        raise errors.malformed_xml("the rule names no SSEAlgorithm")
+    metadata.check_encryption(algorithm)
 
 
 def _check_public_block(root: ElementTree.Element) -> None:
@@ -174,8 +177,8 @@ SETTINGS: tuple[BucketSetting, ...] = (
         can_delete=False,
     ),
 )
-"""What buckets can be given. `versioning`, `encryption` (as a header of answers; the disk's bytes are plain),
-`publicAccessBlock` and `tagging` have an effect; the others are kept and given back."""
+"""What buckets can be given. `versioning`, `encryption`, `publicAccessBlock` and `tagging` have an effect; the others
+are kept and given back."""
 
 
 class BucketSettings:

@@ -10,6 +10,7 @@ from typing import TypeVar
 from steelyard.localcloud.record import Record, Records
 from steelyard.localcloud.services.oss import errors
 from steelyard.localcloud.services.oss.blob import BlobStore, Segment
+from steelyard.localcloud.services.oss.metadata import check_key
 from steelyard.localcloud.services.oss.models import (
     UNVERSIONED,
     Bucket,
@@ -18,6 +19,7 @@ from steelyard.localcloud.services.oss.models import (
     StorageObject,
     Upload,
 )
+from steelyard.localcloud.services.oss.request import StorageRequest
 from steelyard.localcloud.store import Store
 
 _BATCH = 500
@@ -110,6 +112,20 @@ class StorageState:
         if found.is_delete_marker:
             raise errors.delete_marker(key) if version_id else errors.object_not_found(key)
         return found
+
+    def writable(self, request: StorageRequest) -> Bucket:
+        """Give the bucket of a call that may put an object there.
+
+        Raises:
+            StorageError: `NoSuchBucket`, `InvalidObjectName`, or `FileAlreadyExists` where nothing may be overwritten.
+        """
+        bucket = self.bucket(request.bucket)
+        check_key(request.key)
+        if request.header("x-oss-forbid-overwrite") == "true":
+            known = self.find(bucket, request.key)
+            if known is not None and not known.is_delete_marker:
+                raise errors.object_exists(request.key)
+        return bucket
 
     def old_versions(self, object_id: str) -> Iterator[StorageObject]:
         """Give an object's versions but the newest, newer ones first."""
