@@ -23,7 +23,7 @@ ALL = "0.0.0.0/0"
 
 @dataclass(frozen=True, kw_only=True)
 class Front:
-    """A load balancer of either kind with listeners for TCP on the ports 80 and 81.
+    """A load balancer of either kind with listeners for TCP on the ports 8080 and 8081.
 
     Attributes:
         join: Puts it into security groups, and waits until that is done.
@@ -36,7 +36,7 @@ class Front:
     leave: Callable[..., None]
     group_ids: Callable[[], list[str]]
 
-    def lets_in(self, source: str = "127.0.0.1", port: int = 80) -> bool:
+    def lets_in(self, source: str = "127.0.0.1", port: int = 8080) -> bool:
         """Tell whether a client of this address is served."""
         try:
             return ask(self.address, port, source=source).status == 200
@@ -54,7 +54,7 @@ def network(nlb_client, servers):
 @pytest.fixture
 def network_front(network):
     group_id = network.make_group()
-    for port in (80, 81):
+    for port in (8080, 8081):
         network.listen("TCP", port, group_id)
     return network_front_of(network)
 
@@ -88,7 +88,7 @@ def application_front(local_cloud, servers):
     application = Application(client, servers.fleet.vpc_id, list(servers.vswitch_ids))
     balancer_id = application.balance()
     group_id = application.group(servers=dict.fromkeys(servers.ids, 100))
-    for port in (80, 81):
+    for port in (8080, 8081):
         application.listen(balancer_id, group_id, port)
 
     def change(call, request_class, group_ids):
@@ -179,11 +179,11 @@ def test_keep_nobody_out_until_a_rule_drops_and_then_who_no_rule_drops_comes_in(
 def test_mean_the_ports_and_the_protocol_that_their_rules_say(groups, front):
     group_id = groups.make("enterprise")
     front.join(group_id)
-    groups.let(group_id, "drop", port_range="81/90")
+    groups.let(group_id, "drop", port_range="8081/8090")
     groups.let(group_id, "drop", ip_protocol="UDP")
-    assert [front.lets_in(port=port) for port in (80, 81)] == [True, False]
+    assert [front.lets_in(port=port) for port in (8080, 8081)] == [True, False]
     groups.let(group_id, "drop", ip_protocol="ALL", port_range="-1/-1", priority="50")
-    assert [front.lets_in(port=port) for port in (80, 81)] == [False, False]
+    assert [front.lets_in(port=port) for port in (8080, 8081)] == [False, False]
 
 
 def test_know_the_members_of_a_source_group_as_they_come_and_go(groups, front, servers, ecs_client):
@@ -225,7 +225,7 @@ def test_of_several_are_one_list_by_priority(groups, front):
 def test_touch_no_connection_that_is_open(groups, front):
     group_id = groups.make()
     front.join(group_id)
-    client = http.client.HTTPConnection(front.address, 80, timeout=5)
+    client = http.client.HTTPConnection(front.address, 8080, timeout=5)
     client.request("GET", "/")
     assert client.getresponse().read()
     groups.let(group_id, "drop")
@@ -261,7 +261,7 @@ def test_that_cannot_be_are_refused(groups, front, make_vpc, ecs_client):
 
 
 def test_keep_datagrams_out_as_well(groups, network):
-    network.listen("UDP", 53, network.make_group(UDP_PORT, protocol="UDP"))
+    network.listen("UDP", 5353, network.make_group(UDP_PORT, protocol="UDP"))
     group_id = groups.make()
     network_front_of(network).join(group_id)
 
@@ -269,7 +269,7 @@ def test_keep_datagrams_out_as_well(groups, network):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
             client.bind((source, 0))
             client.settimeout(0.5)
-            client.sendto(b"hello", (network.address, 53))
+            client.sendto(b"hello", (network.address, 5353))
             try:
                 return bool(client.recv(100))
             except TimeoutError:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Generic, TypeVar
@@ -52,7 +52,7 @@ def not_applied(reason: str) -> ApiError:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Balancer(Record):
+class Balancer(Record, ABC):
     """What every product keeps of a load balancer.
 
     Attributes:
@@ -62,6 +62,19 @@ class Balancer(Record):
 
     vpc_id: str
     status: str
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """All addresses that it has."""
+        return self.lit_addresses(())
+
+    @abstractmethod
+    def lit_addresses(self, dark_zones: Collection[str]) -> tuple[str, ...]:
+        """Give the addresses that it serves on while some zones are without power."""
+
+    @abstractmethod
+    def fails_over(self, dark_zone: str) -> bool:
+        """Tell whether all of its traffic moves to another zone when one loses its power."""
 
 
 B = TypeVar("B", bound=Balancer)
@@ -87,7 +100,7 @@ class BalancingService(Service, Generic[B]):
 
     @abstractmethod
     def plan(self, load_balancer_id: str) -> ProxyConfig:
-        """Give what a load balancer's HAProxy does, by the records."""
+        """Give what a load balancer's HAProxy does, by the records, while every zone has power."""
 
     @abstractmethod
     def rewrite_servers(self, keeps: Callable[[Mapping[str, Any]], bool]) -> set[str]:
@@ -101,11 +114,10 @@ class BalancingService(Service, Generic[B]):
         """Serve again what was served."""
         with self.cloud.transaction():
             for balancer in self.load_balancers.list():
-                plan = self.plan(balancer.id)
                 try:
-                    for address in plan.addresses:
+                    for address in balancer.addresses:
                         self.ecs.host.hold_address(address)
-                    self._serve(balancer.id, plan)
+                    self._serve(balancer.id)
                 except (AddressInUse, LocalCloudError) as err:
                     _log.error("%s serves no more: %s", balancer.id, err)
                     self.load_balancers.put(replace(balancer, status=self.inactive_status))
@@ -131,6 +143,11 @@ class BalancingService(Service, Generic[B]):
         assert isinstance(service, VpcState)
         return service
 
+    @property
+    def dark_zones(self) -> Collection[str]:
+        """The zones that are without power."""
+        return self.ecs.stock.closed_zones()
+
     def data_plane(self, load_balancer_id: str) -> DataPlane:
         """Give the data plane of a load balancer."""
         directory = self.cloud.data_dir / "load-balancers" / load_balancer_id
@@ -146,23 +163,22 @@ class BalancingService(Service, Generic[B]):
         request.stop_if_dry_run()
         for load_balancer_id in load_balancer_ids:
             try:
-                self._serve(load_balancer_id, self.plan(load_balancer_id))
+                self._serve(load_balancer_id)
             except LocalCloudError as err:
                 raise not_applied(err.message) from err
 
     def follow(self, load_balancer_id: str) -> None:
         """Bring a load balancer's HAProxy to what has changed around it; nobody waits for the answer."""
         try:
-            self._serve(load_balancer_id, self.plan(load_balancer_id))
+            self._serve(load_balancer_id)
         except LocalCloudError as err:
             _log.error("%s does as it did before a change: %s", load_balancer_id, err)
 
-    def _serve(self, load_balancer_id: str, plan: ProxyConfig) -> None:
-        self.data_plane(load_balancer_id).apply(self._placed(plan, self._vpc_id_of(load_balancer_id)))
-
-    def _vpc_id_of(self, load_balancer_id: str) -> str:
+    def _serve(self, load_balancer_id: str) -> None:
         balancer = self.load_balancers.get(load_balancer_id)
-        return balancer.vpc_id if balancer is not None else ""
+        assert balancer is not None
+        plan = self.plan(load_balancer_id).at(balancer.lit_addresses(self.dark_zones))
+        self.data_plane(load_balancer_id).apply(self._placed(plan, balancer.vpc_id))
 
     def _placed(self, plan: ProxyConfig, vpc_id: str) -> ProxyConfig:
         """Say of a plan's listeners and servers in which network namespaces they are, as the host has it."""
@@ -233,6 +249,23 @@ class BalancingService(Service, Generic[B]):
         """Take an instance out of every server group, as the release of an instance does."""
         for load_balancer_id in self.rewrite_servers(lambda server: server["ServerId"] != instance_id):
             self.follow(load_balancer_id)
+
+    # What the ECS service tells when an instance has come to another address (`ServerFollower`).
+
+    def follow_server(self, instance_id: str) -> None:
+        """Send an instance's traffic to where it is now."""
+        for balancer in self.load_balancers.list():
+            self.follow(balancer.id)
+
+    # What the fault of a zone tells (`ZoneTenant`).
+
+    def follow_zone(self, zone_id: str, *, has_power: bool) -> None:
+        """Let load balancers serve without a zone that has lost its power, or with one that has it again."""
+        with self.cloud.transaction():
+            for balancer in self.load_balancers.list():
+                if not has_power and balancer.fails_over(zone_id):
+                    self.data_plane(balancer.id).stop()
+                self.follow(balancer.id)
 
     # What the VPC service asks before it deletes something (`NetworkUser`).
 

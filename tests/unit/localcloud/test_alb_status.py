@@ -14,6 +14,7 @@ from steelyard.localcloud.service import ApiError
 from steelyard.localcloud.services.alb.actions import AlbService
 from steelyard.localcloud.services.alb.models import Acl, Listener, LoadBalancer, Rule, ServerGroup
 from steelyard.localcloud.services.alb.setting import read_check, read_group, read_listener
+from steelyard.localcloud.services.ecs.actions import EcsService
 from steelyard.localcloud.zonal.models import ACTIVE, INTRANET
 
 COMMON = {"created_at": NOW, "region_id": "cn-hangzhou", "settling_as": "Configuring"}
@@ -27,7 +28,7 @@ def clock() -> Clock:
 @pytest.fixture
 def alb(tmp_path: Path, clock: Clock) -> Iterator[AlbService]:
     """The service with one of each thing, all of which take in a change for ten seconds."""
-    with standing_cloud(tmp_path, clock, AlbService) as cloud:
+    with standing_cloud(tmp_path, clock, EcsService, AlbService) as cloud:
         alb = cloud.services["alb"]
         assert isinstance(alb, AlbService)
         settling = {**COMMON, "settled_at": NOW + 10}

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from functools import partial
-from typing import ClassVar
+from typing import ClassVar, Protocol, runtime_checkable
 
 from steelyard.localcloud.faults.fault import Order, invalid_fault
 from steelyard.localcloud.faults.instance_fault import InstanceFault
@@ -127,10 +127,19 @@ class SoldOut(InstanceFault):
         return list(REGIONS[self.cloud.identity.region_id])
 
 
+@runtime_checkable
+class ZoneTenant(Protocol):
+    """A service of which something stands in zones besides instances (slb, nlb, alb)."""
+
+    def follow_zone(self, zone_id: str, *, has_power: bool) -> None:
+        """Take note that a zone has lost its power, or has it again."""
+
+
 class ZoneOut(InstanceFault):
     """A zone loses its power: its instances die, and none can be started there until it is back.
 
-    When it ends, the instances that died of it are booted again, as the cloud does.
+    Load balancers lose their addresses in the zone, or move to their secondary zone. When it ends, the instances that
+    died of it are booted again, as the cloud does.
     """
 
     name = "zone"
@@ -150,6 +159,7 @@ class ZoneOut(InstanceFault):
                 and instance.status in (STARTING, RUNNING)
                 and not instance.is_released
             ]
+        self._tell_tenants(order.target, has_power=False)
         for instance_id in struck:
             self.host.shut_down(instance_id, 0)
         return {"struck": struck}, True
@@ -162,6 +172,12 @@ class ZoneOut(InstanceFault):
             assert isinstance(struck, list)
             for instance_id in struck:
                 self._boot_again(instance_id)
+        self._tell_tenants(target, has_power=True)
+
+    def _tell_tenants(self, zone_id: str, *, has_power: bool) -> None:
+        for service in self.cloud.services.values():
+            if isinstance(service, ZoneTenant):
+                service.follow_zone(zone_id, has_power=has_power)
 
     def _boot_again(self, instance_id: str) -> None:
         instance = self.ecs.find_instance(instance_id)

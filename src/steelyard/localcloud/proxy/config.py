@@ -143,6 +143,10 @@ class ProxyConfig:
         """The servers of every listener, and the further ones."""
         return (*self.listeners, *self.further_pools)
 
+    def at(self, addresses: tuple[str, ...]) -> ProxyConfig:
+        """Return the same at some addresses alone; without any there is nothing to do."""
+        return replace(self, addresses=addresses) if addresses else ProxyConfig(addresses=())
+
     def with_servers(self, change: Callable[[tuple[Server, ...]], tuple[Server, ...]]) -> ProxyConfig:
         """Return the same with other servers in each pool.
 

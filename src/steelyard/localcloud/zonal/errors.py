@@ -68,6 +68,16 @@ def address_not_available(address: str) -> ApiError:
     )
 
 
+def last_zone(zone_id: str) -> ApiError:
+    """Tell that a load balancer's name would have no zone left.
+
+    The rule is that of StartShiftLoadBalancerZones' help page, which names no code for it; this one is made up.
+    """
+    return ApiError(
+        "OperationDenied.OnlyOneAvailableZone", f"The zone {zone_id} is the only one that is in use."
+    )
+
+
 def too_many_servers(num_servers: int, limit: int) -> ApiError:
     """Tell that a call names too many servers."""
     return ApiError("QuotaExceeded.ServersNum", f"A call takes {limit} servers, not {num_servers}.")

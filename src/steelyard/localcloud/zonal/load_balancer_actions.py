@@ -35,7 +35,7 @@ class ZonalBalancerActions(ZonalState[B, G, L]):
     @action("GetLoadBalancerAttribute")
     def get_load_balancer_attribute(self, request: Request) -> dict[str, object]:
         """Give one load balancer."""
-        return self.load_balancer(request).to_answer(self.cloud.clock())
+        return self.answered(self.load_balancer(request))
 
     @action("ListLoadBalancers")
     def list_load_balancers(self, request: Request) -> dict[str, object]:
@@ -43,18 +43,19 @@ class ZonalBalancerActions(ZonalState[B, G, L]):
         ids, names, vpc_ids = (
             request.texts(f"{name}s") for name in ("LoadBalancerId", "LoadBalancerName", "VpcId")
         )
-        tags, zone_id, now = read_tags(request), request.text("ZoneId"), self.cloud.clock()
+        tags, zone_id = read_tags(request), request.text("ZoneId")
         filters = ("AddressType", "DNSName", "LoadBalancerStatus")
         found = [
-            balancer.to_answer(now)
+            answer
             for balancer in self.load_balancers.list()
+            for answer in (self.answered(balancer),)
             if balancer.region_id == request.region_id
             and (not ids or balancer.id in ids)
             and (not names or balancer.name in names)
             and (not vpc_ids or balancer.vpc_id in vpc_ids)
             and zone_id in ("", *(zone["ZoneId"] for zone in balancer.zones))
             and has_tags(balancer.tags, tags)
-            and all(request.text(name) in ("", balancer.to_answer(now)[name]) for name in filters)
+            and all(request.text(name) in ("", answer[name]) for name in filters)
         ]
         return token_answer(request, "LoadBalancers", found, dict)
 
@@ -112,6 +113,10 @@ class ZonalBalancerActions(ZonalState[B, G, L]):
         self.load_balancers.delete(balancer.id)
         self.discard(balancer.id, balancer.addresses)
         return self.done(request, balancer.id, RESOURCE_TYPE)
+
+    def answered(self, balancer: B) -> dict[str, object]:
+        """Give a load balancer as answers hold it."""
+        return balancer.to_answer(self.cloud.clock(), self.dark_zones)
 
     def drop_listener(self, listener: L) -> None:
         """Delete a listener's record and those of what belongs to it."""

@@ -1,16 +1,18 @@
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from steelyard.localcloud.balancing import Balancer
 from steelyard.localcloud.record import Record
 
-ACTIVE, INACTIVE = "Active", "Inactive"
+ACTIVE, INACTIVE, SHIFTED = "Active", "Inactive", "Shifted"
 INTERNET, INTRANET = "Internet", "Intranet"
 
 Zone = Mapping[str, str]
-"""Where a load balancer stands: `ZoneId`, `VSwitchId`, `PrivateIPv4Address`, and `PublicIPv4Address` or none."""
+"""Where a load balancer stands: `ZoneId`, `VSwitchId`, `PrivateIPv4Address`, and `PublicIPv4Address` or none.
+
+`Status` is there where it is not `Active`."""
 
 Server = Mapping[str, object]
 """A backend server by the API's names: `ServerId`, `ServerType`, `Port`, `Weight`, `Description`."""
@@ -57,29 +59,39 @@ class ZonalBalancer(Balancer, Settling):
     security_group_ids: tuple[str, ...]
     resource_group_id: str
 
-    @property
-    def addresses(self) -> tuple[str, ...]:
-        """All addresses that it serves on."""
-        return addresses_of(self.zones)
+    def lit_addresses(self, dark_zones: Collection[str]) -> tuple[str, ...]:
+        """Give its addresses in the zones that have power."""
+        return addresses_of(zone for zone in self.zones if zone["ZoneId"] not in dark_zones)
 
-    @property
-    def dns_name(self) -> str:
-        """What clients are to call.
+    def fails_over(self, dark_zone: str) -> bool:
+        """Tell that no other zone takes a zone's addresses over."""
+        return False
 
-        On the cloud it is a name for the addresses of all zones. No resolver of this machine would know such a name,
-        and answers carry only what can be reached, so here it is the address in the first zone; that of the public
-        side where there is one.
+    def dns_name(self, dark_zones: Collection[str]) -> str:
+        """Give what clients are to call.
+
+        On the cloud it is a name for the addresses of all zones but for those that are shifted or without power. No
+        resolver of this machine would know such a name, and answers carry only what can be reached, so here it is the
+        address in the first of these zones; that of the public side where there is one.
         """
-        return self.addresses[0]
+        named = [
+            zone for zone in self.zones if zone_status(zone) == ACTIVE and zone["ZoneId"] not in dark_zones
+        ]
+        return addresses_of(named or self.zones)[0]
 
-    def to_answer(self, now: float) -> dict[str, object]:
-        """Give the fields that ListLoadBalancers and GetLoadBalancerAttribute share; tags in both spellings."""
+    def to_answer(self, now: float, dark_zones: Collection[str]) -> dict[str, object]:
+        """Give the fields that ListLoadBalancers and GetLoadBalancerAttribute share; tags in both spellings.
+
+        Args:
+            now: Unix time.
+            dark_zones: The zones that are without power.
+        """
         return {
             "LoadBalancerId": self.id,
             "LoadBalancerName": self.name,
             "LoadBalancerStatus": self.status_at(now, self.status),
             "AddressType": self.address_type,
-            "DNSName": self.dns_name,
+            "DNSName": self.dns_name(dark_zones),
             "RegionId": self.region_id,
             "VpcId": self.vpc_id,
             "DeletionProtectionConfig": dict(self.deletion_protection),
@@ -164,6 +176,33 @@ class Job(Settling):
     action: str
     resource_id: str
     resource_type: str
+
+
+def zone_status(zone: Zone) -> str:
+    """Give the state of a zone: `Active`, or `Shifted` where it was taken out of the name of its load balancer."""
+    return zone.get("Status", ACTIVE)
+
+
+def answered_zone(zone: Zone, address: Mapping[str, str | None]) -> dict[str, object]:
+    """Give a zone as answers hold it.
+
+    Args:
+        zone: The zone.
+        address: Its addresses by the product's names; None is left out.
+    """
+    return {
+        "ZoneId": zone["ZoneId"],
+        "VSwitchId": zone["VSwitchId"],
+        "Status": zone_status(zone),
+        "LoadBalancerAddresses": [{name: value for name, value in address.items() if value is not None}],
+    }
+
+
+def answered_health(zone: Zone, dark_zones: Collection[str]) -> str | None:
+    """Give the health of a zone's addresses, which is told of zones that are active alone."""
+    if zone_status(zone) != ACTIVE:
+        return None
+    return "Unhealthy" if zone["ZoneId"] in dark_zones else "Healthy"
 
 
 def addresses_of(zones: Iterable[Zone]) -> tuple[str, ...]:

@@ -9,12 +9,9 @@ from steelyard.localcloud.services.alb.state import AlbState
 from steelyard.localcloud.tag import read_tags
 from steelyard.localcloud.text import utc_text
 from steelyard.localcloud.wire.error import ApiError, invalid_parameter, not_served
-from steelyard.localcloud.zonal.load_balancer_actions import (
-    ZonalBalancerActions,
-    nested,
-    read_address_type,
-)
+from steelyard.localcloud.zonal.load_balancer_actions import nested, read_address_type
 from steelyard.localcloud.zonal.models import ACTIVE, INTERNET
+from steelyard.localcloud.zonal.shift_actions import ZonalShiftActions
 from steelyard.localcloud.zonal.zone import claim_zones
 
 _EDITIONS = ("Basic", "Standard", "StandardWithWaf")
@@ -22,7 +19,7 @@ _MODES = ("Fixed", "Dynamic")
 _PROTECTIONS = ("NonProtection", "ConsoleProtection")
 
 
-class LoadBalancerActions(ZonalBalancerActions[LoadBalancer, ServerGroup, Listener], AlbState):
+class LoadBalancerActions(ZonalShiftActions[LoadBalancer, ServerGroup, Listener], AlbState):
     """Load balancers. They are `Provisioning` for a moment, and `Configuring` for one after each change."""
 
     address_name = "IntranetAddress"
@@ -88,6 +85,15 @@ class LoadBalancerActions(ZonalBalancerActions[LoadBalancer, ServerGroup, Listen
     def disable_deletion_protection(self, request: Request) -> dict[str, object]:
         """Let a load balancer be deleted."""
         return self._protect(request, is_on=False)
+
+    def check_shift(self, balancer: LoadBalancer) -> None:
+        """Check that a load balancer's addresses are static ones: others have no zone to take out of their name.
+
+        Raises:
+            ApiError: `InvalidParameter`.
+        """
+        if balancer.address_allocated_mode != "Fixed":
+            raise invalid_parameter("LoadBalancerId", balancer.id, "of the AddressAllocatedMode Fixed")
 
     def drop_listener(self, listener: Listener) -> None:
         """Delete a listener's record and those of its rules."""

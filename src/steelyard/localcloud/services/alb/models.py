@@ -1,12 +1,19 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from steelyard.localcloud.text import utc_text
 from steelyard.localcloud.zonal import models
-from steelyard.localcloud.zonal.models import Settling, ZonalBalancer, Zone, answered_tags
+from steelyard.localcloud.zonal.models import (
+    Settling,
+    ZonalBalancer,
+    Zone,
+    answered_health,
+    answered_tags,
+    answered_zone,
+)
 
 Condition = Mapping[str, Any]
 """A condition of a rule by the API's names: `Type`, and the settings of that type, e.g. `PathConfig`."""
@@ -27,32 +34,27 @@ class LoadBalancer(ZonalBalancer):
     edition: str
     address_allocated_mode: str
 
-    def to_answer(self, now: float) -> dict[str, object]:
+    def to_answer(self, now: float, dark_zones: Collection[str]) -> dict[str, object]:
         """Give the fields that ListLoadBalancers and GetLoadBalancerAttribute share."""
         return {
-            **super().to_answer(now),
+            **super().to_answer(now, dark_zones),
             # The API's own spelling.
             "LoadBalancerBussinessStatus": "Normal",
             "LoadBalancerEdition": self.edition,
             "AddressAllocatedMode": self.address_allocated_mode,
             "AddressIpVersion": "IPv4",
-            "ZoneMappings": [self._zone(zone) for zone in self.zones],
+            "ZoneMappings": [answered_zone(zone, _address(zone, dark_zones)) for zone in self.zones],
             "LoadBalancerOperationLocks": [],
             "CreateTime": utc_text(self.created_at),
         }
 
-    def _zone(self, zone: Zone) -> dict[str, object]:
-        address = {
-            "IntranetAddress": zone["PrivateIPv4Address"],
-            "IntranetAddressHcStatus": "Healthy",
-            "Address": zone.get("PublicIPv4Address") or zone["PrivateIPv4Address"],
-        }
-        return {
-            "ZoneId": zone["ZoneId"],
-            "VSwitchId": zone["VSwitchId"],
-            "Status": "Active",
-            "LoadBalancerAddresses": [address],
-        }
+
+def _address(zone: Zone, dark_zones: Collection[str]) -> dict[str, str | None]:
+    return {
+        "IntranetAddress": zone["PrivateIPv4Address"],
+        "IntranetAddressHcStatus": answered_health(zone, dark_zones),
+        "Address": zone.get("PublicIPv4Address") or zone["PrivateIPv4Address"],
+    }
 
 
 @dataclass(frozen=True, kw_only=True)

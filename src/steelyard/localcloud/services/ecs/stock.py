@@ -45,6 +45,10 @@ class Stock:
         """Let a zone that was closed have again what it had; it is called inside of a transaction."""
         self._store.delete(_CLOSED, zone_id)
 
+    def closed_zones(self) -> frozenset[str]:
+        """Give the zones that are closed."""
+        return frozenset(str(body["zone"]) for body in self._store.list(_CLOSED))
+
     def limits(self) -> dict[tuple[str, str], int]:
         """Give all limits by type and zone."""
         return {

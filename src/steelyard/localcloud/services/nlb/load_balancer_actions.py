@@ -8,16 +8,13 @@ from steelyard.localcloud.services.nlb.models import Listener, LoadBalancer, Ser
 from steelyard.localcloud.services.nlb.state import NlbState
 from steelyard.localcloud.tag import read_tags
 from steelyard.localcloud.wire.error import invalid_parameter, not_served
-from steelyard.localcloud.zonal.load_balancer_actions import (
-    ZonalBalancerActions,
-    nested,
-    read_address_type,
-)
+from steelyard.localcloud.zonal.load_balancer_actions import nested, read_address_type
 from steelyard.localcloud.zonal.models import ACTIVE, INTERNET
+from steelyard.localcloud.zonal.shift_actions import ZonalShiftActions
 from steelyard.localcloud.zonal.zone import claim_zones
 
 
-class LoadBalancerActions(ZonalBalancerActions[LoadBalancer, ServerGroup, Listener], NlbState):
+class LoadBalancerActions(ZonalShiftActions[LoadBalancer, ServerGroup, Listener], NlbState):
     """Load balancers. They are active when their call is answered."""
 
     address_name = "PrivateIPv4Address"

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import ClassVar
 
 from steelyard.localcloud.zonal import models
-from steelyard.localcloud.zonal.models import ZonalBalancer, Zone
+from steelyard.localcloud.zonal.models import ZonalBalancer, Zone, answered_health, answered_zone
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,32 +16,27 @@ class LoadBalancer(ZonalBalancer):
 
     is_cross_zone: bool
 
-    def to_answer(self, now: float) -> dict[str, object]:
+    def to_answer(self, now: float, dark_zones: Collection[str]) -> dict[str, object]:
         """Give the fields that ListLoadBalancers and GetLoadBalancerAttribute share; tags in both spellings."""
         return {
-            **super().to_answer(now),
+            **super().to_answer(now, dark_zones),
             "LoadBalancerType": "network",
             "LoadBalancerBusinessStatus": "Normal",
             "AddressIpVersion": "ipv4",
-            "ZoneMappings": [self._zone(zone) for zone in self.zones],
+            "ZoneMappings": [answered_zone(zone, _address(zone, dark_zones)) for zone in self.zones],
             "CrossZoneEnabled": self.is_cross_zone,
             "Cps": 0,
             "OperationLocks": [],
             "CreateTime": str(int(self.created_at * 1000)),
         }
 
-    def _zone(self, zone: Zone) -> dict[str, object]:
-        address = {
-            "PrivateIPv4Address": zone["PrivateIPv4Address"],
-            "PublicIPv4Address": zone.get("PublicIPv4Address") or None,
-            "PrivateIPv4HcStatus": "Healthy",
-        }
-        return {
-            "ZoneId": zone["ZoneId"],
-            "VSwitchId": zone["VSwitchId"],
-            "Status": "Active",
-            "LoadBalancerAddresses": [{key: value for key, value in address.items() if value}],
-        }
+
+def _address(zone: Zone, dark_zones: Collection[str]) -> dict[str, str | None]:
+    return {
+        "PrivateIPv4Address": zone["PrivateIPv4Address"],
+        "PublicIPv4Address": zone.get("PublicIPv4Address"),
+        "PrivateIPv4HcStatus": answered_health(zone, dark_zones),
+    }
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -37,6 +37,15 @@ class LoadBalancer(Balancer):
     modification_protection_reason: str
     resource_group_id: str
     servers: tuple[Server, ...] = ()
+
+    def lit_addresses(self, dark_zones: Collection[str]) -> tuple[str, ...]:
+        """Give its address, which is served from the secondary zone while the primary one is without power."""
+        zones = {self.master_zone_id, self.slave_zone_id} - {""}
+        return () if zones and zones <= set(dark_zones) else (self.address,)
+
+    def fails_over(self, dark_zone: str) -> bool:
+        """Tell whether the zone is the primary one."""
+        return dark_zone == self.master_zone_id
 
     def to_answer(self) -> dict[str, object]:
         """Give the fields that DescribeLoadBalancers and DescribeLoadBalancerAttribute share."""
