@@ -83,6 +83,8 @@ class StorageDoor:
             text = f"We encountered an internal error: {type(err).__name__}: {err}"
             answer, held = _error_answer(request, ApiError("InternalError", text, 500), self._endpoint), ()
         try:
+            if "origin" in headers:
+                answer = await self._in_thread(lambda: self._for_browser(request, answer))
             # An answer before the end of a body would be lost by clients that are still sending.
             await body.drain()
             await self._send(request, answer, send)
@@ -90,6 +92,9 @@ class StorageDoor:
             return
         finally:
             self._service.blobs.release(held)
+
+    def _for_browser(self, request: StorageRequest, answer: StorageAnswer) -> StorageAnswer:
+        return replace(answer, headers={**answer.headers, **self._service.cors.answer_headers(request)})
 
     async def _carry_out(
         self, request: StorageRequest, raw_query: str, body: _BodyReader

@@ -9,6 +9,7 @@ from steelyard.localcloud.services.oss import access, errors, metadata
 from steelyard.localcloud.services.oss.blob import BlobStore, BlobWriter
 from steelyard.localcloud.services.oss.bucket_actions import BucketActions
 from steelyard.localcloud.services.oss.copy_actions import CopyActions
+from steelyard.localcloud.services.oss.cors_actions import CorsActions
 from steelyard.localcloud.services.oss.list_actions import ListActions
 from steelyard.localcloud.services.oss.multipart_actions import MultipartActions
 from steelyard.localcloud.services.oss.object_actions import ObjectActions
@@ -52,7 +53,7 @@ class OssService(Service):
 
     Objects are files in the cloud's folder `oss`, under names of their own; what an object is called, consists of and
     carries is in the store. A write is a file first and a record then, so that a killed cloud has all of it or nothing.
-    Of a bucket's configurations lifecycle, CORS, website, logging, referer and policy are kept and not carried out.
+    Of a bucket's configurations lifecycle, website, logging, referer and policy are kept and not carried out.
     """
 
     code, version = "oss", "2019-05-17"
@@ -64,6 +65,7 @@ class OssService(Service):
             cloud.store, self.blobs, cloud.after_commit, cloud.clock, cloud.terms.has_quotas
         )
         self._verifier = StorageVerifier(cloud, cloud.clock)
+        self.cors = CorsActions(self.state)
         self._multipart = MultipartActions(self.state, cloud.transaction, cloud.identity.account_id)
         self._errands = self._collect()
 
@@ -73,13 +75,14 @@ class OssService(Service):
             BucketActions(self.state, self.cloud.identity.region_id, account_id, self.cloud.endpoint),
             ObjectActions(self.state),
             CopyActions(self.state, self.cloud.transaction),
+            self.cors,
             ListActions(self.state, account_id),
             self._multipart,
         )
         errands = [
             Errand(operation=operation, serve=getattr(owner, method))
             for owner in owners
-            for operation, method in operations_of(type(owner)).values()
+            for operation, method in operations_of(type(owner))
         ]
         settings = BucketSettings(self.state).operations()
         errands += [Errand(operation=operation, serve=serve) for operation, serve in settings]
@@ -126,7 +129,7 @@ class OssService(Service):
             what = f"{request.method} {request.level.value} {''.join(f'?{name}' for name in unknown)}".strip()
             self.cloud.unserved.count(self.code, self.version, what)
             raise errors.not_implemented(what)
-        if request.caller is None:
+        if request.caller is None and not errand.operation.is_public:
             access.check_anonymous(self.state, errand.operation, request)
         elif errand.operation.body is Body.OBJECT:
             # Before the body, which may be long; others are asked once it is there.
@@ -152,7 +155,7 @@ class OssService(Service):
 
     def _check_rights(self, operation: Operation, request: StorageRequest) -> None:
         ram, caller = self.cloud.services.get("ram"), request.caller
-        if not isinstance(ram, RamService) or caller is None:
+        if not isinstance(ram, RamService) or caller is None or operation.is_public:
             return
         region_id, account_id = self.cloud.identity.region_id, self.cloud.identity.account_id
         context = access.context_of(request)
@@ -197,8 +200,9 @@ def operation_names() -> frozenset[str]:
         BucketActions,
         ObjectActions,
         CopyActions,
+        CorsActions,
         ListActions,
         MultipartActions,
     )
-    names = {name for owner in owners for name in operations_of(owner)}
+    names = {operation.name for owner in owners for operation, _ in operations_of(owner)}
     return frozenset(names | setting_operations())

@@ -77,6 +77,11 @@ def invalid_argument(name: str, value: object, want: str) -> StorageError:
     return StorageError("InvalidArgument", text, 400, ArgumentName=name, ArgumentValue=str(value))
 
 
+def cors_forbidden(why: str) -> StorageError:
+    """Tell that a script of another web site may not call."""
+    return StorageError("AccessForbidden", f"CORSResponse: {why}", 403)
+
+
 def unknown_encryption(algorithm: str) -> StorageError:
     """Tell that nothing can be encrypted so."""
     text = f"The encryption request you specified is not valid: {algorithm!r}. Supported values: AES256, SM4, KMS."

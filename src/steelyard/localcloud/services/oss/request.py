@@ -138,6 +138,7 @@ class Operation:
         body: What its body is.
         action: The RAM action that it needs, without `oss:`; its name where it is empty.
         is_open: Whether it runs outside of a transaction and makes its own, because it copies much.
+        is_public: Whether anybody may call it, with a signature or without.
     """
 
     name: str
@@ -148,6 +149,7 @@ class Operation:
     body: Body = Body.NONE
     action: str = ""
     is_open: bool = False
+    is_public: bool = False
 
     def fits(self, request: StorageRequest) -> bool:
         """Tell whether a call asks for this operation, or for a more special one."""
@@ -178,6 +180,7 @@ def operation(
     body: Body = Body.NONE,
     action: str = "",
     is_open: bool = False,
+    is_public: bool = False,
 ) -> Callable[[Handler], Handler]:
     """Mark a method as the server of an operation; it takes a `StorageRequest` and gives a `StorageAnswer`."""
 
@@ -191,6 +194,7 @@ def operation(
             body=body,
             action=action or name,
             is_open=is_open,
+            is_public=is_public,
         )
         setattr(handler, _OPERATION, spec)
         return handler
@@ -198,11 +202,11 @@ def operation(
     return mark
 
 
-def operations_of(owner: type) -> dict[str, tuple[Operation, str]]:
-    """Give the operations that a class serves, with the names of the methods, by name."""
-    found: dict[str, tuple[Operation, str]] = {}
+def operations_of(owner: type) -> list[tuple[Operation, str]]:
+    """Give the operations that a class serves, each with the name of its method."""
+    found: list[tuple[Operation, str]] = []
     for attribute in dir(owner):
         spec = getattr(getattr(owner, attribute), _OPERATION, None)
         if isinstance(spec, Operation):
-            found[spec.name] = (spec, attribute)
+            found.append((spec, attribute))
     return found

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from xml.etree import ElementTree
 
 from steelyard.localcloud.services.oss import errors, metadata
+from steelyard.localcloud.services.oss.cors import check_cors
 from steelyard.localcloud.services.oss.document import child_text, read_document
 from steelyard.localcloud.services.oss.models import Bucket
 from steelyard.localcloud.services.oss.request import Body, Level, Operation, StorageAnswer, StorageRequest
@@ -133,7 +134,13 @@ SETTINGS: tuple[BucketSetting, ...] = (
         check=_check_tagging,
     ),
     BucketSetting(name="policy", noun="Policy", root="", missing="NoSuchBucketPolicy"),
-    BucketSetting(name="cors", noun="Cors", root="CORSConfiguration", missing="NoSuchCORSConfiguration"),
+    BucketSetting(
+        name="cors",
+        noun="Cors",
+        root="CORSConfiguration",
+        missing="NoSuchCORSConfiguration",
+        check=check_cors,
+    ),
     BucketSetting(
         name="website", noun="Website", root="WebsiteConfiguration", missing="NoSuchWebsiteConfiguration"
     ),
@@ -177,8 +184,8 @@ SETTINGS: tuple[BucketSetting, ...] = (
         can_delete=False,
     ),
 )
-"""What buckets can be given. `versioning`, `encryption`, `publicAccessBlock` and `tagging` have an effect; the others
-are kept and given back."""
+"""What buckets can be given. `versioning`, `encryption`, `cors`, `publicAccessBlock` and `tagging` have an effect;
+the others are kept and given back."""
 
 
 class BucketSettings:

@@ -250,6 +250,6 @@ def claims_storage(headers: Mapping[str, str], path: str, query: Mapping[str, st
         return authorization.startswith(("OSS ", V4))
     if "x-oss-signature-version" in query or "OSSAccessKeyId" in query:
         return True
-    if any(name.startswith("x-oss-") for name in headers):
+    if any(name.startswith("x-oss-") for name in headers) or "access-control-request-method" in headers:
         return True
     return path != "/" and "x-acs-action" not in headers and "Action" not in query
