@@ -16,8 +16,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 NAME = "gateway.test"
 CHECK = {"interval_s": 1, "timeout_s": 2, "healthy_threshold": 2, "unhealthy_threshold": 2}
-CLASSIC = {"kind": "classic", "listeners": [{"port": 443, "protocol": "https"}], "sticky_session_s": 60}
-NETWORK = {"kind": "network", "listeners": [{"port": 443, "protocol": "tcpssl"}]}
+CLASSIC = {"kind": "classic", "listeners": [{"port": 8443, "protocol": "https"}], "sticky_session_s": 60}
+NETWORK = {"kind": "network", "listeners": [{"port": 8443, "protocol": "tcpssl"}]}
 
 
 @pytest.fixture(params=[CLASSIC, NETWORK], ids=["classic", "network"])
@@ -54,10 +54,10 @@ def test_a_cluster_is_reached_and_trains_through_tls_alone(line: CommandLine, tm
     up = line.json("up")
     url = up["outputs"]["gateway_url"]
     assert url.startswith("https://")
-    assert url.endswith(":443")
+    assert url.endswith(":8443")
     assert line.json("status")["nodes"][0]["health"] == "normal"
     with pytest.raises(httpx.HTTPError):
-        httpx.get(url.replace("https", "http").replace(":443", ":8000") + "/healthz", trust_env=False)
+        httpx.get(url.replace("https", "http").replace(":8443", ":8000") + "/healthz", trust_env=False)
     with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
         httpx.get(f"{url}/healthz", trust_env=False)
 

@@ -120,7 +120,7 @@ class LocalFleet:
         self.ecs_client.stop_instance(ecs.StopInstanceRequest(instance_id=instance_id, force_stop=True))
         wait_until(lambda: self.statuses(instance_id)[instance_id] == "Stopped")
 
-    def listen(self, port: int = 80) -> None:
+    def listen(self, port: int = 8080) -> None:
         target = {"load_balancer_id": self.balancer_id, "listener_port": port}
         self.slb_client.create_load_balancer_httplistener(
             slb.CreateLoadBalancerHTTPListenerRequest(
@@ -210,7 +210,7 @@ class LocalFleet:
     def health(self) -> dict[str, str]:
         found = self.slb_client.describe_health_status(
             slb.DescribeHealthStatusRequest(
-                region_id=REGION, load_balancer_id=self.balancer_id, listener_port=80
+                region_id=REGION, load_balancer_id=self.balancer_id, listener_port=8080
             )
         ).body.backend_servers.backend_server
         return {server.server_id: server.server_health_status for server in found}

@@ -61,7 +61,7 @@ def holds(book: AddressBook, address: str) -> bool:
 def assert_nothing_is_left(family, scratch_folders, addresses) -> None:
     wait_until(lambda: alive(family), lambda left: not left)
     wait_until(lambda: [folder for folder in scratch_folders if folder.exists()], lambda left: not left)
-    assert [(a, port) for a in addresses for port in (80, 8000) if is_open(a, port)] == []
+    assert [(a, port) for a in addresses for port in (8080, 8000) if is_open(a, port)] == []
     book = AddressBook()
     try:
         wait_until(lambda: [a for a in addresses if not holds(book, a)], lambda taken: not taken)
@@ -75,7 +75,7 @@ def test_requests_follow_the_weights_within_a_hundredth(fleet):
     fleet.listen()
     fleet.wait_healthy(*ids)
 
-    traffic = ask(fleet.address, 80, 3000)
+    traffic = ask(fleet.address, 8080, 3000)
 
     assert traffic.errors == []
     shares = [traffic.names()[i] / 3000 for i in ids]
@@ -89,13 +89,13 @@ def test_drain_removal_release_and_a_new_listener_lose_no_request(fleet):
     fleet.listen()
     fleet.wait_healthy(first, second)
 
-    with Traffic(fleet.address, 80).flowing() as traffic:
+    with Traffic(fleet.address, 8080).flowing() as traffic:
         fleet.weigh({first: 0})
         fleet.add({third: 100, fourth: 50})
         fleet.wait_healthy(*ids)
         fleet.remove(first)
         fleet.delete(second)
-        fleet.listen(81)
+        fleet.listen(8081)
         wait_until(lambda: fleet.statuses(second), lambda seen: not seen)
         wait_until(lambda: traffic.names()[fourth] > 50)
 
@@ -109,7 +109,7 @@ def test_a_killed_server_is_out_within_the_window_and_its_instance_is_running(fl
         p for p in fleet.family() if "named_server.py" in " ".join(p.cmdline()) and ids[0] in p.cmdline()
     ]
 
-    with Traffic(fleet.address, 80).flowing() as traffic:
+    with Traffic(fleet.address, 8080).flowing() as traffic:
         os.kill(victim.pid, signal.SIGKILL)
         # Two failures in a row: an interval and a timeout of a second each, and a second for this machine.
         wait_until(fleet.health, lambda seen: seen[ids[0]] == "abnormal", deadline_s=5)
@@ -123,17 +123,17 @@ def test_listeners_with_tls_and_for_datagrams_serve_again_after_a_kill(fleet, tm
     certificate, key = authority.issue(fleet.address)
     (instance_id,) = fleet.run(1)
     fleet.add({instance_id: 100})
-    fleet.listen_with_tls(443, certificate, key)
+    fleet.listen_with_tls(8443, certificate, key)
     bell = EchoServer("bell", fleet.addresses(instance_id)[instance_id], 9000)
-    fleet.listen_for_datagrams(53, [{"ServerId": instance_id, "Port": 9000, "Weight": 100}])
-    wait_until(lambda: ask(fleet.address, 443, 1, 1, authority.trusting()).names() == {instance_id: 1})
+    fleet.listen_for_datagrams(5353, [{"ServerId": instance_id, "Port": 9000, "Weight": 100}])
+    wait_until(lambda: ask(fleet.address, 8443, 1, 1, authority.trusting()).names() == {instance_id: 1})
 
     os.kill(fleet.cloud.pid, signal.SIGKILL)
-    wait_until(lambda: not is_open(fleet.address, 443))
+    wait_until(lambda: not is_open(fleet.address, 8443))
     fleet.connect(daemon.start(tmp_path / "cloud"))
 
-    wait_until(lambda: ask(fleet.address, 443, 1, 1, authority.trusting()).names() == {instance_id: 1})
-    wait_until(lambda: names_once(fleet.address, 53) == "bell")
+    wait_until(lambda: ask(fleet.address, 8443, 1, 1, authority.trusting()).names() == {instance_id: 1})
+    wait_until(lambda: names_once(fleet.address, 5353) == "bell")
     bell.close()
 
 
@@ -165,7 +165,7 @@ def test_a_stop_leaves_nothing_and_a_start_boots_what_ran(fleet):
     wait_until(lambda: fleet.statuses(*ids), lambda seen: seen == running)
     assert fleet.addresses(*ids) == addresses
     fleet.wait_healthy(ids[0], ids[1])
-    assert set(ask(fleet.address, 80, 20).names()) == {ids[0], ids[1]}
+    assert set(ask(fleet.address, 8080, 20).names()) == {ids[0], ids[1]}
 
 
 def test_a_kill_of_the_cloud_ends_everything_and_a_start_boots_what_ran(fleet):

@@ -48,7 +48,7 @@ class Wanted:
 
     weights: tuple[int, int] = (100, 50)
     scheduler: str = "Wrr"
-    port: int = 80
+    port: int = 8080
     label: str = "one"
     edition: str = "Basic"
     address_type: str = "Intranet"
@@ -168,7 +168,7 @@ def value(stack: Stack, name: str):
     return stack.outputs()[name].value
 
 
-def served(stack: Stack, path: str = "/", port: int = 80, num_requests: int = 15) -> Counter[str]:
+def served(stack: Stack, path: str = "/", port: int = 8080, num_requests: int = 15) -> Counter[str]:
     """Count the answers by node, each on a connection of its own; the others by their status."""
     names: Counter[str] = Counter()
     for _ in range(num_requests):
@@ -229,7 +229,7 @@ def test_an_application_load_balancer_comes_up_stays_changes_and_goes(
     with pytest.raises(ResourceError, match="DeletionProtection"):
         provider.delete(KINDS[0], named["balancer"].id, {}, Operation(urn=""))
 
-    moved = stack.up(front(Wanted(port=81, label="two", edition="Standard", status="Stopped")), provider)
+    moved = stack.up(front(Wanted(port=8081, label="two", edition="Standard", status="Stopped")), provider)
     # The listener goes before the new one comes, and with it its rule and its list of clients.
     assert moved.num_by_op["replace"] == 3
     assert {item.outputs.get("status") for item in stack.resources() if item.type == KINDS[2]} == {"Stopped"}
@@ -284,7 +284,7 @@ def secure(*names: str, path: str = "/healthz") -> Callable[[], None]:
             "listener",
             load_balancer_id=balancer.id,
             listener_protocol="HTTPS",
-            listener_port=443,
+            listener_port=8443,
             certificates={"certificate_id": ids[0]},
             security_policy_id="tls_cipher_policy_1_2",
             default_actions=[_forward(group)],
@@ -306,7 +306,7 @@ def answered(stack: Stack, name: str) -> str:
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
     with (
-        socket.create_connection((value(stack, "address"), 443), timeout=5) as plain,
+        socket.create_connection((value(stack, "address"), 8443), timeout=5) as plain,
         tls.wrap_socket(plain, server_hostname=name) as secured,
     ):
         certificate = x509.load_der_x509_certificate(secured.getpeercert(True) or b"")

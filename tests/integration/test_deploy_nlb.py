@@ -32,7 +32,7 @@ def front(
     *weights: int,
     scheduler: str = "Wrr",
     interval_s: int = 1,
-    port: int = 80,
+    port: int = 8080,
     label: str = "one",
     address_type: str = "Intranet",
 ) -> Callable[[], None]:
@@ -120,7 +120,7 @@ def counts(stack: Stack, num_requests: int = 30) -> dict[str, int]:
     address = value(stack, "address")
     names: dict[str, int] = {}
     for _ in range(num_requests):
-        for name, count in ask(address, 80, 1, 1).names().items():
+        for name, count in ask(address, 8080, 1, 1).names().items():
             names[name.strip()] = names.get(name.strip(), 0) + count
     return names
 
@@ -156,7 +156,7 @@ def test_a_network_load_balancer_comes_up_stays_changes_and_goes(
     assert counts(stack) == {second: 30}
     assert [(node.weight, node.health) for node in nodes(stack, info)] == [(0, "normal"), (50, "normal")]
 
-    other = front(0, 50, scheduler="Wlc", interval_s=2, port=81, label="two", address_type="Internet")
+    other = front(0, 50, scheduler="Wlc", interval_s=2, port=8081, label="two", address_type="Internet")
     changed = stack.up(other, provider)
     assert changed.num_by_op == {"same": weighed.num_by_op["same"] - 2, "update": 2, "replace": 1}
     resources = {resource.type: resource for resource in stack.resources()}
@@ -165,7 +165,7 @@ def test_a_network_load_balancer_comes_up_stays_changes_and_goes(
     assert resources[GROUP].outputs["tags"] == resources[BALANCER].outputs["tags"] == {"label": "two"}
     assert resources[BALANCER].outputs["loadBalancerName"] == "front-two"
     assert value(stack, "address") == value(stack, "zones")[0]["publicIpv4Address"]
-    assert resources[LISTENER].outputs["listenerPort"] == 81
+    assert resources[LISTENER].outputs["listenerPort"] == 8081
 
     stack.destroy(provider)
     assert not stack.resources()

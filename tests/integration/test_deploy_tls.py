@@ -63,7 +63,7 @@ def classic(
         alicloud.slb.Listener(
             "https",
             load_balancer_id=balancer.id,
-            frontend_port=443,
+            frontend_port=8443,
             protocol="https",
             server_group_id=groups[0].id,
             server_certificate_id=certificate.id,
@@ -82,7 +82,7 @@ def classic(
         alicloud.slb.Listener(
             "tcp",
             load_balancer_id=balancer.id,
-            frontend_port=81,
+            frontend_port=8081,
             protocol="tcp",
             server_group_id=groups[0].id,
             scheduler="sch",
@@ -92,7 +92,7 @@ def classic(
         alicloud.slb.Listener(
             "udp",
             load_balancer_id=balancer.id,
-            frontend_port=53,
+            frontend_port=5353,
             protocol="udp",
             server_group_id=groups[1].id,
             scheduler="sch",
@@ -102,7 +102,7 @@ def classic(
         http = alicloud.slb.Listener(
             "http",
             load_balancer_id=balancer.id,
-            frontend_port=80,
+            frontend_port=8080,
             protocol="http",
             server_group_id=groups[0].id,
             sticky_session="off",
@@ -111,7 +111,7 @@ def classic(
         rule = alicloud.slb.Rule(
             "rule",
             load_balancer_id=balancer.id,
-            frontend_port=80,
+            frontend_port=8080,
             name="jobs",
             url=path,
             server_group_id=groups[1].id,
@@ -166,7 +166,7 @@ def network(
             "listener",
             load_balancer_id=balancer.id,
             listener_protocol="TCPSSL",
-            listener_port=443,
+            listener_port=8443,
             server_group_id=group.id,
             certificate_ids=[certificate.id],
             security_policy_id=policy,
@@ -198,12 +198,12 @@ def test_a_classic_front_comes_up_once_changes_in_place_and_goes(
     pair = authority.issue("127.0.0.1")
     assert stack.up(classic(pair), provider).error is None
     assert changed(stack.up(classic(pair), provider)) == {}
-    target = {"LoadBalancerId": output(stack, "balancer"), "ListenerPort": 443}
+    target = {"LoadBalancerId": output(stack, "balancer"), "ListenerPort": 8443}
     listener = api.call(SLB, "DescribeLoadBalancerHTTPSListenerAttribute", target)
     assert listener["ServerCertificateId"] == output(stack, "certificate")
     assert (listener["TLSCipherPolicy"], listener["StickySessionType"]) == ("tls_cipher_policy_1_2", "insert")
     assert (listener["XForwardedFor_proto"], listener["AclIds"]["AclId"]) == ("on", [output(stack, "acl")])
-    udp = {**target, "ListenerPort": 53}
+    udp = {**target, "ListenerPort": 5353}
     datagrams = api.call(SLB, "DescribeLoadBalancerUDPListenerAttribute", udp)
     assert (datagrams["Status"], datagrams["Scheduler"]) == ("running", "sch")
     assert (datagrams["HealthCheck"], datagrams["HealthCheckInterval"]) == ("on", 3)

@@ -232,9 +232,9 @@ def test_two_vpcs_have_the_same_addresses_and_each_balancer_reaches_its_own(flee
         fleet.listen()
         fleet.wait_healthy(instance_id)  # Although no rule lets the check in.
         assert fleet.address.startswith("127.")
-        assert name_at(fleet.address, 80) == instance_id
+        assert name_at(fleet.address, 8080) == instance_id
         inside = fleet.address.replace("127.", "10.", 1)
-        assert in_instance(fleet, instance_id, lambda at=inside: name_at(at, 80)) == instance_id
+        assert in_instance(fleet, instance_id, lambda at=inside: name_at(at, 8080)) == instance_id
 
 
 @needs_namespaces
