@@ -17,7 +17,7 @@ from alibabacloud_slb20140515 import models as slb
 from alibabacloud_slb20140515.client import Client as SlbClient
 from alibabacloud_sts20150401 import models as sts
 from alibabacloud_sts20150401.client import Client as StsClient
-from alibabacloud_tea_openapi.utils_models import Config
+from alibabacloud_tea_openapi.utils_models import Config, GlobalParameters
 from contract_fleet import REGION, Fleet
 from contract_sdk import refused, sdk_config
 from contract_storage import Shelf, storage_client, storage_refused
@@ -176,6 +176,13 @@ def test_where_a_call_comes_from_counts(act_as):
         describe(client)
     config("127.0.0.0/8")
     assert isinstance(describe(client), list)
+
+
+def test_a_header_does_not_change_where_a_call_comes_from(act_as):
+    config = act_as(allow("ecs:Describe*", Condition={"IpAddress": {"acs:SourceIp": ["203.0.113.0/24"]}}))
+    config.global_parameters = GlobalParameters(headers={"X-Forwarded-For": "203.0.113.7"})
+    with refused("Forbidden.RAM", 403):
+        describe(EcsClient(config))
 
 
 def test_the_accounts_own_key_may_do_anything(ecs_client, act_as):

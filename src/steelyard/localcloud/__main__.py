@@ -135,6 +135,9 @@ def _make_server(app: App, tls: ssl.SSLContext, lock: Path) -> uvicorn.Server:
         access_log=False,
         log_config=None,
         server_header=False,
+        # Nothing stands before the cloud: where a call comes from, which policies ask for, no header may tell.
+        proxy_headers=False,
+        ws="none",
         timeout_graceful_shutdown=GRACE_S,
         timeout_keep_alive=KEEP_ALIVE_S,
         callback_notify=look_after_folder,
@@ -143,7 +146,7 @@ def _make_server(app: App, tls: ssl.SSLContext, lock: Path) -> uvicorn.Server:
         # 16 KiB of user data, twice encoded.
         http="httptools",
     )
-    server = Front(config, tls)
+    server = Front(config, tls, app.answer_now)
 
     def end(signal_number: int, frame: FrameType | None) -> None:
         # It may come before the server runs, and uvicorn raises it once more after the server has ended.

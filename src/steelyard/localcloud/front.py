@@ -14,6 +14,8 @@ from typing import Any
 
 import uvicorn
 
+from steelyard.localcloud.connection import AnswerNow, Connection
+
 _log = logging.getLogger(__name__)
 
 _TLS_HANDSHAKE = b"\x16"
@@ -29,11 +31,13 @@ class Front(uvicorn.Server):
     Args:
         config: The application and how it is served.
         tls: What it speaks TLS with.
+        answer_now: Answers what needs not go through the application.
     """
 
-    def __init__(self, config: uvicorn.Config, tls: ssl.SSLContext) -> None:
+    def __init__(self, config: uvicorn.Config, tls: ssl.SSLContext, answer_now: AnswerNow) -> None:
         super().__init__(config)
         self._tls = tls
+        self._answer_now = answer_now
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def startup(self, sockets: Sequence[socket.socket] | None = None) -> None:
@@ -74,7 +78,7 @@ class Front(uvicorn.Server):
                 first = await _peek(connection)
             if first:
                 await asyncio.get_running_loop().connect_accepted_socket(
-                    self._make_protocol, connection, ssl=self._tls if first == _TLS_HANDSHAKE else None
+                    self._make_connection, connection, ssl=self._tls if first == _TLS_HANDSHAKE else None
                 )
                 return
         except (OSError, TimeoutError) as err:
@@ -85,106 +89,8 @@ class Front(uvicorn.Server):
             raise
         connection.close()
 
-    def _make_protocol(self) -> asyncio.Protocol:
-        protocol: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg]
-            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
-        )
-        return _Joined(protocol)
-
-
-class _Joined(asyncio.Protocol):
-    """Speaks as another protocol does, and sends what it writes in one turn of the loop at once.
-
-    uvicorn writes an answer's head and its body apart: the client would be woken for each.
-
-    Args:
-        inner: The other protocol.
-    """
-
-    def __init__(self, inner: asyncio.Protocol) -> None:
-        self._inner = inner
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Hand on the connection, with its writes joined."""
-        assert isinstance(transport, asyncio.Transport)
-        self._inner.connection_made(_JoiningTransport(transport))
-
-    def data_received(self, data: bytes) -> None:
-        """Hand on what came."""
-        self._inner.data_received(data)
-
-    def eof_received(self) -> bool | None:
-        """Hand on that no more will come."""
-        return self._inner.eof_received()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Hand on the end."""
-        self._inner.connection_lost(exc)
-
-    def pause_writing(self) -> None:
-        """Hand on that the client does not read."""
-        self._inner.pause_writing()
-
-    def resume_writing(self) -> None:
-        """Hand on that it reads again."""
-        self._inner.resume_writing()
-
-
-class _JoiningTransport(asyncio.Transport):
-    def __init__(self, transport: asyncio.Transport) -> None:
-        super().__init__()
-        self._transport = transport
-        self._loop = asyncio.get_running_loop()
-        self._parts: list[bytes] = []
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        if not self._parts:
-            self._loop.call_soon(self._flush)
-        self._parts.append(bytes(data))
-
-    def _flush(self) -> None:
-        parts, self._parts = self._parts, []
-        if parts:
-            self._transport.write(b"".join(parts))
-
-    def close(self) -> None:
-        self._flush()
-        self._transport.close()
-
-    def abort(self) -> None:
-        self._parts = []
-        self._transport.abort()
-
-    def is_closing(self) -> bool:
-        return self._transport.is_closing()
-
-    def get_extra_info(self, name: str, default: Any = None) -> Any:
-        return self._transport.get_extra_info(name, default)
-
-    def pause_reading(self) -> None:
-        self._transport.pause_reading()
-
-    def resume_reading(self) -> None:
-        self._transport.resume_reading()
-
-    def can_write_eof(self) -> bool:
-        return self._transport.can_write_eof()
-
-    def write_eof(self) -> None:
-        self._flush()
-        self._transport.write_eof()
-
-    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
-        self._transport.set_protocol(protocol)
-
-    def get_protocol(self) -> asyncio.BaseProtocol:
-        return self._transport.get_protocol()
-
-    def is_reading(self) -> bool:
-        return self._transport.is_reading()
-
-    def get_write_buffer_size(self) -> int:
-        return self._transport.get_write_buffer_size() + sum(map(len, self._parts))
+    def _make_connection(self) -> Connection:
+        return Connection(self.config, self.server_state, self._answer_now)
 
 
 async def _peek(connection: socket.socket) -> bytes:

@@ -15,7 +15,7 @@ from steelyard.localcloud.metadata import MetadataService
 from steelyard.localcloud.services.oss.actions import OssService
 from steelyard.localcloud.services.oss.signature import claims_storage
 from steelyard.localcloud.storage_door import StorageDoor
-from steelyard.localcloud.wire.message import WireRequest
+from steelyard.localcloud.wire.message import HttpReply, WireRequest, read_headers
 from steelyard.localcloud.wire.xml import answer_root, render_xml
 
 Scope = MutableMapping[str, Any]
@@ -26,14 +26,15 @@ _METADATA_PREFIX = "/metadata/"
 _JSON, _XML = "application/json;charset=utf-8", "text/xml;charset=utf-8"
 # RunInstances takes 16 KiB of user data before its base64 and percent encodings; nothing else comes near.
 _MAX_BODY_BYTES = 4 << 20
+_to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class App:
     """The local cloud as an ASGI application: the API at `/`, the instances' metadata under `/metadata/`, faults.
 
     Calls run in a few threads and not on the event loop: they are quick but for the cloud's lock, which a service's own
-    thread may hold, and a loop that waits for it could not even accept a connection. Calls of products that do nothing
-    but read and write the state are answered on the loop, where the lock is free.
+    thread may hold, and a loop that waits for it could not even accept a connection. What need not wait is asked of
+    `answer_now` first.
 
     Args:
         cloud: What answers the API's calls.
@@ -53,51 +54,59 @@ class App:
         """Answer one HTTP request."""
         if scope["type"] != "http":
             return
-        headers = _read_headers(scope)
-        if self._storage is not None and _is_storage(scope, headers):
+        headers = read_headers(scope["headers"])
+        query_string = scope["query_string"].decode("latin-1")
+        if self._storage is not None and _is_storage(scope["path"], query_string, headers):
             await self._storage.answer(scope, headers, receive, send)
             return
         body = await _read_body(receive)
         if body is None:
-            await _send(send, 413, "text/plain", b"")
+            await _send(send, HttpReply(status=413, content_type="text/plain", content=b""))
             return
         request = WireRequest(
             method=scope["method"],
             path=scope["path"],
-            query_string=scope["query_string"].decode("latin-1"),
+            query_string=query_string,
             headers=headers,
             body=body,
             client=(scope.get("client") or ("",))[0],
         )
-        status, content_type, content = await self._answer_somewhere(request)
-        await _send(send, status, content_type, content)
-
-    async def _answer_somewhere(self, request: WireRequest) -> tuple[int, str, bytes]:
-        # The way to a thread and back costs as much as a quick answer does.
-        if self._cloud.is_quick(request) and self._cloud.store.take_if_free():
-            try:
-                return self._answer(request)
-            finally:
-                self._cloud.store.give_back()
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, self._answer, request)
+        await _send(send, await loop.run_in_executor(self._threads, self._answer, request))
 
-    def _answer(self, request: WireRequest) -> tuple[int, str, bytes]:
+    def answer_now(self, request: WireRequest) -> HttpReply | None:
+        """Answer a call of a product that does nothing but read and write the state, where the cloud's lock is free.
+
+        It is for the event loop: the way through a thread costs as much as such an answer does.
+        """
+        is_call = request.path == "/" and not _is_storage("/", request.query_string, request.headers)
+        if not (is_call and self._cloud.is_quick(request) and self._cloud.store.take_if_free()):
+            return None
+        try:
+            return self._answer_call(request)
+        finally:
+            self._cloud.store.give_back()
+
+    def _answer(self, request: WireRequest) -> HttpReply:
         if request.path == unserved.PATH:
             entries = [asdict(entry) for entry in self._cloud.unserved.list()]
-            return 200, _JSON, json.dumps(entries).encode()
+            return _json_reply(200, entries)
         if FaultDoor.is_meant(request.path, request.headers.get("authorization", "")):
             status, content = self._faults.answer(request)
-            return status, _JSON, content
+            return HttpReply(status=status, content_type=_JSON, content=content)
         if request.path.startswith(_METADATA_PREFIX):
             reply = self._metadata.answer(request, request.path.removeprefix(_METADATA_PREFIX))
-            return reply.status, "text/plain", reply.text.encode()
+            return HttpReply(status=reply.status, content_type="text/plain", content=reply.text.encode())
+        return self._answer_call(request)
+
+    def _answer_call(self, request: WireRequest) -> HttpReply:
         answer = self._cloud.answer(request)
-        if _wants_xml(request):
-            root = answer_root(request.action, is_error=answer.status >= 400)
-            return answer.status, _XML, render_xml(root, answer.body).encode()
-        content = json.dumps(answer.body, ensure_ascii=False, separators=(",", ":")).encode()
-        return answer.status, _JSON, content
+        if not _wants_xml(request):
+            return _json_reply(answer.status, answer.body)
+        root = answer_root(request.action, is_error=answer.status >= 400)
+        return HttpReply(
+            status=answer.status, content_type=_XML, content=render_xml(root, answer.body).encode()
+        )
 
     def close(self) -> None:
         """End the threads, once the calls in them are answered."""
@@ -116,16 +125,17 @@ def _wants_xml(request: WireRequest) -> bool:
     return wanted.upper() == "XML" or not (wanted or request.headers.get("x-acs-action"))
 
 
-def _is_storage(scope: Scope, headers: Mapping[str, str]) -> bool:
-    path = scope["path"]
-    is_signed = "authorization" in headers
-    if (path == unserved.PATH or path.startswith(_METADATA_PREFIX)) and not is_signed:
+def _json_reply(status: int, body: object) -> HttpReply:
+    return HttpReply(status=status, content_type=_JSON, content=_to_json(body).encode())
+
+
+def _is_storage(path: str, query_string: str, headers: Mapping[str, str]) -> bool:
+    authorization = headers.get("authorization", "")
+    if (path == unserved.PATH or path.startswith(_METADATA_PREFIX)) and not authorization:
         return False
-    if FaultDoor.is_meant(path, headers.get("authorization", "")):
+    if FaultDoor.is_meant(path, authorization):
         return False
-    query = (
-        {} if is_signed else dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
-    )
+    query = {} if authorization else dict(parse_qsl(query_string, keep_blank_values=True))
     return claims_storage(headers, path, query)
 
 
@@ -144,18 +154,10 @@ async def _read_body(receive: Receive) -> bytes | None:
             return b"".join(parts)
 
 
-def _read_headers(scope: Scope) -> dict[str, str]:
-    headers: dict[str, str] = {}
-    for raw_name, raw_value in scope["headers"]:
-        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
-        headers[name] = f"{headers[name]},{value}" if name in headers else value
-    return headers
-
-
-async def _send(send: Send, status: int, content_type: str, content: bytes) -> None:
+async def _send(send: Send, reply: HttpReply) -> None:
     headers = [
-        (b"content-type", content_type.encode()),
-        (b"content-length", str(len(content)).encode()),
+        (b"content-type", reply.content_type.encode()),
+        (b"content-length", str(len(reply.content)).encode()),
     ]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": content})
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    await send({"type": "http.response.body", "body": reply.content})

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from urllib.parse import parse_qsl
@@ -62,3 +62,25 @@ class WireAnswer:
 
     status: int
     body: Mapping[str, object]
+
+
+@dataclass(frozen=True, kw_only=True)
+class HttpReply:
+    """What an HTTP request is answered with."""
+
+    status: int
+    content_type: str
+    content: bytes
+
+
+def read_headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Give headers as a `WireRequest` has them.
+
+    Args:
+        raw: Names in lower case, and values.
+    """
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in raw:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]},{value}" if name in headers else value
+    return headers
