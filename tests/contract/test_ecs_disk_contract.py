@@ -53,9 +53,9 @@ def release(fleet: Fleet) -> None:
 
 class TestDisks:
     def test_one_goes_to_an_instance_and_back(self, ecs_client, fleet: Fleet, make_disk):
-        disk_id = make_disk(200, encrypted=True, disk_name="data", performance_level="PL2")
+        disk_id = make_disk(500, encrypted=True, disk_name="data", performance_level="PL2")
         found = disk(ecs_client, disk_id)
-        assert (found.status, found.type, found.size, found.encrypted) == ("Available", "data", 200, True)
+        assert (found.status, found.type, found.size, found.encrypted) == ("Available", "data", 500, True)
         assert (found.performance_level, found.portable) == ("PL2", True)
         (instance_id,) = fleet.run()
         pair = {"disk_id": disk_id, "instance_id": instance_id}

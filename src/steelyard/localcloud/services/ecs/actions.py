@@ -5,35 +5,53 @@ from typing import Any
 from steelyard.localcloud.record import Records
 from steelyard.localcloud.services.ecs import errors
 from steelyard.localcloud.services.ecs.attribute_actions import AttributeActions
+from steelyard.localcloud.services.ecs.batch_power_actions import BatchPowerActions
+from steelyard.localcloud.services.ecs.charge_actions import ChargeActions
 from steelyard.localcloud.services.ecs.deployment_set_actions import DeploymentSetActions
 from steelyard.localcloud.services.ecs.disk_actions import DiskActions
+from steelyard.localcloud.services.ecs.group_membership_actions import GroupMembershipActions
 from steelyard.localcloud.services.ecs.key_pair_actions import KeyPairActions
 from steelyard.localcloud.services.ecs.launch_template_actions import LaunchTemplateActions
+from steelyard.localcloud.services.ecs.move_actions import MoveActions
 from steelyard.localcloud.services.ecs.network_directory import NetworkDirectory
 from steelyard.localcloud.services.ecs.network_interface_actions import NetworkInterfaceActions
 from steelyard.localcloud.services.ecs.offer_actions import OfferActions
+from steelyard.localcloud.services.ecs.older_tag_actions import OlderTagActions
 from steelyard.localcloud.services.ecs.price_actions import PriceActions
+from steelyard.localcloud.services.ecs.private_address_actions import PrivateAddressActions
+from steelyard.localcloud.services.ecs.resource_group_actions import ResourceGroupActions
 from steelyard.localcloud.services.ecs.rule_actions import RuleActions
 from steelyard.localcloud.services.ecs.security_group_actions import SecurityGroupActions
+from steelyard.localcloud.services.ecs.spec_actions import SpecActions
 from steelyard.localcloud.services.ecs.spot_actions import SpotActions
-from steelyard.localcloud.tag_actions import TagActions
+from steelyard.localcloud.services.ecs.system_disk_actions import SystemDiskActions
+from steelyard.localcloud.services.ecs.upkeep_actions import UpkeepActions
 from steelyard.localcloud.wire.error import ApiError
 
 
 class EcsService(
     AttributeActions,
     SpotActions,
+    BatchPowerActions,
+    SpecActions,
+    ChargeActions,
+    UpkeepActions,
     LaunchTemplateActions,
     KeyPairActions,
     DeploymentSetActions,
     DiskActions,
+    SystemDiskActions,
     NetworkInterfaceActions,
+    PrivateAddressActions,
+    MoveActions,
     SecurityGroupActions,
+    GroupMembershipActions,
     RuleActions,
     OfferActions,
     PriceActions,
     NetworkDirectory,
-    TagActions,
+    ResourceGroupActions,
+    OlderTagActions,
 ):
     """Instances, their templates, security groups, the catalogue, prices and tags."""
 

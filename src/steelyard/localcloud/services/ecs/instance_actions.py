@@ -63,42 +63,6 @@ class InstanceActions(EcsState):
         instance = self.instance(request)
         return {"InstanceId": instance.id, "RegionId": instance.region_id, "UserData": instance.user_data}
 
-    @action("DescribeInstanceMaintenanceAttributes")
-    def describe_instance_maintenance_attributes(self, request: Request) -> dict[str, object]:
-        """List what maintenance does to instances: the provider's default, since no host is ever maintained."""
-        ids = request.texts("InstanceId")
-        found = [instance for instance in self.in_region(request) if not ids or instance.id in ids]
-        page, head = number_page(request, found)
-        on_maintenance = {
-            "DefaultValue": "AutoRecover",
-            "Value": "AutoRecover",
-            "SupportedValues": {"SupportedValue": ["Stop", "AutoRecover", "AutoRedeploy"]},
-        }
-        rows = [
-            {
-                "InstanceId": instance.id,
-                "NotifyOnMaintenance": False,
-                "ActionOnMaintenance": on_maintenance,
-                "MaintenanceWindows": {"MaintenanceWindow": []},
-            }
-            for instance in page
-        ]
-        return {**head, "MaintenanceAttributes": {"MaintenanceAttribute": rows}}
-
-    @action("DescribeInstanceAttachmentAttributes")
-    def describe_instance_attachment_attributes(self, request: Request) -> dict[str, object]:
-        """List the private pools that instances draw from: none."""
-        page, head = number_page(request, self.named_instances(request))
-        rows = [
-            {
-                "InstanceId": instance.id,
-                "PrivatePoolOptionsId": "",
-                "PrivatePoolOptionsMatchCriteria": "None",
-            }
-            for instance in page
-        ]
-        return {**head, "Instances": {"Instance": rows}}
-
     @action("GetInstanceConsoleOutput")
     def get_instance_console_output(self, request: Request) -> dict[str, object]:
         """Give an instance's newest output, in base64."""

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from steelyard.localcloud.record import Record
 from steelyard.localcloud.services.ecs.image import IMAGES
+from steelyard.localcloud.services.ecs.network_interface import private_ip_sets
 from steelyard.localcloud.tag import tag_rows
 from steelyard.localcloud.text import utc_text
 from steelyard.spec.catalogue import INSTANCE_TYPES
@@ -32,6 +33,13 @@ class Instance(Record):
         disk_ids: Its system disk and then its data disks.
         traffic_mode: Of its primary interface: `Standard`, or `HighPerformance` for elastic RDMA.
         reclaim_at: Unix time at which a spot instance will be taken back; 0 where that was not announced.
+        auto_release_at: Unix time at which it will be released, as a call wanted; 0 for never.
+        has_public_address: Whether a call gave it one, whatever its bandwidth.
+        pool_criteria: Which private pools it may draw from: `Open`, `Target` or `None`.
+        maintenance_action: What is done with it when its host is maintained: `Stop`, `AutoRecover` or `AutoRedeploy`.
+        maintenance_windows: `StartTime` and `EndTime` of each.
+        renewal_status: What becomes of one that is paid for in advance: `AutoRenewal`, `Normal` or `NotRenewal`.
+        renewal_duration: By how much it is renewed, in `renewal_unit`s.
     """
 
     kind: ClassVar[str] = "instance"
@@ -76,11 +84,27 @@ class Instance(Record):
     interface_name: str = ""
     interface_description: str = ""
     traffic_mode: str = "Standard"
+    auto_release_at: float = 0.0
+    has_public_address: bool = False
+    pool_criteria: str = "None"
+    maintenance_action: str = "AutoRecover"
+    maintenance_windows: tuple[Mapping[str, str], ...] = ()
+    notifies_on_maintenance: bool = False
+    renewal_status: str = "Normal"
+    renewal_duration: int = 1
+    renewal_unit: str = "Month"
+    secondary_addresses: tuple[str, ...] = ()
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The private addresses of its own interface, the first one first."""
+        return (self.private_address, *self.secondary_addresses)
 
     @property
     def public_addresses(self) -> list[str]:
         """The addresses by which it can be reached from outside: on one machine there is no other than its own."""
-        return [self.private_address] if self.internet_max_bandwidth_out > 0 else []
+        is_public = self.has_public_address or self.internet_max_bandwidth_out > 0
+        return [self.private_address] if is_public else []
 
     def to_answer(self) -> dict[str, object]:
         """Give the fields that DescribeInstances and DescribeInstanceAttribute share."""
@@ -101,6 +125,7 @@ class Instance(Record):
             "SerialNumber": self.mac_address.replace(":", ""),
             "CreationTime": minute_text(self.created_at),
             "ExpiredTime": "2099-12-31T15:59Z",
+            "AutoReleaseTime": minute_text(self.auto_release_at) if self.auto_release_at else "",
             "InstanceChargeType": self.charge_type,
             "InstanceNetworkType": "vpc",
             "InternetChargeType": self.internet_charge_type,
@@ -184,7 +209,7 @@ class Instance(Record):
             "Status": "InUse",
             "MacAddress": self.mac_address,
             "PrivateIpAddress": self.private_address,
-            "PrivateIpSets": {"PrivateIpSet": [self._private_ip()]},
+            "PrivateIpSets": {"PrivateIpSet": private_ip_sets(self.addresses)},
             "SecurityGroupIds": {"SecurityGroupId": list(self.security_group_ids)},
             "VpcId": self.vpc_id,
             "VSwitchId": self.vswitch_id,
@@ -204,11 +229,8 @@ class Instance(Record):
             "MacAddress": self.mac_address,
             "PrimaryIpAddress": self.private_address,
             "Type": "Primary",
-            "PrivateIpSets": {"PrivateIpSet": [self._private_ip()]},
+            "PrivateIpSets": {"PrivateIpSet": private_ip_sets(self.addresses)},
         }
-
-    def _private_ip(self) -> dict[str, object]:
-        return {"PrivateIpAddress": self.private_address, "Primary": True}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,8 +24,9 @@ class NetworkDirectory(EcsState):
 
     def num_addresses(self, vswitch_id: str) -> int:
         """Count the addresses of a VSwitch that instances and network interfaces hold."""
-        num_instances = sum(instance.vswitch_id == vswitch_id for instance in self.instances.list())
-        return num_instances + sum(one.vswitch_id == vswitch_id for one in self.interfaces.list())
+        own = [one.addresses for one in self.instances.list() if one.vswitch_id == vswitch_id]
+        others = [one.addresses for one in self.interfaces.list() if one.vswitch_id == vswitch_id]
+        return sum(map(len, own + others))
 
     def vpc_of_next_hop(self, next_hop_type: str, next_hop_id: str) -> str | None:
         """Give the VPC of an instance or of a secondary network interface that a route would lead to."""

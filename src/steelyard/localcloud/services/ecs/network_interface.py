@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -11,6 +12,8 @@ from steelyard.localcloud.text import utc_text
 
 MAX_INTERFACES = 8
 """Interfaces of an instance, its primary one included; the real limit depends on the type."""
+MAX_ADDRESSES = 10
+"""Private addresses of an interface; the real limit depends on the type."""
 TRAFFIC_MODES = ("Standard", "HighPerformance")
 """`HighPerformance` is elastic RDMA."""
 
@@ -45,6 +48,12 @@ class NetworkInterface(Record):
     checks_source: bool
     resource_group_id: str
     attached_at: float
+    secondary_addresses: tuple[str, ...] = ()
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Its private addresses, the first one first."""
+        return (self.private_address, *self.secondary_addresses)
 
     @property
     def status(self) -> str:
@@ -84,5 +93,10 @@ class NetworkInterface(Record):
             "MacAddress": self.mac_address,
             "PrimaryIpAddress": self.private_address,
             "Type": "Secondary",
-            "PrivateIpSets": {"PrivateIpSet": [{"PrivateIpAddress": self.private_address, "Primary": True}]},
+            "PrivateIpSets": {"PrivateIpSet": private_ip_sets(self.addresses)},
         }
+
+
+def private_ip_sets(addresses: Sequence[str]) -> list[dict[str, object]]:
+    """Give an interface's addresses, the first one first, as answers hold them."""
+    return [{"PrivateIpAddress": address, "Primary": number == 0} for number, address in enumerate(addresses)]

@@ -4,17 +4,17 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from steelyard.localcloud.service import Request, action
-from steelyard.localcloud.services.ecs import check, errors, part_errors
+from steelyard.localcloud.services.ecs import change_errors, check, part_errors
 from steelyard.localcloud.services.ecs.instance_actions import both_pages
+from steelyard.localcloud.services.ecs.interface_making import InterfaceMaking
 from steelyard.localcloud.services.ecs.models import RUNNING, STOPPED, Instance
 from steelyard.localcloud.services.ecs.network_interface import (
+    MAX_ADDRESSES,
     MAX_INTERFACES,
-    TRAFFIC_MODES,
     NetworkInterface,
 )
-from steelyard.localcloud.services.ecs.run_actions import RunActions
+from steelyard.localcloud.services.vpc.models import VSwitch
 from steelyard.localcloud.tag import has_tags, read_tags
-from steelyard.localcloud.wire.error import missing_parameter
 
 _Row = tuple[dict[str, object], tuple[str, ...], Mapping[str, str]]
 
@@ -29,49 +29,36 @@ _FILTERS = (
 )
 
 
-class NetworkInterfaceActions(RunActions):
+class NetworkInterfaceActions(InterfaceMaking):
     """Network interfaces: instances' primary ones, and those that come and go."""
 
     @action("CreateNetworkInterface")
     def create_network_interface(self, request: Request) -> dict[str, object]:
         """Make a secondary interface that no instance has."""
-        vswitch = self.vpc.find_vswitch(request.text("VSwitchId"))
-        if vswitch is None or vswitch.region_id != request.region_id:
-            raise errors.vswitch_not_found()
-        group_ids = [
-            group_id
-            for group_id in (request.text("SecurityGroupId"), *request.texts("SecurityGroupIds"))
-            if group_id
-        ]
-        if not group_ids:
-            raise missing_parameter("SecurityGroupId")
-        draft = NetworkInterface(
-            id=self.cloud.new_id("eni"),
-            created_at=self.cloud.clock(),
-            tags=read_tags(request),
-            region_id=request.region_id,
-            zone_id=vswitch.zone_id,
-            vpc_id=vswitch.vpc_id,
-            vswitch_id=vswitch.id,
-            private_address="",
-            mac_address=self.new_mac_address(),
-            security_group_ids=self.groups_in_vpc(group_ids, vswitch.vpc_id),
-            name=check.read_name(request, "NetworkInterfaceName", ""),
-            description=check.read_description(request),
-            instance_id="",
-            deletes_with_instance=request.flag("DeleteOnRelease", True),
-            traffic_mode=check.read_choice(request, "NetworkInterfaceTrafficMode", TRAFFIC_MODES, "Standard"),
-            checks_source=request.flag("SourceDestCheck"),
-            resource_group_id=request.text("ResourceGroupId"),
-            attached_at=0.0,
-        )
+        draft, vswitch = self.draft_interface(request, request.region_id)
         request.stop_if_dry_run()
-        (address,) = self.claim_addresses(
-            vswitch, request.text("PrimaryIpAddress"), amount=1, vpc_id=vswitch.vpc_id
-        )
-        made = replace(draft, private_address=address)
+        address, *further = self._claim_for_new(request, vswitch)
+        made = replace(draft, private_address=address, secondary_addresses=tuple(further))
         self.interfaces.put(made)
         return made.to_answer(self.cloud.identity.account_id)
+
+    def _claim_for_new(self, request: Request, vswitch: VSwitch) -> list[str]:
+        """Claim an interface's first address and the further ones that the call names, or as many as it says."""
+        further = request.texts("PrivateIpAddress")
+        further = further or [""] * request.number("SecondaryPrivateIpAddressCount", 0)
+        wanted = [request.text("PrimaryIpAddress"), *further]
+        if len(wanted) > MAX_ADDRESSES:
+            raise change_errors.too_many_addresses(MAX_ADDRESSES)
+        return self.claim_each(vswitch, wanted, vpc_id=vswitch.vpc_id)
+
+    @action("DescribeNetworkInterfaceAttribute", optional=("RegionId",))
+    def describe_network_interface_attribute(self, request: Request) -> dict[str, object]:
+        """Give one network interface."""
+        interface_id = request.text("NetworkInterfaceId")
+        for row, _, _ in self._rows(request.region_id):
+            if row["NetworkInterfaceId"] == interface_id:
+                return row
+        raise part_errors.interface_not_found()
 
     @action("DescribeNetworkInterfaces")
     def describe_network_interfaces(self, request: Request) -> dict[str, object]:
@@ -131,16 +118,14 @@ class NetworkInterfaceActions(RunActions):
             raise part_errors.interface_has_eip()
         request.stop_if_dry_run()
         self.interfaces.delete(interface.id)
-        self.host.release_address(interface.private_address, vpc_id=interface.vpc_id)
+        self.cloud.after_commit(self.giving_back(interface.addresses, interface.vpc_id))
         return {}
 
     @action("ModifyNetworkInterfaceAttribute")
     def modify_network_interface_attribute(self, request: Request) -> dict[str, object]:
         """Change an interface's name, description and groups; a primary one's groups are its instance's."""
         interface_id, group_ids = request.text("NetworkInterfaceId"), request.texts("SecurityGroupId")
-        instance = next(
-            (one for one in self.instances.list() if one.network_interface_id == interface_id), None
-        )
+        instance = self.instance_of_interface(interface_id)
         if instance is not None:
             self.instances.put(
                 replace(

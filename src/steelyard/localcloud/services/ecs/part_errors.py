@@ -125,3 +125,10 @@ def interface_is_next_hop() -> ApiError:
 def interface_has_eip() -> ApiError:
     """Tell that an elastic address is bound to the interface that is to be deleted; code and text from memory."""
     return ApiError("InvalidOperation.EniHasEip", "The ENI has an EIP, disassociate that first.", 403)
+
+
+def disk_spec_unchanged() -> ApiError:
+    """Tell that a disk is what it is to become already; code and text from memory."""
+    return ApiError(
+        "InvalidDiskSpec.Unchanged", "The specified category and performance level are those of the disk."
+    )

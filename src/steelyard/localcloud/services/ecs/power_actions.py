@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
 from steelyard.localcloud.service import Request, action
-from steelyard.localcloud.services.ecs import errors
+from steelyard.localcloud.services.ecs import check, errors
 from steelyard.localcloud.services.ecs.life import STOP_GRACE_S
 from steelyard.localcloud.services.ecs.models import (
     PENDING,
@@ -23,7 +24,27 @@ class PowerActions(EcsState):
     @action("StartInstance")
     def start_instance(self, request: Request) -> dict[str, object]:
         """Boot a stopped instance."""
-        instance = self.instance(request)
+        self.power_on(self.instance(request))
+        return {}
+
+    @action("StopInstance")
+    def stop_instance(self, request: Request) -> dict[str, object]:
+        """Stop a running instance: SIGTERM and a grace, or with `ForceStop` SIGKILL at once."""
+        self.power_off(self.instance(request), request)
+        return {}
+
+    @action("RebootInstance")
+    def reboot_instance(self, request: Request) -> dict[str, object]:
+        """Stop a running instance and boot it again."""
+        self.power_cycle(self.instance(request), is_forced=request.flag("ForceStop"))
+        return {}
+
+    def power_on(self, instance: Instance) -> None:
+        """Boot a stopped instance.
+
+        Raises:
+            ApiError: `IncorrectInstanceStatus`, or `OperationDenied.NoStock` for one that was not charged for.
+        """
         if instance.status != STOPPED or instance.is_released:
             raise errors.incorrect_status(instance.status)
         if instance.stopped_mode == "StopCharging":
@@ -31,30 +52,31 @@ class PowerActions(EcsState):
             self.check_stock(instance.instance_type, instance.zone_id, 1)
         self.instances.put(replace(instance, status=STARTING))
         self.cloud.after_commit(lambda: self.life.launch(instance.id))
-        return {}
 
-    @action("StopInstance")
-    def stop_instance(self, request: Request) -> dict[str, object]:
-        """Stop a running instance: SIGTERM and a grace, or with `ForceStop` SIGKILL at once."""
-        instance = self.instance(request)
+    def power_off(self, instance: Instance, request: Request) -> None:
+        """Stop a running instance, by the call's `StoppedMode` and `ForceStop`.
+
+        Raises:
+            ApiError: `IncorrectInstanceStatus` or `InvalidStoppedMode.ValueNotSupported`.
+        """
         if instance.status != RUNNING or instance.is_released:
             raise errors.incorrect_status(instance.status)
-        mode = request.text("StoppedMode") or "KeepCharging"
-        if mode not in ("KeepCharging", "StopCharging"):
-            raise errors.value_not_supported("StoppedMode", mode)
+        modes = ("KeepCharging", "StopCharging")
+        mode = check.read_choice(request, "StoppedMode", modes, "KeepCharging")
+        grace_s = _grace_s(is_forced=request.flag("ForceStop"))
         self.instances.put(replace(instance, status=STOPPING, stopped_mode=mode))
-        self.cloud.after_commit(lambda: self.life.shut_down(instance.id, _grace_s(request)))
-        return {}
+        self.cloud.after_commit(lambda: self.life.shut_down(instance.id, grace_s))
 
-    @action("RebootInstance")
-    def reboot_instance(self, request: Request) -> dict[str, object]:
-        """Stop a running instance and boot it again."""
-        instance = self.instance(request)
+    def power_cycle(self, instance: Instance, *, is_forced: bool) -> None:
+        """Stop a running instance and boot it again.
+
+        Raises:
+            ApiError: `IncorrectInstanceStatus`.
+        """
         if instance.status != RUNNING or instance.is_released:
             raise errors.incorrect_status(instance.status)
         self.instances.put(replace(instance, status=STOPPING))
-        self.cloud.after_commit(lambda: self.life.reboot(instance.id, _grace_s(request)))
-        return {}
+        self.cloud.after_commit(lambda: self.life.reboot(instance.id, _grace_s(is_forced=is_forced)))
 
     @action("DeleteInstance")
     def delete_instance(self, request: Request) -> dict[str, object]:
@@ -65,15 +87,24 @@ class PowerActions(EcsState):
         instance = self.instance(request)
         if instance.is_released:
             return {}
-        if instance.has_deletion_protection:
-            raise errors.deletion_protected()
-        if instance.status != STOPPED and not request.flag("Force"):
-            raise errors.incorrect_status(instance.status)
-        if self.vpc.has_route_to(instance.id):
-            raise errors.instance_is_next_hop()
+        self.check_release(instance, is_forced=request.flag("Force"))
         request.stop_if_dry_run()
         self.release_instance(instance)
         return {}
+
+    def check_release(self, instance: Instance, *, is_forced: bool) -> None:
+        """Check that a call may release an instance.
+
+        Raises:
+            ApiError: `InvalidOperation.DeletionProtection`, `IncorrectInstanceStatus` where it is not stopped and not
+                forced, or `DependencyViolation.RouteEntry`.
+        """
+        if instance.has_deletion_protection:
+            raise errors.deletion_protected()
+        if instance.status != STOPPED and not is_forced:
+            raise errors.incorrect_status(instance.status)
+        if self.vpc.has_route_to(instance.id):
+            raise errors.instance_is_next_hop()
 
     def release_instance(self, instance: Instance) -> None:
         """Take an instance out of every server group, then end it and all that there is of it.
@@ -83,14 +114,17 @@ class PowerActions(EcsState):
         is_alive = instance.status in (PENDING, STARTING, RUNNING, STOPPING)
         status = STOPPING if is_alive else STOPPED
         self._leave_behind(instance)
-        self.instances.put(replace(instance, status=status, is_released=True, disk_ids=()))
+        self.instances.put(
+            replace(instance, status=status, is_released=True, disk_ids=(), secondary_addresses=())
+        )
         for service in self.cloud.services.values():
             if isinstance(service, ServerDirectory):
                 service.forget_server(instance.id)
         self.cloud.after_commit(lambda: self.life.release(instance.id))
 
     def _leave_behind(self, instance: Instance) -> None:
-        """Delete the disks and interfaces that go with an instance, and free those that stay."""
+        """Delete the disks, interfaces and further addresses that go with an instance, and free those that stay."""
+        self._give_back(instance.secondary_addresses, instance.vpc_id)
         for disk in self.disks_of(instance):
             if disk.deletes_with_instance:
                 self.disks.delete(disk.id)
@@ -100,12 +134,14 @@ class PowerActions(EcsState):
             if interface.deletes_with_instance:
                 self.vpc.forget_server(interface.id)
                 self.interfaces.delete(interface.id)
-                self.cloud.after_commit(
-                    partial(self.host.release_address, interface.private_address, vpc_id=interface.vpc_id)
-                )
+                self._give_back(interface.addresses, interface.vpc_id)
             else:
                 self.interfaces.put(replace(interface, instance_id="", attached_at=0.0))
 
+    def _give_back(self, addresses: Sequence[str], vpc_id: str) -> None:
+        for address in addresses:
+            self.cloud.after_commit(partial(self.host.release_address, address, vpc_id=vpc_id))
 
-def _grace_s(request: Request) -> float:
-    return 0.0 if request.flag("ForceStop") else STOP_GRACE_S
+
+def _grace_s(*, is_forced: bool) -> float:
+    return 0.0 if is_forced else STOP_GRACE_S

@@ -1,16 +1,18 @@
 from __future__ import annotations
 
-import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 
-from steelyard.localcloud.hosts.address import AddressExhausted, AddressInUse
 from steelyard.localcloud.service import Request, action
-from steelyard.localcloud.services.ecs import check, errors
+from steelyard.localcloud.services.ecs import check, errors, part_errors
+from steelyard.localcloud.services.ecs.auto_release import AutoRelease
 from steelyard.localcloud.services.ecs.disk import Disk
+from steelyard.localcloud.services.ecs.interface_making import InterfaceMaking
 from steelyard.localcloud.services.ecs.launch_template import Settings, merged
-from steelyard.localcloud.services.ecs.models import PENDING, Instance
+from steelyard.localcloud.services.ecs.models import PENDING, STOPPED, Instance
+from steelyard.localcloud.services.ecs.run_interface import Secondary, read_interfaces
 from steelyard.localcloud.services.ecs.run_setting import (
     Deployment,
     DiskOrder,
@@ -18,18 +20,19 @@ from steelyard.localcloud.services.ecs.run_setting import (
     read_disks,
     read_image,
     read_instance_type,
+    read_release_time,
     read_traffic_mode,
 )
-from steelyard.localcloud.services.ecs.state import EcsState
 from steelyard.localcloud.services.vpc.models import VSwitch
 from steelyard.localcloud.tag import read_tags
-from steelyard.localcloud.wire.error import invalid_parameter, missing_parameter, not_served
+from steelyard.localcloud.wire.error import invalid_parameter, missing_parameter
 from steelyard.spec.catalogue import REGIONS
+from steelyard.spec.family import has_erdma
 
 MAX_AMOUNT = 100
 
 
-class RunActions(EcsState):
+class RunActions(InterfaceMaking, AutoRelease):
     """The making of instances."""
 
     # The schema calls HpcClusterId required, which the API does not.
@@ -62,26 +65,92 @@ class RunActions(EcsState):
         )
         return self._run(request)
 
-    def _run(self, request: Request) -> list[str]:
+    @action("CreateInstance", optional=("RegionId", "ImageId", "Period", "AutoRenewPeriod"))
+    def create_instance(self, request: Request) -> dict[str, object]:
+        """Make one instance, which is stopped until a call starts it."""
+        (instance_id,) = self._run(request, starts=False)
+        return {"InstanceId": instance_id, "OrderId": ""}
+
+    def _run(self, request: Request, *, starts: bool = True) -> list[str]:
         request = replace(request, params=self._settings(request))
         amount = request.number("Amount", 1)
         if not 1 <= amount <= MAX_AMOUNT:
             raise invalid_parameter("Amount", amount, f"from 1 to {MAX_AMOUNT}")
-        interface = _primary_interface(request)
-        vswitch = self._vswitch(request, interface)
-        draft = self._draft(request, interface, vswitch)
-        orders = read_disks(request, read_image(request))
+        order = read_interfaces(request)
+        vswitch = self._vswitch(request, order.primary)
+        draft = self._draft(request, order.primary, vswitch)
+        if not starts:
+            draft = replace(draft, status=STOPPED, stopped_mode="KeepCharging")
+        disks = read_disks(request, read_image(request))
+        secondaries = [self._secondary(given, request, draft) for given in order.secondaries]
         request.stop_if_dry_run()
-        wanted = request.text("PrivateIpAddress") or str(interface.get("PrimaryIpAddress") or "")
-        addresses = self.claim_addresses(vswitch, wanted, amount=amount, vpc_id=draft.vpc_id)
-        instances = [self._complete(draft, address, i, amount) for i, address in enumerate(addresses, 1)]
+        wanted = request.text("PrivateIpAddress") or str(order.primary.get("PrimaryIpAddress") or "")
+        with ExitStack() as undo:
+            addresses = self.claim_addresses(vswitch, wanted, amount=amount, vpc_id=draft.vpc_id)
+            undo.callback(self.giving_back(addresses, draft.vpc_id))
+            instances = [self._complete(draft, address, i, amount) for i, address in enumerate(addresses, 1)]
+            for secondary in secondaries:
+                self._make_secondaries(secondary, instances, undo)
+            undo.pop_all()
         for instance in instances:
-            disks = [self._ordered(instance, order) for order in orders]
-            for disk in disks:
-                self.disks.put(disk)
-            self.instances.put(replace(instance, disk_ids=tuple(disk.id for disk in disks)))
-            self.cloud.after_commit(partial(self.life.launch, instance.id))
+            self._put_with_disks(instance, disks)
+            self.schedule_release(instance)
+            if starts:
+                self.cloud.after_commit(partial(self.life.launch, instance.id))
         return [instance.id for instance in instances]
+
+    def _put_with_disks(self, instance: Instance, orders: Sequence[DiskOrder]) -> None:
+        disks = [self._ordered(instance, order) for order in orders]
+        for disk in disks:
+            self.disks.put(disk)
+        self.instances.put(replace(instance, disk_ids=tuple(disk.id for disk in disks)))
+
+    def _secondary(self, given: Mapping[str, object], request: Request, draft: Instance) -> Secondary:
+        """Check what a call says of a secondary interface, to be made with the instances or there already."""
+        part = replace(request, params=given)
+        if part.text("NetworkInterfaceId"):
+            if request.number("Amount", 1) > 1:
+                raise invalid_parameter("Amount", request.number("Amount", 1), "1 with a NetworkInterfaceId")
+            interface = self.interfaces.get(part.text("NetworkInterfaceId"))
+            if interface is None or interface.region_id != draft.region_id:
+                raise part_errors.interface_not_found()
+            if interface.instance_id:
+                raise part_errors.incorrect_interface_state(interface.status)
+            made = Secondary(interface=interface)
+        else:
+            drafted, vswitch = self.draft_interface(
+                part, draft.region_id, draft.vswitch_id, draft.security_group_ids
+            )
+            made = Secondary(interface=drafted, vswitch=vswitch, wanted=part.text("PrimaryIpAddress"))
+        if made.interface.traffic_mode == "HighPerformance" and not has_erdma(draft.instance_type):
+            raise errors.no_erdma(draft.instance_type)
+        if made.interface.zone_id != draft.zone_id:
+            raise part_errors.interface_in_other_zone()
+        if made.interface.vpc_id != draft.vpc_id:
+            raise part_errors.interface_in_other_vpc()
+        return made
+
+    def _make_secondaries(self, secondary: Secondary, instances: Sequence[Instance], undo: ExitStack) -> None:
+        """Give each instance an interface of its own, as drafted, or the one instance the one that is there."""
+        attached_at, draft = self.cloud.clock(), secondary.interface
+        if secondary.vswitch is None:
+            self.interfaces.put(replace(draft, instance_id=instances[0].id, attached_at=attached_at))
+            return
+        addresses = self.claim_addresses(
+            secondary.vswitch, secondary.wanted, amount=len(instances), vpc_id=draft.vpc_id
+        )
+        undo.callback(self.giving_back(addresses, draft.vpc_id))
+        for instance, address in zip(instances, addresses, strict=True):
+            self.interfaces.put(
+                replace(
+                    draft,
+                    id=self.cloud.new_id("eni"),
+                    mac_address=self.new_mac_address(),
+                    private_address=address,
+                    instance_id=instance.id,
+                    attached_at=attached_at,
+                )
+            )
 
     def _settings(self, request: Request) -> Settings:
         """Give a call's parameters, over those of the launch template that it names, if any."""
@@ -134,6 +203,7 @@ class RunActions(EcsState):
             stopped_mode="",
             resource_group_id=request.text("ResourceGroupId"),
             **self._deployment(request, vswitch.zone_id, amount),
+            auto_release_at=read_release_time(request, self.cloud.clock()),
             traffic_mode=read_traffic_mode(interface, instance_type),
             interface_name=str(interface.get("NetworkInterfaceName") or ""),
             interface_description=str(interface.get("Description") or ""),
@@ -173,39 +243,6 @@ class RunActions(EcsState):
         if not given:
             raise missing_parameter("SecurityGroupId")
         return self.groups_in_vpc(given, vpc_id)
-
-    def claim_addresses(self, vswitch: VSwitch, wanted: str, *, amount: int, vpc_id: str) -> list[str]:
-        """Claim addresses of a VSwitch.
-
-        Args:
-            vswitch: The VSwitch.
-            wanted: The address that is asked for; empty for any.
-            amount: How many are wanted.
-            vpc_id: The VPC.
-
-        Raises:
-            ApiError: Where the address is taken or malformed, or there are not enough.
-        """
-        if wanted and amount > 1:
-            raise invalid_parameter("PrivateIpAddress", wanted, "given for one instance alone")
-        claimed: list[str] = []
-        try:
-            for _ in range(amount):
-                address = self.host.claim_address(vswitch.cidr_block, wanted or None, vpc_id=vpc_id)
-                claimed.append(address)
-        except (AddressExhausted, AddressInUse, ValueError) as err:
-            for address in claimed:
-                self.host.release_address(address, vpc_id=vpc_id)
-            if isinstance(err, AddressExhausted):
-                raise errors.addresses_exhausted(vswitch.id) from err
-            raise (
-                errors.address_duplicated() if isinstance(err, AddressInUse) else errors.address_malformed()
-            ) from err
-        return claimed
-
-    def new_mac_address(self) -> str:
-        """Give a network interface a hardware address of the kind that the cloud gives."""
-        return "00:16:3e:" + ":".join(f"{secrets.randbelow(256):02x}" for _ in range(3))
 
     def _ordered(self, instance: Instance, order: DiskOrder) -> Disk:
         return Disk(
@@ -247,11 +284,3 @@ class RunActions(EcsState):
             raise errors.role_not_found()
         if "ecs.aliyuncs.com" not in role.trust_policy:
             raise errors.role_not_for_ecs()
-
-
-def _primary_interface(request: Request) -> Mapping[str, object]:
-    """Give what a call says of an instance's own interface; more than that one are not made here."""
-    interfaces = request.records("NetworkInterface")
-    if len(interfaces) > 1:
-        raise not_served("more than one NetworkInterface in RunInstances; attach others afterwards")
-    return interfaces[0] if interfaces else {}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import calendar
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypedDict
 
 from steelyard.localcloud.service import Request
-from steelyard.localcloud.services.ecs import check, errors
+from steelyard.localcloud.services.ecs import change_errors, check, errors
 from steelyard.localcloud.services.ecs.disk import next_device
 from steelyard.localcloud.services.ecs.image import IMAGES, Image
 from steelyard.localcloud.services.ecs.network_interface import TRAFFIC_MODES
@@ -20,6 +22,11 @@ DATA_DISK_GIB = range(1, 65536 + 1)
 """Sizes of a data disk."""
 
 _MAX_SPOT_DURATION_H = 6
+_SMALLEST_GIB = {"PL0": 1, "PL1": 1, "PL2": 461, "PL3": 1261}
+"""Smallest ESSDs of the performance levels (help page of RunInstances); of PL1 smaller ones are taken, too."""
+_MIN_RELEASE_NOTICE_S, _MAX_RELEASE_NOTICE_S = 1800, 3 * 366 * 86400
+"""How far ahead a release may be set (help page of ModifyInstanceAutoReleaseTime: half an hour to three years)."""
+_BANDWIDTHS_MBIT_PER_S = range(100 + 1)  # Help page of RunInstances.
 
 
 class Deployment(TypedDict):
@@ -105,11 +112,45 @@ def read_billing(request: Request, instance_type: str, zone_id: str, now: float)
         internet_charge_type=check.read_choice(
             request, "InternetChargeType", ("PayByTraffic", "PayByBandwidth"), "PayByTraffic"
         ),
-        internet_max_bandwidth_out=request.number("InternetMaxBandwidthOut", 0),
+        internet_max_bandwidth_out=read_bandwidth(request, 0),
     )
     if billing["spot_strategy"] != "NoSpot":
         _check_spot(billing, spot_price(instance_type, zone_id, int(now) // 3600))
     return billing
+
+
+def read_bandwidth(request: Request, default: int) -> int:
+    """Read the bandwidth from an instance to the Internet, in Mbit/s.
+
+    Raises:
+        ApiError: `InvalidInternetMaxBandwidthOut.ValueNotSupported`.
+    """
+    bandwidth = request.number("InternetMaxBandwidthOut", default)
+    if bandwidth not in _BANDWIDTHS_MBIT_PER_S:
+        raise errors.value_not_supported("InternetMaxBandwidthOut", bandwidth)
+    return bandwidth
+
+
+def read_release_time(request: Request, now: float) -> float:
+    """Read `AutoReleaseTime`: UTC by ISO 8601, whose seconds do not count, from half an hour to three years ahead.
+
+    Returns:
+        The Unix time; 0 where the call has none.
+
+    Raises:
+        ApiError: `InvalidAutoReleaseTime.Malformed`.
+    """
+    text = request.text("AutoReleaseTime")
+    if not text:
+        return 0.0
+    try:
+        moment = time.strptime(text, "%Y-%m-%dT%H:%M:%SZ")
+    except ValueError:
+        raise change_errors.release_time_malformed(text) from None
+    wanted_at = calendar.timegm(moment)
+    if not _MIN_RELEASE_NOTICE_S <= wanted_at - now <= _MAX_RELEASE_NOTICE_S:
+        raise change_errors.release_time_malformed(text)
+    return float(wanted_at - moment.tm_sec)
 
 
 def _check_spot(billing: Billing, price: Price | None) -> None:
@@ -198,14 +239,35 @@ def read_disk(
     category = str(given.get("Category") or "cloud_essd")
     if category not in check.DISK_CATEGORIES:
         raise errors.value_not_supported(f"{name}.Category", category)
-    level = str(given.get("PerformanceLevel") or ("PL1" if category == "cloud_essd" else ""))
+    size_gib = check.read_disk_size(f"{name}.Size", given.get("Size"), default_gib, bounds)
     return DiskSettings(
         type=kind,
         category=category,
-        size_gib=check.read_disk_size(f"{name}.Size", given.get("Size"), default_gib, bounds),
-        performance_level=level,
+        size_gib=size_gib,
+        performance_level=read_performance_level(
+            str(given.get("PerformanceLevel") or ""), category, size_gib
+        ),
         name=str(given.get("DiskName") or ""),
         description=str(given.get("Description") or ""),
         is_encrypted=str(given.get("Encrypted") or "false").lower() == "true",
         kms_key_id=str(given.get("KMSKeyId") or ""),
     )
+
+
+def read_performance_level(wanted: str, category: str, size_gib: int) -> str:
+    """Give a disk's performance level, which ESSDs alone have.
+
+    Args:
+        wanted: The level; empty for PL1.
+        category: The disk's category; of another than `cloud_essd` the level is not asked.
+        size_gib: Its size, of which the higher levels need some.
+
+    Raises:
+        ApiError: `InvalidPerformanceLevel.ValueNotSupported`.
+    """
+    if category != "cloud_essd":
+        return ""
+    level = wanted or "PL1"
+    if size_gib < _SMALLEST_GIB.get(level, size_gib + 1):
+        raise errors.value_not_supported("PerformanceLevel", f"{level} of {size_gib} GiB")
+    return level

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 from steelyard.localcloud.cloud import Cloud
 from steelyard.localcloud.services.ecs import errors
+from steelyard.localcloud.services.ecs.due_clock import DueClock
 from steelyard.localcloud.services.ecs.models import RUNNING, STARTING, STOPPING
 from steelyard.localcloud.services.ecs.power_actions import PowerActions
-from steelyard.localcloud.services.ecs.reclaim import ReclaimClock
 
 RECLAIM_NOTICE_S = 300.0
 """Time between the announcement and the end (help page "What is a spot instance")."""
@@ -17,7 +17,7 @@ class SpotActions(PowerActions):
 
     def __init__(self, cloud: Cloud) -> None:
         super().__init__(cloud)
-        self._reclaims = ReclaimClock(self._carry_out, cloud.clock)
+        self._reclaims = DueClock("reclaim", self._take_back, cloud.clock)
 
     def start(self) -> None:
         """Take up the announced ends, after the instances."""
@@ -62,7 +62,7 @@ class SpotActions(PowerActions):
             self.cloud.after_commit(lambda: self._reclaims.set(instance_id, due_at))
         return due_at
 
-    def _carry_out(self, instance_id: str) -> None:
+    def _take_back(self, instance_id: str) -> None:
         with self.cloud.transaction():
             instance = self.find_instance(instance_id)
             if instance is None or not instance.reclaim_at:

@@ -24,7 +24,7 @@ from steelyard.localcloud.services.ecs.models import Instance, SecurityGroup
 from steelyard.localcloud.services.ecs.network_interface import NetworkInterface
 from steelyard.localcloud.services.ecs.stock import Stock
 from steelyard.localcloud.services.ram.state import RamState
-from steelyard.localcloud.services.vpc.state import VpcState
+from steelyard.localcloud.services.vpc.route_state import RouteState
 from steelyard.localcloud.wire.error import invalid_parameter
 
 _log = logging.getLogger(__name__)
@@ -36,6 +36,14 @@ class ServerDirectory(Protocol):
 
     def forget_server(self, instance_id: str) -> None:
         """Take an instance out of every server group."""
+
+
+@runtime_checkable
+class ServerFollower(Protocol):
+    """A service that sends traffic to instances; it is told when one has come to another address."""
+
+    def follow_server(self, instance_id: str) -> None:
+        """Send an instance's traffic to where it is now."""
 
 
 @runtime_checkable
@@ -65,12 +73,18 @@ class EcsState(Service):
         self.life = InstanceLife(cloud, self.host, self.instances, self.firewall)
 
     def start(self) -> None:
-        """Boot again every instance that ran, and hold the addresses of the interfaces that none has."""
-        for interface in self.interfaces.list():
+        """Boot again every instance that ran, and hold the addresses of interfaces, and instances' further ones."""
+        held = [(one.id, address, one.vpc_id) for one in self.interfaces.list() for address in one.addresses]
+        held += [
+            (one.id, address, one.vpc_id)
+            for one in self.instances.list()
+            for address in one.secondary_addresses
+        ]
+        for holder_id, address, vpc_id in held:
             try:
-                self.host.hold_address(interface.private_address, vpc_id=interface.vpc_id)
+                self.host.hold_address(address, vpc_id=vpc_id)
             except AddressInUse:
-                _log.error("another local cloud took %s of %s", interface.private_address, interface.id)
+                _log.error("another local cloud took %s of %s", address, holder_id)
         self.life.resume()
 
     def stop(self) -> None:
@@ -78,10 +92,10 @@ class EcsState(Service):
         self.life.close()
 
     @property
-    def vpc(self) -> VpcState:
+    def vpc(self) -> RouteState:
         """The VPC service."""
         service = self.cloud.services["vpc"]
-        assert isinstance(service, VpcState)
+        assert isinstance(service, RouteState)
         return service
 
     @property
@@ -160,6 +174,10 @@ class EcsState(Service):
         """Give an instance's network interfaces, but for the one that it has from the beginning."""
         return [one for one in self.interfaces.list() if one.instance_id == instance_id]
 
+    def instance_of_interface(self, interface_id: str) -> Instance | None:
+        """Give the instance whose own network interface it is; None where it is no such."""
+        return next((one for one in self.instances.list() if one.network_interface_id == interface_id), None)
+
     def key_pairs(self, region_id: str) -> KeyPairs:
         """Give a region's key pairs."""
         return KeyPairs(self.cloud.store, region_id)
@@ -223,24 +241,6 @@ class EcsState(Service):
         if sizes[number] + amount > MAX_INSTANCES:
             raise errors.deployment_set_full()
         return number
-
-    # What the VPC service asks before it deletes something (`NetworkUser`).
-
-    def in_vpc(self, vpc_id: str) -> str | None:
-        """Name what stands directly in a VPC: `SecurityGroup`, or None."""
-        groups = self.security_groups.list()
-        return "SecurityGroup" if any(group.vpc_id == vpc_id for group in groups) else None
-
-    def in_vswitch(self, vswitch_id: str) -> str | None:
-        """Name what stands in a VSwitch: `Instance`, `NetworkInterface`, or None."""
-        if any(instance.vswitch_id == vswitch_id for instance in self.instances.list()):
-            return "Instance"
-        return "NetworkInterface" if self.num_addresses(vswitch_id) else None
-
-    def num_addresses(self, vswitch_id: str) -> int:
-        """Count the addresses of a VSwitch that instances and network interfaces hold."""
-        num_instances = sum(instance.vswitch_id == vswitch_id for instance in self.instances.list())
-        return num_instances + sum(one.vswitch_id == vswitch_id for one in self.interfaces.list())
 
     # What the metadata service asks (`InstanceDirectory`).
 

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+from steelyard.localcloud.service import Request, action
+from steelyard.localcloud.services.ecs import check, errors, part_errors
+from steelyard.localcloud.services.ecs.instance_actions import refuse_released
+from steelyard.localcloud.services.ecs.models import STOPPED
+from steelyard.localcloud.services.ecs.run_setting import read_image, read_performance_level
+from steelyard.localcloud.services.ecs.state import EcsState
+from steelyard.localcloud.wire.error import not_served
+
+_LARGEST_GIB = 2048
+
+
+class SystemDiskActions(EcsState):
+    """The replacement of a system disk, by which an instance gets another image, and what disks are made of."""
+
+    @action("ReplaceSystemDisk")
+    def replace_system_disk(self, request: Request) -> dict[str, object]:
+        """Give a stopped instance a new system disk; all its files are gone, and it boots as the first time."""
+        for name in ("DiskId", "Password"):
+            if request.text(name):
+                raise not_served(f"{name} in ReplaceSystemDisk")
+        instance = self.instance(request)
+        refuse_released(instance)
+        if instance.status != STOPPED:
+            raise errors.incorrect_status(instance.status)
+        if request.text("KeyPairName"):
+            self.check_key_pair(request.text("KeyPairName"), instance.region_id)
+        image = read_image(request)
+        old, *data = self.disks_of(instance)
+        given = request.params.get("SystemDisk") or {}
+        assert isinstance(given, dict)
+        bounds = range(image.size_gib, _LARGEST_GIB + 1)
+        disk = replace(
+            old,
+            id=self.cloud.new_id("d"),
+            created_at=self.cloud.clock(),
+            attached_at=self.cloud.clock(),
+            image_id=image.image_id,
+            size_gib=check.read_disk_size("SystemDisk.Size", given.get("Size"), old.size_gib, bounds),
+            is_encrypted=request.flag("Encrypted", old.is_encrypted),
+            kms_key_id=request.text("KMSKeyId", old.kms_key_id),
+        )
+        self.disks.delete(old.id)
+        self.disks.put(disk)
+        self.instances.put(
+            replace(
+                instance,
+                image_id=image.image_id,
+                key_pair_name=request.text("KeyPairName", instance.key_pair_name),
+                disk_ids=(disk.id, *(one.id for one in data)),
+            )
+        )
+        self.cloud.after_commit(lambda: self.host.discard(instance.id))
+        return {"DiskId": disk.id}
+
+    @action("ModifyDiskSpec")
+    def modify_disk_spec(self, request: Request) -> dict[str, object]:
+        """Change a disk's category or performance level, at once."""
+        for name in ("DestinationZoneId", "PerformanceControlOptions", "ProvisionedIops"):
+            if request.params.get(name):
+                raise not_served(f"{name} in ModifyDiskSpec")
+        disk = self.disks.get(request.text("DiskId"))
+        if disk is None:
+            raise part_errors.disk_not_found()
+        category = check.read_choice(request, "DiskCategory", check.DISK_CATEGORIES, disk.category)
+        changed = replace(disk, category=category)
+        level = read_performance_level(
+            request.text("PerformanceLevel") or disk.performance_level, category, disk.size_gib
+        )
+        changed = replace(changed, performance_level=level)
+        if changed == disk:
+            raise part_errors.disk_spec_unchanged()
+        request.stop_if_dry_run()
+        self.disks.put(changed)
+        return {"OrderId": "", "TaskId": f"t-{request.request_id}"}

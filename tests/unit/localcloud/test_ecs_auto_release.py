@@ -1,0 +1,196 @@
+"""The release of instances at a set time, and the clock that carries such things out."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from fake_host import FakeHost
+
+from steelyard.errors import LocalCloudError
+from steelyard.localcloud.cloud import Cloud
+from steelyard.localcloud.identity import load_identity
+from steelyard.localcloud.service import Request
+from steelyard.localcloud.services.ecs import due_clock, state
+from steelyard.localcloud.services.ecs.actions import EcsService
+from steelyard.localcloud.services.ecs.due_clock import DueClock
+from steelyard.localcloud.services.ram.actions import RamService
+from steelyard.localcloud.services.vpc.actions import VpcService
+from steelyard.localcloud.services.vpc.models import PENDING_S
+from steelyard.localcloud.store import Store
+
+REGION, ZONE = "cn-hangzhou", "cn-hangzhou-h"
+DEADLINE_S = 10.0
+
+
+class Ahead:
+    """The machine's clock, some time ahead."""
+
+    def __init__(self, by_s: float = 0.0) -> None:
+        self.by_s = by_s
+
+    def __call__(self) -> float:
+        return time.time() + self.by_s
+
+
+def make_cloud(path: Path, clock: Ahead) -> Cloud:
+    store = Store(path / "state.sqlite")
+    return Cloud(
+        data_dir=path,
+        store=store,
+        identity=load_identity(store, REGION),
+        endpoint="127.0.0.1:1",
+        clock=clock,
+        services=(VpcService, RamService, EcsService),
+    )
+
+
+@pytest.fixture
+def clock() -> Ahead:
+    return Ahead()
+
+
+@pytest.fixture
+def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: Ahead) -> Iterator[Cloud]:
+    monkeypatch.setattr(state, "make_host", lambda path: FakeHost())
+    cloud = make_cloud(tmp_path, clock)
+    cloud.start()
+    yield cloud
+    cloud.stop()
+
+
+def call(cloud: Cloud, service: str, action: str, **params: object) -> dict[str, object]:
+    request = Request(
+        action=action,
+        params={"RegionId": REGION, **params},
+        region_id=REGION,
+        dry_run=False,
+        request_id="",
+        caller=cloud.identity.root_key(),
+    )
+    _, method = type(cloud.services[service]).handlers()[action]
+    with cloud.transaction():
+        return getattr(cloud.services[service], method)(request)
+
+
+def run_instance(cloud: Cloud, clock: Ahead, **settings: object) -> str:
+    vpc_id = call(cloud, "vpc", "CreateVpc", CidrBlock="10.0.0.0/8")["VpcId"]
+    clock.by_s += PENDING_S
+    vswitch = call(cloud, "vpc", "CreateVSwitch", VpcId=vpc_id, CidrBlock="10.1.0.0/24", ZoneId=ZONE)
+    group = call(cloud, "ecs", "CreateSecurityGroup", VpcId=vpc_id)
+    made = call(
+        cloud,
+        "ecs",
+        "RunInstances",
+        VSwitchId=vswitch["VSwitchId"],
+        SecurityGroupId=group["SecurityGroupId"],
+        InstanceType="ecs.g7.large",
+        ImageFamily="acs:ubuntu_24_04_x64",
+        **settings,
+    )
+    return made["InstanceIdSets"]["InstanceIdSet"][0]
+
+
+def written(moment: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment))
+
+
+def wait(is_done: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + DEADLINE_S
+    while not is_done():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+class TestRelease:
+    def test_an_instance_is_released_at_its_time_by_a_cloud_that_was_started_again(
+        self, tmp_path, cloud, clock
+    ):
+        early = run_instance(cloud, clock, AutoReleaseTime=written(clock() + 3600), DeletionProtection=True)
+        late = run_instance(cloud, clock, AutoReleaseTime=written(clock() + 3 * 86400))
+        never = run_instance(cloud, clock, AutoReleaseTime=written(clock() + 3600))
+        call(cloud, "ecs", "ModifyInstanceAutoReleaseTime", InstanceId=never, AutoReleaseTime="")
+        cloud.stop()
+
+        again = make_cloud(tmp_path, Ahead(clock.by_s + 2 * 3600))
+        again.start()
+        try:
+            instances = again.services["ecs"].instances
+            wait(lambda: instances.get(early) is None)
+            assert instances.get(late) is not None
+            assert instances.get(never) is not None
+        finally:
+            again.stop()
+
+    def test_the_time_goes_with_payment_by_use(self, cloud, clock):
+        instance_id = run_instance(cloud, clock, AutoReleaseTime=written(clock() + 3600))
+        wait(lambda: cloud.services["ecs"].instances.get(instance_id).status == "Running")
+        call(cloud, "ecs", "ModifyInstanceChargeType", InstanceIds=f'["{instance_id}"]', Period=1)
+        assert cloud.services["ecs"].instances.get(instance_id).auto_release_at == 0.0
+
+
+class Done:
+    def __init__(self) -> None:
+        self.ids: list[str] = []
+        self.event = threading.Event()
+
+    def __call__(self, instance_id: str) -> None:
+        self.ids.append(instance_id)
+        self.event.set()
+
+
+@pytest.fixture
+def done() -> Done:
+    return Done()
+
+
+@pytest.fixture
+def due(done: Done) -> Iterator[DueClock]:
+    due = DueClock("test", done, time.time)
+    yield due
+    due.close()
+
+
+class TestDueClock:
+    def test_a_later_time_takes_the_place_of_the_first(self, due, done):
+        due.set("i-1", time.time() + 60)
+        due.set("i-2", time.time() + 60)
+        due.set("i-1", time.time() + 0.02)
+        assert done.event.wait(DEADLINE_S)
+        assert done.ids == ["i-1"]
+
+    def test_what_is_cancelled_or_closed_is_not_carried_out(self, due, done):
+        due.set("i-1", time.time() + 0.1)
+        due.set("i-2", time.time() + 0.1)
+        due.cancel("i-1")
+        due.cancel("i-nowhere")
+        assert done.event.wait(DEADLINE_S)
+        assert done.ids == ["i-2"]
+        due.close()
+        due.set("i-3", time.time())
+        assert not any(thread.name == "test-i-3" for thread in threading.enumerate())
+
+    def test_a_far_time_is_looked_at_again_and_not_carried_out_early(self, due, done, monkeypatch):
+        monkeypatch.setattr(due_clock, "_LONGEST_WAIT_S", 0.01)
+        due_at = time.time() + 0.2
+        due.set("i-1", due_at)
+        assert done.event.wait(DEADLINE_S)
+        assert time.time() >= due_at
+
+    def test_a_fault_of_one_leaves_the_others_their_time(self, caplog):
+        done = threading.Event()
+
+        def carry_out(instance_id: str) -> None:
+            if instance_id == "i-1":
+                raise LocalCloudError("no host")
+            done.set()
+
+        due = DueClock("test", carry_out, time.time)
+        due.set("i-1", time.time())
+        due.set("i-2", time.time() + 0.1)
+        assert done.wait(DEADLINE_S)
+        due.close()
+        assert "test of i-1 was not carried out: no host" in caplog.text
