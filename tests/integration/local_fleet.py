@@ -18,6 +18,7 @@ from alibabacloud_vpc20160428.client import Client as VpcClient
 from traffic import wait_until
 
 from steelyard.localcloud.daemon import CloudInfo
+from steelyard.localcloud.hosts.link import find_keepers
 
 REGION = "cn-hangzhou"
 PORT = 8000
@@ -222,8 +223,10 @@ class LocalFleet:
         )
 
     def family(self) -> list[psutil.Process]:
-        """Give every process below the cloud's."""
-        return psutil.Process(self.cloud.pid).children(recursive=True)
+        """Give every process below the cloud's, and below the supervisors that it started or took up."""
+        keepers = map(psutil.Process, find_keepers(Path(self.cloud.data_dir)))
+        kept = (process for keeper in keepers for process in (keeper, *keeper.children(recursive=True)))
+        return list(dict.fromkeys([*psutil.Process(self.cloud.pid).children(recursive=True), *kept]))
 
     def scratch_folders(self) -> list[Path]:
         """Give the private folders of the instances and the load balancer, which lie outside the data."""

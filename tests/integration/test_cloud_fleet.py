@@ -9,9 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 from local_fleet import LocalFleet
-from tls_pair import Authority
 from traffic import Traffic, ask, wait_until
-from udp_servers import EchoServer, UdpClient
 
 from steelyard.localcloud import daemon
 from steelyard.localcloud.hosts.address import AddressBook, AddressInUse
@@ -118,34 +116,6 @@ def test_a_killed_server_is_out_within_the_window_and_its_instance_is_running(fl
     assert fleet.statuses(ids[0]) == {ids[0]: "Running"}
 
 
-def test_listeners_with_tls_and_for_datagrams_serve_again_after_a_kill(fleet, tmp_path):
-    authority = Authority()
-    certificate, key = authority.issue(fleet.address)
-    (instance_id,) = fleet.run(1)
-    fleet.add({instance_id: 100})
-    fleet.listen_with_tls(8443, certificate, key)
-    bell = EchoServer("bell", fleet.addresses(instance_id)[instance_id], 9000)
-    fleet.listen_for_datagrams(5353, [{"ServerId": instance_id, "Port": 9000, "Weight": 100}])
-    wait_until(lambda: ask(fleet.address, 8443, 1, 1, authority.trusting()).names() == {instance_id: 1})
-
-    os.kill(fleet.cloud.pid, signal.SIGKILL)
-    wait_until(lambda: not is_open(fleet.address, 8443))
-    fleet.connect(daemon.start(tmp_path / "cloud"))
-
-    wait_until(lambda: ask(fleet.address, 8443, 1, 1, authority.trusting()).names() == {instance_id: 1})
-    wait_until(lambda: names_once(fleet.address, 5353) == "bell")
-    bell.close()
-
-
-def names_once(address: str, port: int) -> str | None:
-    """Give who answers one datagram, None where nobody does, or nobody listens."""
-    try:
-        with UdpClient(address, port) as client:
-            return client.ask(timeout_s=0.5)
-    except ConnectionError:
-        return None
-
-
 def test_a_stop_leaves_nothing_and_a_start_boots_what_ran(fleet):
     ids = serve_with_three(fleet)
     fleet.stop(ids[2])
@@ -166,37 +136,6 @@ def test_a_stop_leaves_nothing_and_a_start_boots_what_ran(fleet):
     assert fleet.addresses(*ids) == addresses
     fleet.wait_healthy(ids[0], ids[1])
     assert set(ask(fleet.address, 8080, 20).names()) == {ids[0], ids[1]}
-
-
-def test_a_kill_of_the_cloud_ends_everything_and_a_start_boots_what_ran(fleet):
-    ids = serve_with_three(fleet)
-    addresses = fleet.addresses(*ids)
-    family, scratch_folders = fleet.family(), fleet.scratch_folders()
-
-    os.kill(fleet.cloud.pid, signal.SIGKILL)
-
-    assert_nothing_is_left(family, scratch_folders, [*addresses.values(), fleet.address])
-
-    fleet.connect(daemon.start(Path(fleet.cloud.data_dir)))
-    wait_until(lambda: set(fleet.statuses(*ids).values()), lambda seen: seen == {"Running"})
-    assert fleet.addresses(*ids) == addresses
-    fleet.wait_healthy(*ids)
-
-
-def test_a_kill_and_a_start_at_once_leave_no_two_of_anything(fleet):
-    ids = serve_with_three(fleet)
-    family, data_dir = fleet.family(), Path(fleet.cloud.data_dir)
-    cloud = psutil.Process(fleet.cloud.pid)
-
-    cloud.kill()
-    wait_until(lambda: not is_alive(cloud))
-    fleet.connect(daemon.start(data_dir))
-
-    wait_until(lambda: set(fleet.statuses(*ids).values()), lambda seen: seen == {"Running"})
-    fleet.wait_healthy(*ids)
-    assert not alive(family)
-    servers = [p for p in fleet.family() if "named_server.py" in " ".join(p.cmdline())]
-    assert len(servers) == 3
 
 
 def test_a_kill_and_a_stop_at_once_leave_nothing(fleet):

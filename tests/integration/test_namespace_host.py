@@ -329,18 +329,30 @@ def test_an_instance_reaches_the_object_storage_by_the_endpoint_in_its_environme
 
 
 @needs_namespaces
-def test_a_killed_cloud_leaves_no_namespace_and_the_next_one_boots_its_instances(fleets, folder):
+def test_instances_of_a_killed_cloud_serve_on_and_the_next_one_takes_their_networks_up(fleets, folder):
     fleet = fleets()
-    instance_id, address = serve(fleet)
+    clients, servers = make_group(fleet), make_group(fleet)
+    client, _ = serve(fleet, clients)
+    server, address = serve(fleet, servers)
+    fleet.add({server: 100})
+    fleet.listen()
+    fleet.wait_healthy(server)
     record = json.loads((folder / "namespaces.json").read_text())
-    networks = [kernel.NetworkId(**entry) for entry in record]
-    assert len(kernel.find_networks(networks)) >= 2  # Of the router and of the instance.
+
     os.kill(fleet.cloud.pid, signal.SIGKILL)
-    wait_until(lambda: not kernel.find_networks(networks))
+    wait_until(lambda: daemon.status(folder) is None)
+    assert name_at(fleet.address, 8080) == server, "the load balancer serves without a cloud"
     fleet.connect(daemon.start(folder))
-    wait_until(lambda: fleet.statuses(instance_id)[instance_id] == "Running")
-    assert fleet.addresses(instance_id)[instance_id] == address
-    wait_until(lambda: in_instance(fleet, instance_id, lambda: socket.socket().close()) is None)
+
+    assert {client, server} <= set(fleet.cloud.adopted)
+    assert all(network in json.loads((folder / "namespaces.json").read_text()) for network in record)
+    assert name_at(fleet.address, 8080) == server
+    assert in_instance(fleet, client, lambda: ask("100.100.100.200", 80)[0]) == 404, "metadata is reached"
+    assert not passes(fleet, client, address)
+    authorize(fleet, servers, source_group_id=clients)
+    assert passes(fleet, client, address), "a change of the rules is in force"
+    newcomer, _ = serve(fleet, clients)
+    assert passes(fleet, newcomer, address), "who boots now is in the same network"
 
 
 @needs_namespaces

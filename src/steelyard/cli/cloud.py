@@ -49,6 +49,8 @@ def start_cloud(
     if host in (None, "auto") and choice.name == "loopback" and (lack := missing_part()):
         stderr().print(f"loopback host, security groups not enforced: the namespace host cannot run: {lack}")
     info = daemon.start(folder, port=port)
+    if not is_running:
+        _tell_survivors(info)
     _print_info(info, output)
 
 
@@ -106,6 +108,16 @@ def env_cloud(*, output: OutputFormat = "text") -> int:
         sys.stdout.write(f"export {name}={shlex.quote(value)}\n")
     sys.stdout.flush()
     return 0
+
+
+def _tell_survivors(info: daemon.CloudInfo) -> None:
+    """Say what became of the instances that ran when the last cloud ended."""
+    if info.adopted:
+        stderr().print(f"taken up, running on: {', '.join(info.adopted)}")
+    if info.booted:
+        stderr().print(f"ended with the last cloud, booting again: {', '.join(info.booted)}")
+    if info.died:
+        stderr().print(f"died while there was no cloud, Stopped: {', '.join(info.died)}")
 
 
 def _running_cloud() -> daemon.CloudInfo:

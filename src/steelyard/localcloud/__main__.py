@@ -29,11 +29,13 @@ from steelyard.localcloud.daemon import LOCK_NAME, CloudInfo, write_info
 from steelyard.localcloud.faults.board import FaultBoard
 from steelyard.localcloud.faults.door import FaultDoor
 from steelyard.localcloud.front import Front
+from steelyard.localcloud.hosts.link import dismiss_orphans
 from steelyard.localcloud.identity import load_identity
 from steelyard.localcloud.log_file import keep_log_short
 from steelyard.localcloud.metadata import FileServer, InstanceDirectory, MetadataService
 from steelyard.localcloud.server import App
 from steelyard.localcloud.services import SERVICES
+from steelyard.localcloud.services.ecs.state import EcsState
 from steelyard.localcloud.services.sts.actions import StsService
 from steelyard.localcloud.store import Store
 from steelyard.localcloud.terms import Terms
@@ -107,6 +109,7 @@ def _serve(data_dir: Path, port: int, region_id: str) -> None:
     try:
         # Connections wait in the listener's queue until the server runs, so what starts here may already call.
         cloud.start()
+        dismiss_orphans(data_dir)
         board.start()
         info = _describe(cloud)
         write_info(info)
@@ -158,6 +161,8 @@ def _make_server(app: App, tls: ssl.SSLContext, lock: Path) -> uvicorn.Server:
 
 
 def _describe(cloud: Cloud) -> CloudInfo:
+    ecs = cloud.services["ecs"]
+    assert isinstance(ecs, EcsState)
     return CloudInfo(
         endpoint=cloud.endpoint,
         access_key_id=cloud.identity.access_key_id,
@@ -167,6 +172,9 @@ def _describe(cloud: Cloud) -> CloudInfo:
         pid=os.getpid(),
         data_dir=str(cloud.data_dir),
         started_at=cloud.clock(),
+        adopted=ecs.survivors.adopted,
+        died=ecs.survivors.died,
+        booted=ecs.survivors.booted,
     )
 
 

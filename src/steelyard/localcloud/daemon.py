@@ -18,12 +18,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from select import select
-from typing import Self
+from typing import Any, Self
 
 import psutil
 
 from steelyard.errors import LocalCloudError
 from steelyard.localcloud.hosts.leftover import find_leftovers
+from steelyard.localcloud.hosts.link import find_keepers
 from steelyard.localcloud.hosts.supervised import remove_scratch
 from steelyard.localcloud.log_file import LOG_NAME, keep_log_short
 
@@ -49,6 +50,9 @@ class CloudInfo:
         pid: Its process.
         data_dir: Folder of its state.
         started_at: Unix time.
+        adopted: Instances that ran on when the cloud before it was killed, and were taken up.
+        died: Instances that ended by themselves while there was no cloud, and are Stopped.
+        booted: Instances that ended with the cloud before it, and are booted again.
     """
 
     endpoint: str
@@ -59,6 +63,9 @@ class CloudInfo:
     pid: int
     data_dir: str
     started_at: float
+    adopted: tuple[str, ...] = ()
+    died: tuple[str, ...] = ()
+    booted: tuple[str, ...] = ()
 
     def to_json(self) -> str:
         """Write it as one line of JSON."""
@@ -67,7 +74,10 @@ class CloudInfo:
     @classmethod
     def from_json(cls, text: str) -> Self:
         """Read what `to_json` wrote."""
-        return cls(**json.loads(text))
+        fields: dict[str, Any] = json.loads(text)
+        for name in ("adopted", "died", "booted"):
+            fields[name] = tuple(fields.get(name, ()))
+        return cls(**fields)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,7 +147,8 @@ def stop(data_dir: Path) -> StopReport:
     with _locked(data_dir / _START_LOCK_NAME):
         was_running = _is_running(data_dir)
         info = _await_info(data_dir) if was_running else None
-        family = _family(info.pid) if info else []
+        # What an earlier cloud left and this one took up is below neither.
+        family = list(dict.fromkeys([*_family(info.pid), *_strays(data_dir)])) if info else []
         names = {process: _describe(process) for process in family}
         if family:
             _end(family[0])
@@ -213,10 +224,9 @@ def _is_locked(data_dir: Path) -> bool:
 
 def _spawn(data_dir: Path, port: int) -> CloudInfo:
     if (data_dir / _INFO_NAME).exists():
-        # The last cloud did not end in order, so something of it may still run.
+        # The last cloud did not end in order: what its supervisors keep is the new one's to take up.
         _reap(data_dir)
-        _kill(_strays(data_dir))
-        find_leftovers(data_dir)
+        _kill(_unsupervised(data_dir))
         (data_dir / _INFO_NAME).unlink()
     keep_log_short(data_dir)
     log_path = data_dir / LOG_NAME
@@ -307,6 +317,12 @@ def _strays(data_dir: Path) -> list[psutil.Process]:
         if is_ours and process.pid != os.getpid():
             found.append(process)
     return found
+
+
+def _unsupervised(data_dir: Path) -> list[psutil.Process]:
+    """Find what belongs to the cloud of a folder and has lost its supervisor."""
+    kept = {process for keeper in find_keepers(data_dir) for process in _family(keeper)}
+    return [process for process in _strays(data_dir) if process not in kept]
 
 
 def _describe(process: psutil.Process) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 from steelyard.errors import LocalCloudError
 from steelyard.localcloud.hosts.address import AddressInUse
-from steelyard.localcloud.hosts.host import Entrance, Machine
+from steelyard.localcloud.hosts.host import Entrance, Fate, Machine
 from steelyard.localcloud.hosts.packet_filter import PacketFilter
 from steelyard.localcloud.hosts.supervised import AT_LARGE
 
@@ -19,6 +19,7 @@ class FakeHost:
         self.enforces_security_groups = enforces_security_groups
         self.filters: dict[str, PacketFilter] = {}
         self.running: dict[str, Callable[[], None]] = {}
+        self.fates: dict[str, Fate] = {}
         self.booted: list[Machine] = []
         self.discarded: list[str] = []
         self.held: set[str] = set()
@@ -59,6 +60,12 @@ class FakeHost:
             raise LocalCloudError("no process can be started")
         self.booted.append(machine)
         self.running[machine.instance_id] = on_end
+
+    def adopt(self, machine: Machine, on_end: Callable[[], None]) -> Fate:
+        fate = self.fates.get(machine.instance_id, Fate.ENDED)
+        if fate is Fate.LIVES:
+            self.running[machine.instance_id] = on_end
+        return fate
 
     def shut_down(self, instance_id: str, grace_s: float) -> None:
         if instance_id in self.running:

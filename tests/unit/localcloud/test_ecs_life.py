@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from fake_host import FakeHost
 
-from steelyard.localcloud.hosts.host import Host
+from steelyard.localcloud.hosts.host import Fate, Host
 from steelyard.localcloud.record import Records
 from steelyard.localcloud.services.ecs.firewall import Firewall
 from steelyard.localcloud.services.ecs.life import InstanceLife
@@ -154,6 +154,52 @@ def test_a_start_of_the_cloud_goes_on_where_it_ended(life, host, instances, befo
     life.resume()
     wait_status(instances, after)
     assert host.held == {"127.64.0.10"}
+
+
+@pytest.mark.parametrize("before", ["Pending", "Starting", "Running"])
+def test_what_still_runs_is_taken_up_without_a_boot(life, host, instances, before):
+    make(instances, status=before, boot_number=3, started_at=7.0)
+    host.fates["i-1"] = Fate.LIVES
+    survivors = life.resume()
+    assert (survivors.adopted, survivors.died, survivors.booted) == (("i-1",), (), ())
+    found = instances.get("i-1")
+    assert (found.status, found.boot_number) == ("Running", 3)
+    assert found.started_at == (7.0 if before == "Running" else 1000.0)
+    assert host.booted == []
+    host.die("i-1")
+    wait_status(instances, "Stopped")
+
+
+def test_what_died_while_there_was_no_cloud_is_told_and_stopped(life, host, instances):
+    make(instances, status="Running")
+    host.fates["i-1"] = Fate.DIED
+    survivors = life.resume()
+    assert (survivors.adopted, survivors.died, survivors.booted) == ((), ("i-1",), ())
+    assert instances.get("i-1").status == "Stopped"
+    assert host.booted == []
+
+
+def test_a_boot_that_came_to_nothing_is_made_again(life, host, instances):
+    make(instances, status="Starting")
+    host.fates["i-1"] = Fate.DIED
+    assert life.resume().booted == ("i-1",)
+    wait_status(instances, "Running")
+
+
+def test_one_that_was_being_stopped_and_still_runs_is_stopped(life, host, instances):
+    make(instances, status="Stopping")
+    host.fates["i-1"] = Fate.LIVES
+    assert life.resume().adopted == ()
+    wait_status(instances, "Stopped")
+    assert host.running == {}
+
+
+def test_one_that_was_being_released_and_still_runs_is_ended(life, host, instances):
+    make(instances, status="Running", is_released=True)
+    host.fates["i-1"] = Fate.LIVES
+    life.resume()
+    wait_status(instances, "gone")
+    assert (host.running, host.held) == ({}, set())
 
 
 def test_a_start_of_the_cloud_finishes_releases(life, host, instances):

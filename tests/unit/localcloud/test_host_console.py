@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from steelyard.localcloud.hosts.supervisor import Console
+from steelyard.localcloud.hosts.supervisor.console import Console
 
 
 def test_the_console_keeps_its_newest_bytes_within_its_limit(tmp_path):

@@ -64,6 +64,10 @@ class DatagramBalancer(KeptProcess[DatagramProcess, Wish]):
             raise
         return process
 
+    def _adopted(self, on_end: Callable[[], None]) -> DatagramProcess | None:
+        process = DatagramProcess(self._name, self._directory, on_end, self._placement)
+        return process if process.adopt() else None
+
     def _change(self, process: DatagramProcess, wish: Wish) -> None:
         answer = process.order(f'{{"order": "apply", "plan": {to_text(*wish)}}}')
         if "refused" in answer:

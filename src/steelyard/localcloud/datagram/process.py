@@ -16,6 +16,7 @@ from steelyard.localcloud.hosts.supervised import Placement, SupervisedProcess
 _START_TIMEOUT_S = 20.0
 _ANSWER_TIMEOUT_S = 10.0
 _POLL_S = 0.01
+_SOCKET_NAME = "orders.sock"
 
 
 class DatagramProcess:
@@ -52,7 +53,7 @@ class DatagramProcess:
             LocalCloudError: If it does not come up.
         """
         # The socket lives in the supervisor's private folder: a Unix socket's path has to be short.
-        self._socket_path = self._supervised.prepare() / "orders.sock"
+        self._socket_path = self._supervised.prepare() / _SOCKET_NAME
         module = ["-I", "-m", "steelyard.localcloud.datagram"]
         self._supervised.start([sys.executable, *module, str(self._socket_path)])
         deadline = time.monotonic() + _START_TIMEOUT_S
@@ -64,6 +65,16 @@ class DatagramProcess:
                     hint=f"See {self._supervised.console_path}.",
                 )
             time.sleep(_POLL_S)
+
+    def adopt(self) -> bool:
+        """Take up a process that an earlier cloud left running in the folder; False where none serves there."""
+        if not self._supervised.adopt():
+            return False
+        self._socket_path = self._supervised.scratch / _SOCKET_NAME
+        if self._serves():
+            return True
+        self.stop()
+        return False
 
     def order(self, text: str) -> Mapping[str, Any]:
         """Give an order, one line of JSON, and return the answer.

@@ -156,7 +156,7 @@ def missing_part() -> str:
     try:
         mounts = kernel.new_mounts()
         try:
-            router = Router("probe", mounts)
+            router = Router.make("probe", mounts)
             try:
                 rules = (FilterRule(accepts=True, protocol="tcp", ports=(1, 2), set_name="probe"),)
                 everything = PacketFilter(ingress=rules, sets={"probe": frozenset({"10.0.0.2"})})

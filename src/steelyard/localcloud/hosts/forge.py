@@ -2,7 +2,7 @@
 
 A supervisor that is started on its own is a Python interpreter twice over, 15 ms of work and 5 MiB; a forked one is a
 millisecond and shares what it does not change. The forge runs while there is a supervisor, and a moment longer; if it
-is killed, the supervisors live on, and the next one gets a new forge.
+is killed, or ends with its cloud, the supervisors live on, and the next one gets a new forge.
 """
 
 from __future__ import annotations
@@ -19,9 +19,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import steelyard
 from steelyard.errors import LocalCloudError
 
-_SUPERVISOR = Path(__file__).with_name("supervisor.py")
+# Without site-packages, whose start-up files would cost each forge what its supervisors save.
+_PROGRAM = (
+    f"import sys; sys.path.append({str(Path(steelyard.__file__).parents[1])!r}); "
+    "from steelyard.localcloud.hosts.supervisor.forge import run_forge; sys.exit(run_forge(int(sys.argv[1])))"
+)
 _MAX_ANSWER_BYTES = 4096
 _ANSWER_TIMEOUT_S = 30.0
 # What a forked supervisor's command line is written over, so that `ps` and the cloud's own search know it.
@@ -39,7 +44,7 @@ class Order:
         environment: All of its environment.
         directory: Where it runs.
         files: Descriptors that become its standard input, output and error, and those of namespaces, which an argument
-            such as `--network=@3` names by their place.
+            such as `--network=@3` names by their place. Standard input is the link to the cloud.
     """
 
     arguments: Sequence[str]
@@ -108,8 +113,9 @@ class Forge:
                     sys.executable,
                     "-I",
                     "-S",
-                    str(_SUPERVISOR),
-                    f"--forge={theirs.fileno()}",
+                    "-c",
+                    _PROGRAM,
+                    str(theirs.fileno()),
                     "-" * _TITLE_BYTES,
                 ],
                 stdin=subprocess.DEVNULL,

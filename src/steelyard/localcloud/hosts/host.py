@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import Protocol
 
 from steelyard.localcloud.hosts.packet_filter import PacketFilter
@@ -50,6 +51,17 @@ class Entrance:
 
     address: str
     namespace: str = ""
+
+
+class Fate(Enum):
+    """What became of an instance that ran when the cloud before this one died."""
+
+    LIVES = "lives"
+    """It runs, and is this cloud's now."""
+    DIED = "died"
+    """It ended by itself while there was no cloud."""
+    ENDED = "ended"
+    """It ended with its cloud: by its order, or because no other cloud came in time, or the machine went down."""
 
 
 class Host(Protocol):
@@ -120,6 +132,19 @@ class Host(Protocol):
 
         Raises:
             LocalCloudError: If the instance could not be booted.
+        """
+
+    def adopt(self, machine: Machine, on_end: Callable[[], None]) -> Fate:
+        """Take up an instance that an earlier cloud of the same folder left running, as it is, without a boot.
+
+        Its processes go on at full pace and its cable is whole, whatever held them up before.
+
+        Args:
+            machine: The instance, as it was booted, with the filter that shall be in force.
+            on_end: Called once, in another thread, when no process of it is left; never where it does not live.
+
+        Raises:
+            LocalCloudError: If it lives and cannot be taken up; a boot ends it first.
         """
 
     def filter(self, instance_id: str, packet_filter: PacketFilter) -> None:

@@ -105,6 +105,15 @@ def new_mounts() -> int:
     return on_own_thread(run)
 
 
+def mounts_of(pid: int) -> int:
+    """Open the mount namespace that a process is in.
+
+    Raises:
+        OSError: It is gone, or not this user's.
+    """
+    return os.open(f"/proc/{pid}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+
+
 def give_name(name: str, network: int, mounts: int) -> None:
     """Name a network namespace inside of a mount namespace.
 
@@ -118,6 +127,19 @@ def give_name(name: str, network: int, mounts: int) -> None:
         _mount(f"/proc/self/fd/{network}", str(path), "", _MS_BIND)
 
     inside(run, mounts=mounts)
+
+
+def named_networks(mounts: int) -> dict[str, int]:
+    """Open every network namespace that has a name inside of a mount namespace, and give the descriptors by name.
+
+    Raises:
+        OSError: The kernel does not let this process enter.
+    """
+
+    def run() -> dict[str, int]:
+        return {path.name: os.open(path, os.O_RDONLY | os.O_CLOEXEC) for path in NAMES.iterdir()}
+
+    return inside(run, mounts=mounts)
 
 
 def take_name(name: str, mounts: int) -> None:

@@ -7,9 +7,9 @@ the VPC reaches it, or is led astray by it; load balancers are the way in, on a 
 
 from __future__ import annotations
 
-import itertools
 import logging
 import os
+import secrets
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -27,17 +27,20 @@ from steelyard.localcloud.hosts.address import (
     candidates,
     host_part,
 )
-from steelyard.localcloud.hosts.host import Entrance, Machine
+from steelyard.localcloud.hosts.cloud_door import CLOUD_ADDRESS, CLOUD_PORT, CloudDoor
+from steelyard.localcloud.hosts.host import Entrance, Fate, Machine
 from steelyard.localcloud.hosts.leftover import record_networks
 from steelyard.localcloud.hosts.limit import ControlGroups
+from steelyard.localcloud.hosts.link import find_keeper, find_keepers
 from steelyard.localcloud.hosts.metadata_door import MetadataDoor
 from steelyard.localcloud.hosts.packet_filter import PacketFilter
 from steelyard.localcloud.hosts.process import InstanceProcesses
-from steelyard.localcloud.hosts.router import METADATA_ADDRESS, Router
-from steelyard.localcloud.hosts.storage_door import STORAGE_ADDRESS, STORAGE_PORT, StorageDoor
+from steelyard.localcloud.hosts.router import METADATA_ADDRESS, Plug, Router
 from steelyard.localcloud.hosts.supervised import Placement
 
 _METADATA_PORT = 80
+_MARK = "."
+"""Parts the VPC's id from what makes a router's name unique."""
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +54,7 @@ class _Network:
         """Address inside of the VPC by load balancer's address on the machine."""
         self.router: Router | None = None
         self.door: MetadataDoor | None = None
-        self.storage_door: StorageDoor | None = None
+        self.cloud_door: CloudDoor | None = None
 
     def is_idle(self) -> bool:
         return not self.addresses and not self.inner
@@ -79,12 +82,13 @@ class NamespaceHost(InstanceProcesses):
         self._networks: dict[str, _Network] = {}
         self._vpc_of: dict[str, str] = {}
         self._urls: dict[str, str] = {}
-        self._numbers = itertools.count(1)
         # Held while a VPC's network is made or removed; instances boot without it.
         self._network_lock = threading.RLock()
+        keeper = next(find_keepers(self._data_dir), None)
         with _refusals("make namespaces"):
-            self._mounts = kernel.new_mounts()
+            self._mounts = kernel.new_mounts() if keeper is None else kernel.mounts_of(keeper)
         self.proxy_placement = Placement(mounts=self._mounts)
+        self._take_up_routers()
 
     def claim_address(self, cidr: str, wanted: str | None = None, *, vpc_id: str = "") -> str:
         """Claim a true address of a VSwitch for an instance, or a loopback address for a load balancer."""
@@ -148,31 +152,60 @@ class NamespaceHost(InstanceProcesses):
 
     def boot(self, machine: Machine, on_end: Callable[[], None]) -> None:
         """Boot an instance; see `Host.boot`."""
-        with self._network_lock:
-            router = self._router(machine.vpc_id)
-            self._vpc_of[machine.instance_id] = machine.vpc_id
-            self._urls[machine.instance_id] = machine.metadata_url
-            if machine.storage_url:
-                self._open_storage(machine)
+        router = self._know(machine)
         groups = self._limits.make(machine) if self._limits is not None else ()
         with _refusals(f"give {machine.instance_id} a network"):
             plug = router.plug(
                 machine.instance_id, machine.address, machine.vpc_blocks, machine.packet_filter
             )
         self._write_record()
-
-        def end() -> None:
-            router.unplug(machine.instance_id, plug)
-            self._write_record()
-            on_end()
-
         placement = Placement(mounts=self._mounts, network=plug.network, control_groups=groups)
         try:
-            environment = {settings.OSS_ENDPOINT: f"http://{STORAGE_ADDRESS}"} if machine.storage_url else {}
-            self.start(machine, end, environment=environment, placement=placement)
+            self.start(
+                machine,
+                self._unplugging(router, machine.instance_id, plug, on_end),
+                environment=_endpoints() if machine.storage_url else {},
+                placement=placement,
+            )
         except LocalCloudError:
             router.unplug(machine.instance_id, plug)
             raise
+
+    def adopt(self, machine: Machine, on_end: Callable[[], None]) -> Fate:
+        """Take up an instance that an earlier cloud left running; see `Host.adopt`."""
+        keeper = find_keeper(self._directory / machine.instance_id)
+        if keeper is None:
+            return super().adopt(machine, on_end)
+        router = self._know(machine)
+        with _refusals(f"take up the network of {machine.instance_id}"):
+            plug = router.take_up(
+                machine.instance_id, machine.address, machine.vpc_blocks, keeper, machine.packet_filter
+            )
+        fate = super().adopt(machine, self._unplugging(router, machine.instance_id, plug, on_end))
+        if fate is not Fate.LIVES:
+            router.unplug(machine.instance_id, plug)
+        self._write_record()
+        return fate
+
+    def _know(self, machine: Machine) -> Router:
+        """Note where an instance is and what it is answered, and give its router."""
+        with self._network_lock:
+            router = self._router(machine.vpc_id)
+            self._vpc_of[machine.instance_id] = machine.vpc_id
+            self._urls[machine.instance_id] = machine.metadata_url
+            if machine.storage_url:
+                self._open_cloud(machine)
+        return router
+
+    def _unplugging(
+        self, router: Router, instance_id: str, plug: Plug, on_end: Callable[[], None]
+    ) -> Callable[[], None]:
+        def end() -> None:
+            router.unplug(instance_id, plug)
+            self._write_record()
+            on_end()
+
+        return end
 
     def filter(self, instance_id: str, packet_filter: PacketFilter) -> None:
         """Put another filter in force; see `Host.filter`."""
@@ -222,25 +255,36 @@ class NamespaceHost(InstanceProcesses):
         network = self._network(vpc_id)
         if network.router is None:
             with _refusals(f"make the network of {vpc_id}"):
-                network.router = router = Router(f"{vpc_id}-{next(self._numbers)}", self._mounts)
-                listener = router.listen(METADATA_ADDRESS, _METADATA_PORT)
-            network.door = MetadataDoor(listener, lambda address: self._find_url(router, address))
+                network.router = Router.make(f"{vpc_id}{_MARK}{secrets.token_hex(4)}", self._mounts)
+                self._open_metadata(network, network.router)
             self._write_record()
         return network.router
 
-    def _open_storage(self, machine: Machine) -> None:
+    def _take_up_routers(self) -> None:
+        """Know the routers again that an earlier cloud has left; one without instances goes with the next address."""
+        with _refusals("take up networks"):
+            for router in Router.find(self._mounts):
+                network = self._network(router.name.partition(_MARK)[0])
+                network.router = router
+                self._open_metadata(network, router)
+
+    def _open_metadata(self, network: _Network, router: Router) -> None:
+        listener = router.listen(METADATA_ADDRESS, _METADATA_PORT)
+        network.door = MetadataDoor(listener, lambda address: self._find_url(router, address))
+
+    def _open_cloud(self, machine: Machine) -> None:
         network, router = self._network(machine.vpc_id), self._router(machine.vpc_id)
-        if network.storage_door is None:
+        if network.cloud_door is None:
             parts = urlsplit(machine.storage_url)
-            with _refusals(f"serve {STORAGE_ADDRESS}"):
-                router.serve_address(STORAGE_ADDRESS)
-                listener = router.listen(STORAGE_ADDRESS, STORAGE_PORT)
-            network.storage_door = StorageDoor(listener, (parts.hostname or "", parts.port or STORAGE_PORT))
+            with _refusals(f"serve {CLOUD_ADDRESS}"):
+                router.serve_address(CLOUD_ADDRESS)
+                listener = router.listen(CLOUD_ADDRESS, CLOUD_PORT)
+            network.cloud_door = CloudDoor(listener, (parts.hostname or "", parts.port or CLOUD_PORT))
 
     def _remove(self, vpc_id: str) -> None:
         network = self._networks.pop(vpc_id)
-        if network.storage_door is not None:
-            network.storage_door.close()
+        if network.cloud_door is not None:
+            network.cloud_door.close()
         if network.door is not None:
             network.door.close()
         if network.router is not None:
@@ -263,6 +307,14 @@ class NamespaceHost(InstanceProcesses):
             routers = [network.router for network in self._networks.values() if network.router is not None]
             ids = [identity for router in routers for identity in router.identities()]
             record_networks(self._data_dir, ids)
+
+
+def _endpoints() -> dict[str, str]:
+    """Give what tells an instance where the cloud answers: its object storage, and at the same place its API."""
+    return {
+        settings.OSS_ENDPOINT: f"http://{CLOUD_ADDRESS}",
+        settings.CLOUD_ENDPOINT: f"{CLOUD_ADDRESS}:{CLOUD_PORT}",
+    }
 
 
 def _twin(block: str, address: str) -> IPv4Address:

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 
 from steelyard.errors import LocalCloudError
-from steelyard.localcloud.hosts.host import Machine
+from steelyard.localcloud.hosts.host import Fate, Machine
 from steelyard.localcloud.hosts.pace import Pace
 from steelyard.localcloud.hosts.supervised import Placement, SupervisedProcess
 
@@ -83,6 +83,20 @@ class InstanceProcesses:
                 with suppress(OSError):  # The supervisor, where there was one, has removed it.
                     group.rmdir()
             raise
+
+    def adopt(self, machine: Machine, on_end: Callable[[], None]) -> Fate:
+        """Take up an instance that an earlier cloud left running; see `Host.adopt`."""
+        directory = self._directory / machine.instance_id
+        process = SupervisedProcess(
+            name=machine.instance_id, directory=directory, environment={}, stays=True, on_end=on_end
+        )
+        with self._lock:
+            self._machines[machine.instance_id] = process
+        if process.adopt():
+            return Fate.LIVES
+        with self._lock:
+            del self._machines[machine.instance_id]
+        return Fate.DIED if process.died_unseen else Fate.ENDED
 
     def set_pace(self, instance_id: str, share: float) -> None:
         """Let an instance's processes run for a part of the time; see `Host.set_pace`."""

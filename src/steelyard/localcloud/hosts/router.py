@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import threading
@@ -9,6 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from pyroute2 import IPRoute
 
@@ -52,25 +54,50 @@ class Router:
     and when this process dies: the kernel removes a namespace with its last holder.
 
     Args:
-        name: Name of its namespace, never used before by this cloud: HAProxy remembers names.
-        mounts: Descriptor of the mount namespace in which it gets its name.
+        name: Name of its namespace, never used before by a cloud of this folder: HAProxy remembers names.
+        network: Descriptor of its namespace, which is set up.
+        mounts: Descriptor of the mount namespace in which it has its name.
     """
 
-    def __init__(self, name: str, mounts: int) -> None:
+    def __init__(self, name: str, network: int, mounts: int) -> None:
         self.name = name
+        self.network = network
         self._mounts = mounts
+        self._identity = kernel.network_id(network)
         self._plugs: dict[str, Plug] = {}
         self._num_cables = 0
         # Held while cables are cut, so that the router's namespace is not closed meanwhile.
         self._lock = threading.RLock()
-        self.network = kernel.new_network()
-        self._identity = kernel.network_id(self.network)
+
+    @classmethod
+    def make(cls, name: str, mounts: int) -> Self:
+        """Make a router, and give its namespace its name.
+
+        Raises:
+            OSError: The kernel refuses it, or the name is taken.
+        """
+        network = kernel.new_network()
         try:
-            kernel.inside(_set_up_router, network=self.network)
-            kernel.give_name(name, self.network, mounts)
+            kernel.inside(_set_up_router, network=network)
+            kernel.give_name(name, network, mounts)
+            return cls(name, network, mounts)
         except BaseException:
-            os.close(self.network)
+            os.close(network)
             raise
+
+    @classmethod
+    def find(cls, mounts: int) -> list[Self]:
+        """Take up the routers that an earlier cloud made in a mount namespace, with no instance plugged in yet.
+
+        Raises:
+            OSError: The kernel refuses it.
+        """
+        routers = []
+        for name, network in kernel.named_networks(mounts).items():
+            router = cls(name, network, mounts)
+            router._num_cables = kernel.inside(_highest_cable, network=network)
+            routers.append(router)
+        return routers
 
     def plug(
         self,
@@ -106,6 +133,41 @@ class Router:
             os.close(network)
             raise
         identity = kernel.network_id(network)
+        plug = Plug(network=network, identity=identity, address=address, cable=cable, routes=tuple(routes))
+        with self._lock:
+            self._plugs[instance_id] = plug
+        return plug
+
+    def take_up(
+        self,
+        instance_id: str,
+        address: str,
+        routes: Sequence[str],
+        keeper: int,
+        packet_filter: PacketFilter | None,
+    ) -> Plug:
+        """Know an instance again that an earlier cloud plugged in, and mend its cable.
+
+        Args:
+            instance_id: The instance.
+            address: Its address.
+            routes: The VPC's blocks.
+            keeper: Process id of its supervisor, by which its namespace is found.
+            packet_filter: What may pass from now on; as before where it is None.
+
+        Raises:
+            OSError: It has no namespace of its own or no cable here, or the kernel refuses it.
+        """
+        network = os.open(f"/proc/{keeper}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            identity = kernel.network_id(network)
+            cable = kernel.inside(lambda: _find_cable(address), network=self.network)
+            if packet_filter is not None:
+                kernel.inside(lambda: nftables.install(packet_filter), network=network)
+            kernel.inside(lambda: _put_up(routes), network=network)
+        except BaseException:
+            os.close(network)
+            raise
         plug = Plug(network=network, identity=identity, address=address, cable=cable, routes=tuple(routes))
         with self._lock:
             self._plugs[instance_id] = plug
@@ -229,6 +291,25 @@ def _lay_cable(cable: str, address: str, network: int) -> None:
         (index,) = links.link_lookup(ifname=cable)
         links.link("set", index=index, state="up")
         links.route("add", dst=f"{address}/32", oif=index, scope=_LINK_SCOPE, prefsrc=SERVICE_ADDRESS)
+
+
+def _find_cable(address: str) -> str:
+    """Name the cable that leads to an address."""
+    with _links() as links:
+        for route in links.get_routes(family=socket.AF_INET):
+            if route.get_attr("RTA_DST") == address:
+                (link,) = links.get_links(route.get_attr("RTA_OIF"))
+                return str(link.get_attr("IFLA_IFNAME"))
+    raise OSError(errno.ENODEV, f"no cable leads to {address}")
+
+
+def _highest_cable() -> int:
+    """Give the highest number of a cable that is there, 0 where none is."""
+    with _links() as links:
+        names = [str(link.get_attr("IFLA_IFNAME")) for link in links.get_links()]
+    return max(
+        (int(name.removeprefix(CABLE_PREFIX)) for name in names if name.startswith(CABLE_PREFIX)), default=0
+    )
 
 
 def _set_up_instance(address: str, routes: Sequence[str]) -> None:

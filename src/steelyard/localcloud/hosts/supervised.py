@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import logging
 import os
-import select
 import shutil
-import signal
 import tempfile
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 import psutil
 
 from steelyard.errors import LocalCloudError
-from steelyard.localcloud.hosts.forge import Forge, Order
+from steelyard.localcloud.hosts.link import LOCK_NAME, SupervisorLink, await_end, dismiss, is_supervised
+from steelyard.localcloud.hosts.supervisor import MARK_NAME
 
-_FORGE = Forge()
+PATIENCE_S = 60.0
+"""How long a tree lives on after its cloud has died, for the next cloud to take it up."""
+
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _SCRATCH_LINK = "scratch"
 _START_TIMEOUT_S = 40.0  # Above the time for which a supervisor waits for its predecessor.
 _END_TIMEOUT_S = 10.0
@@ -74,75 +75,18 @@ def _remove_linked(link: Path) -> None:
         link.unlink(missing_ok=True)
 
 
-class _Supervisor:
-    """A supervisor, with the ends of its pipes that are the cloud's.
-
-    Args:
-        arguments: Its arguments.
-        environment: Its environment.
-        directory: Where it runs.
-        files: Its standard error, and what it enters.
-
-    Raises:
-        LocalCloudError: If it cannot be started.
-    """
-
-    def __init__(
-        self, *, arguments: list[str], environment: Mapping[str, str], directory: str, files: list[int]
-    ) -> None:
-        theirs_in, ours_in = os.pipe()
-        ours_out, theirs_out = os.pipe()
-        try:
-            order = Order(
-                arguments=arguments,
-                environment=environment,
-                directory=directory,
-                files=[theirs_in, theirs_out, *files],
-            )
-            self.pid = _FORGE.fork(order)
-        except BaseException:
-            os.close(ours_in)
-            os.close(ours_out)
-            raise
-        finally:
-            os.close(theirs_in)
-            os.close(theirs_out)
-        self.stdin: IO[bytes] = os.fdopen(ours_in, "wb")
-        self.stdout: IO[bytes] = os.fdopen(ours_out, "rb")
-        try:
-            # It is no child of this process; by this descriptor its id cannot come to mean another.
-            self._handle = os.pidfd_open(self.pid)
-        except ProcessLookupError:
-            self._handle = -1
-
-    def kill(self) -> None:
-        """Kill it; one that is gone is fine."""
-        if self._handle >= 0:
-            with suppress(ProcessLookupError):
-                signal.pidfd_send_signal(self._handle, signal.SIGKILL)
-
-    def wait(self) -> None:
-        """Wait until it is gone; to be called once."""
-        if self._handle >= 0:
-            poll = select.poll()
-            poll.register(self._handle, select.POLLIN)
-            poll.poll()
-            handle, self._handle = self._handle, -1
-            os.close(handle)
-        _FORGE.forget()
-
-
 class SupervisedProcess:
-    """A command that runs under a supervisor and ends with this process, however this process ends.
+    """A command that runs under a supervisor, and ends with this process unless another one adopts it soon.
 
     Args:
         name: Short name, for the log and the thread.
-        directory: Existing folder for the console and the lock.
+        directory: Existing folder for the console, the lock and the supervisor's door.
         working_directory: Where the command runs; `directory` where it is not given.
         environment: All that the command's environment holds, besides `TMPDIR`, a private folder with a short path.
         stays: Whether the tree lives on after the command has ended.
         placement: Where it lives; its descriptors must be open until the start.
         on_end: Called once, in a thread of its own, when the supervisor and every process below it are gone.
+        patience_s: Seconds for which the tree lives on after this process has died; 0 ends it at once.
     """
 
     def __init__(
@@ -155,20 +99,24 @@ class SupervisedProcess:
         stays: bool,
         placement: Placement = AT_LARGE,
         on_end: Callable[[], None] | None = None,
+        patience_s: float = PATIENCE_S,
     ) -> None:
         self.name = name
         self.console_path = directory / "console.log"
         self.exit_code: int | None = None
-        self._lock_path = directory / "lock"
+        self._directory = directory
+        self._mark = directory / MARK_NAME
+        self._patience_s = patience_s
         self._scratch_link = directory / _SCRATCH_LINK
         self._working_directory = working_directory or directory
         self._environment = environment
         self._mode = "stay" if stays else "follow"
         self._placement = placement
         self._on_end = on_end
-        self._process: _Supervisor | None = None
+        self._process: SupervisorLink | None = None
         self._lock = threading.Lock()
         self._is_cancelled = False
+        self._is_barred = False
         self._started = threading.Event()
         self._ended = threading.Event()
         self._refusal = ""
@@ -214,26 +162,51 @@ class SupervisedProcess:
                 was called before.
         """
         scratch = self.scratch if self._scratch_link.is_symlink() else self.prepare()
-        arguments = [self.console_path, self._lock_path, scratch, self._mode, *command]
+        arguments = [self.console_path, self._directory / LOCK_NAME, scratch, self._mode, *command]
         with self._lock, self.console_path.open("ab") as console:
             if self._is_cancelled:
                 raise LocalCloudError(f"{self.name} is not started: it was stopped before")
             self.console_path.chmod(0o600)
-            self._process = _Supervisor(
-                arguments=[*self._placement.options(3), *map(str, arguments)],
-                environment={**self._environment, "TMPDIR": str(scratch)},
-                directory=str(self._working_directory),
-                files=[console.fileno(), *self._placement.descriptors],
+            dismiss(self._directory)
+            self._mark.write_text(_BOOT_ID.read_text(encoding="ascii"), encoding="ascii")
+            self._attach(
+                SupervisorLink.fork(
+                    arguments=[
+                        *self._placement.options(3),
+                        f"--patience={self._patience_s}",
+                        *map(str, arguments),
+                    ],
+                    environment={**self._environment, "TMPDIR": str(scratch)},
+                    directory=str(self._working_directory),
+                    files=[console.fileno(), console.fileno(), *self._placement.descriptors],
+                )
             )
-        threading.Thread(
-            target=self._watch, args=(self._process,), name=f"watch-{self.name}", daemon=True
-        ).start()
-        if not self._started.wait(_START_TIMEOUT_S) or (self._refusal and self._mode == "follow"):
-            self.stop(0)
+        if not self._came_up():
             raise LocalCloudError(
                 f"{self.name} could not be started: {self._refusal or 'its supervisor ended'}",
                 hint=f"See {self.console_path}.",
             )
+
+    def adopt(self) -> bool:
+        """Take up the tree that an earlier process left running in the directory; False where none runs.
+
+        One whose command could not be started is ended.
+        """
+        with self._lock:
+            link = None if self._is_cancelled else SupervisorLink.adopt(self._directory)
+            if link is None:
+                return False
+            self._attach(link)
+        return self._came_up() and self.is_running
+
+    @property
+    def died_unseen(self) -> bool:
+        """Whether a tree of the directory ended by itself since the machine's start, with no process to see it."""
+        try:
+            mark = self._mark.read_text(encoding="ascii")
+        except FileNotFoundError:
+            return False
+        return mark == _BOOT_ID.read_text(encoding="ascii") and not is_supervised(self._directory)
 
     def stop(self, grace_s: float) -> None:
         """End the command and every process below it, and wait until they are gone.
@@ -250,9 +223,8 @@ class SupervisedProcess:
         if process is None:
             return
         try:
-            process.stdin.write(f"{grace_s}\n".encode())
-            process.stdin.close()
-        except (BrokenPipeError, ValueError):
+            process.order_end(grace_s)
+        except OSError:
             logger.debug("the supervisor of %s has ended or has its order already", self.name)
         if self._ended.wait(grace_s + _END_TIMEOUT_S):
             return
@@ -285,14 +257,26 @@ class SupervisedProcess:
         except psutil.NoSuchProcess:
             return []
 
-    def _watch(self, process: _Supervisor) -> None:
-        with process.stdout:
-            for line in process.stdout:
+    def _attach(self, link: SupervisorLink) -> None:
+        self._process = link
+        threading.Thread(target=self._watch, args=(link,), name=f"watch-{self.name}", daemon=True).start()
+
+    def _came_up(self) -> bool:
+        """Wait for the supervisor's first word; what did not come up is ended."""
+        if self._started.wait(_START_TIMEOUT_S) and not (self._refusal and self._mode == "follow"):
+            return True
+        self.stop(0)
+        return False
+
+    def _watch(self, process: SupervisorLink) -> None:
+        with suppress(ConnectionResetError):
+            for line in process.words:
                 self._hear(line.decode(errors="replace").strip())
         process.wait()
-        with suppress(BrokenPipeError):
-            process.stdin.close()
-        _remove_linked(self._scratch_link)
+        if not self._is_barred:
+            await_end(self._directory)
+            self._mark.unlink(missing_ok=True)
+            _remove_linked(self._scratch_link)
         self._ended.set()
         if not self._started.is_set():
             self._refusal = self._refusal or "its supervisor ended"
@@ -304,9 +288,10 @@ class SupervisedProcess:
         word, _, rest = line.partition(" ")
         if word == "exited":
             self.exit_code = int(rest)
-        elif word == "refused":
+        elif word in ("refused", "barred"):
             self._refusal = rest
+            self._is_barred = word == "barred"
         elif word == "console":
             logger.warning("the console of %s loses output: %s", self.name, rest)
-        if word in ("started", "refused"):
+        if word in ("started", "refused", "barred"):
             self._started.set()

@@ -87,6 +87,10 @@ class ProxyBalancer(KeptProcess[HaproxyProcess, ProxyConfig]):
         process.start()
         return process
 
+    def _adopted(self, on_end: Callable[[], None]) -> HaproxyProcess | None:
+        process = HaproxyProcess(self._name, self._directory, self._config_path, on_end, self._placement)
+        return process if process.adopt() else None
+
     def _change(self, process: HaproxyProcess, wish: ProxyConfig) -> None:
         previous = self._wish
         if previous is None or _bare(previous) != _bare(wish) or not self._reconcile(process, wish):

@@ -38,6 +38,8 @@ W = TypeVar("W")
 class KeptProcess(ABC, Generic[P, W]):
     """A process of a load balancer: it runs while there is something to do, and one that dies is started again.
 
+    One that an earlier cloud left running is taken up, and changed to what is wished.
+
     Args:
         name: The load balancer's id.
         directory: Folder of its files; made where it is missing.
@@ -50,6 +52,7 @@ class KeptProcess(ABC, Generic[P, W]):
         self._placement = placement
         self._process: P | None = None
         self._wish: W | None = None
+        self._is_known = False
         self._started_at = 0.0
         self._lock = threading.RLock()
 
@@ -64,6 +67,10 @@ class KeptProcess(ABC, Generic[P, W]):
         Raises:
             LocalCloudError: If it does not; nothing of it is left then.
         """
+
+    @abstractmethod
+    def _adopted(self, on_end: Callable[[], None]) -> P | None:
+        """Take up the process that an earlier cloud left running in the folder; None where none does."""
 
     @abstractmethod
     def _change(self, process: P, wish: W) -> None:
@@ -94,13 +101,31 @@ class KeptProcess(ABC, Generic[P, W]):
         Raises:
             LocalCloudError: If it cannot be started, or refuses the wish.
         """
+        if not self._is_known:
+            self._take_up()
         if not self._has_work(wish):
             self._end()
         elif self._process is None or not self._process.is_running:
             self._start(wish)
+        elif self._wish is None:
+            self._take_over(self._process, wish)
         elif wish != self._wish:
             self._change(self._process, wish)
         self._wish = wish
+
+    def _take_over(self, process: P, wish: W) -> None:
+        """Bring a process that was taken up to the first wish; one that refuses it is started anew."""
+        try:
+            self._change(process, wish)
+        except LocalCloudError as err:
+            logger.warning("%s of %s is started anew: %s", type(self).__name__, self._name, err)
+            self._end()
+            self._start(wish)
+
+    def _take_up(self) -> None:
+        """Look once for a process that runs from before."""
+        self._is_known = True
+        self._process, self._started_at = self._adopted(self._on_end), time.monotonic()
 
     def _end(self) -> None:
         process, self._process = self._process, None

@@ -15,6 +15,7 @@ _START_TIMEOUT_S = 10.0
 _COMMAND_TIMEOUT_S = 10.0
 _POLL_S = 0.005
 _RECEIVE_BYTES = 1 << 16
+_SOCKET_NAME = "master.sock"
 
 
 class HaproxyProcess:
@@ -56,16 +57,9 @@ class HaproxyProcess:
             LocalCloudError: If it does not come up; the message holds its own words.
         """
         binary = find_haproxy()
-        supervised = SupervisedProcess(
-            name=self._name,
-            directory=self._directory,
-            environment={},
-            stays=False,
-            placement=self._placement,
-            on_end=self._on_end,
-        )
+        supervised = self._new_supervised()
         # The socket lives in the supervisor's private folder: a Unix socket's path has to be short.
-        self._socket_path = supervised.prepare() / "master.sock"
+        self._socket_path = supervised.prepare() / _SOCKET_NAME
         arguments = ["-W", "-db", "-f", str(self._config_path), "-S", str(self._socket_path)]
         supervised.start([str(binary), *arguments])
         self._supervised = supervised
@@ -78,6 +72,28 @@ class HaproxyProcess:
                     hint=f"See {supervised.console_path}.",
                 )
             time.sleep(_POLL_S)
+
+    def adopt(self) -> bool:
+        """Take up an HAProxy that an earlier cloud left running in the folder; False where none serves there."""
+        supervised = self._new_supervised()
+        if not supervised.adopt():
+            return False
+        self._supervised = supervised
+        self._socket_path = supervised.scratch / _SOCKET_NAME
+        if self._serves():
+            return True
+        self.stop()
+        return False
+
+    def _new_supervised(self) -> SupervisedProcess:
+        return SupervisedProcess(
+            name=self._name,
+            directory=self._directory,
+            environment={},
+            stays=False,
+            placement=self._placement,
+            on_end=self._on_end,
+        )
 
     def reload(self) -> None:
         """Take the configuration file over without losing a connection, and wait until the new worker serves.

@@ -113,9 +113,14 @@ class Firewall:
     def booted(self, instance_id: str, packet_filter: PacketFilter | None) -> None:
         """Take note of the filter that an instance booted with, and catch up with what changed meanwhile."""
         if packet_filter is not None:
+            self.adopted(instance_id, packet_filter)
+            self.refresh()
+
+    def adopted(self, instance_id: str, packet_filter: PacketFilter | None) -> None:
+        """Take note of the filter that an instance was taken up with."""
+        if packet_filter is not None:
             with self._lock:
                 self._applied[instance_id] = packet_filter
-            self.refresh()
 
     def refresh(self) -> None:
         """Bring the filter of every instance that has booted to what the records say."""

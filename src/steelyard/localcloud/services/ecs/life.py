@@ -6,12 +6,12 @@ import base64
 import logging
 import threading
 from collections.abc import Callable, Collection
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from steelyard.errors import LocalCloudError
 from steelyard.localcloud.cloud import Cloud
 from steelyard.localcloud.hosts.address import AddressInUse
-from steelyard.localcloud.hosts.host import Host, Machine
+from steelyard.localcloud.hosts.host import Fate, Host, Machine
 from steelyard.localcloud.record import Records
 from steelyard.localcloud.services.ecs.firewall import Firewall
 from steelyard.localcloud.services.ecs.models import (
@@ -33,6 +33,21 @@ _MOST_AT_ONCE = 8
 and a thousand at once would leave nothing for the calls of clients."""
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Survivors:
+    """What became of the instances that ran when the cloud before this one ended.
+
+    Attributes:
+        adopted: Those that run on, without a boot.
+        died: Those that ended by themselves meanwhile, and are Stopped.
+        booted: Those that ended with their cloud, and are booted again.
+    """
+
+    adopted: tuple[str, ...] = ()
+    died: tuple[str, ...] = ()
+    booted: tuple[str, ...] = ()
 
 
 class InstanceLife:
@@ -98,11 +113,17 @@ class InstanceLife:
 
         self._spawn(f"release-{instance_id}", run)
 
-    def resume(self) -> None:
-        """Boot again what ran when the cloud ended, and finish what it was about to end."""
+    def resume(self) -> Survivors:
+        """Take up what still runs, boot again what ended with the last cloud, and finish what that was about to end."""
+        fates: dict[Fate, list[str]] = {fate: [] for fate in Fate}
         with self._cloud.transaction():
             for instance in self._instances.list():
-                self._resume(instance)
+                fate = self._resume(instance)
+                if fate is not None and instance.status in (PENDING, STARTING, RUNNING):
+                    fates[fate].append(instance.id)
+        return Survivors(
+            adopted=tuple(fates[Fate.LIVES]), died=tuple(fates[Fate.DIED]), booted=tuple(fates[Fate.ENDED])
+        )
 
     def close(self) -> None:
         """End every instance's processes and leave the records as they are."""
@@ -113,7 +134,8 @@ class InstanceLife:
         for thread in threads:
             thread.join(_JOIN_TIMEOUT_S)
 
-    def _resume(self, instance: Instance) -> None:
+    def _resume(self, instance: Instance) -> Fate | None:
+        """Bring a record to what there is of the instance; give its fate, None where nothing ran of it."""
         try:
             self._host.hold_address(instance.private_address, vpc_id=instance.vpc_id)
         except AddressInUse:
@@ -121,13 +143,42 @@ class InstanceLife:
                 "%s stays stopped: another local cloud took %s", instance.id, instance.private_address
             )
             self._instances.put(replace(instance, status=STOPPED))
-            return
+            return None
+        if instance.status == STOPPED and not instance.is_released:
+            return None
+        fate = self._adopt(instance)
         if instance.is_released:
             self._cloud.after_commit(lambda: self.release(instance.id))
-        elif instance.status in (PENDING, STARTING, RUNNING):
+        elif instance.status == STOPPING:
+            self._finish_stop(instance, fate)
+        elif fate is Fate.LIVES:
+            started_at = instance.started_at if instance.status == RUNNING else self._cloud.clock()
+            self._instances.put(replace(instance, status=RUNNING, started_at=started_at))
+        elif fate is Fate.DIED and instance.status == RUNNING:
+            logger.warning("%s died while there was no cloud, and is Stopped", instance.id)
+            self._instances.put(replace(instance, status=STOPPED))
+        else:
             self._instances.put(replace(instance, status=STARTING))
             self._cloud.after_commit(lambda: self.launch(instance.id))
-        elif instance.status == STOPPING:
+            return Fate.ENDED
+        return fate
+
+    def _adopt(self, instance: Instance) -> Fate:
+        machine = self._machine(instance)
+        boot_number = instance.boot_number
+        try:
+            fate = self._host.adopt(machine, lambda: self._died(instance.id, boot_number))
+        except LocalCloudError as err:
+            logger.error("%s runs, cannot be taken up, and is booted again: %s", instance.id, err)
+            return Fate.ENDED
+        if fate is Fate.LIVES:
+            self._firewall.adopted(instance.id, machine.packet_filter)
+        return fate
+
+    def _finish_stop(self, instance: Instance, fate: Fate) -> None:
+        if fate is Fate.LIVES:
+            self._cloud.after_commit(lambda: self.shut_down(instance.id, STOP_GRACE_S))
+        else:
             self._instances.put(replace(instance, status=STOPPED))
 
     def _boot(self, instance_id: str) -> None:

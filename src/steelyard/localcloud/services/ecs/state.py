@@ -19,7 +19,7 @@ from steelyard.localcloud.services.ecs.disk import Disk
 from steelyard.localcloud.services.ecs.firewall import Firewall
 from steelyard.localcloud.services.ecs.key_pair import KeyPairs
 from steelyard.localcloud.services.ecs.launch_template import LaunchTemplates
-from steelyard.localcloud.services.ecs.life import InstanceLife
+from steelyard.localcloud.services.ecs.life import InstanceLife, Survivors
 from steelyard.localcloud.services.ecs.models import Instance, SecurityGroup
 from steelyard.localcloud.services.ecs.network_interface import NetworkInterface
 from steelyard.localcloud.services.ecs.stock import Stock
@@ -71,9 +71,11 @@ class EcsState(Service):
         self.disks = Records(cloud.store, Disk)
         self.interfaces = Records(cloud.store, NetworkInterface)
         self.life = InstanceLife(cloud, self.host, self.instances, self.firewall)
+        self.survivors = Survivors()
+        """What the start found of the instances that ran before."""
 
     def start(self) -> None:
-        """Boot again every instance that ran, and hold the addresses of interfaces, and instances' further ones."""
+        """Take up every instance that ran, and hold the addresses of interfaces, and instances' further ones."""
         held = [(one.id, address, one.vpc_id) for one in self.interfaces.list() for address in one.addresses]
         held += [
             (one.id, address, one.vpc_id)
@@ -85,7 +87,7 @@ class EcsState(Service):
                 self.host.hold_address(address, vpc_id=vpc_id)
             except AddressInUse:
                 _log.error("another local cloud took %s of %s", address, holder_id)
-        self.life.resume()
+        self.survivors = self.life.resume()
 
     def stop(self) -> None:
         """End every instance's processes; those that ran are booted again at the next start."""

@@ -1,6 +1,6 @@
-"""The object storage as instances of a VPC reach it: an address of their router, passed on to the cloud's own port.
+"""The cloud's API and object storage as instances of a VPC reach them: an address of their router, passed on.
 
-On the real cloud it is an internal endpoint in 100.64.0.0/10, too. What passes is not looked into: it is signed.
+On the real cloud they are internal endpoints in 100.64.0.0/10, too. What passes is not looked into: it is signed.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import socket
 import threading
 from contextlib import suppress
 
-STORAGE_ADDRESS = "100.100.100.201"
+CLOUD_ADDRESS = "100.100.100.201"
 """Beside the metadata service's; the real endpoints' addresses differ by region."""
-STORAGE_PORT = 80
+CLOUD_PORT = 80
 
 _CHUNK_BYTES = 1 << 16
 _CONNECT_TIMEOUT_S = 10.0
@@ -20,7 +20,7 @@ _CONNECT_TIMEOUT_S = 10.0
 logger = logging.getLogger(__name__)
 
 
-class StorageDoor:
+class CloudDoor:
     """Passes connections on, each by two threads, one for each direction.
 
     Args:
@@ -34,7 +34,7 @@ class StorageDoor:
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
         self._is_closed = False
-        self._thread = threading.Thread(target=self._accept, name="storage-door", daemon=True)
+        self._thread = threading.Thread(target=self._accept, name="cloud-door", daemon=True)
         self._thread.start()
 
     def _accept(self) -> None:
@@ -44,15 +44,15 @@ class StorageDoor:
             except OSError:
                 if self._is_closed:
                     return
-                logger.exception("a connection to the object storage could not be accepted")
+                logger.exception("a connection to the cloud could not be accepted")
                 continue
-            threading.Thread(target=self._pass_on, args=(client,), name="storage-pass", daemon=True).start()
+            threading.Thread(target=self._pass_on, args=(client,), name="cloud-pass", daemon=True).start()
 
     def _pass_on(self, client: socket.socket) -> None:
         try:
             cloud = socket.create_connection(self._target, timeout=_CONNECT_TIMEOUT_S)
         except OSError as err:
-            logger.warning("the object storage does not answer: %s", err)
+            logger.warning("the cloud does not answer: %s", err)
             client.close()
             return
         cloud.settimeout(None)

@@ -1,0 +1,194 @@
+"""The way from the cloud to a supervisor: one that it starts, or one that an earlier cloud has left."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import select
+import signal
+import socket
+import struct
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Self
+
+from steelyard.localcloud.hosts.forge import Forge, Order
+from steelyard.localcloud.hosts.supervisor import DOOR_NAME
+from steelyard.localcloud.hosts.supervisor.keeper import ADOPT, DISMISS
+
+LOCK_NAME = "lock"
+_FORGE = Forge()
+_DOOR_TIMEOUT_S = 5.0
+_POLL_S = 0.01
+_CREDENTIALS = "3i"  # struct ucred of linux/socket.h: process, user and group id.
+
+
+class SupervisorLink:
+    """A supervisor, and the socket over which it is told and heard.
+
+    Args:
+        pid: Its process id.
+        connection: The socket.
+        is_forged: Whether this process' forge started it.
+    """
+
+    def __init__(self, pid: int, connection: socket.socket, *, is_forged: bool) -> None:
+        self.pid = pid
+        self._connection = connection
+        self._is_forged = is_forged
+        try:
+            # It is no child of this process; by this descriptor its id cannot come to mean another.
+            self._handle = os.pidfd_open(pid)
+        except ProcessLookupError:
+            self._handle = -1
+        self.words = connection.makefile("rb")
+        """Lines that it tells; their end says that its keeper is gone."""
+
+    @classmethod
+    def fork(
+        cls, *, arguments: Sequence[str], environment: Mapping[str, str], directory: str, files: Sequence[int]
+    ) -> Self:
+        """Start a supervisor.
+
+        Args:
+            arguments: Its arguments.
+            environment: Its environment.
+            directory: Where it runs.
+            files: Its standard output and error, and what it enters.
+
+        Raises:
+            LocalCloudError: If it cannot be started.
+        """
+        ours, theirs = socket.socketpair()
+        try:
+            with theirs:
+                order = Order(
+                    arguments=arguments,
+                    environment=environment,
+                    directory=directory,
+                    files=[theirs.fileno(), *files],
+                )
+                pid = _FORGE.fork(order)
+        except BaseException:
+            ours.close()
+            raise
+        return cls(pid, ours, is_forged=True)
+
+    @classmethod
+    def adopt(cls, folder: Path) -> Self | None:
+        """Take up the supervisor that an earlier cloud left in a folder; None where none lives there."""
+        connection = _knock(folder)
+        if connection is None:
+            return None
+        pid = _peer(connection)
+        with suppress(OSError):  # It ended just now: the end of its words will tell.
+            connection.sendall(ADOPT)
+        return cls(pid, connection, is_forged=False)
+
+    def order_end(self, grace_s: float) -> None:
+        """Tell it to end its tree.
+
+        Args:
+            grace_s: Seconds between SIGTERM and SIGKILL; 0 kills at once.
+
+        Raises:
+            OSError: It is gone, or has its order already.
+        """
+        self._connection.sendall(f"{grace_s}\n".encode())
+        self._connection.shutdown(socket.SHUT_WR)
+
+    def kill(self) -> None:
+        """Kill it; one that is gone is fine."""
+        if self._handle >= 0:
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._handle, signal.SIGKILL)
+
+    def wait(self) -> None:
+        """Wait until it is gone; to be called once."""
+        if self._handle >= 0:
+            poll = select.poll()
+            poll.register(self._handle, select.POLLIN)
+            poll.poll()
+            handle, self._handle = self._handle, -1
+            os.close(handle)
+        self.words.close()
+        self._connection.close()
+        if self._is_forged:
+            _FORGE.forget()
+
+
+def is_supervised(folder: Path) -> bool:
+    """Tell whether a supervisor lives in a folder, of this cloud or of an earlier one."""
+    try:
+        with (folder / LOCK_NAME).open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
+def await_end(folder: Path) -> None:
+    """Wait until no supervisor lives in a folder, neither keeper nor init."""
+    with suppress(FileNotFoundError), (folder / LOCK_NAME).open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+
+
+def dismiss(folder: Path) -> None:
+    """Tell a supervisor that no cloud has taken up to end at once; one of a living cloud is left alone."""
+    if is_supervised(folder) and (connection := _knock(folder)) is not None:
+        with connection, suppress(OSError):
+            connection.sendall(DISMISS)
+
+
+def find_keeper(folder: Path) -> int | None:
+    """Give the process id of the supervisor that lives in a folder, None where none does."""
+    connection = _knock(folder)
+    if connection is None:
+        return None
+    with connection:
+        return _peer(connection)
+
+
+def find_keepers(data_dir: Path) -> Iterator[int]:
+    """Give the process id of each supervisor that lives in a cloud's data folder."""
+    for lock in data_dir.glob(f"*/*/{LOCK_NAME}"):
+        keeper = find_keeper(lock.parent)
+        if keeper is not None:
+            yield keeper
+
+
+def dismiss_orphans(data_dir: Path) -> None:
+    """End every supervisor of a cloud's data folder that the cloud has not taken up."""
+    for lock in data_dir.glob(f"*/*/{LOCK_NAME}"):
+        dismiss(lock.parent)
+
+
+def _knock(folder: Path) -> socket.socket | None:
+    """Connect to the supervisor of a folder; None where there is none, or it is at its end."""
+    deadline = time.monotonic() + _DOOR_TIMEOUT_S
+    while is_supervised(folder) and time.monotonic() < deadline:
+        # By a descriptor of the folder, since a socket's path is short (sun_path of unix(7)).
+        descriptor = os.open(folder, os.O_PATH | os.O_DIRECTORY)
+        connection = socket.socket(socket.AF_UNIX)
+        try:
+            connection.connect(f"/proc/self/fd/{descriptor}/{DOOR_NAME}")
+        except OSError:
+            connection.close()
+            time.sleep(_POLL_S)  # It holds the lock, but does not answer: it is about to open, or to end.
+            continue
+        finally:
+            os.close(descriptor)
+        return connection
+    return None
+
+
+def _peer(connection: socket.socket) -> int:
+    size = struct.calcsize(_CREDENTIALS)
+    pid, _, _ = struct.unpack(
+        _CREDENTIALS, connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
+    )
+    return int(pid)
