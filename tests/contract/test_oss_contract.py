@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import http.client
 import uuid
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import alibabacloud_oss_v2 as oss
@@ -13,6 +13,7 @@ from alibabacloud_ram20150501 import models as ram_models
 from alibabacloud_ram20150501.client import Client as RamClient
 from alibabacloud_sts20150401 import models as sts_models
 from alibabacloud_sts20150401.client import Client as StsClient
+from contract_sdk import wait_for
 from contract_storage import Shelf, storage_client, storage_refused
 
 from steelyard.localcloud.daemon import CloudInfo
@@ -508,6 +509,25 @@ def test_lifecycle_rules_are_checked_and_kept(shelf: Shelf) -> None:
     shelf.client.delete_bucket_lifecycle(oss.DeleteBucketLifecycleRequest(bucket=bucket))
     with storage_refused("NoSuchLifecycle", 404):
         shelf.client.get_bucket_lifecycle(oss.GetBucketLifecycleRequest(bucket=bucket))
+
+
+def test_lifecycle_rules_are_carried_out_once_they_are_put(shelf: Shelf) -> None:
+    """With the date of tomorrow, before which everything was changed."""
+    for key in ("runs/1", "kept"):
+        shelf.put(key, b"1")
+    tomorrow = datetime.now(UTC).date() + timedelta(days=1)
+    rule = oss.LifecycleRule(
+        id="tidy",
+        prefix="runs/",
+        status="Enabled",
+        expiration=oss.LifecycleRuleExpiration(created_before_date=f"{tomorrow}T00:00:00.000Z"),
+    )
+    shelf.client.put_bucket_lifecycle(
+        oss.PutBucketLifecycleRequest(
+            bucket=shelf.bucket, lifecycle_configuration=oss.LifecycleConfiguration(rules=[rule])
+        )
+    )
+    wait_for(shelf.keys, lambda keys: keys == ["kept"])
 
 
 def test_tags_of_buckets_and_objects(shelf: Shelf) -> None:

@@ -10,6 +10,7 @@ from steelyard.localcloud.services.oss.blob import BlobStore, BlobWriter
 from steelyard.localcloud.services.oss.bucket_actions import BucketActions
 from steelyard.localcloud.services.oss.copy_actions import CopyActions
 from steelyard.localcloud.services.oss.cors_actions import CorsActions
+from steelyard.localcloud.services.oss.lifecycle import LifecycleSweep
 from steelyard.localcloud.services.oss.list_actions import ListActions
 from steelyard.localcloud.services.oss.multipart_actions import MultipartActions
 from steelyard.localcloud.services.oss.object_actions import ObjectActions
@@ -53,7 +54,7 @@ class OssService(Service):
 
     Objects are files in the cloud's folder `oss`, under names of their own; what an object is called, consists of and
     carries is in the store. A write is a file first and a record then, so that a killed cloud has all of it or nothing.
-    Of a bucket's configurations lifecycle, website, logging, referer and policy are kept and not carried out.
+    Of a bucket's configurations website, logging, referer and policy are kept and not carried out.
     """
 
     code, version = "oss", "2019-05-17"
@@ -65,6 +66,7 @@ class OssService(Service):
             cloud.store, self.blobs, cloud.after_commit, cloud.clock, cloud.terms.has_quotas
         )
         self._verifier = StorageVerifier(cloud, cloud.clock)
+        self.lifecycle = LifecycleSweep(self.state, cloud.transaction)
         self.cors = CorsActions(self.state)
         self._multipart = MultipartActions(self.state, cloud.transaction, cloud.identity.account_id)
         self._errands = self._collect()
@@ -84,7 +86,7 @@ class OssService(Service):
             for owner in owners
             for operation, method in operations_of(type(owner))
         ]
-        settings = BucketSettings(self.state).operations()
+        settings = BucketSettings(self.state, self.lifecycle.wake).operations()
         errands += [Errand(operation=operation, serve=serve) for operation, serve in settings]
         return tuple(sorted(errands, key=lambda errand: -errand.operation.rank))
 
@@ -99,9 +101,14 @@ class OssService(Service):
         return operation_names()
 
     def start(self) -> None:
-        """Remove what a killed cloud had received and not committed."""
+        """Remove what a killed cloud had received and not committed, and begin to carry out lifecycle rules."""
         with self.cloud.transaction():
             self.blobs.sweep(self.state.used_blobs())
+        self.lifecycle.start()
+
+    def stop(self) -> None:
+        """Carry out lifecycle rules no more."""
+        self.lifecycle.stop()
 
     def verify(self, request: StorageRequest, raw_query: str) -> StorageRequest:
         """Give the call with its caller.

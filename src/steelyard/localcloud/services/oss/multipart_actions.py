@@ -141,7 +141,7 @@ class MultipartActions:
         bucket = self._state.writable(request)
         parts = self._named_parts(request, upload)
         new = self._state.put(bucket, self._joined(upload, parts, f"{bucket.id}/{request.key}"))
-        self._forget(upload, kept={part.blob for part in parts})
+        self._state.forget_upload(upload, kept={part.blob for part in parts})
         body = {
             "EncodingType": encoding,
             "Location": f"/{bucket.id}/{encode(request.key)}",
@@ -199,15 +199,8 @@ class MultipartActions:
     @operation("AbortMultipartUpload", "DELETE", Level.OBJECT, "uploadId")
     def abort_multipart_upload(self, request: StorageRequest) -> StorageAnswer:
         """Give an upload up, and remove its parts."""
-        self._forget(self.upload(request))
+        self._state.forget_upload(self.upload(request))
         return StorageAnswer(status=204)
-
-    def _forget(self, upload: Upload, kept: set[str] | frozenset[str] = frozenset()) -> None:
-        parts = list(self._state.walk(Part, f"{upload.id}/"))
-        for part in parts:
-            self._state.parts.delete(part.id)
-        self._state.remove_blobs([part.blob for part in parts], kept=kept)
-        self._state.uploads.delete(upload.id)
 
     @operation("ListParts", "GET", Level.OBJECT, "uploadId")
     def list_parts(self, request: StorageRequest) -> StorageAnswer:

@@ -10,14 +10,13 @@ from xml.etree import ElementTree
 from steelyard.localcloud.services.oss import errors, metadata
 from steelyard.localcloud.services.oss.cors import check_cors
 from steelyard.localcloud.services.oss.document import child_text, read_document
+from steelyard.localcloud.services.oss.lifecycle_rule import check_lifecycle
 from steelyard.localcloud.services.oss.models import Bucket
 from steelyard.localcloud.services.oss.request import Body, Level, Operation, StorageAnswer, StorageRequest
 from steelyard.localcloud.services.oss.state import StorageState
 
 BUCKET_ACLS = ("private", "public-read", "public-read-write")
 _MAX_TAGS = 20
-_MAX_RULES = 1000
-_AGES = ("Days", "CreatedBeforeDate", "NoncurrentDays", "Date")
 _DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>'
 
 Operations = list[tuple[Operation, Callable[[StorageRequest], StorageAnswer]]]
@@ -80,22 +79,6 @@ def _check_tagging(root: ElementTree.Element) -> None:
     metadata.read_tags(ElementTree.tostring(root), _MAX_TAGS)
 
 
-def _check_lifecycle(root: ElementTree.Element) -> None:
-    rules = root.findall("Rule")
-    if not 1 <= len(rules) <= _MAX_RULES:
-        raise errors.malformed_xml(f"{len(rules)} rules, want 1 to {_MAX_RULES}")
-    ids = [child_text(rule, "ID") for rule in rules if child_text(rule, "ID")]
-    if len(set(ids)) != len(ids):
-        raise errors.invalid_argument("ID", ids, "different for each rule")
-    for rule in rules:
-        _one_of(rule, "Status", "Enabled", "Disabled")
-        if not any(element.tag in _AGES for element in rule.iter()):
-            raise errors.malformed_xml("a rule says nothing of when")
-        for days in (*rule.iter("Days"), *rule.iter("NoncurrentDays")):
-            if not (days.text or "").strip().isdigit() or int(days.text or 0) < 1:
-                raise errors.invalid_argument("Days", days.text, "a number of days from 1")
-
-
 SETTINGS: tuple[BucketSetting, ...] = (
     BucketSetting(
         name="versioning",
@@ -117,7 +100,7 @@ SETTINGS: tuple[BucketSetting, ...] = (
         noun="Lifecycle",
         root="LifecycleConfiguration",
         missing="NoSuchLifecycle",
-        check=_check_lifecycle,
+        check=check_lifecycle,
     ),
     BucketSetting(
         name="publicAccessBlock",
@@ -184,8 +167,8 @@ SETTINGS: tuple[BucketSetting, ...] = (
         can_delete=False,
     ),
 )
-"""What buckets can be given. `versioning`, `encryption`, `cors`, `publicAccessBlock` and `tagging` have an effect;
-the others are kept and given back."""
+"""What buckets can be given. `versioning`, `encryption`, `lifecycle`, `cors`, `publicAccessBlock` and `tagging` have an
+effect; the others are kept and given back."""
 
 
 class BucketSettings:
@@ -193,10 +176,12 @@ class BucketSettings:
 
     Args:
         state: What OSS keeps.
+        on_lifecycle: Called once a bucket's lifecycle rules are others.
     """
 
-    def __init__(self, state: StorageState) -> None:
+    def __init__(self, state: StorageState, on_lifecycle: Callable[[], None]) -> None:
         self._state = state
+        self._on_lifecycle = on_lifecycle
 
     def operations(self) -> Operations:
         """Give an operation for each thing that can be done to each kind of configuration."""
@@ -228,6 +213,8 @@ class BucketSettings:
         if setting.name == "tagging":
             bucket = replace(bucket, tags=metadata.read_tags(request.document, _MAX_TAGS))
         self._state.buckets.put(bucket)
+        if setting.name == "lifecycle":
+            self._state.after_commit(self._on_lifecycle)
         return StorageAnswer()
 
     def _get(self, setting: BucketSetting, request: StorageRequest) -> StorageAnswer:

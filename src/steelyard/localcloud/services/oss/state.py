@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 from typing import TypeVar
 
@@ -49,7 +49,7 @@ class StorageState:
     ) -> None:
         self._store = store
         self.blobs = blobs
-        self._after_commit = after_commit
+        self.after_commit = after_commit
         self.clock = clock
         self.has_quotas = has_quotas
         self.buckets = Records(store, Bucket)
@@ -202,11 +202,19 @@ class StorageState:
         self._store.delete(OldVersion.kind, _old_id(old))
         self.remove_blobs(old.blob_names)
 
+    def forget_upload(self, upload: Upload, kept: Collection[str] = ()) -> None:
+        """Remove an upload with its parts, of whose blobs some may be kept."""
+        parts = list(self.walk(Part, f"{upload.id}/"))
+        for part in parts:
+            self.parts.delete(part.id)
+        self.remove_blobs([part.blob for part in parts], kept=kept)
+        self.uploads.delete(upload.id)
+
     def remove_blobs(self, names: Iterable[str], kept: Iterable[str] = ()) -> None:
         """Remove blobs once the transaction is kept."""
         gone = set(names) - set(kept)
         if gone:
-            self._after_commit(lambda: self.blobs.remove(gone))
+            self.after_commit(lambda: self.blobs.remove(gone))
 
     def used_blobs(self) -> set[str]:
         """Name every blob that a record refers to."""
