@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import re
 import subprocess
+from pathlib import Path
 
 import pulumi
 import pytest
@@ -94,35 +96,62 @@ def test_nodes_mount_the_file_system_before_they_start(with_files: Recording, de
     for node in with_files.of_type("ecs/instance:Instance"):
         script = node.inputs["userData"]
         assert target.urn in node.dependencies
-        assert script.index(f"{target.name}.example.com:/ /mnt/demo-checkpoints nfs") < script.index("exec ")
+        assert "folder=/mnt/demo-checkpoints\n" in script
+        assert script.index(f'{target.name}.example.com:/ "$folder" nfs') < script.index("exec ")
     for node in demo.of_type("ecs/instance:Instance"):
         assert "mount" not in node.inputs["userData"]
 
 
-def test_the_lines_that_mount_are_a_script_that_bash_reads() -> None:
-    script = mount_script("0-x.cn-hangzhou.nas.aliyuncs.com", "/mnt/demo-checkpoints")
+def test_nodes_of_the_local_cloud_mount_in_their_homes() -> None:
+    spec = ClusterSpec(name="demo", checkpoints={"kind": "nas"})
+    recording = record(lambda: declare(spec, "f" * 64))
+    assert recording.exports["checkpoint_url"] == "~/checkpoints"
+    for node in recording.of_type("ecs/instance:Instance"):
+        assert 'folder="$HOME"/checkpoints\n' in node.inputs["userData"]
+
+
+def test_a_file_system_is_described_in_characters_that_nas_takes(with_files: Recording) -> None:
+    files = with_files.the("nas/fileSystem:FileSystem")
+    assert re.fullmatch(r"[A-Za-z][A-Za-z0-9:_-]{1,127}", files.inputs["description"])
+
+
+@pytest.mark.parametrize("folder", ["/mnt/demo-checkpoints", "~/checkpoints", "~/it's mine"])
+def test_the_lines_that_mount_are_a_script_that_bash_reads(folder: str) -> None:
+    script = mount_script("0-x.cn-hangzhou.nas.aliyuncs.com", folder)
     subprocess.run(["/bin/bash", "-n", "-c", script], check=True, timeout=10)
 
 
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"target": "local"}, "the local cloud has no file systems"),
-        (
+def test_a_node_of_the_cloud_mounts_by_a_line_that_stays_in_its_table_once(tmp_path: Path) -> None:
+    table, calls = tmp_path / "fstab", tmp_path / "calls"
+    table.touch()
+    for name in ("mount", "mount.nfs", "mountpoint"):
+        program = tmp_path / name
+        program.write_text(f'#!/bin/sh\necho {name} "$@" >> {calls}\n[ {name} != mountpoint ]\n')
+        program.chmod(0o755)
+    script = mount_script("0-x.nas.aliyuncs.com", "~/kept").replace("/etc/fstab", str(table))
+    environment = {"HOME": str(tmp_path), "PATH": f"{tmp_path}:/usr/bin:/bin"}
+    for _ in range(2):
+        subprocess.run(["/bin/bash", "-euc", script], check=True, timeout=10, env=environment)
+    (line,) = table.read_text().splitlines()
+    assert line.startswith(f"0-x.nas.aliyuncs.com:/ {tmp_path}/kept nfs vers=3,nolock,")
+    assert line.endswith(",_netdev 0 0")
+    assert calls.read_text().splitlines().count(f"mount {tmp_path}/kept") == 2
+
+
+def test_a_file_system_is_refused_where_nobody_knows_whom_to_let_in() -> None:
+    network = {"vpc_id": "vpc-1", "vswitch_ids": ["vsw-1"]}
+    with pytest.raises(SpecError) as caught:
+        ClusterSpec.from_config(
             {
+                "name": "demo",
+                "checkpoints": {"kind": "nas"},
                 "target": "alicloud",
                 "zones": ["cn-hangzhou-h"],
-                "network": {"vpc_id": "vpc-1", "vswitch_ids": ["vsw-1"]},
-            },
-            "lets in its VPC's range alone",
-        ),
-    ],
-)
-def test_a_file_system_is_refused_where_there_is_none(settings: dict[str, object], message: str) -> None:
-    with pytest.raises(SpecError) as caught:
-        ClusterSpec.from_config({"name": "demo", "checkpoints": {"kind": "nas"}, **settings})
+                "network": network,
+            }
+        )
     (mistake,) = caught.value.mistakes
-    assert message in mistake.message
+    assert "lets in its VPC's range alone" in mistake.message
 
 
 def test_a_store_is_one_of_the_two() -> None:

@@ -46,12 +46,15 @@ class FileSystemArgs:
         vpc_cidr: The VPC's range; what comes from elsewhere is refused.
         vswitch_ids: VSwitches, of which the first two get a mount target.
         storage_type: NAS's storage type.
+        folder: Where nodes mount it: an absolute path, or `~/` and one in a node's home; `/mnt/CLUSTER-checkpoints`
+            where it is None. On the local cloud it has to be in the home, since nodes share all else there.
     """
 
     vpc_id: pulumi.Input[str]
     vpc_cidr: pulumi.Input[str]
     vswitch_ids: Sequence[pulumi.Input[str]]
     storage_type: str = "Performance"
+    folder: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,7 +141,8 @@ class CheckpointStore(pulumi.ComponentResource):
     def _create_file_system(self, name: str, cluster: str, args: FileSystemArgs) -> pulumi.Output[str]:
         file_system = nas.FileSystem(
             f"{name}-files",
-            description=f"Checkpoints of the Steelyard cluster {cluster}",
+            # NAS takes letters, digits, colons, underscores and hyphens alone.
+            description=f"steelyard-checkpoints:{cluster}",
             file_system_type="standard",
             protocol_type="NFS",
             storage_type=args.storage_type,
@@ -160,7 +164,7 @@ class CheckpointStore(pulumi.ComponentResource):
             for i, vswitch_id in enumerate(args.vswitch_ids[:_MOST_MOUNT_TARGETS])
         ]
         self.mount_domain = targets[0].mount_target_domain
-        self.folder = f"/mnt/{cluster}-checkpoints"
+        self.folder = args.folder or f"/mnt/{cluster}-checkpoints"
         return pulumi.Output.from_input(self.folder)
 
     def _create_access(

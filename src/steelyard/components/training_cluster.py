@@ -203,6 +203,8 @@ class TrainingCluster(pulumi.ComponentResource):
                 vpc_cidr=spec.network.cidr,
                 vswitch_ids=self.network.vswitch_ids,
                 storage_type=wanted.nas_storage,
+                # Nodes of the local cloud share the machine's files: only their homes are their own.
+                folder="~/checkpoints" if spec.target == "local" else None,
             )
         return CheckpointStore(
             f"{self._name}-checkpoints",

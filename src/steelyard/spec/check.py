@@ -256,12 +256,7 @@ def _admin_findings(draft: Draft) -> Iterator[Finding]:
 
 
 def _checkpoint_findings(draft: Draft) -> Iterator[Finding]:
-    if draft.checkpoint_kind != "nas":
-        return
-    place = ("checkpoints", "kind")
-    if draft.target != "alicloud":
-        message = "the local cloud has no file systems (NAS)"
-        yield Finding(path=place, message=message, hint="take `oss`, or `target: alicloud`")
-    if draft.is_adopted:
+    if draft.checkpoint_kind == "nas" and draft.is_adopted:
         message = "a file system lets in its VPC's range alone, which is not known here"
-        yield Finding(path=place, message=message, hint="take `oss`, or a network of the cluster's own")
+        hint = "take `oss`, or a network of the cluster's own"
+        yield Finding(path=("checkpoints", "kind"), message=message, hint=hint)

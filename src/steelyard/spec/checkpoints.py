@@ -14,7 +14,7 @@ class CheckpointsSpec(Part):
 
     Attributes:
         kind: `oss` for a bucket, `nas` for a file system that every node mounts, `none` for nothing of the cluster's
-            own. The local cloud has no `nas`.
+            own.
         bucket: Name of the bucket, which is nobody else's in all of Alibaba Cloud; made of the cluster's name, account
             and region where it is not given.
         prefix: What the checkpoints' keys begin with.

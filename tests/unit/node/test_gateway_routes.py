@@ -87,7 +87,14 @@ def test_a_stream_of_logs_goes_on_until_the_job_is_cancelled(bench: Callable[...
         ({"node_ids": ["i-0", "i-0"]}, "node_ids names a node twice"),
         ({"node_ids": ["i-0"], "num_nodes": 2}, "num_nodes is 2, node_ids names 1"),
         ({"nproc_per_node": 0}, "nproc_per_node: Input should be greater than or equal to 1"),
-        ({"checkpoint": "a/b"}, "checkpoint: 'a/b' is neither an absolute path nor oss://BUCKET/PREFIX"),
+        (
+            {"checkpoint": "a/b"},
+            "checkpoint: 'a/b' is none of an absolute path, ~/FOLDER and oss://BUCKET/PREFIX",
+        ),
+        (
+            {"checkpoint": "~"},
+            "checkpoint: '~' is none of an absolute path, ~/FOLDER and oss://BUCKET/PREFIX",
+        ),
         ({"checkpoint_every": 5}, "checkpoint_every and checkpoint_keep say nothing without checkpoint"),
         ({"peer_timeout_s": 0.5}, "peer_timeout_s: Input should be greater than or equal to 1"),
         ({"balance": "luck"}, "balance: Input should be 'speed' or 'equal'"),

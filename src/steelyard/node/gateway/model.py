@@ -41,8 +41,8 @@ class JobRequest(BaseModel):
         node_ids: The very nodes, by rank; any where it is null.
         balance: Share the global batch out by measured speed, or equally.
         nproc_per_node: Workers on each node; one per accelerator, and one where there is none, where it is null.
-        checkpoint: Folder that all nodes share, or `oss://BUCKET/PREFIX`, for checkpoints; the job goes on from the
-            newest one, and starts again from it where a worker is lost.
+        checkpoint: Folder that all nodes share, or `oss://BUCKET/PREFIX`, for checkpoints; `~/` is the home of the
+            node. The job goes on from the newest one, and starts again from it where a worker is lost.
         checkpoint_every: Steps from one checkpoint to the next; the script decides where it is null.
         checkpoint_keep: How many checkpoints are kept; the script decides where it is null.
         peer_timeout_s: Seconds after which a worker that answers nothing counts as hung; the default where it is null.
@@ -83,8 +83,10 @@ class JobRequest(BaseModel):
     @field_validator("checkpoint")
     @classmethod
     def _check_checkpoint(cls, place: str | None) -> str | None:
-        if place is not None and not re.fullmatch(r"/[^\0]*|oss://[a-z0-9][a-z0-9-]*(/.*)?", place):
-            raise ValueError(f"{place!r} is neither an absolute path nor oss://BUCKET/PREFIX")
+        if place is not None and not re.fullmatch(
+            r"(~/[^/\0]|/)[^\0]*|oss://[a-z0-9][a-z0-9-]*(/.*)?", place
+        ):
+            raise ValueError(f"{place!r} is none of an absolute path, ~/FOLDER and oss://BUCKET/PREFIX")
         return place
 
     @field_validator("env")
