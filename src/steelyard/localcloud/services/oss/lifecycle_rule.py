@@ -22,6 +22,13 @@ CLASSES = ("Standard", "IA", "Archive", "ColdArchive", "DeepColdArchive")
 _ROOT = "LifecycleConfiguration"
 _MAX_RULES = 1000
 _DATE = re.compile(r"\d{4}-\d\d-\d\dT00:00:00(\.000)?Z", re.ASCII)
+_ACTIONS = (
+    "Expiration",
+    "AbortMultipartUpload",
+    "Transition",
+    "NoncurrentVersionExpiration",
+    "NoncurrentVersionTransition",
+)
 _TERMS = ("Days", "CreatedBeforeDate", "Date")
 
 
@@ -208,18 +215,11 @@ def _check_rule(rule: ElementTree.Element) -> None:
         for element in rule.iter(name):
             if not _is_date((element.text or "").strip()):
                 raise errors.invalid_argument(name, element.text, "a day at 00:00:00 in UTC")
-    actions = [_check_action(element) for element in rule if element.tag in _ACTIONS]
+    actions = [element for element in rule if element.tag in _ACTIONS]
     if not actions:
         raise errors.malformed_xml("a rule says nothing of when")
-
-
-_ACTIONS = (
-    "Expiration",
-    "AbortMultipartUpload",
-    "Transition",
-    "NoncurrentVersionExpiration",
-    "NoncurrentVersionTransition",
-)
+    for action in actions:
+        _check_action(action)
 
 
 def _check_action(element: ElementTree.Element) -> None:
