@@ -95,6 +95,7 @@ def by_template(*, desired: int = 1, max_size: int = 3, weight: int = 30) -> Cal
         )
         triggers(group)
         on_reports(group, monitor_group=f"workers-{max_size}")
+        told_and_held(group, ends=["SUCCESS", "ERROR"][: max_size - 2])
         pulumi.export("group", group.id)
         pulumi.export("servers", servers.id)
 
@@ -195,6 +196,17 @@ def on_reports(group: alicloud.ess.ScalingGroup, *, monitor_group: str) -> None:
     )
 
 
+def told_and_held(group: alicloud.ess.ScalingGroup, *, ends: list[str]) -> None:
+    account_id = alicloud.get_caller_identity().account_id
+    alicloud.ess.Notification(
+        "told",
+        scaling_group_id=group.id,
+        notification_arn=f"acs:ess:cn-hangzhou:{account_id}:cloudmonitor",
+        notification_types=[f"AUTOSCALING:SCALE_OUT_{end}" for end in ends],
+    )
+    alicloud.ess.SuspendProcess("held", scaling_group_id=group.id, process="ScheduledAction")
+
+
 def members(api: Api, group_id: str) -> dict[str, str]:
     answer = api.call(ESS, "DescribeScalingInstances", {"ScalingGroupId": group_id, "PageSize": 50})
     rows = answer["ScalingInstances"]["ScalingInstance"]
@@ -219,7 +231,7 @@ def test_a_group_by_a_template_comes_up_changes_and_goes(
     assert set(stack.refresh(provider).num_by_op) == {"same"}
 
     changed = stack.up(by_template(desired=3, max_size=4, weight=40), provider)
-    assert changed.num_by_op["update"] == 3
+    assert changed.num_by_op["update"] == 4
     assert changed.num_by_op["replace"] == 1
     found = settled(api, group_id, 3)
     resources = {resource.type: resource for resource in stack.resources()}
@@ -229,6 +241,11 @@ def test_a_group_by_a_template_comes_up_changes_and_goes(
     if busy["metricType"] == "custom":
         queue, busy = busy, queue
     assert (busy["threshold"], busy["state"]) == ("70.5", "INSUFFICIENT_DATA")
+    told = resources["alicloud:ess/notification:Notification"].outputs
+    assert sorted(told["notificationTypes"]) == [
+        "AUTOSCALING:SCALE_OUT_ERROR",
+        "AUTOSCALING:SCALE_OUT_SUCCESS",
+    ]
     metrics = resources["alicloud:cms/monitorGroup:MonitorGroup"]
     assert metrics.outputs["monitorGroupName"] == "workers-4"
     assert (queue["cloudMonitorGroupId"], queue["dimensions"]) == (int(metrics.id), {"cluster": "demo"})
@@ -240,6 +257,8 @@ def test_a_group_by_a_template_comes_up_changes_and_goes(
         "alicloud:ess/scalingGroup:ScalingGroup",
         "alicloud:cms/alarm:Alarm",
         "alicloud:cms/monitorGroup:MonitorGroup",
+        "alicloud:ess/notification:Notification",
+        "alicloud:ess/suspendProcess:SuspendProcess",
     ):
         assert provider.read(kind, resources[kind].id, Operation(urn="")) is None
 

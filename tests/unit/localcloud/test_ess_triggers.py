@@ -159,6 +159,18 @@ class TestAlarm:
         pass_minutes(cloud, 2, 50)
         assert len(cloud.ids(group_id)) == 3
 
+    def test_a_group_that_suspends_alarms_follows_none(self, cloud):
+        group_id = cloud.make_group()
+        alarm(cloud, group_id, grow_by(cloud, group_id))
+        named = {"ScalingGroupId": group_id, "Processes": ["AlarmNotification"]}
+        cloud.call("ess", "SuspendProcesses", named)
+        pass_minutes(cloud, 3, 20)
+        assert cloud.members(group_id) == []
+        assert [one.state for one in cloud.ess.alarms.list()] == ["ALARM"]
+        cloud.call("ess", "ResumeProcesses", named)
+        pass_minutes(cloud, 2, 20)
+        assert cloud.ids(group_id) != []
+
     def test_without_figures_or_disabled_it_does_nothing(self, cloud):
         group_id = cloud.make_group(DefaultCooldown=0)
         ari = grow_by(cloud, group_id)
@@ -300,6 +312,21 @@ class TestSchedule:
             cloud.look(4)
             assert cloud.ids(group_id) == []
             cloud.now += 86400 - 3540
+
+    @pytest.mark.parametrize("is_by_rule", [True, False])
+    def test_a_group_that_suspends_schedules_passes_one_over(self, cloud, is_by_rule):
+        group_id = cloud.make_group(DesiredCapacity=0)
+        by_rule = {"ScheduledAction": grow_by(cloud, group_id)}
+        bounds = {"ScalingGroupId": group_id, "DesiredCapacity": 1}
+        what = by_rule if is_by_rule else bounds
+        cloud.call("ess", "CreateScheduledTask", {**what, "LaunchTime": self.launch(cloud, 60)})
+        named = {"ScalingGroupId": group_id, "Processes": ["ScheduledAction"]}
+        cloud.call("ess", "SuspendProcesses", named)
+        cloud.now += 61
+        cloud.look(3)
+        cloud.call("ess", "ResumeProcesses", named)
+        cloud.look(3)
+        assert cloud.members(group_id) == []
 
     def test_one_that_is_too_late_is_passed_over(self, cloud):
         group_id = cloud.make_group()

@@ -14,7 +14,11 @@ from steelyard.localcloud.wire.schema import Schema
 
 OLDER_VERSIONS: Final = frozenset({"2014-08-28"})
 
-_IRREGULAR: Final[Mapping[str, str]] = {"AlarmList": "Alarm", "SpotPriceLimits": "SpotPriceModel"}
+_IRREGULAR: Final[Mapping[str, str]] = {
+    "AlarmList": "Alarm",
+    "SpotPriceLimits": "SpotPriceModel",
+    "SuspendedProcesses": "SuspendedProcess",
+}
 
 
 def newer_parameters(schema: Schema, shape: str, flat: Mapping[str, str]) -> dict[str, str]:
@@ -49,7 +53,7 @@ def _newer_name(schema: Schema, shape: str, parts: Sequence[str]) -> str:
     known = names.get(given.lower())
     if known is not None and (not is_item or isinstance(schema.fields(shape)[known].type_spec, list)):
         return known
-    plurals = [f"{given}s", f"{given[:-1]}ies" if given.endswith("y") else given]
+    plurals = [f"{given}s", f"{given}es", f"{given[:-1]}ies" if given.endswith("y") else given]
     for plural in plurals:
         candidate = names.get(plural.lower())
         if candidate is not None and isinstance(schema.fields(shape)[candidate].type_spec, list):

@@ -1,14 +1,14 @@
 from __future__ import annotations
 
-import datetime
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from steelyard.localcloud.page import token_page
 from steelyard.localcloud.service import Request, action
 from steelyard.localcloud.services.cms import dimension, errors
+from steelyard.localcloud.services.cms.moment import read_moment
 from steelyard.localcloud.services.cms.series import STATISTICS, Bucket, sample
 from steelyard.localcloud.services.cms.state import DONE, CmsState
 
@@ -66,8 +66,8 @@ class MetricActions(CmsState):
         }
 
     def _points(self, request: Request, period_s: int) -> list[dict[str, object]]:
-        end = _time(request.text("EndTime"), "EndTime", self.cloud.clock())
-        start = _time(request.text("StartTime"), "StartTime", end - _SPAN_S)
+        end = read_moment(request.text("EndTime"), "EndTime", self.cloud.clock())
+        start = read_moment(request.text("StartTime"), "StartTime", end - _SPAN_S)
         if start >= end:
             raise errors.parameter_invalid("StartTime is to be before EndTime.")
         points = []
@@ -87,7 +87,7 @@ class MetricActions(CmsState):
         }
 
     def _bucket(self, metric: Mapping[str, object]) -> Bucket:
-        at = _time(str(metric.get("Time") or ""), "MetricList.Time", self.cloud.clock())
+        at = read_moment(str(metric.get("Time") or ""), "MetricList.Time", self.cloud.clock())
         values = _values(str(metric["Values"]))
         kind = str(metric["Type"])
         if kind == "0":
@@ -132,26 +132,3 @@ def _period_s(request: Request) -> int:
     if not text.isdecimal() or int(text) not in _PERIODS_S:
         raise errors.parameter_invalid(f"Period is not valid: {text!r} is not one of {list(_PERIODS_S)}.")
     return int(text)
-
-
-_FORMS: Sequence[str] = (
-    "%Y%m%dT%H%M%S.%f%z",
-    "%Y-%m-%dT%H:%M:%S%z",
-    "%Y-%m-%d %H:%M:%S",
-    "%Y-%m-%d %H:%M",
-)
-
-
-def _time(text: str, name: str, default: float) -> float:
-    """Read a time: Unix milliseconds, or text; text without a zone is UTC."""
-    if not text:
-        return default
-    if text.isdecimal():
-        return int(text) / 1000
-    for form in _FORMS:
-        try:
-            read = datetime.datetime.strptime(text, form)
-        except ValueError:
-            continue
-        return (read if read.tzinfo else read.replace(tzinfo=datetime.UTC)).timestamp()
-    raise errors.parameter_invalid(f"{name} is not valid: {text!r} is no time.")

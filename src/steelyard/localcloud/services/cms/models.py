@@ -193,3 +193,42 @@ class MonitorGroup(Record):
             "GmtCreate": int(self.created_at * 1000),
             "GmtModified": int(self.updated_at * 1000),
         }
+
+
+@dataclass(frozen=True, kw_only=True)
+class SystemEvent(Record):
+    """What a product tells of a resource.
+
+    Attributes:
+        product: The product's word for itself, such as `ESS`.
+        level: `CRITICAL`, `WARN` or `INFO`.
+        resource_id: The resource's name over all products, `acs:...`.
+        content: JSON text.
+    """
+
+    kind: ClassVar[str] = "cms_system_event"
+
+    product: str
+    name: str
+    level: str
+    status: str
+    region_id: str
+    resource_id: str
+    instance_name: str
+    content: str
+
+    def to_answer(self) -> dict[str, object]:
+        """Give the fields of DescribeSystemEventAttribute."""
+        return {
+            "Id": self.id,
+            "Product": self.product,
+            "Name": self.name,
+            "Level": self.level,
+            "Status": self.status,
+            "RegionId": self.region_id,
+            "ResourceId": self.resource_id,
+            "InstanceName": self.instance_name,
+            "GroupId": "0",
+            "Content": self.content,
+            "Time": int(self.created_at * 1000),
+        }

@@ -16,6 +16,7 @@ from steelyard.localcloud.services.cms.models import (
     ContactGroup,
     MetricRule,
     MonitorGroup,
+    SystemEvent,
 )
 from steelyard.localcloud.services.cms.series import (
     Bucket,
@@ -52,6 +53,7 @@ class CmsState(Service):
         self.contacts = Records(cloud.store, Contact)
         self.contact_groups = Records(cloud.store, ContactGroup)
         self.monitor_groups = Records(cloud.store, MonitorGroup)
+        self.events = Records(cloud.store, SystemEvent)
         self.stored = StoredSeries(cloud.store)
         self.measured = MeasuredSeries()
         self._meter = Meter(self.measured)

@@ -3,7 +3,8 @@
 `InvalidScalingGroupId.NotFound`, `InvalidScalingConfigurationId.NotFound`, `InvalidScalingRuleId.NotFound`,
 `InvalidScheduledTaskId.NotFound`, `InvalidLifecycleHookId.NotExist`, `IncorrectScalingGroupStatus`,
 `IncorrectCapacity.MaxSize`, `IncorrectCapacity.MinSize`, `ScalingActivityInProgress`, `InvalidInstanceId.NotFound` and
-`IncorrectInstanceStatus` are those that the Terraform provider looks for; the others are from memory.
+`IncorrectInstanceStatus` are those that the Terraform provider looks for; those of notifications are of the help page
+of CreateNotificationConfiguration; the others are from memory.
 """
 
 from __future__ import annotations
@@ -34,6 +35,11 @@ def task_not_found(task_id: str) -> ApiError:
 def alarm_not_found(alarm_id: str) -> ApiError:
     """Tell that an alarm task is not there."""
     return _not_found("AlarmTask", "alarm task", alarm_id)
+
+
+def activity_not_found(activity_id: str) -> ApiError:
+    """Tell that a scaling activity is not there, or not any more."""
+    return _not_found("ScalingActivity", "scaling activity", activity_id)
 
 
 def vswitch_not_found(vswitch_id: str) -> ApiError:
@@ -166,6 +172,53 @@ def delete_protected() -> ApiError:
     return ApiError(
         "OperationDenied.GroupDeletionProtection",
         "The scaling group is protected from deletion; turn GroupDeletionProtection off first.",
+    )
+
+
+def invalid_notification_arn(arn: str) -> ApiError:
+    """Tell that no recipient of notifications is named."""
+    return ApiError("InvalidNotificationArn", f"The specified parameter notificationArn is invalid: {arn!r}.")
+
+
+def invalid_notification_type(name: str) -> ApiError:
+    """Tell that there is no such event."""
+    return ApiError("InvalidNotificationTypes", f"The specified notificationType is invalid: {name!r}.")
+
+
+def no_message_service(kind: str, name: str) -> ApiError:
+    """Tell that a queue or topic is not there: the local cloud has no message service.
+
+    Args:
+        kind: `queue` or `topic`.
+        name: Its name.
+    """
+    return ApiError(
+        f"{kind.capitalize()}NotExist",
+        f"The specified {kind} {name} does not exist: the local cloud has no message service; name cloudmonitor.",
+    )
+
+
+def notification_exists(arn: str) -> ApiError:
+    """Tell that a recipient is told of a group's events already."""
+    return ApiError(
+        "NotificationConfigurationExist",
+        f"The specified notificationConfiguration already exist for the scalingGroup: {arn!r}.",
+    )
+
+
+def notification_not_found(arn: str) -> ApiError:
+    """Tell that a recipient is told of no event of a group."""
+    return ApiError(
+        "NotificationConfigurationNotExist",
+        f"The specified notificationConfiguration not exist for the scalingGroup: {arn!r}.",
+    )
+
+
+def too_many_notifications(limit: int) -> ApiError:
+    """Tell that a group has as many recipients as it can have."""
+    return ApiError(
+        "NotificationConfigurationQuotaExceed.ForScalingGroup",
+        f"NotificationConfiguration num exceed for the specified scalingGroup: there can be {limit}.",
     )
 
 

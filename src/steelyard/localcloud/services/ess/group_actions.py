@@ -87,6 +87,11 @@ class GroupActions(AttachmentActions):
         page, head = number_page(request, found)
         return {**head, "ScalingGroups": [self._group_answer(group) for group in page]}
 
+    @action("DescribeScalingGroupDetail")
+    def describe_scaling_group_detail(self, request: Request) -> dict[str, object]:
+        """Give one group; it has no text in another format, which groups of containers alone have."""
+        return {"ScalingGroup": self._group_answer(self.group(request)), "Output": ""}
+
     @action("ModifyScalingGroup")
     def modify_scaling_group(self, request: Request) -> dict[str, object]:
         """Change a group's settings; the number of its instances follows by itself."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from steelyard.localcloud.services.ess.balancer_health import BalancerHealth
-from steelyard.localcloud.services.ess.models import ACTIVE, SERVING, Member, ScalingGroup
+from steelyard.localcloud.services.ess.models import ACTIVE, CHECKING, SERVING, Member, ScalingGroup
 from steelyard.localcloud.services.ess.state import EssState
 
 LOOK_S: Final = 1.0
@@ -41,7 +41,8 @@ class HealthWatch:
             return
         self._next_at = now + LOOK_S
         for group in self._state.groups.list():
-            if group.state == ACTIVE and group.checks_by("LOAD_BALANCER"):
+            is_checked = group.checks_by("LOAD_BALANCER") and CHECKING not in group.suspended
+            if group.state == ACTIVE and is_checked:
                 self._look_at(group, now)
 
     def _look_at(self, group: ScalingGroup, now: float) -> None:

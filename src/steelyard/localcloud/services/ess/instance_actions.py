@@ -91,6 +91,20 @@ class InstanceActions(EssCore):
             self.members.put(replace(member, state=state))
         return {}
 
+    @action("ModifyInstanceAttribute")
+    def modify_instance_attribute(self, request: Request) -> dict[str, object]:
+        """Entrust a group with members that were taken in, or no longer: those it releases when they leave."""
+        group = self.standing_group(request)
+        named = [one for one in (request.text("InstanceId"), *request.texts("InstanceIds")) if one]
+        if not named:
+            raise missing_parameter("InstanceIds")
+        is_entrusted = request.flag("Entrusted")
+        for member in self._named(group, named, (*SERVING, STANDBY)):
+            if member.origin != "Attached":
+                raise invalid_parameter("InstanceIds", member.id, "an instance that was attached by a user")
+            self.members.put(replace(member, is_entrusted=is_entrusted))
+        return {}
+
     @action("EnterStandby")
     def enter_standby(self, request: Request) -> dict[str, object]:
         """Set members aside: no traffic is sent to them, and they make up no capacity."""
@@ -129,6 +143,14 @@ class InstanceActions(EssCore):
         ]
         page, head = number_page(request, found)
         return {**head, "ScalingActivities": [activity.to_answer() for activity in page]}
+
+    @action("DescribeScalingActivityDetail")
+    def describe_scaling_activity_detail(self, request: Request) -> dict[str, object]:
+        """Tell which instances an activity is about."""
+        activity = self.activities.get(request.text("ScalingActivityId"))
+        if activity is None:
+            raise errors.activity_not_found(request.text("ScalingActivityId"))
+        return {"ScalingActivityId": activity.id, "Detail": activity.detail}
 
     def _remove(self, request: Request, fate: str, description: str) -> dict[str, object]:
         group = self._active_group(request)

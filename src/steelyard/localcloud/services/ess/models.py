@@ -22,6 +22,11 @@ SERVING = (IN_SERVICE, PROTECTED)
 
 SCALE_OUT, SCALE_IN = "SCALE_OUT", "SCALE_IN"
 
+GROWING, SHRINKING, CHECKING = "ScaleOut", "ScaleIn", "HealthCheck"
+ALARMS, SCHEDULES = "AlarmNotification", "ScheduledAction"
+PROCESSES = (SHRINKING, GROWING, CHECKING, ALARMS, SCHEDULES)
+"""What a group does by itself and can be told not to."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ScalingGroup(Record):
@@ -37,6 +42,7 @@ class ScalingGroup(Record):
         cooldown_until: Unix time before which alarms change nothing.
         retry_at: Unix time before which no instance is made, after failures.
         num_failures: How often in a row no instance could be made.
+        suspended: What it does not do by itself for now, of `PROCESSES`.
     """
 
     kind: ClassVar[str] = "ess_scaling_group"
@@ -54,6 +60,7 @@ class ScalingGroup(Record):
     cooldown_until: float = 0.0
     retry_at: float = 0.0
     num_failures: int = 0
+    suspended: tuple[str, ...] = ()
 
     @property
     def min_size(self) -> int:
@@ -102,7 +109,7 @@ class ScalingGroup(Record):
             "CreationTime": utc_text(self.created_at),
             "ModificationTime": utc_text(self.modified_at),
             "SystemSuspended": False,
-            "SuspendedProcesses": [],
+            "SuspendedProcesses": list(self.suspended),
             "Tags": [
                 {"TagKey": key, "TagValue": value, "Propagate": True} for key, value in self.tags.items()
             ],
@@ -228,6 +235,12 @@ class Activity(Record):
     goal: int | None = None
     cooldown_s: int = 0
 
+    @property
+    def detail(self) -> str:
+        """Which instances it is about; the text's form is this cloud's own."""
+        sides = (("new", self.created), ("removed", self.destroyed))
+        return "; ".join(f"{word} ECS instances: {', '.join(ids)}" for word, ids in sides if ids)
+
     def to_answer(self) -> dict[str, object]:
         """Give the fields of DescribeScalingActivities."""
         is_over = self.status != "InProgress"
@@ -240,7 +253,7 @@ class Activity(Record):
             "ErrorMessage": self.error_message or None,
             "Cause": self.cause,
             "Description": self.description,
-            "Detail": "",
+            "Detail": self.detail,
             "Progress": 100 if is_over else 0,
             "StartTime": utc_text(self.created_at),
             "EndTime": utc_text(self.ended_at) if is_over else "",

@@ -10,6 +10,7 @@ from steelyard.localcloud.service import Request
 from steelyard.localcloud.services.ecs.models import RUNNING, STOPPED, STOPPING, Instance
 from steelyard.localcloud.services.ess.backends import Backends
 from steelyard.localcloud.services.ess.models import (
+    CHECKING,
     IN_SERVICE,
     PENDING,
     PENDING_WAIT,
@@ -103,6 +104,8 @@ class Passage:
         _log.error("%s of %s: %s", member.id, member.group_id, err)
 
     def _is_lost(self, group: ScalingGroup, member: Member, instance: Instance | None) -> bool:
+        if CHECKING in group.suspended:
+            return False
         if instance is None or instance.vpc_id != group.vpc_id:
             return True
         if not member.is_healthy:

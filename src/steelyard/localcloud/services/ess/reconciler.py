@@ -13,11 +13,13 @@ from steelyard.localcloud.services.ess.models import (
     ACTIVE,
     COUNTED,
     DELETING,
+    GROWING,
     PENDING,
     PENDING_WAIT,
     REMOVING,
     REMOVING_WAIT,
     SERVING,
+    SHRINKING,
     Activity,
     Member,
     ScalingGroup,
@@ -142,7 +144,10 @@ class Reconciler:
         counted = [member for member in self._state.members_of(group.id) if member.state in COUNTED]
         wanted = group.wanted(len(counted) if activity is None or activity.goal is None else activity.goal)
         missing = wanted - len(counted)
-        if missing > 0 and self._state.cloud.clock() >= group.retry_at:
+        suspended = GROWING if missing > 0 else SHRINKING
+        if missing and suspended in group.suspended:
+            self._reject(activity, suspended)
+        elif missing > 0 and self._state.cloud.clock() >= group.retry_at:
             activity = activity or self._begin(group, f"from {len(counted)} to {wanted}")
             made = self._launcher.launch(group, activity, missing)
             self._under_way(activity, created=tuple(made))
@@ -175,6 +180,14 @@ class Reconciler:
         self, activity: Activity, *, created: tuple[str, ...] = (), destroyed: tuple[str, ...] = ()
     ) -> None:
         self._state.activities.put(replace(activity, created=created, destroyed=destroyed, goal=None))
+
+    def _reject(self, activity: Activity | None, suspended: str) -> None:
+        """End what was asked for while the group is told not to do it; what is wanted of the group stays."""
+        if activity is not None:
+            now = self._state.cloud.clock()
+            message = f"The process {suspended} of the scaling group is suspended."
+            rejected = replace(activity, goal=None, status="Rejected", ended_at=now, error_message=message)
+            self._state.activities.put(rejected)
 
     def _put_off(self, group_id: str, err: ApiError) -> None:
         """Keep what came of a change that was refused, and when to try again: later each time."""

@@ -35,7 +35,7 @@ class EssState(Service):
         super().__init__(cloud)
         self.groups = Records(cloud.store, ScalingGroup)
         self.members = Records(cloud.store, Member)
-        self.activities = Records(cloud.store, Activity)
+        self.activities = Records(cloud.store, Activity, on_change=self.activity_changed)
         self.configurations = Records(cloud.store, ScalingConfiguration)
         self.hooks = Records(cloud.store, LifecycleHook)
         self.lifecycle_actions = Records(cloud.store, LifecycleAction)
@@ -110,6 +110,9 @@ class EssState(Service):
         self.cloud.store.trim(Activity.kind, _MAX_ACTIVITIES)
         self.cloud.store.trim(LifecycleAction.kind, _MAX_ACTIONS)
         return activity
+
+    def activity_changed(self, activity_id: str) -> None:
+        """Take note of an activity that begins, goes on or ends, in the transaction that changes it."""
 
     def new_member(self, group: ScalingGroup, activity: Activity, instance: Instance) -> Member:
         """Give the record of an instance that comes to a group, made by the group unless somebody says otherwise."""

@@ -9,7 +9,14 @@ from steelyard.localcloud.service import Request
 from steelyard.localcloud.services.ess import errors
 from steelyard.localcloud.services.ess.adjustment import goal_of
 from steelyard.localcloud.services.ess.core import EssCore
-from steelyard.localcloud.services.ess.models import ACTIVE, SERVING, Activity, ScalingGroup
+from steelyard.localcloud.services.ess.models import (
+    ACTIVE,
+    ALARMS,
+    SCHEDULES,
+    SERVING,
+    Activity,
+    ScalingGroup,
+)
 from steelyard.localcloud.services.ess.trigger_models import (
     SIMPLE,
     TARGET,
@@ -120,6 +127,9 @@ class TriggerState(EssCore):
 
     def run_alarm(self, alarm: AlarmTask, metric: float, threshold: float) -> None:
         """Execute what an alarm that fires names; a rule that changes nothing, or may not yet, is left for later."""
+        group = self.groups.get(alarm.group_id)
+        if group is None or ALARMS in group.suspended:
+            return
         for ari in alarm.actions:
             rule = self.rules.get(ari.rpartition("/")[2])
             if rule is None:
@@ -134,20 +144,24 @@ class TriggerState(EssCore):
                 continue
 
     def run_task(self, task: ScheduledTask) -> None:
-        """Carry out a scheduled task: its rule, or its group's new bounds.
+        """Carry out a scheduled task: its rule, or its group's new bounds; nothing where its group suspends them.
 
         Raises:
             ApiError: What is to be changed does not allow it.
         """
         cause = f"The scheduled task {task.name} ({task.id}) was due."
         ari = str(task.settings.get("ScheduledAction") or "")
-        if ari:
-            self.execute(self.rule_by_ari(ari), cause, is_alarm=False)
-            return
-        group = self.groups.get(str(task.settings["ScalingGroupId"]))
+        rule = self.rule_by_ari(ari) if ari else None
+        group_id = rule.group_id if rule is not None else str(task.settings["ScalingGroupId"])
+        group = self.groups.get(group_id)
         if group is None:
-            raise errors.group_not_found(str(task.settings["ScalingGroupId"]))
-        self._set_bounds(group, task.settings)
+            raise errors.group_not_found(group_id)
+        if SCHEDULES in group.suspended:
+            return
+        if rule is not None:
+            self.execute(rule, cause, is_alarm=False)
+        else:
+            self._set_bounds(group, task.settings)
 
     def _set_bounds(self, group: ScalingGroup, wanted: Mapping[str, object]) -> None:
         settings = dict(group.settings)
