@@ -12,6 +12,7 @@ from steelyard.localcloud.services.ecs.disk_actions import DiskActions
 from steelyard.localcloud.services.ecs.group_membership_actions import GroupMembershipActions
 from steelyard.localcloud.services.ecs.key_pair_actions import KeyPairActions
 from steelyard.localcloud.services.ecs.launch_template_actions import LaunchTemplateActions
+from steelyard.localcloud.services.ecs.monitor_actions import MonitorActions
 from steelyard.localcloud.services.ecs.move_actions import MoveActions
 from steelyard.localcloud.services.ecs.network_directory import NetworkDirectory
 from steelyard.localcloud.services.ecs.network_interface_actions import NetworkInterfaceActions
@@ -36,6 +37,7 @@ class EcsService(
     SpecActions,
     ChargeActions,
     UpkeepActions,
+    MonitorActions,
     LaunchTemplateActions,
     KeyPairActions,
     DeploymentSetActions,

@@ -129,3 +129,8 @@ def instance_has_interfaces() -> ApiError:
     return ApiError(
         "InvalidOperation.EniAttached", "Secondary ENIs are attached to the instance, detach them first.", 403
     )
+
+
+def too_many_points(most: int) -> ApiError:
+    """Tell that one answer has no room for all points (help page of DescribeInstanceMonitorData)."""
+    return ApiError("InvalidParameter.TooManyDataQueried", f"Too many data queried: more than {most} points.")

@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from steelyard.localcloud.page import number_page, token_page
 from steelyard.localcloud.service import Request, action
 from steelyard.localcloud.services.ecs import check, errors
 from steelyard.localcloud.services.ecs.image import IMAGES
 from steelyard.localcloud.services.ecs.network_interface import MAX_INTERFACES
+from steelyard.localcloud.services.ecs.run_setting import read_image
 from steelyard.localcloud.services.ecs.state import EcsState
 from steelyard.spec.catalogue import INSTANCE_TYPES, REGIONS, InstanceType
 from steelyard.spec.family import family_of, has_erdma
 
+_IMAGE_FILTERS = {"instanceTypeId": "InstanceTypeId", "instanceTypeFamily": "InstanceTypeFamily"}
 _CREATIONS = ("VSwitch", "IoOptimized", "Instance", "DedicatedHost", "Disk")
 _SYSTEM_DISKS = ("cloud_essd", "cloud_auto", "cloud_essd_entry", "cloud_efficiency", "cloud_ssd")
 
@@ -93,6 +97,34 @@ class OfferActions(EcsState):
         page, token = token_page(request, found, default=max(1, len(found)))
         return {"InstanceTypes": {"InstanceType": [_type_row(found) for found in page]}, "NextToken": token}
 
+    @action("DescribeInstanceTypeFamilies", optional=("RegionId",))
+    def describe_instance_type_families(self, request: Request) -> dict[str, object]:
+        """List the families of the instance types."""
+        families = sorted({family_of(name) for name in INSTANCE_TYPES})
+        rows = [
+            {"InstanceTypeFamilyId": family, "Generation": generation}
+            for family in families
+            for generation in (_generation(family),)
+            if request.text("Generation") in ("", generation)
+        ]
+        return {"InstanceTypeFamilies": {"InstanceTypeFamily": rows}}
+
+    @action("DescribeImageSupportInstanceTypes", optional=("RegionId",))
+    def describe_image_support_instance_types(self, request: Request) -> dict[str, object]:
+        """List the instance types that can boot an image: all, since an image is no more than a name here."""
+        image = read_image(request)
+        rows = []
+        for instance_type in INSTANCE_TYPES.values():
+            row = _type_row(instance_type)
+            known = {name: str(row[key]) for name, key in _IMAGE_FILTERS.items()}
+            if all(_has(known, one) for one in request.records("Filter")):
+                rows.append(row)
+        return {
+            "ImageId": image.image_id,
+            "RegionId": request.region_id,
+            "InstanceTypes": {"InstanceType": rows},
+        }
+
     @action("DescribeImages")
     def describe_images(self, request: Request) -> dict[str, object]:
         """List the public images by id, name, family and system; there are no images of users."""
@@ -135,6 +167,17 @@ class OfferActions(EcsState):
         if destination == "IoOptimized":
             return ["optimized"]
         raise errors.value_not_supported("DestinationResource", destination)
+
+
+def _generation(family: str) -> str:
+    """Name a family's generation, e.g. `ecs-7` of `ecs.gn7i`; the form of the name is from memory."""
+    return f"ecs-{next((letter for letter in family if letter.isdigit()), '1')}"
+
+
+def _has(known: Mapping[str, str], wanted: Mapping[str, object]) -> bool:
+    """Tell whether a type is what a filter asks for, whose keys are from memory; others ask for nothing."""
+    key, value = str(wanted.get("Key") or ""), str(wanted.get("Value") or "")
+    return known.get(key, value) == value
 
 
 def _supported(value: str, is_sold_out: bool) -> dict[str, object]:

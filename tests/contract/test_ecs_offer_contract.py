@@ -1,0 +1,84 @@
+"""What an image can be booted as, which families there are, and what instances use; by the vendor's SDK."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from alibabacloud_ecs20140526 import models
+from contract_fleet import IMAGE, REGION, TYPE
+from contract_sdk import refused, wait_for
+
+MEASURE_LIMIT_S = 60.0
+
+
+class TestTypes:
+    def test_an_image_boots_as_every_type(self, ecs_client):
+        request = models.DescribeImageSupportInstanceTypesRequest(region_id=REGION, image_id=IMAGE)
+        told = ecs_client.describe_image_support_instance_types(request).body
+        types = {row.instance_type_id: row for row in told.instance_types.instance_type}
+        assert told.image_id == IMAGE
+        assert (types[TYPE].cpu_core_count, types[TYPE].instance_type_family) == (8, "ecs.gn7i")
+        request.filter = [
+            models.DescribeImageSupportInstanceTypesRequestFilter(key="instanceTypeFamily", value="ecs.gn7i")
+        ]
+        told = ecs_client.describe_image_support_instance_types(request).body
+        assert {row.instance_type_family for row in told.instance_types.instance_type} == {"ecs.gn7i"}
+        request.image_id = "nothing"
+        with refused("InvalidImageId.NotFound", 404):
+            ecs_client.describe_image_support_instance_types(request)
+
+    def test_families_are_those_of_the_types(self, ecs_client):
+        request = models.DescribeInstanceTypeFamiliesRequest(region_id=REGION)
+        rows = ecs_client.describe_instance_type_families(request).body.instance_type_families
+        found = {row.instance_type_family_id: row.generation for row in rows.instance_type_family}
+        assert found["ecs.gn7i"] == "ecs-7"
+        request.generation = "ecs-7"
+        rows = ecs_client.describe_instance_type_families(request).body.instance_type_families
+        assert {row.generation for row in rows.instance_type_family} == {"ecs-7"}
+
+
+class TestUse:
+    def points(self, fleet, instance_id: str, *, hours: float = 1.0, **settings: object):
+        now = time.time()
+        request = models.DescribeInstanceMonitorDataRequest(
+            **{
+                "instance_id": instance_id,
+                "start_time": written(now - hours * 3600),
+                "end_time": written(now + 60),
+                **settings,
+            }
+        )
+        return fleet.ecs_client.describe_instance_monitor_data(
+            request
+        ).body.monitor_data.instance_monitor_data
+
+    def test_it_is_what_cloud_monitor_measures(self, fleet):
+        (instance_id,) = fleet.run("#!/bin/bash\nwhile :; do :; done\n")
+        found = wait_for(lambda: self.points(fleet, instance_id), bool, limit_s=MEASURE_LIMIT_S)
+        assert found[-1].instance_id == instance_id
+        assert found[-1].cpu > 0
+        assert found[-1].time_stamp.endswith(":00Z")
+        assert found[-1].internet_rx is None
+
+    @pytest.mark.parametrize(
+        ("settings", "code", "text"),
+        [
+            ({"period": 61}, "InvalidParameter", "Period"),
+            ({"start_time": "yesterday"}, "InvalidParameter", "StartTime"),
+            ({"end_time": "2026-01-01T00:00:00Z"}, "InvalidParameter", "EndTime"),
+            ({"hours": 24.0}, "InvalidParameter.TooManyDataQueried", "400"),
+        ],
+    )
+    def test_what_is_asked_for_is_checked(self, fleet, settings, code, text):
+        (instance_id,) = fleet.run()
+        with refused(code, text=text):
+            self.points(fleet, instance_id, **settings)
+
+    def test_of_an_unknown_instance_there_is_none(self, fleet):
+        with refused("InvalidInstanceId.NotFound", 404):
+            self.points(fleet, "i-nowhere")
+
+
+def written(moment: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment))
