@@ -28,7 +28,7 @@ def own_figures(identity: Identity, *, shares_machine: bool) -> OwnFigures:
             process tree, measured against its instance type, and not the machine.
     """
     if not shares_machine:
-        return _machine
+        return _machine_figures()
     instance_type = INSTANCE_TYPES[identity.instance_type]
     meter = UsageMeter(num_cpus=instance_type.vcpus, memory_bytes=instance_type.memory_gib * 2**30)
 
@@ -40,9 +40,18 @@ def own_figures(identity: Identity, *, shares_machine: bool) -> OwnFigures:
     return tree
 
 
-def _machine() -> Mapping[str, float]:
-    # The first answer of the CPU's is 0 by psutil's definition.
-    return {"cpu_percent": psutil.cpu_percent(), "memory_percent": psutil.virtual_memory().percent}
+def _machine_figures() -> OwnFigures:
+    is_first = True
+
+    def machine() -> Mapping[str, float]:
+        nonlocal is_first
+        # psutil's first answer covers no time, and means nothing.
+        percent, was_first = psutil.cpu_percent(), is_first
+        is_first = False
+        cpu = {} if was_first else {"cpu_percent": percent}
+        return {**cpu, "memory_percent": psutil.virtual_memory().percent}
+
+    return machine
 
 
 def cluster_figures(

@@ -178,7 +178,7 @@ def test_on_a_shared_machine_a_node_is_its_own_processes() -> None:
 
 def test_on_a_machine_of_its_own_it_is_the_machine() -> None:
     own = own_figures(IDENTITY, shares_machine=False)
-    own()
+    assert own().keys() == {"memory_percent"}
     figures = own()
     assert figures.keys() == {"cpu_percent", "memory_percent"}
     assert 0 <= figures["cpu_percent"] <= 100
