@@ -11,6 +11,7 @@ from alibabacloud_cms20190101 import models as cms
 from alibabacloud_cms20190101.client import Client as CmsClient
 from alibabacloud_ecs20140526 import models as ecs
 from alibabacloud_ecs20140526.client import Client as EcsClient
+from alibabacloud_nas20170626.client import Client as NasClient
 from alibabacloud_ram20150501 import models as ram
 from alibabacloud_ram20150501.client import Client as RamClient
 from alibabacloud_slb20140515 import models as slb
@@ -18,6 +19,7 @@ from alibabacloud_slb20140515.client import Client as SlbClient
 from alibabacloud_sts20150401 import models as sts
 from alibabacloud_sts20150401.client import Client as StsClient
 from alibabacloud_tea_openapi.utils_models import Config, GlobalParameters
+from contract_files import Files
 from contract_fleet import REGION, Fleet
 from contract_sdk import refused, sdk_config
 from contract_storage import Shelf, storage_client, storage_refused
@@ -125,6 +127,16 @@ def test_a_policy_can_be_bound_to_one_instance(act_as, fleet: Fleet):
     assert describe(client, instance_ids=json.dumps([mine])) == [mine]
     with refused("Forbidden.RAM", 403):
         describe(client, instance_ids=json.dumps([mine, other]))
+
+
+def test_a_policy_can_be_bound_to_one_file_system(act_as, files: Files):
+    mine, other = files.make(), files.make()
+    bound = Files(NasClient(act_as(allow("nas:*", resource=f"acs:nas:*:*:filesystem/{mine}"))))
+    assert bound.describe(mine).status == "Running"
+    with refused("Forbidden.RAM", 403, other):
+        bound.delete(other)
+    with refused("Forbidden.RAM", 403):
+        bound.groups()
 
 
 def test_a_policy_can_be_bound_to_a_tag(act_as, fleet: Fleet):

@@ -200,6 +200,19 @@ def test_tags_are_set_listed_and_removed(files, nas_client):
     assert [one.file_system_id for one in found] == [made]
 
 
+def test_its_tags_are_those_of_the_tag_service(local_cloud, files):
+    made = files.make(tag=[models.CreateFileSystemRequestTag(key="team", value="one")])
+    name = f"acs:nas:cn-hangzhou:{local_cloud.account_id}:filesystem/{made}"
+    answer = call_generic(
+        local_cloud,
+        "ListTagResources",
+        {"RegionId": "cn-hangzhou", "ResourceARN.1": name},
+        version="2018-08-28",
+    )
+    (row,) = answer["TagResources"]
+    assert [(tag["Key"], tag["Value"]) for tag in row["Tags"]] == [("team", "one")]
+
+
 def test_tags_of_what_is_not_there_are_refused(nas_client):
     tags = [models.TagResourcesRequestTag(key="one", value="v")]
     with refused("InvalidResourceId.NotFound", 404):
