@@ -131,6 +131,18 @@ class TestRelease:
         call(cloud, "ecs", "ModifyInstanceChargeType", InstanceIds=f'["{instance_id}"]', Period=1)
         assert cloud.services["ecs"].instances.get(instance_id).auto_release_at == 0.0
 
+    def test_nothing_waits_for_an_instance_that_has_gone(self, cloud, clock):
+        ecs = cloud.services["ecs"]
+        instance_id = run_instance(
+            cloud, clock, AutoReleaseTime=written(clock() + 3600), SpotStrategy="SpotAsPriceGo"
+        )
+        wait(lambda: ecs.instances.get(instance_id).status == "Running")
+        ecs.announce_reclaim(instance_id)
+        assert (len(ecs._releases), len(ecs._reclaims)) == (1, 1)
+        call(cloud, "ecs", "DeleteInstance", InstanceId=instance_id, Force=True)
+        wait(lambda: ecs.instances.get(instance_id) is None)
+        assert (len(ecs._releases), len(ecs._reclaims)) == (0, 0)
+
 
 class Done:
     def __init__(self) -> None:
@@ -171,7 +183,17 @@ class TestDueClock:
         assert done.ids == ["i-2"]
         due.close()
         due.set("i-3", time.time())
-        assert not any(thread.name == "test-i-3" for thread in threading.enumerate())
+        assert len(due) == 0
+        assert not any(thread.name == "test" for thread in threading.enumerate())
+
+    def test_many_times_take_one_thread(self, due):
+        before = threading.active_count()
+        for number in range(100):
+            due.set(f"i-{number}", time.time() + 3600)
+        assert threading.active_count() == before + 1
+        for number in range(100):
+            due.cancel(f"i-{number}")
+        assert len(due) == 0
 
     def test_a_far_time_is_looked_at_again_and_not_carried_out_early(self, due, done, monkeypatch):
         monkeypatch.setattr(due_clock, "_LONGEST_WAIT_S", 0.01)
@@ -186,11 +208,15 @@ class TestDueClock:
         def carry_out(instance_id: str) -> None:
             if instance_id == "i-1":
                 raise LocalCloudError("no host")
+            if instance_id == "i-2":
+                raise ZeroDivisionError
             done.set()
 
         due = DueClock("test", carry_out, time.time)
         due.set("i-1", time.time())
-        due.set("i-2", time.time() + 0.1)
+        due.set("i-2", time.time() + 0.05)
+        due.set("i-3", time.time() + 0.1)
         assert done.wait(DEADLINE_S)
         due.close()
         assert "test of i-1 was not carried out: no host" in caplog.text
+        assert "test of i-2 failed" in caplog.text

@@ -36,6 +36,11 @@ class AutoRelease(PowerActions):
 
         self.cloud.after_commit(schedule)
 
+    def release_instance(self, instance: Instance) -> None:
+        """End an instance and all that there is of it, and with it the wait for its time."""
+        super().release_instance(instance)
+        self.cloud.after_commit(lambda: self._releases.cancel(instance.id))
+
     def _release_in_time(self, instance_id: str) -> None:
         with self.cloud.transaction():
             instance = self.find_instance(instance_id)

@@ -11,15 +11,17 @@ from steelyard.errors import LocalCloudError
 logger = logging.getLogger(__name__)
 
 _LONGEST_WAIT_S = 3600.0
-"""A timer takes no more than `threading.TIMEOUT_MAX`, so far times are looked at again each hour."""
+"""The standard library waits no longer than `threading.TIMEOUT_MAX`; far times are looked at again each hour."""
 
 
 class DueClock:
     """Calls something for each of several instances when its time has come.
 
+    One thread waits for all of them, from the first time that is set on.
+
     Args:
-        name: What is done, for the names of threads and for the log, e.g. `reclaim`.
-        carry_out: Takes an instance's id; called in a thread of its own.
+        name: What is done, for the thread's name and for the log, e.g. `reclaim`.
+        carry_out: Takes an instance's id; called in the clock's thread, for one instance after the other.
         clock: Gives the Unix time.
     """
 
@@ -27,51 +29,56 @@ class DueClock:
         self._name = name
         self._carry_out = carry_out
         self._clock = clock
-        self._timers: dict[str, threading.Timer] = {}
-        self._lock = threading.Lock()
+        self._due: dict[str, float] = {}
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
         self._is_closed = False
+
+    def __len__(self) -> int:
+        return len(self._due)
 
     def set(self, instance_id: str, due_at: float) -> None:
         """Carry it out for an instance at a time, in place of the time that was set before."""
-        wait_s = min(max(0.0, due_at - self._clock()), _LONGEST_WAIT_S)
-        timer = threading.Timer(wait_s, self._run, [instance_id, due_at])
-        timer.name = f"{self._name}-{instance_id}"
-        timer.daemon = True
-        with self._lock:
+        with self._changed:
             if self._is_closed:
                 return
-            before = self._timers.pop(instance_id, None)
-            self._timers[instance_id] = timer
-        if before is not None:
-            before.cancel()
-        timer.start()
+            self._due[instance_id] = due_at
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+                self._thread.start()
+            self._changed.notify()
 
     def cancel(self, instance_id: str) -> None:
         """Carry it out for an instance no more; one for which no time is set is fine."""
-        with self._lock:
-            timer = self._timers.pop(instance_id, None)
-        if timer is not None:
-            timer.cancel()
+        with self._changed:
+            self._due.pop(instance_id, None)
 
     def close(self) -> None:
         """Carry nothing out any more; who keeps the times sets them again at the next start."""
-        with self._lock:
+        with self._changed:
             self._is_closed = True
-            timers = list(self._timers.values())
-            self._timers.clear()
-        for timer in timers:
-            timer.cancel()
-            timer.join()
+            self._due.clear()
+            self._changed.notify()
+        if self._thread is not None:
+            self._thread.join()
 
-    def _run(self, instance_id: str, due_at: float) -> None:
-        with self._lock:
-            if self._is_closed or self._timers.get(instance_id) is not threading.current_thread():
-                return
-            del self._timers[instance_id]
-        if self._clock() < due_at:
-            self.set(instance_id, due_at)
-            return
-        try:
-            self._carry_out(instance_id)
-        except LocalCloudError as err:
-            logger.error("%s of %s was not carried out: %s", self._name, instance_id, err)
+    def _run(self) -> None:
+        while (instance_id := self._next()) is not None:
+            try:
+                self._carry_out(instance_id)
+            except LocalCloudError as err:
+                logger.error("%s of %s was not carried out: %s", self._name, instance_id, err)
+            except Exception:  # A bug in one must not end all further ones.
+                logger.exception("%s of %s failed", self._name, instance_id)
+
+    def _next(self) -> str | None:
+        """Wait for the next instance whose time has come, and take it out; None once the clock is closed."""
+        with self._changed:
+            while not self._is_closed:
+                first = min(self._due, key=self._due.__getitem__, default=None)
+                wait_s = _LONGEST_WAIT_S if first is None else self._due[first] - self._clock()
+                if first is not None and wait_s <= 0:
+                    del self._due[first]
+                    return first
+                self._changed.wait(min(wait_s, _LONGEST_WAIT_S))
+        return None

@@ -5,7 +5,7 @@ from dataclasses import replace
 from steelyard.localcloud.cloud import Cloud
 from steelyard.localcloud.services.ecs import errors
 from steelyard.localcloud.services.ecs.due_clock import DueClock
-from steelyard.localcloud.services.ecs.models import RUNNING, STARTING, STOPPING
+from steelyard.localcloud.services.ecs.models import RUNNING, STARTING, STOPPING, Instance
 from steelyard.localcloud.services.ecs.power_actions import PowerActions
 
 RECLAIM_NOTICE_S = 300.0
@@ -30,6 +30,11 @@ class SpotActions(PowerActions):
         """Carry no end out any more."""
         self._reclaims.close()
         super().stop()
+
+    def release_instance(self, instance: Instance) -> None:
+        """End an instance and all that there is of it, and with it the wait for its end."""
+        super().release_instance(instance)
+        self.cloud.after_commit(lambda: self._reclaims.cancel(instance.id))
 
     def announce_reclaim(self, instance_id: str, after_s: float = RECLAIM_NOTICE_S) -> float:
         """Announce that a spot instance is taken back, and take it back a while later.
