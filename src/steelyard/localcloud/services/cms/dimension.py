@@ -17,8 +17,9 @@ def text_of(dimensions: Mapping[str, str]) -> str:
 def flat(value: Any) -> dict[str, str]:
     """Give dimensions as one level of texts.
 
-    A custom metric's own come nested under `dimension` in some calls, as an object, as its JSON text or as
-    `name:value,name:value`; the account's id is no dimension here, since there is one account.
+    A custom metric's own come nested under `dimension` in some calls, as an object, as its JSON text, as
+    `name:value,name:value` or as `name=value,name=value`; the account's id is no dimension here, since there is one
+    account.
 
     Raises:
         ApiError: `ParameterInvalid` where it is no set of dimensions.
@@ -49,7 +50,7 @@ def _parsed(text: str) -> Any:
     try:
         return json.loads(text)
     except ValueError:
-        pairs = [part.partition(":") for part in text.split(",")]
-        if not all(name and colon for name, colon, _ in pairs):
+        pairs = [part.partition(":" if ":" in part else "=") for part in text.split(",")]
+        if not all(name and sign for name, sign, _ in pairs):
             raise errors.parameter_invalid(f"The dimensions are not valid: {text!r}.") from None
         return {name.strip(): value.strip() for name, _, value in pairs}

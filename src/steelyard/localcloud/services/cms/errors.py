@@ -30,6 +30,11 @@ def contact_group_in_use(name: str) -> ApiError:
     return ApiError("ResourceInUse", f"The contact group {name!r} is used by an alarm rule.", 409)
 
 
+def metric_not_found(name: str) -> ApiError:
+    """Tell that nobody has put such a metric."""
+    return ApiError("ResourceNotFound", f"The specified metric is not found: {name!r}.", 404)
+
+
 def monitor_group_not_found(group_id: str) -> ApiError:
     """Tell that an application group is not there."""
     return ApiError("ResourceNotFound", f"The specified application group is not found: {group_id!r}.", 404)

@@ -65,6 +65,25 @@ class MetricActions(CmsState):
             "NextToken": "",
         }
 
+    @action("DescribeMetricTop")
+    def describe_metric_top(self, request: Request) -> dict[str, object]:
+        """Give the series of the last period by one figure, the greatest first."""
+        period_s = _period_s(request)
+        figure = request.text("Orderby")
+        if figure not in STATISTICS:
+            raise errors.parameter_invalid(
+                f"Orderby is not valid: {figure!r} is not one of {', '.join(STATISTICS)}."
+            )
+        points = self._points(request, period_s)
+        last = max((point["timestamp"] for point in points), key=str, default=0)
+        found = sorted(
+            (point for point in points if point["timestamp"] == last),
+            key=lambda point: float(str(point[figure])),
+            reverse=request.text("OrderDesc").lower() != "true",
+        )[: _length(request)]
+        ranked = [{"order": i, **point} for i, point in enumerate(found, 1)]
+        return {**DONE, "Datapoints": json.dumps(ranked), "Period": str(period_s)}
+
     def _points(self, request: Request, period_s: int) -> list[dict[str, object]]:
         end = read_moment(request.text("EndTime"), "EndTime", self.cloud.clock())
         start = read_moment(request.text("StartTime"), "StartTime", end - _SPAN_S)
@@ -95,6 +114,13 @@ class MetricActions(CmsState):
         if kind != "1":
             raise errors.parameter_invalid(f"MetricList.Type is not valid: {kind!r} is not 0 or 1.")
         return _gathered(at, values)
+
+
+def _length(request: Request) -> int:
+    text = request.text("Length") or "10"
+    if not text.isdecimal() or not 1 <= int(text) <= _MAX_POINTS:
+        raise errors.parameter_invalid(f"Length is not valid: {text!r} is not from 1 to {_MAX_POINTS}.")
+    return int(text)
 
 
 def _gathered(at: float, values: Mapping[str, Any]) -> Bucket:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -7,7 +8,7 @@ from steelyard.localcloud.page import number_page
 from steelyard.localcloud.service import Request, action
 from steelyard.localcloud.services.cms import dimension, errors
 from steelyard.localcloud.services.cms.evaluation import COMPARISONS
-from steelyard.localcloud.services.cms.models import NO_DATA, MetricRule
+from steelyard.localcloud.services.cms.models import ALARM, NO_DATA, OK, MetricRule
 from steelyard.localcloud.services.cms.series import STATISTICS
 from steelyard.localcloud.services.cms.state import DONE, DONE_IN_NUMBERS, CmsState
 from steelyard.localcloud.services.cms.watch import LEVELS
@@ -29,40 +30,58 @@ class RuleActions(CmsState):
         for name in ("CompositeExpression", "Prometheus"):
             if request.params.get(name):
                 raise not_served(f"{name} of alarm rules")
-        rule_id = request.text("RuleId")
-        before = self.rules.get(rule_id)
-        if before is None and len(self.rules.list()) >= MAX_RULES:
-            raise errors.quota_exceeded("alarm rules", MAX_RULES)
+        rule = self.rule_before(request)
         dimension.read(request.text("Resources"))
-        now = self.cloud.clock()
-        period_s = _seconds(request, "Period", 300, (15, 60, 300, 900, 1800, 3600))
+        period_s = seconds_of(request, "Period", 300, (15, 60, 300, 900, 1800, 3600))
         self.rules.put(
-            MetricRule(
-                id=rule_id,
-                created_at=now if before is None else before.created_at,
-                name=request.text("RuleName"),
+            replace(
+                rule,
                 namespace=request.text("Namespace"),
-                metric=request.text("MetricName"),
-                contact_groups=",".join(self.named_contact_groups(request)),
                 resources=request.text("Resources"),
                 period_s=period_s,
-                interval_s=_seconds(request, "Interval", period_s),
-                silence_s=request.number("SilenceTime", 86400),
-                effective_interval=request.text("EffectiveInterval") or "00:00-23:59",
+                interval_s=seconds_of(request, "Interval", period_s),
                 no_effective_interval=request.text("NoEffectiveInterval"),
-                webhook=request.text("Webhook"),
-                email_subject=request.text("EmailSubject"),
                 no_data_policy=request.text("NoDataPolicy") or "KEEP_LAST_STATE",
                 escalations=_escalations(request),
                 labels=tuple(
                     {"Key": str(one["Key"]), "Value": str(one["Value"])} for one in request.records("Labels")
                 ),
-                is_enabled=True if before is None else before.is_enabled,
-                state=NO_DATA if before is None else before.state,
-                targets=() if before is None else before.targets,
             )
         )
         return dict(DONE)
+
+    def rule_before(self, request: Request) -> MetricRule:
+        """Give the rule that a call makes or changes with what all such calls say; it is evaluated anew.
+
+        Raises:
+            ApiError: `ResourceOverLimit`, or `ResourceNotFound` for a contact group.
+        """
+        rule_id = request.text("RuleId")
+        before = self.rules.get(rule_id)
+        if before is None and len(self.rules.list()) >= MAX_RULES:
+            raise errors.quota_exceeded("alarm rules", MAX_RULES)
+        return MetricRule(
+            id=rule_id,
+            created_at=self.cloud.clock() if before is None else before.created_at,
+            name=request.text("RuleName"),
+            namespace="",
+            metric=request.text("MetricName"),
+            contact_groups=",".join(self.named_contact_groups(request)),
+            resources="",
+            period_s=0,
+            interval_s=0,
+            silence_s=request.number("SilenceTime", 86400),
+            effective_interval=request.text("EffectiveInterval") or "00:00-23:59",
+            no_effective_interval="",
+            webhook=request.text("Webhook"),
+            email_subject=request.text("EmailSubject"),
+            no_data_policy="KEEP_LAST_STATE",
+            escalations={},
+            labels=(),
+            is_enabled=True if before is None else before.is_enabled,
+            state=NO_DATA if before is None else before.state,
+            targets=() if before is None else before.targets,
+        )
 
     @action("DescribeMetricRuleList")
     def describe_metric_rule_list(self, request: Request) -> dict[str, object]:
@@ -129,6 +148,19 @@ class RuleActions(CmsState):
         self.rules.put(replace(rule, targets=kept))
         return {**DONE, "FailIds": {"TargetIds": {"TargetId": []}}}
 
+    @action("DescribeMetricRuleCount")
+    def describe_metric_rule_count(self, request: Request) -> dict[str, object]:
+        """Count rules by what they say now."""
+        found = [
+            rule
+            for rule in self.rules.list()
+            if request.text("Namespace") in ("", rule.namespace)
+            and request.text("MetricName") in ("", rule.metric)
+        ]
+        states = Counter(rule.state if rule.is_enabled else "" for rule in found)
+        count = {"Ok": states[OK], "Alarm": states[ALARM], "Nodata": states[NO_DATA], "Disable": states[""]}
+        return {**DONE, "MetricRuleCount": {**count, "Total": len(found)}}
+
     @action("DescribeAlertHistoryList")
     def describe_alert_history_list(self, request: Request) -> dict[str, object]:
         """List when rules fired and were over, the newest first."""
@@ -161,42 +193,52 @@ class RuleActions(CmsState):
 def _escalations(request: Request) -> dict[str, Mapping[str, object]]:
     given = request.params.get("Escalations") or {}
     assert isinstance(given, dict)
-    found: dict[str, Mapping[str, object]] = {}
-    for level in LEVELS:
-        one = given.get(level)
-        if not one:
-            continue
-        comparison = str(one.get("ComparisonOperator") or "")
-        if comparison not in COMPARISONS:
-            raise errors.parameter_invalid(
-                f"Escalations.{level}.ComparisonOperator is not valid: {comparison!r} is not one of "
-                f"{', '.join(COMPARISONS)}."
-            )
-        statistic = str(one.get("Statistics") or "Average")
-        if statistic not in STATISTICS:
-            raise errors.parameter_invalid(
-                f"Escalations.{level}.Statistics is not valid: {statistic!r} is not one of "
-                f"{', '.join(STATISTICS)}."
-            )
-        times = one.get("Times") or 3
-        try:
-            threshold = float(str(one.get("Threshold")))
-        except ValueError:
-            raise errors.parameter_invalid(
-                f"Escalations.{level}.Threshold is not valid: {one.get('Threshold')!r} is no number."
-            ) from None
-        found[level] = {
-            "ComparisonOperator": comparison,
-            "Statistics": statistic,
-            "Threshold": f"{threshold:g}",
-            "Times": times,
-        }
+    found = {level: escalation(given[level], f"Escalations.{level}.") for level in LEVELS if given.get(level)}
     if not found:
         raise missing_parameter("Escalations.Critical.Threshold")
     return found
 
 
-def _seconds(request: Request, name: str, default: int, choices: Sequence[int] = ()) -> int:
+def escalation(given: Mapping[str, object], place: str = "") -> Mapping[str, object]:
+    """Read when a rule fires: `ComparisonOperator`, `Statistics`, `Threshold` and `Times`.
+
+    Args:
+        given: As the call has it, by these names.
+        place: What stands before the names in the call, for errors.
+
+    Raises:
+        ApiError: `ParameterInvalid`.
+    """
+    comparison = str(given.get("ComparisonOperator") or "")
+    statistic = str(given.get("Statistics") or "Average")
+    for name, value, choices in (
+        ("ComparisonOperator", comparison, tuple(COMPARISONS)),
+        ("Statistics", statistic, STATISTICS),
+    ):
+        if value not in choices:
+            raise errors.parameter_invalid(
+                f"{place}{name} is not valid: {value!r} is not one of {', '.join(choices)}."
+            )
+    try:
+        threshold = float(str(given.get("Threshold")))
+    except ValueError:
+        raise errors.parameter_invalid(
+            f"{place}Threshold is not valid: {given.get('Threshold')!r} is no number."
+        ) from None
+    return {
+        "ComparisonOperator": comparison,
+        "Statistics": statistic,
+        "Threshold": f"{threshold:g}",
+        "Times": given.get("Times") or 3,
+    }
+
+
+def seconds_of(request: Request, name: str, default: int, choices: Sequence[int] = ()) -> int:
+    """Read a number of seconds, which calls carry as text.
+
+    Raises:
+        ApiError: `ParameterInvalid`.
+    """
     text = request.text(name) or str(default)
     if not text.isdecimal() or (choices and int(text) not in choices):
         wanted = f"one of {list(choices)}" if choices else "a whole number of seconds"

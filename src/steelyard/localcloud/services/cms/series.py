@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import secrets
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -104,10 +105,13 @@ class StoredSeries:
     def put(self, key: Key, bucket: Bucket) -> None:
         """Add to a metric; inside of a transaction."""
         series_id = "|".join(key)
-        if self._store.get(_SERIES_KIND, series_id) is None:
-            self._store.put(_SERIES_KIND, series_id, {"key": list(key)})
+        series = self._store.get(_SERIES_KIND, series_id)
+        if series is None:
+            # One of this name that was deleted may have left bodies.
+            series = {"key": list(key), "epoch": secrets.token_hex(4)}
+            self._store.put(_SERIES_KIND, series_id, series)
             self._store.trim(_SERIES_KIND, _MAX_SERIES)
-        chunk_id = f"{series_id}|{math.floor(bucket.start / _CHUNK_S)}"
+        chunk_id = f"{_chunk_prefix(series_id, series)}{math.floor(bucket.start / _CHUNK_S)}"
         slot = str(math.floor(bucket.start / BUCKET_S))
         body: Mapping[str, Any] = self._store.get(_CHUNK_KIND, chunk_id) or {}
         before = body.get(slot)
@@ -125,16 +129,26 @@ class StoredSeries:
             keys.append((str(key[0]), str(key[1]), str(key[2])))
         return keys
 
+    def delete(self, key: Key) -> None:
+        """Forget a metric; inside of a transaction. What it had is dropped as the oldest ones are, and read no more."""
+        self._store.delete(_SERIES_KIND, "|".join(key))
+
     def read(self, key: Key, start: float, end: float) -> Iterator[Bucket]:
         """Give what a metric has from a time to another, without the latter."""
         series_id = "|".join(key)
+        prefix = _chunk_prefix(series_id, self._store.get(_SERIES_KIND, series_id) or {})
         for number in range(math.floor(start / _CHUNK_S), math.floor(end / _CHUNK_S) + 1):
-            body: Mapping[str, Any] = self._store.get(_CHUNK_KIND, f"{series_id}|{number}") or {}
+            body: Mapping[str, Any] = self._store.get(_CHUNK_KIND, f"{prefix}{number}") or {}
             for slot in sorted(body, key=int):
                 bucket_start = float(int(slot) * BUCKET_S)
                 if start <= bucket_start < end:
                     num, total, low, high, last = body[slot]
                     yield Bucket(start=bucket_start, num=num, sum=total, low=low, high=high, last=last)
+
+
+def _chunk_prefix(series_id: str, series: Mapping[str, object]) -> str:
+    epoch = series.get("epoch")  # a series of an earlier version has none
+    return f"{series_id}|{epoch}|" if epoch else f"{series_id}|"
 
 
 class MeasuredSeries:
