@@ -451,6 +451,57 @@ class TestTags:
         listed = client.list_tag_resources(models.ListTagResourcesRequest(**names)).body.tag_resources
         assert [(tag.resource_id, tag.tag_key, tag.tag_value) for tag in listed] == [(made[kind], "b", "1")]
 
+    def test_are_listed_by_keys_and_by_values(self, application, client):
+        first, second = application.group(), application.group()
+        for group_id, value in ((first, "red"), (second, "blue")):
+            tags = [
+                models.TagResourcesRequestTag(key=key, value=value)
+                for key in ("paint-of-test", "other-of-test")
+            ]
+            client.tag_resources(
+                models.TagResourcesRequest(resource_type="servergroup", resource_id=[group_id], tag=tags)
+            )
+        wanted = {"resource_type": "servergroup", "keyword": "-of-test"}
+        listed = client.list_tag_keys(models.ListTagKeysRequest(**wanted)).body
+        assert [(one.tag_key, one.category) for one in listed.tag_keys] == [
+            ("other-of-test", "Custom"),
+            ("paint-of-test", "Custom"),
+        ]
+        assert (
+            client.list_tag_keys(models.ListTagKeysRequest(**wanted, category="System")).body.tag_keys == []
+        )
+        wanted = {"resource_type": "servergroup", "tag_key": "paint-of-test"}
+        listed = client.list_tag_values(models.ListTagValuesRequest(**wanted)).body
+        assert (listed.tag_values, listed.total_count) == (["blue", "red"], 2)
+        listed = client.list_tag_values(models.ListTagValuesRequest(**wanted, resource_id=first)).body
+        assert listed.tag_values == ["red"]
+        with refused("InvalidParameter", text="ResourceType"):
+            client.list_tag_keys(models.ListTagKeysRequest(resource_type="planet"))
+
+
+class TestResourceGroups:
+    def move(self, client, kind, resource_id):
+        client.move_resource_group(
+            models.MoveResourceGroupRequest(
+                resource_type=kind, resource_id=resource_id, new_resource_group_id="rg-new"
+            )
+        )
+
+    def test_take_load_balancers_server_groups_and_lists(self, application, client):
+        balancer_id, group_id, acl_id = application.balance(), application.group(), application.acl()
+        for kind, one in (("loadbalancer", balancer_id), ("servergroup", group_id), ("acl", acl_id)):
+            self.move(client, kind, one)
+        assert application.describe(balancer_id).resource_group_id == "rg-new"
+        assert application.find_group(group_id).resource_group_id == "rg-new"
+        listed = client.list_acls(models.ListAclsRequest(acl_ids=[acl_id])).body.acls
+        assert [one.resource_group_id for one in listed] == ["rg-new"]
+
+    def test_take_nothing_else_and_nothing_that_is_not_there(self, client):
+        with refused("InvalidParameter", text="ResourceType"):
+            self.move(client, "rule", "rule-1")
+        with refused("ResourceNotFound.Resource alb-none", 404):
+            self.move(client, "loadbalancer", "alb-none")
+
 
 def test_a_job_that_never_was_is_not_listed(application):
     assert application.job("none") is None

@@ -580,6 +580,42 @@ class TestTags:
             )
 
 
+class TestResourceGroups:
+    def move(self, client, kind, resource_id):
+        request = models.MoveResourceGroupRequest(
+            region_id=REGION, resource_type=kind, resource_id=resource_id, new_resource_group_id="rg-new"
+        )
+        return client.move_resource_group(request).body
+
+    def test_take_load_balancers_server_groups_and_policies(self, network, nlb_client):
+        balancer_id, group_id = network.balance(), network.group()
+        policy_id = nlb_client.create_security_policy(
+            models.CreateSecurityPolicyRequest(
+                region_id=REGION, tls_versions=["TLSv1.2"], ciphers=["ECDHE-RSA-AES128-GCM-SHA256"]
+            )
+        ).body.security_policy_id
+        names = {"region_id": REGION, "resource_group_id": "rg-new"}
+        moved = self.move(nlb_client, "loadbalancer", balancer_id)
+        assert (moved.success, moved.data.resource_id) == (True, balancer_id)
+        listed = nlb_client.list_load_balancers(models.ListLoadBalancersRequest(**names)).body
+        assert [one.load_balancer_id for one in listed.load_balancers] == [balancer_id]
+        self.move(nlb_client, "servergroup", group_id)
+        listed = nlb_client.list_server_groups(models.ListServerGroupsRequest(**names)).body
+        assert [one.server_group_id for one in listed.server_groups] == [group_id]
+        self.move(nlb_client, "securitypolicy", policy_id)
+        listed = nlb_client.list_security_policy(models.ListSecurityPolicyRequest(**names)).body
+        assert [one.security_policy_id for one in listed.security_policies] == [policy_id]
+        nlb_client.delete_security_policy(
+            models.DeleteSecurityPolicyRequest(region_id=REGION, security_policy_id=policy_id)
+        )
+
+    def test_take_nothing_else_and_nothing_that_is_not_there(self, nlb_client):
+        with refused("InvalidParameter", text="ResourceType"):
+            self.move(nlb_client, "listener", "lsn-1")
+        with refused("ResourceNotFound.resource nlb-none", 404):
+            self.move(nlb_client, "loadbalancer", "nlb-none")
+
+
 def test_a_job_that_never_was_is_not_found(nlb_client):
     with refused("ResourceNotFound.job", 404):
         nlb_client.get_job_status(models.GetJobStatusRequest(job_id="none"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import socket
 import ssl
 
 import pytest
@@ -82,6 +83,71 @@ def test_another_certificate_takes_over(network, upload, authority, certificates
         models.ListListenerCertificatesRequest(region_id=REGION, listener_id=listener_id)
     ).body
     assert [(one.certificate_id, one.is_default) for one in listed.certificates] == [(str(second), True)]
+
+
+class TestAdditionalCertificates:
+    @staticmethod
+    def answered(balancer, authority, name):
+        """Give the name in the certificate that a client gets which asks for a name."""
+        tls = authority.trusting()
+        tls.check_hostname = False
+        with (
+            socket.create_connection((balancer.address, 8443), timeout=5) as plain,
+            tls.wrap_socket(plain, server_hostname=name) as secure,
+        ):
+            return dict(secure.getpeercert()["subject"][0])["commonName"]
+
+    @staticmethod
+    def change(balancer, call, request_class, listener_id, *certificate_ids):
+        request = request_class(
+            region_id=REGION, listener_id=listener_id, additional_certificate_ids=list(certificate_ids)
+        )
+        job_id = getattr(balancer.client, call)(request).body.job_id
+        listed = balancer.client.list_asyn_jobs(models.ListAsynJobsRequest(job_ids=[job_id, "none"])).body
+        assert [(job.id, job.status) for job in listed.jobs] == [(job_id, "Succeeded")]
+
+    def associate(self, balancer, listener_id, *certificate_ids):
+        request_class = models.AssociateAdditionalCertificatesWithListenerRequest
+        call = "associate_additional_certificates_with_listener"
+        self.change(balancer, call, request_class, listener_id, *certificate_ids)
+
+    def disassociate(self, balancer, listener_id, *certificate_ids):
+        request_class = models.DisassociateAdditionalCertificatesWithListenerRequest
+        call = "disassociate_additional_certificates_with_listener"
+        self.change(balancer, call, request_class, listener_id, *certificate_ids)
+
+    def test_answer_clients_that_ask_for_their_names(self, network, upload, authority, certificates):
+        default, further = upload(network.address), upload(network.address, "further.test")
+        listener_id = network.listen("TCPSSL", 8443, network.make_group(), certificate_ids=[str(default)])
+        self.associate(network, listener_id, str(further))
+        assert [self.answered(network, authority, one) for one in ("further.test", "unknown.test")] == [
+            "further.test",
+            "gateway.test",
+        ]
+        listed = network.client.list_listener_certificates(
+            models.ListListenerCertificatesRequest(region_id=REGION, listener_id=listener_id)
+        ).body
+        assert [(one.certificate_id, one.is_default) for one in listed.certificates] == [
+            (str(default), True),
+            (str(further), False),
+        ]
+        assert network.describe(listener_id).certificate_ids == [str(default)]
+        with refused("CertificateInUse", text=listener_id):
+            certificates.delete_user_certificate(cas.DeleteUserCertificateRequest(cert_id=further))
+        self.disassociate(network, listener_id, str(further))
+        assert self.answered(network, authority, "further.test") == "gateway.test"
+
+    def test_that_cannot_be_are_refused(self, network, upload):
+        number, group_id = str(upload(network.address)), network.make_group()
+        listener_id = network.listen("TCPSSL", 8443, group_id, certificate_ids=[number])
+        with refused("ResourceNotFound.certificate", 404):
+            self.associate(network, listener_id, "1")
+        with refused("ResourceNotFound.certificate", 404):
+            self.disassociate(network, listener_id, number)
+        with refused("InvalidParameter", text="TCPSSL"):
+            self.associate(network, network.listen("TCP", 8080, group_id), number)
+        with refused("ResourceNotFound.listener", 404):
+            self.associate(network, "lsn-none", number)
 
 
 def test_it_offers_protocols_inside_of_tls(network, upload, authority):

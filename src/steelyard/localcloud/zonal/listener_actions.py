@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from steelyard.localcloud.page import token_answer
@@ -82,6 +82,15 @@ class ZonalListenerActions(ZonalBalancerActions[B, G, L]):
     @abstractmethod
     def certificate_ids(self, listener: L) -> Sequence[str]:
         """Give the certificates that a listener answers with, the default one first."""
+
+    def check_policy(self, settings: Mapping[str, object]) -> None:
+        """Check that there is the TLS policy that a listener's settings name.
+
+        Raises:
+            ApiError: `ResourceNotFound.SecurityPolicy`.
+        """
+        if settings["SecurityPolicyId"] and settings["SecurityPolicyId"] not in self.tls_policies():
+            raise self.not_found("securityPolicy")
 
     def certificate_user(self, certificate_id: str) -> str | None:
         """Name a listener that answers with a certificate of this number."""

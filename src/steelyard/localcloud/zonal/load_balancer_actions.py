@@ -44,7 +44,7 @@ class ZonalBalancerActions(ZonalState[B, G, L]):
             request.texts(f"{name}s") for name in ("LoadBalancerId", "LoadBalancerName", "VpcId")
         )
         tags, zone_id = read_tags(request), request.text("ZoneId")
-        filters = ("AddressType", "DNSName", "LoadBalancerStatus")
+        filters = ("AddressType", "DNSName", "LoadBalancerStatus", "ResourceGroupId")
         found = [
             answer
             for balancer in self.load_balancers.list()

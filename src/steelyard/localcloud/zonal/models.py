@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from steelyard.localcloud.balancing import Balancer
+from steelyard.localcloud.proxy.tls_policy import TlsPolicy
 from steelyard.localcloud.record import Record
 
 ACTIVE, INACTIVE, SHIFTED = "Active", "Inactive", "Shifted"
@@ -161,6 +162,27 @@ class Listener(Settling):
             "RegionId": self.region_id,
             "Tags": answered_tags(self.tags),
         }
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecurityPolicy(Settling):
+    """A TLS policy of the user's own; listeners of any load balancer of its region may use it.
+
+    Attributes:
+        versions: The versions of TLS that clients may speak.
+        ciphers: The ciphers that they may use.
+    """
+
+    region_id: str
+    name: str
+    resource_group_id: str
+    versions: tuple[str, ...]
+    ciphers: tuple[str, ...]
+
+    @property
+    def policy(self) -> TlsPolicy:
+        """What it lets clients speak."""
+        return TlsPolicy(versions=self.versions, ciphers=self.ciphers)
 
 
 @dataclass(frozen=True, kw_only=True)

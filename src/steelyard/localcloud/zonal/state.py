@@ -9,6 +9,7 @@ from typing import ClassVar, Generic, TypeVar
 from steelyard.localcloud.balancing import BalancingService
 from steelyard.localcloud.cloud import Cloud
 from steelyard.localcloud.proxy.config import ProxyConfig
+from steelyard.localcloud.proxy.tls_policy import POLICIES, TlsPolicy
 from steelyard.localcloud.record import Records
 from steelyard.localcloud.service import Request
 from steelyard.localcloud.wire.error import ApiError
@@ -18,6 +19,7 @@ from steelyard.localcloud.zonal.models import (
     INACTIVE,
     Job,
     Listener,
+    SecurityPolicy,
     Server,
     ServerGroup,
     Settling,
@@ -40,9 +42,11 @@ class ZonalState(BalancingService[B], Generic[B, G, L]):
         group_type: The type of its server groups' records.
         listener_type: The type of its listeners' records.
         job_type: The type of its jobs' records.
+        policy_type: The type of its TLS policies' records.
         server_groups: Its server groups.
         listeners: Its listeners.
         jobs: The last changes.
+        security_policies: TLS policies of the user's own.
     """
 
     inactive_status = INACTIVE
@@ -51,6 +55,7 @@ class ZonalState(BalancingService[B], Generic[B, G, L]):
     group_type: ClassVar[type[ServerGroup]]
     listener_type: ClassVar[type[Listener]]
     job_type: ClassVar[type[Job]]
+    policy_type: ClassVar[type[SecurityPolicy]]
     server_groups: Records[G]
     listeners: Records[L]
 
@@ -60,6 +65,7 @@ class ZonalState(BalancingService[B], Generic[B, G, L]):
         self.server_groups = Records(cloud.store, self.group_type)  # type: ignore[arg-type]
         self.listeners = Records(cloud.store, self.listener_type)  # type: ignore[arg-type]
         self.jobs = Records(cloud.store, self.job_type)
+        self.security_policies = Records(cloud.store, self.policy_type)
 
     def start(self) -> None:
         """Serve again what was served, and follow the security groups from now on."""
@@ -104,6 +110,10 @@ class ZonalState(BalancingService[B], Generic[B, G, L]):
             for balancer in self.load_balancers.list()
             for zone in balancer.zones
         )
+
+    def tls_policies(self) -> dict[str, TlsPolicy]:
+        """Give all TLS policies by id, the system's and the user's own."""
+        return {**POLICIES, **{one.id: one.policy for one in self.security_policies.list()}}
 
     def is_in_group(self, group_id: str) -> bool:
         """Tell whether a load balancer is in a security group (`GroupMember`)."""

@@ -12,6 +12,7 @@ from steelyard.localcloud.services.alb.load_balancer_actions import LoadBalancer
 from steelyard.localcloud.services.alb.models import Listener, LoadBalancer, ServerGroup, answered_job
 from steelyard.localcloud.services.alb.plan import pool_name
 from steelyard.localcloud.services.alb.rule_actions import RuleActions
+from steelyard.localcloud.services.alb.security_policy_actions import SecurityPolicyActions
 from steelyard.localcloud.services.alb.template_actions import TemplateActions
 from steelyard.localcloud.zonal.directory_actions import ZonalDirectoryActions
 from steelyard.localcloud.zonal.health import ZonalHealth
@@ -21,12 +22,14 @@ class AlbService(
     LoadBalancerActions,
     RuleActions,
     AclActions,
+    SecurityPolicyActions,
     TemplateActions,
     ZonalDirectoryActions[LoadBalancer, ServerGroup, Listener],
     ZonalHealth[LoadBalancer, ServerGroup, Listener],
 ):
     """Load balancers, listeners, rules, server groups, lists, templates, health, jobs, zones and tags."""
 
+    grouped_types = ("loadbalancer", "servergroup", "acl", "securitypolicy")
     reasons = {
         "L4TOUT": "CONNECT_TIMEOUT",
         "L4CON": "CONNECT_FAILED",
@@ -76,6 +79,25 @@ class AlbService(
         ]
         return token_answer(request, "Jobs", found, lambda job: answered_job(job, now))
 
+    @action("ListTagKeys")
+    def list_tag_keys(self, request: Request) -> dict[str, object]:
+        """List the keys of the tags that resources of one type have."""
+        word, category = request.text("Keyword"), request.text("Category", "All")
+        keys = {key for record in self.tagged(request).list() for key in record.tags if word in key}
+        found = sorted(keys) if category in ("All", "Custom") else []
+        return token_answer(request, "TagKeys", found, lambda key: {"TagKey": key, "Category": "Custom"})
+
+    @action("ListTagValues")
+    def list_tag_values(self, request: Request) -> dict[str, object]:
+        """List the values that a tag has at resources of one type, or at one of them."""
+        resource_id, key = request.text("ResourceId"), request.text("TagKey")
+        values = {
+            record.tags[key]
+            for record in self.tagged(request).list()
+            if key in record.tags and resource_id in ("", record.id)
+        }
+        return token_answer(request, "TagValues", sorted(values), str)
+
     @action("UnTagResources")
     def untag_resources(self, request: Request) -> dict[str, object]:
         """Remove tags by their keys, or all."""
@@ -87,6 +109,7 @@ class AlbService(
             "loadbalancer": self.load_balancers,
             "servergroup": self.server_groups,
             "listener": self.listeners,
+            "securitypolicy": self.security_policies,
             "rule": self.rules,
             "acl": self.acls,
             "healthchecktemplate": self.check_templates,

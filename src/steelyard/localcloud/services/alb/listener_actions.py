@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from steelyard.localcloud.proxy.tls import POLICIES
 from steelyard.localcloud.service import Request, action
 from steelyard.localcloud.services.alb.models import Listener, LoadBalancer, ServerGroup
 from steelyard.localcloud.services.alb.setting import mapping, read_listener
@@ -33,7 +32,7 @@ class ListenerActions(ZonalListenerActions[LoadBalancer, ServerGroup, Listener],
             raise invalid_parameter("ListenerProtocol", protocol, "one of HTTP, HTTPS, QUIC")
         port = self.free_port(request, balancer.id)
         settings = read_listener(request.params)
-        _check_policy(settings)
+        self.check_policy(settings)
         certificate_ids = self._certificate_ids(request)
         if protocol == "HTTPS" and not certificate_ids:
             raise missing_parameter("Certificates")
@@ -61,7 +60,7 @@ class ListenerActions(ZonalListenerActions[LoadBalancer, ServerGroup, Listener],
         balancer = self.load_balancers.get(listener.load_balancer_id)
         assert balancer is not None
         settings = read_listener(request.params, listener.settings)
-        _check_policy(settings)
+        self.check_policy(settings)
         default = self._certificate_ids(request) or listener.certificate_ids[:1]
         group_id = listener.server_group_id
         if request.records("DefaultActions"):
@@ -146,9 +145,3 @@ class ListenerActions(ZonalListenerActions[LoadBalancer, ServerGroup, Listener],
             if self.find_pair(one) is None:
                 raise self.not_found("certificate")
         return ids
-
-
-def _check_policy(settings: Mapping[str, object]) -> None:
-    policy = settings["SecurityPolicyId"]
-    if policy not in POLICIES:
-        raise invalid_parameter("SecurityPolicyId", policy, f"one of {', '.join(POLICIES)}")

@@ -217,6 +217,13 @@ class HealthCheckTemplate(Settling):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SecurityPolicy(models.SecurityPolicy):
+    """A TLS policy of application load balancers."""
+
+    kind: ClassVar[str] = "alb_security_policy"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Job(models.Job):
     """A change of application load balancers."""
 

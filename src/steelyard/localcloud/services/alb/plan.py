@@ -10,7 +10,8 @@ from steelyard.localcloud.balancing import ALGORITHMS
 from steelyard.localcloud.proxy import config as proxy
 from steelyard.localcloud.proxy.check import HealthCheck
 from steelyard.localcloud.proxy.gate import Gate
-from steelyard.localcloud.proxy.tls import POLICIES, Tls
+from steelyard.localcloud.proxy.tls import Tls
+from steelyard.localcloud.proxy.tls_policy import TlsPolicy
 from steelyard.localcloud.services.alb.models import Listener, LoadBalancer, Rule, ServerGroup
 from steelyard.localcloud.services.alb.route_plan import plan_route
 from steelyard.localcloud.services.alb.setting import mapping
@@ -31,6 +32,7 @@ class Shelf:
         rules: The rules of each listener, by its id.
         bundles: PEM texts of certificates with their keys, by the certificates' ids.
         ranges: The ranges of access control lists, by the lists' ids.
+        policies: TLS policies by id.
         find_address: Gives an instance's private address, None where there is no such instance.
     """
 
@@ -38,6 +40,7 @@ class Shelf:
     rules: Mapping[str, Sequence[Rule]]
     bundles: Mapping[str, str]
     ranges: Mapping[str, tuple[str, ...]]
+    policies: Mapping[str, TlsPolicy]
     find_address: Callable[[str], str | None]
 
 
@@ -158,7 +161,7 @@ def _cookie(sticky: Mapping[str, object]) -> proxy.CookieStickiness:
 def _tls(listener: Listener, shelf: Shelf) -> Tls:
     return Tls(
         bundles=tuple(shelf.bundles[one] for one in listener.certificate_ids),
-        versions=POLICIES[str(listener.settings["SecurityPolicyId"])],
+        policy=shelf.policies[str(listener.settings["SecurityPolicyId"])],
         alpn=("h2", "http/1.1") if listener.settings["Http2Enabled"] else ("http/1.1",),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from steelyard.localcloud.proxy.tls_policy import DEFAULT_POLICY
 from steelyard.localcloud.setting import (
     STATUS_CLASSES,
     Setting,
@@ -84,7 +85,7 @@ _LISTENER: Mapping[str, Setting] = {
     "ListenerDescription": Setting(default=""),
     "GzipEnabled": Setting(default=True),
     "Http2Enabled": Setting(default=True),
-    "SecurityPolicyId": text("tls_cipher_policy_1_0"),
+    "SecurityPolicyId": text(DEFAULT_POLICY),
     "CaEnabled": Setting(default=False),
 }
 _FORWARDED: Mapping[str, Setting] = {

@@ -12,6 +12,7 @@ from steelyard.localcloud.services.alb.models import (
     Listener,
     LoadBalancer,
     Rule,
+    SecurityPolicy,
     ServerGroup,
 )
 from steelyard.localcloud.services.alb.plan import Shelf, plan_proxy
@@ -24,7 +25,8 @@ class AlbState(ZonalState[LoadBalancer, ServerGroup, Listener]):
     """What the parts of the ALB service share: its records, and what each load balancer does by them."""
 
     code, version = "alb", "2020-06-16"
-    balancer_type, group_type, listener_type, job_type = LoadBalancer, ServerGroup, Listener, Job
+    balancer_type, group_type, listener_type = LoadBalancer, ServerGroup, Listener
+    job_type, policy_type = Job, SecurityPolicy
     # The real cloud takes seconds; a waiter meets the states here, too, and a caller that does not wait fails.
     settle_s = 0.05
 
@@ -46,6 +48,7 @@ class AlbState(ZonalState[LoadBalancer, ServerGroup, Listener]):
             rules={listener.id: self.rules_of(listener.id) for listener in listeners},
             bundles=self._bundles(one for listener in listeners for one in listener.certificate_ids),
             ranges={acl.id: acl.cidrs for acl in self.acls.list()},
+            policies=self.tls_policies(),
             find_address=self.find_address,
         )
         return plan_proxy(balancer, listeners, shelf)

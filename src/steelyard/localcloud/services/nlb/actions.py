@@ -5,9 +5,9 @@ from typing import Any
 
 from steelyard.localcloud.record import Records
 from steelyard.localcloud.service import Request, action
-from steelyard.localcloud.services.nlb.listener_actions import ListenerActions
 from steelyard.localcloud.services.nlb.load_balancer_actions import LoadBalancerActions
 from steelyard.localcloud.services.nlb.models import Listener, LoadBalancer, ServerGroup
+from steelyard.localcloud.services.nlb.security_policy_actions import SecurityPolicyActions
 from steelyard.localcloud.services.nlb.server_group_actions import ServerGroupActions
 from steelyard.localcloud.zonal.directory_actions import ZonalDirectoryActions
 from steelyard.localcloud.zonal.health import ZonalHealth
@@ -15,13 +15,14 @@ from steelyard.localcloud.zonal.health import ZonalHealth
 
 class NlbService(
     LoadBalancerActions,
-    ListenerActions,
+    SecurityPolicyActions,
     ServerGroupActions,
     ZonalDirectoryActions[LoadBalancer, ServerGroup, Listener],
     ZonalHealth[LoadBalancer, ServerGroup, Listener],
 ):
     """Load balancers, listeners, server groups, health, jobs, zones and tags."""
 
+    grouped_types = ("loadbalancer", "servergroup", "securitypolicy")
     reasons = {
         "L4TOUT": "CONNECT_TIMEOUT",
         "L4CON": "CONNECT_FAILED",
@@ -59,6 +60,14 @@ class NlbService(
             raise self.not_found("job")
         return {"Status": job.status_at(self.cloud.clock(), "Succeeded")}
 
+    @action("ListAsynJobs")
+    def list_asyn_jobs(self, request: Request) -> dict[str, object]:
+        """Tell of changes which have been carried out; a job that never was is left out."""
+        jobs = self.jobs.named(request.texts("JobIds"))
+        now = self.cloud.clock()
+        found = [{"Id": job.id, "Status": job.status_at(now, "Succeeded")} for job in jobs]
+        return {"Jobs": found, "TotalCount": str(len(found))}
+
     @action("UntagResources")
     def untag_resources(self, request: Request) -> dict[str, object]:
         """Remove tags by their keys, or all."""
@@ -70,4 +79,5 @@ class NlbService(
             "loadbalancer": self.load_balancers,
             "servergroup": self.server_groups,
             "listener": self.listeners,
+            "securitypolicy": self.security_policies,
         }

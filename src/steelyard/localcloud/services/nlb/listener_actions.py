@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from steelyard.localcloud.service import Request, action
@@ -20,6 +20,7 @@ _GROUPS: Mapping[str, tuple[str, ...]] = {
 }
 """The protocols of the server groups that a listener of each protocol may use; TLS ends here, or begins anew."""
 _OPTIONAL = ("AlpnPolicy", "EndPort", "StartPort")
+_MAX_ADDITIONAL = 25  # As with ALB; the page of NLB names no number.
 
 
 class ListenerActions(ZonalListenerActions[LoadBalancer, ServerGroup, Listener], NlbState):
@@ -62,6 +63,27 @@ class ListenerActions(ZonalListenerActions[LoadBalancer, ServerGroup, Listener],
         settings = self._settings(request, listener.protocol, listener.settings)
         return self.put_listener(request, replace(listener, settings=settings, server_group_id=group.id))
 
+    @action("AssociateAdditionalCertificatesWithListener")
+    def associate_certificates(self, request: Request) -> dict[str, object]:
+        """Give a TCPSSL listener certificates for further server names."""
+        listener = self._secure_listener(request)
+        added = self._known_certificates(request.texts("AdditionalCertificateIds"))
+        further = [one for one in added if one not in listener.certificate_ids]
+        ids = tuple(dict.fromkeys([*listener.additional_certificate_ids, *further]))
+        if len(ids) > _MAX_ADDITIONAL:
+            limit = f"at most {_MAX_ADDITIONAL}"
+            raise invalid_parameter("AdditionalCertificateIds", f"{len(ids)} in all", limit)
+        return self.put_listener(request, replace(listener, additional_certificate_ids=ids))
+
+    @action("DisassociateAdditionalCertificatesWithListener")
+    def disassociate_certificates(self, request: Request) -> dict[str, object]:
+        """Take further certificates from a TCPSSL listener; the default one stays."""
+        listener, gone = self._secure_listener(request), request.texts("AdditionalCertificateIds")
+        if not set(gone) <= set(listener.additional_certificate_ids):
+            raise self.not_found("certificate")
+        kept = tuple(one for one in listener.additional_certificate_ids if one not in gone)
+        return self.put_listener(request, replace(listener, additional_certificate_ids=kept))
+
     def certificate_ids(self, listener: Listener) -> Sequence[str]:
         """Give the certificates that a listener answers with, the default one first."""
         return listener.certificate_ids
@@ -70,12 +92,28 @@ class ListenerActions(ZonalListenerActions[LoadBalancer, ServerGroup, Listener],
         self, request: Request, protocol: str, old: Mapping[str, object] | None = None
     ) -> dict[str, object]:
         settings = read_listener(request.params, protocol, old)
+        self.check_policy(settings)
         ids = settings["CertificateIds"]
         assert isinstance(ids, list | tuple)
-        for certificate_id in ids:
-            if self.find_pair(str(certificate_id)) is None:
-                raise self.not_found("certificate")
+        self._known_certificates(map(str, ids))
         return settings
+
+    def _known_certificates(self, certificate_ids: Iterable[str]) -> list[str]:
+        """Check that certificates are there.
+
+        Raises:
+            ApiError: `ResourceNotFound.certificate`.
+        """
+        ids = list(certificate_ids)
+        if any(self.find_pair(one) is None for one in ids):
+            raise self.not_found("certificate")
+        return ids
+
+    def _secure_listener(self, request: Request) -> Listener:
+        listener = self.listener(request)
+        if listener.protocol != "TCPSSL":
+            raise invalid_parameter("ListenerId", listener.id, "a listener of TCPSSL")
+        return listener
 
 
 def _protocol(request: Request) -> str:

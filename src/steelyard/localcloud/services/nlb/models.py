@@ -56,11 +56,13 @@ class Listener(models.Listener):
 
     Attributes:
         protocol: `TCP`, `UDP` or `TCPSSL`.
+        additional_certificate_ids: Certificates that are found by the server's name; the others stand in its settings.
     """
 
     kind: ClassVar[str] = "nlb_listener"
 
     protocol: str = "TCP"
+    additional_certificate_ids: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -69,15 +71,22 @@ class Listener(models.Listener):
 
     @property
     def certificate_ids(self) -> tuple[str, ...]:
-        """The certificates that it answers with."""
+        """The certificates that it answers with, the default one first."""
         ids = self.settings["CertificateIds"]
         assert isinstance(ids, list | tuple)
-        return tuple(map(str, ids))
+        return (*map(str, ids), *self.additional_certificate_ids)
 
     def to_answer(self, now: float) -> dict[str, object]:
         """Give the fields that ListListeners and GetListenerAttribute share; tags in both spellings."""
         answer = super().to_answer(now)
         return {**answer, "ListenerProtocol": self.protocol, "ServerGroupId": self.server_group_id}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecurityPolicy(models.SecurityPolicy):
+    """A TLS policy of network load balancers."""
+
+    kind: ClassVar[str] = "nlb_security_policy"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,8 @@ from steelyard.localcloud.balancing import ALGORITHMS, weight_in_effect
 from steelyard.localcloud.datagram.plan import DatagramListener, Probe, Scheduler, Target
 from steelyard.localcloud.pem import KeyPair
 from steelyard.localcloud.proxy import config as proxy
-from steelyard.localcloud.proxy.tls import POLICIES, Tls
+from steelyard.localcloud.proxy.tls import Tls
+from steelyard.localcloud.proxy.tls_policy import POLICIES, TlsPolicy
 from steelyard.localcloud.services.nlb.models import Listener, LoadBalancer, ServerGroup
 from steelyard.localcloud.services.nlb.setting import ALPN_POLICIES
 from steelyard.localcloud.zonal.health import server_name
@@ -25,6 +26,7 @@ def plan_proxy(
     groups: Mapping[str, ServerGroup],
     find_address: Callable[[str], str | None],
     find_pair: Callable[[str], KeyPair | None] = lambda certificate_id: None,
+    policies: Mapping[str, TlsPolicy] = POLICIES,
 ) -> proxy.ProxyConfig:
     """Plan a load balancer's HAProxy: its running listeners, as long as it is active.
 
@@ -34,6 +36,7 @@ def plan_proxy(
         groups: Server groups by id, theirs among them.
         find_address: Gives an instance's private address, None where there is no such instance.
         find_pair: Gives a certificate with its key, None where there is no such certificate.
+        policies: TLS policies by id, those of its listeners among them.
     """
     running = [
         (listener, groups[listener.server_group_id])
@@ -43,7 +46,7 @@ def plan_proxy(
     return proxy.ProxyConfig(
         addresses=balancer.addresses,
         listeners=tuple(
-            _listener(listener, group, find_address, find_pair)
+            _listener(listener, group, find_address, find_pair, policies)
             for listener, group in running
             if listener.protocol != "UDP"
         ),
@@ -60,6 +63,7 @@ def _listener(
     group: ServerGroup,
     find_address: Callable[[str], str | None],
     find_pair: Callable[[str], KeyPair | None],
+    policies: Mapping[str, TlsPolicy],
 ) -> proxy.Listener:
     settings, scheduler = group.settings, str(group.settings["Scheduler"])
     return proxy.Listener(
@@ -73,7 +77,7 @@ def _listener(
         is_client_forwarded=False,
         drain_timeout_s=_drain_timeout_s(group),
         server_protocol="tls" if settings["Protocol"] == "TCPSSL" else "plain",
-        tls=_tls(listener, find_pair) if listener.protocol == "TCPSSL" else None,
+        tls=_tls(listener, find_pair, policies) if listener.protocol == "TCPSSL" else None,
     )
 
 
@@ -133,12 +137,14 @@ def _probe(check: Mapping[str, object]) -> Probe:
     )
 
 
-def _tls(listener: Listener, find_pair: Callable[[str], KeyPair | None]) -> Tls:
+def _tls(
+    listener: Listener, find_pair: Callable[[str], KeyPair | None], policies: Mapping[str, TlsPolicy]
+) -> Tls:
     settings = listener.settings
     pairs = [pair for one in listener.certificate_ids if (pair := find_pair(one)) is not None]
     return Tls(
         bundles=tuple(pair.bundle for pair in pairs),
-        versions=POLICIES[str(settings["SecurityPolicyId"])],
+        policy=policies[str(settings["SecurityPolicyId"])],
         alpn=ALPN_POLICIES[str(settings["AlpnPolicy"])] if settings["AlpnEnabled"] else (),
     )
 

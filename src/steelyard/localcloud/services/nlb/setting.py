@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from steelyard.localcloud.proxy.tls import POLICIES
+from steelyard.localcloud.proxy.tls_policy import DEFAULT_POLICY
 from steelyard.localcloud.setting import (
     STATUS_CLASSES,
     Setting,
@@ -70,14 +70,13 @@ LISTENER: Mapping[str, Setting] = {
     "CaEnabled": Setting(default=False),
     "CertificateIds": Setting(default=[]),
     "CaCertificateIds": Setting(default=[]),
-    "SecurityPolicyId": choice("", *POLICIES),
+    "SecurityPolicyId": text(),
     "SecSensorEnabled": Setting(default=False),
     "Cps": number(0, 0, 1_000_000),
     "Mss": number(0, 0, 1500),
 }
 
 _TLS = ("AlpnEnabled", "AlpnPolicy", "CertificateIds", "SecurityPolicyId")
-_DEFAULT_POLICY = "tls_cipher_policy_1_0"
 _UNSERVED_GROUP: Mapping[tuple[str, object], str] = {
     ("Scheduler", "Qch"): "the scheduler Qch",
     ("ServerGroupType", "Ip"): "server groups of addresses",
@@ -158,7 +157,7 @@ def read_listener(
         raise missing_parameter("CertificateIds")
     if settings["AlpnEnabled"] and not settings["AlpnPolicy"]:
         raise missing_parameter("AlpnPolicy")
-    return settings | {"SecurityPolicyId": settings["SecurityPolicyId"] or _DEFAULT_POLICY}
+    return settings | {"SecurityPolicyId": settings["SecurityPolicyId"] or DEFAULT_POLICY}
 
 
 def _spelt(name: str, value: object) -> object:

@@ -12,7 +12,8 @@ from steelyard.localcloud.proxy import config as proxy
 from steelyard.localcloud.proxy.check import HealthCheck
 from steelyard.localcloud.proxy.gate import Gate
 from steelyard.localcloud.proxy.route import Forward, Match, Route
-from steelyard.localcloud.proxy.tls import POLICIES, Tls
+from steelyard.localcloud.proxy.tls import Tls
+from steelyard.localcloud.proxy.tls_policy import POLICIES
 from steelyard.localcloud.services.slb.models import ACTIVE, Listener, LoadBalancer, Server, ServerGroup
 from steelyard.localcloud.services.slb.rule import Rule
 
@@ -187,7 +188,7 @@ class _Planner:
     def _tls(self, settings: Mapping[str, object]) -> Tls:
         return Tls(
             bundles=(self._shelf.bundles[str(settings["ServerCertificateId"])],),
-            versions=POLICIES[str(settings["TLSCipherPolicy"])],
+            policy=POLICIES[str(settings["TLSCipherPolicy"])],
             alpn=("h2", "http/1.1") if settings["EnableHttp2"] == "on" else ("http/1.1",),
             client_authorities=self._shelf.authorities.get(str(settings["CACertificateId"]), ""),
         )
