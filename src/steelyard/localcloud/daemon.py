@@ -321,8 +321,15 @@ def _strays(data_dir: Path) -> list[psutil.Process]:
 
 def _unsupervised(data_dir: Path) -> list[psutil.Process]:
     """Find what belongs to the cloud of a folder and has lost its supervisor."""
-    kept = {process for keeper in find_keepers(data_dir) for process in _family(keeper)}
-    return [process for process in _strays(data_dir) if process not in kept]
+    keepers = set(find_keepers(data_dir))
+    parents = {process.pid: process.info["ppid"] for process in psutil.process_iter(["ppid"])}
+
+    def is_kept(pid: int) -> bool:
+        while pid in parents and pid not in keepers:
+            pid = parents[pid]
+        return pid in keepers
+
+    return [process for process in _strays(data_dir) if not is_kept(process.pid)]
 
 
 def _describe(process: psutil.Process) -> str:
