@@ -95,9 +95,10 @@ class TestTrigger:
         kept = read()
         assert (kept.name, kept.metric_type, kept.threshold, kept.enable) == ("e-busy", "system", 70.5, True)
         assert (kept.alarm_actions, kept.state, kept.period) == ([ari], "INSUFFICIENT_DATA", 60)
-        ess_client.modify_alarm(ess.ModifyAlarmRequest(**named, threshold=80))
+        daytime = "TZ=+00 * * 8-18 * * ?"
+        ess_client.modify_alarm(ess.ModifyAlarmRequest(**named, threshold=80, effective=daytime))
         ess_client.disable_alarm(ess.DisableAlarmRequest(**named))
-        assert (read().threshold, read().enable) == (80, False)
+        assert (read().threshold, read().enable, read().effective) == (80, False, daytime)
         ess_client.enable_alarm(ess.EnableAlarmRequest(**named))
         assert read().enable
         ess_client.delete_alarm(ess.DeleteAlarmRequest(**named))
@@ -109,6 +110,7 @@ class TestTrigger:
             ({"metric_name": "Moonlight"}, "UnsupportedOperation", "Moonlight"),
             ({"threshold": None}, "MissingParameter", "Threshold"),
             ({"comparison_operator": "~"}, "InvalidParameter", "ComparisonOperator"),
+            ({"effective": "by day"}, "InvalidParameter", "Effective"),
         ):
             with refused(code, text=text):
                 ess_client.create_alarm(ess.CreateAlarmRequest(**{**settings, **changes}))

@@ -171,6 +171,17 @@ class TestAlarm:
         pass_minutes(cloud, 2, 20)
         assert cloud.ids(group_id) != []
 
+    def test_out_of_its_time_it_does_nothing(self, cloud):
+        group_id = cloud.make_group()
+        now = datetime.datetime.fromtimestamp(cloud.now, datetime.UTC)
+        later = f"TZ=+00 * * {(now.hour + 1) % 24} * * ?"
+        alarm(cloud, group_id, grow_by(cloud, group_id), Effective=later)
+        pass_minutes(cloud, 3, 20)
+        assert cloud.members(group_id) == []
+        cloud.now += 3600
+        pass_minutes(cloud, 2, 20)
+        assert cloud.ids(group_id) != []
+
     def test_without_figures_or_disabled_it_does_nothing(self, cloud):
         group_id = cloud.make_group(DefaultCooldown=0)
         ari = grow_by(cloud, group_id)

@@ -7,6 +7,7 @@ from steelyard.localcloud.page import number_page
 from steelyard.localcloud.service import Request, action
 from steelyard.localcloud.services.ess import errors
 from steelyard.localcloud.services.ess.alarm_watch import COMPARISONS, SYSTEM_METRICS
+from steelyard.localcloud.services.ess.effective import read_window
 from steelyard.localcloud.services.ess.trigger_models import AlarmTask
 from steelyard.localcloud.services.ess.trigger_state import TriggerState
 from steelyard.localcloud.wire.error import invalid_parameter, missing_parameter, not_served
@@ -99,8 +100,9 @@ class AlarmActions(TriggerState):
         metric_type = request.text("MetricType") or alarm.metric_type
         if metric_type not in ("system", "custom"):
             raise not_served(f"alarm tasks on metrics of type {metric_type}")
-        if request.text("Effective"):
-            raise not_served("alarm tasks with an effective period")
+        effective = request.text("Effective") or alarm.effective
+        if effective:
+            read_window(effective)
         actions = request.texts("AlarmActions") or list(alarm.actions)
         for ari in actions:
             if self.rule_by_ari(ari).group_id != alarm.group_id:
@@ -129,6 +131,7 @@ class AlarmActions(TriggerState):
             dimensions=dimensions or alarm.dimensions,
             evaluation_count=count,
             actions=tuple(actions),
+            effective=effective,
         )
 
 

@@ -11,6 +11,7 @@ from steelyard.localcloud.services.cms.evaluation import judge, last_period_end
 from steelyard.localcloud.services.cms.meter import CPU, ECS_NAMESPACE, MEMORY
 from steelyard.localcloud.services.cms.models import ALARM, NO_DATA, OK
 from steelyard.localcloud.services.cms.series import Bucket, by_periods
+from steelyard.localcloud.services.ess.effective import is_effective
 from steelyard.localcloud.services.ess.models import ACTIVE, SERVING
 from steelyard.localcloud.services.ess.trigger_models import AlarmTask
 from steelyard.localcloud.services.ess.trigger_state import TriggerState
@@ -42,7 +43,8 @@ class AlarmWatch:
         now = self._state.cloud.clock()
         for alarm in self._state.alarms.list():
             end = last_period_end(now, alarm.period_s)
-            if alarm.is_enabled and end > max(alarm.evaluated_until, alarm.created_at):
+            is_due = end > max(alarm.evaluated_until, alarm.created_at)
+            if alarm.is_enabled and is_due and is_effective(alarm.effective, now):
                 self._evaluate(alarm, end)
 
     def _evaluate(self, alarm: AlarmTask, end: float) -> None:

@@ -57,7 +57,7 @@ def read_cron(text: str) -> Cron:
     if len(fields) != 5:
         raise invalid_parameter("RecurrenceValue", text, "of five fields, such as 30 8 * * 1-5")
     try:
-        sets = [_cron_field(field, *bounds) for field, bounds in zip(fields, _CRON_RANGES, strict=True)]
+        sets = [cron_field(field, *bounds) for field, bounds in zip(fields, _CRON_RANGES, strict=True)]
     except ValueError:
         raise invalid_parameter("RecurrenceValue", text, "a cron expression, such as 30 8 * * 1-5") from None
     return Cron(minutes=sets[0], hours=sets[1], days=sets[2], months=sets[3], weekdays=sets[4])
@@ -113,7 +113,7 @@ def _recurrence(kind: str, value: str) -> frozenset[int]:
     if kind not in bounds:
         raise invalid_parameter("RecurrenceType", kind, "Daily, Weekly, Monthly or Cron")
     try:
-        return _cron_field(value, *bounds[kind])
+        return cron_field(value, *bounds[kind])
     except ValueError:
         wanted = {
             "Daily": "a number of days",
@@ -123,7 +123,17 @@ def _recurrence(kind: str, value: str) -> frozenset[int]:
         raise invalid_parameter("RecurrenceValue", value, wanted[kind]) from None
 
 
-def _cron_field(text: str, low: int, high: int) -> frozenset[int]:
+def cron_field(text: str, low: int, high: int) -> frozenset[int]:
+    """Read one field of a cron expression: `*`, numbers, ranges and steps, with commas between them.
+
+    Args:
+        text: The field.
+        low: The least number that it may have.
+        high: The greatest one.
+
+    Raises:
+        ValueError: It is none.
+    """
     found: set[int] = set()
     for part in text.split(","):
         span, slash, step = part.partition("/")
