@@ -195,6 +195,27 @@ def test_health_is_kept_over_a_reload(balancer, addresses, make_server):
     assert balancer.statuses()["http-8000", "dead"].health is Health.ABNORMAL
 
 
+def test_connections_that_never_end_keep_no_more_than_some_processes(balancer, addresses, make_server):
+    """Each reload leaves the worker before it to its connections."""
+    address = addresses()
+    config = config_of(address, make_server("a")[0], protocol="tcp", check=None)
+    balancer.apply(config)
+    alone = len(balancer.process_ids())
+    open_ones, older = [], []
+    try:
+        for number in range(30):
+            open_ones.append(socket.create_connection((address, PORT), timeout=5))
+            wait_until(lambda: sum(one.num_sessions for one in balancer.statuses().values()) > 0)
+            further = replace(config.listeners[0], name=f"tcp-{number}", port=8001 + number)
+            balancer.apply(ProxyConfig(addresses=(address,), listeners=(*config.listeners, further)))
+            older.append(len(balancer.process_ids()) - alone)
+        assert older[9] == 10, "connections live through some reloads"
+        assert max(older) <= 18
+    finally:
+        for one in open_ones:
+            one.close()
+
+
 def test_an_older_weight_does_not_come_back_with_a_reload(balancer, addresses, make_server):
     address = addresses()
     server, _ = make_server("a", 100)

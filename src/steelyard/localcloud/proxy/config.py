@@ -18,6 +18,8 @@ CONNECTION_HASH = "connection-hash"
 MAX_WEIGHT = 256  # HAProxy's own bound; classic load balancers end at 100.
 _CONNECT_TIMEOUT_S = 5
 _HARD_STOP_S = 900  # The longest idle time that a listener may have.
+_MAX_RELOADS = 16
+"""Reloads that a worker's connections live through: each one holds a process of some MiB until its last one ends."""
 _MAX_CONNECTIONS = 8000
 _SERVER_PROTOCOLS: Mapping[str, Sequence[str]] = {
     "plain": (),
@@ -187,6 +189,7 @@ def render_config(config: ProxyConfig, state_path: str, pem_folder: str = "") ->
         "  no strict-limits",
         f"  maxconn {_MAX_CONNECTIONS}",
         f"  hard-stop-after {_HARD_STOP_S}s",
+        f"  mworker-max-reloads {_MAX_RELOADS}",
         f"  server-state-file {state_path}",
         "  log stdout format raw daemon notice",
         "defaults",
