@@ -130,3 +130,19 @@ def test_a_group_or_a_rule_that_is_not_there_is_not_found(files, nas_client):
     ):
         with refused("InvalidAccessRule.NotFound", 404):
             call()
+
+
+def test_a_twenty_first_permission_group_of_a_region_is_refused(files):
+    for number in range(20):
+        files.make_group(f"group-{number}")
+    with refused("OperationDenied.AccessGroupCountsExceeded", 403, "maximum 20"):
+        files.make_group("group-20")
+    files.make_group("of-another-type", "extreme")
+
+
+def test_a_three_hundred_and_first_rule_of_a_permission_group_is_refused(files):
+    group = files.make_group("nodes")
+    for number in range(300):
+        files.let_in(group, f"10.{number // 256}.{number % 256}.0/24")
+    with refused("OperationDenied.AccessRuleCountsExceeded", 403, "maximum 300"):
+        files.let_in(group, "10.200.0.0/16")
