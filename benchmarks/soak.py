@@ -1,11 +1,11 @@
 """Load a local cloud for an hour, and tell whether its memory and disk stay flat.
 
-The cloud is one of its own, in a temporary folder, on the loopback host. It is loaded through the vendor's SDKs with
-what a training cluster does (`soak_actors.py`), after its histories have been filled to their bounds. Every few seconds
-its memory, threads, files, processes and the parts of its data folder are measured. A figure is flat where the median
-of the last quarter of the time is about that of the second one (`soak_flatness.py`); the log is bounded, and is held
-to its bound. The last line on standard output is one JSON object; the exit code is 1 where something is not flat, or
-a call failed that was not meant to.
+The cloud is one of its own, in a temporary folder. It is loaded through the vendor's SDKs with what a training cluster
+does (`soak_actors.py`), after its histories have been filled to their bounds. Every few seconds its memory, threads,
+files, processes and the parts of its data folder are measured. A figure is flat where the median of the last quarter of
+the time is about that of the second one (`soak_flatness.py`); the log is bounded, and is held to its bound. The last
+line on standard output is one JSON object; the exit code is 1 where something is not flat, or a call failed that was
+not meant to.
 """
 
 from __future__ import annotations
@@ -103,7 +103,8 @@ def load(caller: Caller, probe: Probe, wanted: argparse.Namespace) -> list[Sampl
     """Let all actors take their turns for as long as is wanted, and measure meanwhile."""
     samples: list[Sample] = []
     end = threading.Event()
-    with standing_place(caller, 64 + os.getpid() % 128) as place:
+    second_byte, is_reachable = 64 + os.getpid() % 128, wanted.host == "loopback"
+    with standing_place(caller, second_byte, is_reachable=is_reachable) as place:
         fill_histories(caller, place)
         caller.hold_rate()
         threads = [
@@ -165,11 +166,12 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=60.0, help="how long")
     parser.add_argument("--calls-per-s", type=float, default=20.0, help="API calls in a second, at most")
     parser.add_argument("--every-s", type=float, default=5.0, help="seconds between two samples")
+    parser.add_argument("--host", choices=("loopback", "namespace"), default="loopback")
     wanted = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="steelyard-soak-") as folder:
         data_dir = Path(folder) / "cloud"
-        choose(data_dir, name="loopback", has_limits=False, is_running=False)
+        choose(data_dir, name=wanted.host, has_limits=False, is_running=False)
         info = daemon.start(data_dir)
         caller = Caller(info, wanted.calls_per_s)
         began = time.monotonic()

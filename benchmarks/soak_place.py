@@ -191,12 +191,13 @@ def make_network(caller: Caller, stack: ExitStack, block: str, num_zones: int) -
 
 
 @contextmanager
-def standing_place(caller: Caller, second_byte: int) -> Iterator[Place]:
+def standing_place(caller: Caller, second_byte: int, *, is_reachable: bool) -> Iterator[Place]:
     """Make what stands all the time, and delete it afterwards.
 
     Args:
         caller: Makes the calls.
         second_byte: Second byte of the network's addresses, by which clouds on one machine are told apart.
+        is_reachable: Whether instances can be reached from here, so that the servers can be waited for.
     """
     with ExitStack() as stack:
         network = make_network(caller, stack, f"10.{second_byte}.N.0/24", len(ZONES))
@@ -204,7 +205,7 @@ def standing_place(caller: Caller, second_byte: int) -> Iterator[Place]:
         server_ids = [machines.run(SERVER, zone=zone)[0] for zone in range(len(ZONES))]
         chatterbox_id = machines.run(CHATTERBOX)[0]
         stack.callback(machines.delete, [*server_ids, chatterbox_id])
-        for one in server_ids:
+        for one in server_ids if is_reachable else ():
             address = machines.address(one)
             caller.wait_for(lambda address=address: _listens(address), f"the server {one}")  # type: ignore[misc]
         bucket = f"soak-{uuid.uuid4().hex[:12]}"
