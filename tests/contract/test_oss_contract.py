@@ -411,8 +411,10 @@ def test_versions_keep_what_was_overwritten_and_deleted(shelf: Shelf) -> None:
 
     assert marker.delete_marker
     assert shelf.keys() == []
-    with storage_refused("NoSuchKey", 404):
-        shelf.get("a")
+    with pytest.raises(oss.exceptions.OperationError) as gone:
+        shelf.head("a")
+    assert gone.value.unwrap().code == "NoSuchKey"
+    assert gone.value.unwrap().headers["x-oss-delete-marker"] == "true"
     with storage_refused("MethodNotAllowed", 405):
         shelf.get("a", version_id=marker.version_id)
     with storage_refused("NoSuchVersion", 404):
@@ -545,6 +547,18 @@ def test_tags_of_buckets_and_objects(shelf: Shelf) -> None:
     many = oss.Tagging(tag_set=oss.TagSet(tags=[oss.Tag(key=str(n), value="") for n in range(21)]))
     with storage_refused("InvalidTag", 400):
         shelf.client.put_bucket_tags(oss.PutBucketTagsRequest(bucket=shelf.bucket, tagging=many))
+
+
+def test_a_region_is_reached_where_the_cloud_is(client: oss.Client, local_cloud: CloudInfo) -> None:
+    for version in ("v1", "v4"):
+        told = storage_client(local_cloud, version=version).describe_regions(oss.DescribeRegionsRequest())
+        (region,) = told.region_info
+        assert (region.region, region.internet_endpoint) == (
+            f"oss-{local_cloud.region_id}",
+            local_cloud.endpoint,
+        )
+    with storage_refused("InvalidArgument", 400):
+        client.describe_regions(oss.DescribeRegionsRequest(regions="oss-nowhere"))
 
 
 def test_what_is_not_served_is_refused_by_name(shelf: Shelf) -> None:

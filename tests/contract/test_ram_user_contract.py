@@ -379,6 +379,37 @@ class TestRights:
                 attempt()
         shelf.clear()
 
+    def test_in_the_object_storage_add_to_what_everybody_may_do(self, people: People, shelf: Shelf):
+        shelf.client.put_bucket_acl(oss.PutBucketAclRequest(bucket=shelf.bucket, acl="public-read"))
+        shelf.put("open", b"1")
+        people.user("ada")
+        key = people.key("ada")
+        client = storage_client(people.cloud, key_id=key.access_key_id, secret=key.access_key_secret)
+        reader = Shelf(client, shelf.bucket)
+        assert reader.get("open") == b"1"
+        with storage_refused("AccessDenied", 403):
+            reader.put("mine", b"1")
+        people.attach(
+            people.policy({"Effect": "Deny", "Action": ["oss:GetObject"], "Resource": ["*"]}), user="ada"
+        )
+        with storage_refused("AccessDenied", 403):
+            reader.get("open")
+
+    def test_in_the_object_storage_can_be_bound_to_where_a_call_comes_from(
+        self, people: People, shelf: Shelf
+    ):
+        people.user("ada")
+        key = people.key("ada")
+        client = storage_client(people.cloud, key_id=key.access_key_id, secret=key.access_key_secret)
+        for block, is_let_in in (("203.0.113.0/24", False), ("127.0.0.0/8", True)):
+            condition = {"IpAddress": {"acs:SourceIp": [block]}}
+            people.attach(people.policy(allow("oss:PutObject", Condition=condition)), user="ada")
+            if is_let_in:
+                Shelf(client, shelf.bucket).put("mine", b"1")
+            else:
+                with storage_refused("AccessDenied", 403):
+                    Shelf(client, shelf.bucket).put("mine", b"1")
+
 
 class TestAssumedRole:
     @pytest.fixture

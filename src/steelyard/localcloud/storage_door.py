@@ -70,6 +70,7 @@ class StorageDoor:
             headers=headers,
             request_id=secrets.token_hex(12).upper(),
             caller=None,
+            source_address=(scope.get("client") or ("",))[0],
         )
         body = _BodyReader(receive)
         try:
@@ -228,7 +229,10 @@ def _place(path: str, host: str, endpoint: str) -> tuple[str, str]:
 
 
 def _error_answer(request: StorageRequest, err: ApiError, endpoint: str) -> StorageAnswer:
-    details = err.details if isinstance(err, errors.StorageError) else {}
+    details: Mapping[str, str] = {}
+    headers: Mapping[str, str] = {}
+    if isinstance(err, errors.StorageError):
+        details, headers = err.details, err.headers
     body = {
         "Code": err.code,
         "Message": err.message,
@@ -238,11 +242,12 @@ def _error_answer(request: StorageRequest, err: ApiError, endpoint: str) -> Stor
     }
     content = render_xml("Error", body).encode()
     if err.status in _WITHOUT_BODY:
-        return StorageAnswer(status=err.status)
+        return StorageAnswer(status=err.status, headers=headers)
     if request.method == "HEAD":
         # An answer to HEAD has no body; the SDKs read the error here.
-        return StorageAnswer(status=err.status, headers={"x-oss-err": base64.b64encode(content).decode()})
-    return StorageAnswer(status=err.status, content=content)
+        told = base64.b64encode(content).decode()
+        return StorageAnswer(status=err.status, headers={**headers, "x-oss-err": told})
+    return StorageAnswer(status=err.status, headers=headers, content=content)
 
 
 def _header_bytes(value: str) -> bytes:

@@ -13,8 +13,8 @@ _PUBLIC_READS = frozenset({"GetObject", "HeadObject", "GetObjectMeta", "ListObje
 _PUBLIC_WRITES = frozenset({"PutObject", "AppendObject", "DeleteObject"})
 
 
-def check_anonymous(state: StorageState, operation: Operation, request: StorageRequest) -> None:
-    """Check a call that nobody signed against the access control of bucket and object.
+def check_public(state: StorageState, operation: Operation, request: StorageRequest) -> None:
+    """Check a call against the access control of bucket and object: whether anybody may make it.
 
     Raises:
         StorageError: `AccessDenied`, or `NoSuchBucket`.
@@ -55,7 +55,8 @@ def wanted_rights(operation: Operation, request: StorageRequest) -> list[tuple[s
 
 def context_of(request: StorageRequest) -> dict[str, set[str]]:
     """Give the values of condition keys by lower-case name; a list always has a prefix, if an empty one."""
+    context = {"acs:sourceip": {request.source_address}} if request.source_address else {}
     if request.key or not request.bucket:
-        return {}
+        return context
     names = {"oss:prefix": "prefix", "oss:delimiter": "delimiter"}
-    return {key: {request.query.get(name, "")} for key, name in names.items()}
+    return {**context, **{key: {request.query.get(name, "")} for key, name in names.items()}}

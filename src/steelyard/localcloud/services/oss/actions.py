@@ -24,6 +24,7 @@ from steelyard.localcloud.services.oss.request import (
 from steelyard.localcloud.services.oss.setting import BucketSettings, setting_operations
 from steelyard.localcloud.services.oss.signature import SUB_RESOURCES, StorageVerifier
 from steelyard.localcloud.services.oss.state import StorageState
+from steelyard.localcloud.services.oss.symlink_actions import SymlinkActions
 from steelyard.localcloud.services.ram.actions import RamService
 from steelyard.localcloud.services.ram.decision import Call, Decision
 from steelyard.localcloud.wire.signature import AccessKey
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from steelyard.localcloud.cloud import Cloud
 
 _NOBODY = AccessKey(access_key_id="", secret="", arn="", principal_id="", identity_type="Anonymous")
+# A callback would be a call of the user's own server, and leave the machine.
+_REFUSED_HEADERS = ("x-oss-callback",)
 # Parameters that say how an operation is meant and not which.
 _MANNERS = frozenset({"versionId", "position", "continuation-token", "security-token", "sequential"})
 
@@ -76,6 +79,7 @@ class OssService(Service):
         owners = (
             BucketActions(self.state, self.cloud.identity.region_id, account_id, self.cloud.endpoint),
             ObjectActions(self.state),
+            SymlinkActions(self.state),
             CopyActions(self.state, self.cloud.transaction),
             self.cors,
             ListActions(self.state, account_id),
@@ -132,12 +136,13 @@ class OssService(Service):
             for name in request.query
             if name in SUB_RESOURCES and name not in marks | _MANNERS and not name.startswith("response-")
         ]
+        unknown += [name for name in _REFUSED_HEADERS if name in request.headers]
         if errand is None or unknown:
             what = f"{request.method} {request.level.value} {''.join(f'?{name}' for name in unknown)}".strip()
             self.cloud.unserved.count(self.code, self.version, what)
             raise errors.not_implemented(what)
         if request.caller is None and not errand.operation.is_public:
-            access.check_anonymous(self.state, errand.operation, request)
+            access.check_public(self.state, errand.operation, request)
         elif errand.operation.body is Body.OBJECT:
             # Before the body, which may be long; others are asked once it is there.
             self._check_rights(errand.operation, request)
@@ -169,8 +174,22 @@ class OssService(Service):
         for action, place in access.wanted_rights(operation, request):
             resource = f"acs:oss:{region_id}:{account_id}:{place}"
             call = Call(action=action, resources=(resource,), context=context)
-            if ram.decide(caller, call) is not Decision.ALLOWED:
-                raise errors.access_denied(f"You have no right to {action} on {resource}.")
+            verdict = ram.decide(caller, call)
+            if verdict is Decision.ALLOWED:
+                continue
+            if verdict is Decision.NOT_ALLOWED and self._is_public(operation, request):
+                continue
+            raise errors.access_denied(f"You have no right to {action} on {resource}.")
+
+    def _is_public(self, operation: Operation, request: StorageRequest) -> bool:
+        """Tell whether anybody may make a call; what it copies from would be a place of its own."""
+        if operation.body is Body.NONE and request.header("x-oss-copy-source"):
+            return False
+        try:
+            access.check_public(self.state, operation, request)
+        except errors.StorageError:
+            return False
+        return True
 
     def writer(self, request: StorageRequest) -> BlobWriter:
         """Begin the blob that a call's body goes to, encrypted as its object or part will be.
@@ -206,6 +225,7 @@ def operation_names() -> frozenset[str]:
     owners: tuple[type, ...] = (
         BucketActions,
         ObjectActions,
+        SymlinkActions,
         CopyActions,
         CorsActions,
         ListActions,

@@ -104,6 +104,17 @@ class BucketActions:
         }
         return answer_document("ListAllMyBucketsResult", body)
 
+    @operation("DescribeRegions", "GET", Level.SERVICE, "regions")
+    def describe_regions(self, request: StorageRequest) -> StorageAnswer:
+        """Tell where buckets can be reached: those of the cloud's own region, at the one address that there is."""
+        wanted = request.query["regions"]
+        own = f"oss-{self._region_id}"
+        if wanted not in ("", own):
+            raise errors.invalid_argument("regions", wanted, own)
+        names = ("InternetEndpoint", "InternalEndpoint", "AccelerateEndpoint")
+        info = {"Region": own, **dict.fromkeys(names, self._endpoint)}
+        return answer_document("RegionInfoList", {"RegionInfo": [info]})
+
     @operation("GetBucketInfo", "GET", Level.BUCKET, "bucketInfo")
     def get_bucket_info(self, request: StorageRequest) -> StorageAnswer:
         """Tell everything about a bucket."""

@@ -14,11 +14,20 @@ class StorageError(ApiError):
         code: OSS's error code.
         message: OSS's text.
         status: HTTP status.
+        headers: Headers of the answer beside those that every one has.
         details: Further elements of the answer, e.g. the bucket's name.
     """
 
-    def __init__(self, code: str, message: str, status: int = 400, **details: str) -> None:
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        status: int = 400,
+        headers: Mapping[str, str] | None = None,
+        **details: str,
+    ) -> None:
         super().__init__(code, message, status)
+        self.headers: Mapping[str, str] = headers or {}
         self.details: Mapping[str, str] = details
 
 
@@ -135,9 +144,10 @@ def no_such_setting(code: str, what: str, bucket: str) -> StorageError:
     return StorageError(code, f"The bucket has no {what}.", 404, BucketName=bucket)
 
 
-def object_not_found(key: str) -> StorageError:
-    """Tell that there is no such object."""
-    return StorageError("NoSuchKey", "The specified key does not exist.", 404, Key=key)
+def object_not_found(key: str, marker: str = "") -> StorageError:
+    """Tell that there is no such object, or none any more where a delete marker, of this version, stands for it."""
+    headers = {"x-oss-delete-marker": "true", "x-oss-version-id": marker} if marker else {}
+    return StorageError("NoSuchKey", "The specified key does not exist.", 404, headers, Key=key)
 
 
 def version_not_found(key: str, version_id: str) -> StorageError:
@@ -146,10 +156,26 @@ def version_not_found(key: str, version_id: str) -> StorageError:
     return StorageError("NoSuchVersion", text, 404, Key=key, VersionId=version_id)
 
 
-def delete_marker(key: str) -> StorageError:
+def delete_marker(key: str, version_id: str) -> StorageError:
     """Tell that what was asked for is a delete marker, which has no content."""
     text = "The specified method is not allowed against this resource."
-    return StorageError("MethodNotAllowed", text, 405, Key=key)
+    headers = {"x-oss-delete-marker": "true", "x-oss-version-id": version_id}
+    return StorageError("MethodNotAllowed", text, 405, headers, Key=key)
+
+
+def not_a_symlink(key: str) -> StorageError:
+    """Tell that an object is no link."""
+    return StorageError("NotSymlink", "The object is not symlink object.", 400, Key=key)
+
+
+def symlink_target_not_found(key: str) -> StorageError:
+    """Tell that a link leads nowhere."""
+    return StorageError("SymlinkTargetNotExist", "The symlink target object does not exist.", 404, Key=key)
+
+
+def symlink_of_symlink(key: str) -> StorageError:
+    """Tell that a link leads to a link, which OSS does not follow."""
+    return StorageError("InvalidTargetType", "The type of the symlink target is invalid.", 400, Key=key)
 
 
 def invalid_object_name(key: str) -> StorageError:

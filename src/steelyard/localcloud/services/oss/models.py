@@ -44,7 +44,7 @@ class StorageObject(Record):
 
     Attributes:
         version_id: Its version; `null` where the bucket keeps none.
-        object_type: `Normal`, `Multipart` or `Appendable`.
+        object_type: `Normal`, `Multipart`, `Appendable` or `Symlink`.
         size: Length in bytes.
         etag: Entity tag without quotes.
         crc64: CRC-64 of all bytes, in decimal as OSS's header has it.
@@ -54,6 +54,7 @@ class StorageObject(Record):
         acl: Its own access control; `default` for the bucket's.
         encryption: Server-side encryption, empty where there is none.
         is_delete_marker: Whether it says that the object is gone.
+        target: Key of the object that a link stands for.
     """
 
     kind: ClassVar[str] = "oss_object"
@@ -69,6 +70,7 @@ class StorageObject(Record):
     acl: str = "default"
     encryption: str = ""
     is_delete_marker: bool = False
+    target: str = ""
 
     @property
     def bucket(self) -> str:

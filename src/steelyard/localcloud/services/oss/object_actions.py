@@ -11,6 +11,7 @@ from steelyard.localcloud.services.oss.document import answer_document, child_te
 from steelyard.localcloud.services.oss.models import Bucket, StorageObject
 from steelyard.localcloud.services.oss.request import Body, Level, StorageAnswer, StorageRequest, operation
 from steelyard.localcloud.services.oss.state import StorageState
+from steelyard.localcloud.services.oss.symlink_actions import follow
 from steelyard.localcloud.services.oss.text import http_text
 
 _MAX_APPENDS = 10_000
@@ -61,7 +62,10 @@ class ObjectActions:
     @operation("GetObject", "GET", Level.OBJECT)
     def get_object(self, request: StorageRequest) -> StorageAnswer:
         """Give an object's bytes, or a range of them."""
-        bucket, found = self._readable(request)
+        bucket = self._state.bucket(request.bucket)
+        stored = self._state.read(bucket, request.key, request.query.get("versionId", ""))
+        found = follow(self._state, bucket, stored)
+        check_conditions(request, found)
         headers = metadata.object_headers(bucket, found)
         overrides = {
             name: request.query[f"response-{name}"]

@@ -41,6 +41,7 @@ class StorageRequest:
         headers: Headers by lower-case name.
         request_id: Id that the answer carries.
         caller: Who signed; None where nobody did.
+        source_address: Address that the call came from.
         document: The body of an operation that takes a document.
         blob: The body of an operation that takes an object, as it stands on the disk.
     """
@@ -52,6 +53,7 @@ class StorageRequest:
     headers: Mapping[str, str]
     request_id: str
     caller: AccessKey | None
+    source_address: str = ""
     document: bytes = b""
     blob: Blob | None = None
 

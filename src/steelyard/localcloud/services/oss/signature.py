@@ -28,13 +28,13 @@ _ISO = "%Y%m%dT%H%M%SZ"
 
 # What a parameter needs to be a part of V1's resource (help page "Include signatures in the Authorization header", and
 # the sets of the SDKs oss2 and alibabacloud-oss-v2).
-SUB_RESOURCES = frozenset(
+_V1_SIGNED = frozenset(
     re.split(
         r"\s+",
-        "accessmonitor acl append asyncFetch bucketArchiveDirectRead bucketInfo callback callback-var cloudboxes cname "
+        "acl append asyncFetch bucketArchiveDirectRead bucketInfo callback callback-var cloudboxes cname "
         "comp continuation-token cors delete encryption endTime group httpsConfig img inventory inventoryId lifecycle "
         "link live location logging metaQuery objectInfo objectMeta partNumber policy policyStatus position "
-        "publicAccessBlock qos qosInfo qosRequester referer regionList regions replication replicationLocation "
+        "publicAccessBlock qos qosInfo qosRequester referer regionList replication replicationLocation "
         "replicationProgress requestPayment requesterQosInfo resourceGroup response-cache-control "
         "response-content-disposition response-content-encoding response-content-language response-content-type "
         "response-expires restore rtc security-token sequential startTime stat status style styleName symlink tagging "
@@ -44,7 +44,16 @@ SUB_RESOURCES = frozenset(
         "x-oss-request-payer x-oss-traffic-limit",
     )
 )
-"""Parameters that name a part or a property of a resource."""
+SUB_RESOURCES = _V1_SIGNED | frozenset(
+    re.split(
+        r"\s+",
+        "accessPoint accessPointPolicy accessmonitor cleanRestoredObject dataPipeline legalHold metadataConfiguration "
+        "metadataInventoryTable metadataJournalTable objectWorm overwriteConfig quota redundancyTransition regions "
+        "retention seal userDefinedLogFieldsConfig x-oss-access-point-name x-oss-redundancy-transition-taskid "
+        "x-oss-target-redundancy-type",
+    )
+)
+"""Parameters that name a part or a property of a resource; neither SDK signs the further ones in V1."""
 
 _QUERY_ONLY = frozenset({"x-oss-signature", "Signature"})
 
@@ -206,7 +215,7 @@ def _sign_v1(secret: str, request: StorageRequest, date: str) -> tuple[str, str]
     marks = "&".join(
         f"{name}={value}" if value else name
         for name, value in sorted(request.query.items())
-        if name in SUB_RESOURCES
+        if name in _V1_SIGNED
     )
     head = [request.method, request.header("content-md5"), request.header("content-type"), date]
     text = "\n".join([*head, f"{headers}{_resource(request)}{'?' if marks else ''}{marks}"])

@@ -110,7 +110,9 @@ class StorageState:
         if found is None:
             raise errors.version_not_found(key, version_id) if version_id else errors.object_not_found(key)
         if found.is_delete_marker:
-            raise errors.delete_marker(key) if version_id else errors.object_not_found(key)
+            if version_id:
+                raise errors.delete_marker(key, version_id)
+            raise errors.object_not_found(key, marker=found.version_id)
         return found
 
     def writable(self, request: StorageRequest) -> Bucket:
