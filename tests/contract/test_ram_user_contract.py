@@ -352,6 +352,23 @@ class TestRights:
         with refused("DeleteConflict.Policy.User", 409):
             ram_client.delete_policy(ram.DeletePolicyRequest(policy_name=policy))
 
+    def test_can_be_bound_to_a_time_and_to_all_but_some_actions(self, people: People, ram_client):
+        people.user("ada")
+        config = people.config(people.key("ada"))
+        over = {"DateLessThan": {"acs:CurrentTime": "2020-01-01T00:00:00Z"}}
+        people.attach(people.policy(allow("ecs:*", Condition=over)), user="ada")
+        with refused("Forbidden.RAM", 403):
+            regions(config)
+        people.attach(
+            people.policy({"Effect": "Allow", "NotAction": ["ecs:DescribeZones"], "Resource": ["*"]}),
+            user="ada",
+        )
+        assert regions(config) > 0
+        with refused("Forbidden.RAM", 403, "ecs:DescribeZones"):
+            EcsClient(config).describe_zones(ecs.DescribeZonesRequest(region_id=REGION))
+        with refused("MalformedPolicyDocument", text="NotAction"):
+            people.policy({**allow("ecs:*"), "NotAction": ["ecs:DescribeZones"]})
+
     def test_over_users_can_be_bound_to_one(self, people: People, local_cloud):
         people.user("ada")
         people.user("bob")

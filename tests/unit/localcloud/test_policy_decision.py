@@ -47,6 +47,17 @@ class TestStatements:
         ):
             assert ask(document({"Resource": resource})) is NOT_ALLOWED, resource
 
+    def test_a_statement_may_say_what_it_is_not_for(self):
+        def but(element: str, value: str) -> str:
+            kept = {"Effect": "Allow", "Action": "*", "Resource": "*", f"Not{element}": value}
+            del kept[element]
+            return json.dumps({"Version": "1", "Statement": [kept]})
+
+        assert ask(but("Action", "slb:*")) is ALLOWED
+        assert ask(but("Action", "ecs:Stop*")) is NOT_ALLOWED
+        assert ask(but("Resource", "acs:ecs:*:*:instance/i-2")) is ALLOWED
+        assert ask(but("Resource", "acs:ecs:*:*:instance/*")) is NOT_ALLOWED
+
     def test_a_dot_in_a_name_is_a_dot(self):
         assert ask(document({"Resource": "acs:ecs:cn.hangzhou:123:instance/i-1"})) is NOT_ALLOWED
 
@@ -76,7 +87,25 @@ class TestConditions:
             ("IpAddress", "acs:SourceIp", "10.0.0.0/8", "11.1.2.3", NOT_ALLOWED),
             ("NotIpAddress", "acs:SourceIp", "10.0.0.0/8", "11.1.2.3", ALLOWED),
             ("Bool", "acs:SecureTransport", "true", "true", ALLOWED),
-            ("DateLessThan", "acs:CurrentTime", "2030-01-01T00:00:00Z", "2026", NOT_ALLOWED),
+            ("DateLessThan", "acs:CurrentTime", "2030-01-01T00:00:00Z", "2026-11-29T00:00:00Z", ALLOWED),
+            (
+                "DateLessThan",
+                "acs:CurrentTime",
+                "2026-11-29T08:00:00+08:00",
+                "2026-11-29T00:00:00Z",
+                NOT_ALLOWED,
+            ),
+            (
+                "DateLessThanEquals",
+                "acs:CurrentTime",
+                "2026-11-29T08:00:00+08:00",
+                "2026-11-29T00:00:00Z",
+                ALLOWED,
+            ),
+            ("DateGreaterThan", "acs:CurrentTime", "soon", "2026-11-29T00:00:00Z", NOT_ALLOWED),
+            ("NumericLessThan", "oss:MaxKeys", "10", "9", ALLOWED),
+            ("NumericGreaterThanEquals", "oss:MaxKeys", "10", "9", NOT_ALLOWED),
+            ("NumericNotEquals", "oss:MaxKeys", ["9", "10"], "10", NOT_ALLOWED),
         ],
     )
     def test_a_condition_holds_or_not(self, operator, key, wanted, seen, decision):
@@ -91,7 +120,7 @@ class TestConditions:
         assert ask(policy, a__b="1") is NOT_ALLOWED
 
     def test_a_denial_whose_condition_is_not_understood_holds(self):
-        odd = document({}, {"Effect": "Deny", "Condition": {"DateLessThan": {"acs:CurrentTime": "2030"}}})
+        odd = document({}, {"Effect": "Deny", "Condition": {"MoonIs": {"acs:CurrentMoon": "full"}}})
         assert ask(odd) is DENIED
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 from steelyard.localcloud.record import Records
 from steelyard.localcloud.resource_name import action_name, resource_names
@@ -12,6 +13,7 @@ from steelyard.localcloud.services.ram.decision import Call, Decision, decide
 from steelyard.localcloud.services.ram.models import Holder
 from steelyard.localcloud.services.ram.state import RamState
 from steelyard.localcloud.services.slb.models import ServerGroup
+from steelyard.localcloud.text import utc_text
 from steelyard.localcloud.wire.signature import AccessKey
 
 _ASSUMED = re.compile(r"acs:sts::\d+:assumed-role/([^/]+)/.+")
@@ -55,6 +57,10 @@ class Authorization(RamState):
         """Decide over a call that is signed with any key; what is no RPC, such as OSS, asks this itself."""
         if is_account(caller) or call.action in _OPEN:
             return Decision.ALLOWED
+        now = utc_text(self.cloud.clock())
+        call = replace(
+            call, context={**call.context, "acs:currenttime": {now}, "acs:principalarn": {caller.arn}}
+        )
         verdict = decide(self._documents(caller), call)
         if verdict is Decision.ALLOWED and caller.session_policy:
             return decide([caller.session_policy], call)

@@ -78,7 +78,7 @@ def read_trust_policy(request: Request, parameter: str) -> str:
     for statement in parse_statements(text):
         if not isinstance(statement.get("Principal"), dict) or not statement["Principal"]:
             raise errors.malformed_document("The trust policy has a statement without Principal.")
-        if "sts:AssumeRole" not in as_list(statement["Action"]):
+        if "sts:AssumeRole" not in as_list(statement.get("Action")):
             raise errors.malformed_document(
                 "The trust policy has a statement without the action sts:AssumeRole."
             )
@@ -93,8 +93,7 @@ def read_policy(request: Request, parameter: str) -> str:
     """
     text = _read_text(request, parameter, MAX_POLICY_BYTES)
     for statement in parse_statements(text):
-        if not as_list(statement.get("Resource")):
-            raise errors.malformed_document("The policy has a statement without Resource.")
+        _check_one_of(statement, "Resource")
     return text
 
 
@@ -108,7 +107,7 @@ def _read_text(request: Request, parameter: str, max_bytes: int) -> str:
 
 
 def parse_statements(text: str) -> list[dict[str, Any]]:
-    """Give a document's statements; each has an `Effect` and an `Action`.
+    """Give a document's statements; each has an `Effect` and an `Action`, or a `NotAction`.
 
     Raises:
         ApiError: `MalformedPolicyDocument`.
@@ -127,9 +126,17 @@ def parse_statements(text: str) -> list[dict[str, Any]]:
             raise errors.malformed_document(
                 'The policy has a statement whose Effect is not "Allow" or "Deny".'
             )
-        if not as_list(statement.get("Action")):
-            raise errors.malformed_document("The policy has a statement without Action.")
+        _check_one_of(statement, "Action")
     return statements
+
+
+def _check_one_of(statement: dict[str, Any], element: str) -> None:
+    """Check that a statement has an element, or says with its opposite what it is not for."""
+    given = [name for name in (element, f"Not{element}") if as_list(statement.get(name))]
+    if not given:
+        raise errors.malformed_document(f"The policy has a statement without {element}.")
+    if len(given) > 1:
+        raise errors.malformed_document(f"The policy has a statement with both {element} and Not{element}.")
 
 
 def as_list(value: object) -> list[object]:

@@ -1,15 +1,18 @@
 """Whether policies allow a call: the rules of RAM's policy documents. Pure.
 
-A statement applies where its action, its resource and all of its conditions fit. A call is allowed where some statement
-allows it and none denies it (help page "Policy evaluation"). Condition operators other than those below make an Allow
-not apply and a Deny apply.
+A statement applies where its action, its resource and all of its conditions fit; with `NotAction` and `NotResource` it
+is for all others (help page "Policy structure and syntax"). A call is allowed where some statement allows it and none
+denies it (help page "Policy evaluation"). Condition operators other than those below make an Allow not apply and a Deny
+apply.
 """
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import Enum
 from functools import lru_cache
 from ipaddress import ip_address, ip_network
@@ -44,15 +47,21 @@ class Call:
 def decide(documents: Iterable[str], call: Call) -> Decision:
     """Decide over a call by the policy documents of who makes it."""
     statements = [statement for document in documents for statement in parse_statements(document)]
-    concerned = [one for one in statements if _fits(as_list(one["Action"]), call.action)]
+    concerned = [one for one in statements if _is_for(one, "Action", call.action)]
     verdict = Decision.ALLOWED
     for resource in call.resources:
-        fitting = [one for one in concerned if _fits(as_list(one.get("Resource")), resource)]
+        fitting = [one for one in concerned if _is_for(one, "Resource", resource)]
         if any(one["Effect"] == "Deny" and holds(one, call.context, unknown=True) for one in fitting):
             return Decision.DENIED
         if not any(one["Effect"] == "Allow" and holds(one, call.context, unknown=False) for one in fitting):
             verdict = Decision.NOT_ALLOWED
     return verdict
+
+
+def _is_for(statement: Mapping[str, Any], element: str, text: str) -> bool:
+    if f"Not{element}" in statement:
+        return not _fits(as_list(statement[f"Not{element}"]), text)
+    return _fits(as_list(statement.get(element)), text)
 
 
 def _fits(patterns: Iterable[object], text: str) -> bool:
@@ -77,8 +86,8 @@ def holds(statement: Mapping[str, Any], context: Mapping[str, Collection[str]], 
         unknown: What is told where an operator is not one of those below.
     """
     conditions = statement.get("Condition") or {}
-    for operator, keys in conditions.items():
-        test = _OPERATORS.get(str(operator))
+    for name, keys in conditions.items():
+        test = _OPERATORS.get(str(name))
         if test is None:
             return unknown
         for key, wanted in keys.items():
@@ -94,6 +103,23 @@ def _any(same: Callable[[str, str], bool]) -> Callable[[Collection[str], Sequenc
 
 def _none(same: Callable[[str, str], bool]) -> Callable[[Collection[str], Sequence[str]], bool]:
     return lambda seen, wanted: not any(same(one, want) for one in seen for want in wanted)
+
+
+def _compared(
+    read: Callable[[str], float], compare: Callable[[float, float], bool]
+) -> Callable[[str, str], bool]:
+    def test(one: str, other: str) -> bool:
+        try:
+            return compare(read(one), read(other))
+        except ValueError:
+            return False
+
+    return test
+
+
+def _time(text: str) -> float:
+    when = datetime.fromisoformat(text)
+    return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
 
 
 def _in_range(address: str, block: str) -> bool:
@@ -115,6 +141,13 @@ def _like(text: str, pattern: str) -> bool:
     return _pattern(pattern).fullmatch(text) is not None
 
 
+_COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
+    "Equals": operator.eq,
+    "LessThan": operator.lt,
+    "LessThanEquals": operator.le,
+    "GreaterThan": operator.gt,
+    "GreaterThanEquals": operator.ge,
+}
 _OPERATORS: Mapping[str, Callable[[Collection[str], Sequence[str]], bool]] = {
     "StringEquals": _any(_same),
     "StringNotEquals": _none(_same),
@@ -125,4 +158,11 @@ _OPERATORS: Mapping[str, Callable[[Collection[str], Sequence[str]], bool]] = {
     "Bool": _any(_same_letters),
     "IpAddress": _any(_in_range),
     "NotIpAddress": _none(_in_range),
+    **{
+        f"{kind}{name}": _any(_compared(read, compare))
+        for kind, read in (("Numeric", float), ("Date", _time))
+        for name, compare in _COMPARISONS.items()
+    },
+    "NumericNotEquals": _none(_compared(float, operator.eq)),
+    "DateNotEquals": _none(_compared(_time, operator.eq)),
 }
