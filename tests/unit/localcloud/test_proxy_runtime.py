@@ -54,6 +54,19 @@ def test_a_new_server_has_no_weight_until_it_is_held_for_unhealthy():
     ]
 
 
+def test_what_takes_more_comes_before_what_takes_less_so_that_there_is_always_a_server():
+    others = {A: 0, replace(B, weight=0): 0}
+    assert reconcile((replace(A, weight=0), B), others) == [
+        "set server l/b weight 50",
+        "set server l/a weight 0",
+    ]
+    assert reconcile((B,), others) == [
+        "set server l/b weight 50",
+        "set server l/a state maint",
+        "del server l/a",
+    ]
+
+
 def test_a_removed_server_is_closed_to_new_requests_first():
     assert reconcile((A,), {A: 0, B: 0}) == ["set server l/b state maint", "del server l/b"]
 

@@ -29,6 +29,8 @@ class ServerReconciler:
     def reconcile(self, config: ProxyConfig, rows: Mapping[tuple[str, str], list[str]]) -> None:
         """Add, remove and weigh servers; listeners are left as they are.
 
+        What comes and what gets more goes before what gets less and what leaves: in between there is a server, too.
+
         Args:
             config: What shall be; its listeners are those of the running HAProxy.
             rows: What is, by `server_rows`.
@@ -38,13 +40,13 @@ class ServerReconciler:
         """
         for pool in config.pools:
             known = {server: row for (name, server), row in rows.items() if name == pool.name}
-            for server in pool.servers:
-                row = known.pop(server.name, None)
+            for server in sorted(pool.servers, key=lambda one: _gets_less(one, known.get(one.name))):
+                row = known.get(server.name)
                 if row is None:
                     self._add(pool, server)
                 else:
                     self._update(pool, server, row)
-            for name in known:
+            for name in known.keys() - {server.name for server in pool.servers}:
                 self._remove(f"{pool.name}/{name}")
 
     def _add(self, pool: ServerPool, server: Server) -> None:
@@ -85,3 +87,7 @@ class ServerReconciler:
         answer = self._command(text)
         if answer:
             raise RuntimeRefusal(f"{text}: {answer}")
+
+
+def _gets_less(server: Server, row: list[str] | None) -> bool:
+    return row is not None and server.weight < int(row[_WEIGHT])
