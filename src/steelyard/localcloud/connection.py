@@ -13,6 +13,8 @@ from steelyard.localcloud.wire.message import HttpReply, WireRequest
 from steelyard.localcloud.wire.plain import read_plain
 
 _MAX_HELD_BYTES = 64 << 10
+# One for all connections: what came is copied out of it before the loop turns to another one.
+_arrivals = memoryview(bytearray(256 << 10))
 
 _log = logging.getLogger(__name__)
 
@@ -20,7 +22,7 @@ AnswerNow = Callable[[WireRequest], HttpReply | None]
 """Answers a request without waiting for anything; None where that cannot be done."""
 
 
-class Connection(asyncio.Protocol):
+class Connection(asyncio.BufferedProtocol):
     """One client's connection: uvicorn's, with a shorter way for plain requests that are answered at once.
 
     uvicorn makes a task of each request and hands its parts and those of its answer around as messages, which costs as
@@ -34,7 +36,10 @@ class Connection(asyncio.Protocol):
     """
 
     def __init__(self, config: uvicorn.Config, server_state: ServerState, answer_now: AnswerNow) -> None:
-        self._inner = HttpToolsProtocol(config, server_state, app_state={})
+        self._loop = asyncio.get_running_loop()
+        self._inner = _Inner(config, server_state, app_state={})
+        self._keep_alive_s = config.timeout_keep_alive
+        self._heard_at = self._loop.time()
         self._server_state = server_state
         self._answer_now = answer_now
         self._client = ""
@@ -47,17 +52,24 @@ class Connection(asyncio.Protocol):
         self._transport = JoiningTransport(transport)
         self._inner.connection_made(self._transport)
         self._client = self._inner.client[0] if self._inner.client else ""
+        self._timer = self._loop.call_later(self._keep_alive_s, self._close_if_idle)
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Give what the loop writes into what comes."""
+        return _arrivals
+
+    def buffer_updated(self, nbytes: int) -> None:
         """Answer a request, or hand on what came."""
-        cycle = self._inner.cycle
-        if self._is_plain and (cycle is None or cycle.response_complete):
+        data = bytes(_arrivals[:nbytes])
+        self._heard_at = self._loop.time()
+        if self._is_plain and not self._is_busy:
             self._take(self._held + data)
         else:
             self._hand_over(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Hand on the end."""
+        self._timer.cancel()
         self._inner.connection_lost(exc)
 
     def pause_writing(self) -> None:
@@ -68,6 +80,20 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """Hand on that it reads again."""
         self._inner.resume_writing()
+
+    def _close_if_idle(self) -> None:
+        left_s = self._heard_at + self._keep_alive_s - self._loop.time()
+        if left_s <= 0 and not self._is_busy:
+            self._transport.close()
+        else:
+            after_s = left_s if left_s > 0 else self._keep_alive_s
+            self._timer = self._loop.call_later(after_s, self._close_if_idle)
+
+    @property
+    def _is_busy(self) -> bool:
+        """Whether uvicorn is answering."""
+        cycle = self._inner.cycle
+        return cycle is not None and not cycle.response_complete
 
     def _take(self, data: bytes) -> None:
         self._held = b""
@@ -110,8 +136,11 @@ class Connection(asyncio.Protocol):
                 reply.content,
             )
         )
-        # It counts the request, and closes the connection where no other comes for long.
-        self._inner.on_response_complete()
+
+
+class _Inner(HttpToolsProtocol):
+    def timeout_keep_alive_handler(self) -> None:
+        """Leave it to the connection, which knows of more requests."""
 
 
 class JoiningTransport(asyncio.Transport):

@@ -78,8 +78,11 @@ class App:
         """Answer a call of a product that does nothing but read and write the state, where the cloud's lock is free.
 
         It is for the event loop: the way through a thread costs as much as such an answer does.
+
+        Args:
+            request: A request to `/`, where nothing but calls and OSS is.
         """
-        is_call = request.path == "/" and not _is_storage("/", request.query_string, request.headers)
+        is_call = not claims_storage(request.headers, request.path, request.parameters)
         if not (is_call and self._cloud.is_quick(request) and self._cloud.store.take_if_free()):
             return None
         try:

@@ -14,6 +14,7 @@ _HEAD = re.compile(
     r"(GET|POST) /(?:\?([!\"$-~]*))? HTTP/1\.1\r\n"
     r"((?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t -~\x80-\xff]*\r\n)+)\r\n"
 )
+_LENGTH = re.compile("[0-9]{1,8}")
 _SPECIAL = frozenset({"expect", "transfer-encoding", "upgrade"})
 
 
@@ -42,7 +43,7 @@ def read_plain(data: bytes, client: str) -> tuple[WireRequest, int] | None:
         len(headers) < len(lines)
         or not _SPECIAL.isdisjoint(headers)
         or headers.get("connection", "keep-alive").lower() != "keep-alive"
-        or not re.fullmatch("[0-9]{1,8}", length)
+        or not _LENGTH.fullmatch(length)
     ):
         return None
     request = WireRequest(

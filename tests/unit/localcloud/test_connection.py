@@ -1,0 +1,128 @@
+"""Connections of the cloud's port, over real sockets, to an application of the tests' own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import uvicorn
+from uvicorn.server import ServerState
+
+from steelyard.localcloud.connection import Connection
+from steelyard.localcloud.wire.message import HttpReply, WireRequest
+
+QUICK = b"GET /?quick HTTP/1.1\r\nHost: cloud.test\r\n\r\n"
+SLOW = b"GET /?slow HTTP/1.1\r\nHost: cloud.test\r\n\r\n"
+BROKEN = b"GET /?broken HTTP/1.1\r\nHost: cloud.test\r\n\r\n"
+IDLE_S = 0.3
+BIG = 1 << 20
+
+Connect = Callable[[], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
+
+
+def answer_now(request: WireRequest) -> HttpReply | None:
+    """Answer at once but to what is slow."""
+    if request.query_string == "broken":
+        raise RuntimeError("a bug")
+    if request.query_string == "slow":
+        return None
+    content = b"x" * BIG if request.query_string == "big" else b"at once"
+    return HttpReply(status=200, content_type="text/plain", content=content)
+
+
+async def application(scope: Any, receive: Any, send: Any) -> None:
+    """Answer in uvicorn's way."""
+    await asyncio.sleep(IDLE_S * 1.5)
+    head = {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"8")]}
+    await send(head)
+    await send({"type": "http.response.body", "body": b"in time."})
+
+
+@asynccontextmanager
+async def served() -> AsyncIterator[Connect]:
+    config = uvicorn.Config(application, http="httptools", ws="none", proxy_headers=False, log_config=None)
+    config.load()
+    config.timeout_keep_alive = IDLE_S  # type: ignore[assignment]
+    state = ServerState()
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: Connection(config, state, answer_now), "127.0.0.1", 0)
+    host, port = server.sockets[0].getsockname()
+    async with server:
+        yield lambda: asyncio.open_connection(host, port)
+        for connection in list(state.connections):
+            connection.shutdown()
+
+
+async def read_answer(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
+    """Give an answer's first line and its body."""
+    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)
+    length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+    return head.partition(b"\r\n")[0], await asyncio.wait_for(reader.readexactly(length), 10)
+
+
+async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes) -> bytes:
+    writer.write(request)
+    return (await read_answer(reader))[1]
+
+
+def test_a_connection_is_kept_for_as_long_as_it_is_used():
+    async def use() -> None:
+        async with served() as connect:
+            reader, writer = await connect()
+            assert await ask(reader, writer, SLOW) == b"in time."
+            for _ in range(8):
+                await asyncio.sleep(IDLE_S / 4)
+                assert await ask(reader, writer, QUICK) == b"at once"
+            assert await asyncio.wait_for(reader.read(), 10) == b""
+            writer.close()
+
+    asyncio.run(use())
+
+
+def test_a_connection_is_kept_while_an_answer_takes_longer_than_it_may_be_idle():
+    async def use() -> None:
+        async with served() as connect:
+            reader, writer = await connect()
+            for _ in range(2):
+                assert await ask(reader, writer, SLOW) == b"in time."
+            writer.close()
+
+    asyncio.run(use())
+
+
+def test_a_bug_answers_500_and_leaves_the_connection_standing():
+    async def use() -> None:
+        async with served() as connect:
+            reader, writer = await connect()
+            writer.write(BROKEN)
+            assert (await read_answer(reader))[0] == b"HTTP/1.1 500 Internal Server Error"
+            assert await ask(reader, writer, QUICK) == b"at once"
+            writer.close()
+
+    asyncio.run(use())
+
+
+def test_answers_that_nobody_reads_are_not_heaped_up():
+    answered = 0
+
+    async def use() -> None:
+        nonlocal answered
+        async with served() as connect:
+            reader, writer = await connect()
+            writer.transport.pause_reading()
+            big = QUICK.replace(b"quick", b"big")
+            for _ in range(60):
+                writer.write(big)
+                await asyncio.sleep(0.01)
+            writer.transport.resume_reading()
+            while True:
+                body = (await read_answer(reader))[1]
+                answered += body == b"x" * BIG
+                if body == b"in time.":
+                    break
+            writer.close()
+
+    asyncio.run(use())
+    assert 0 < answered < 60
