@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 import logging
-import os
+import random
 import string
-import uuid
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
+from typing import Any
 
 from steelyard.localcloud.idempotence import ClientTokens
 from steelyard.localcloud.identity import TEMPORARY_KEY_KIND, Identity
@@ -31,8 +31,34 @@ _ID_LENGTH = 20
 _ID_TABLE = bytes(ord(_ID_LETTERS[byte % len(_ID_LETTERS)]) for byte in range(256))
 
 
+def _new_request_id() -> str:
+    """Give a random UUID in capitals, without what `uuid.uuid4` spends on an object and on the kernel's randomness."""
+    digits = random.randbytes(16).hex().upper()
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-A{digits[17:20]}-{digits[20:]}"
+
+
 def _pass(product: str, request: Request) -> None:
     """Let a call pass."""
+
+
+class _Transaction(AbstractContextManager[None]):
+    """Begins and ends a cloud's transactions; it has no state of its own, so that one serves all."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+        self._inner = cloud.store.transaction()
+
+    def __enter__(self) -> None:
+        self._inner.__enter__()
+        if not self._cloud.store.is_nested:
+            self._cloud._after_commit = []
+
+    def __exit__(self, kind: type[BaseException] | None, *rest: Any) -> None:
+        calls = [] if self._cloud.store.is_nested else self._cloud._after_commit
+        self._inner.__exit__(kind, *rest)
+        if kind is None:
+            for call in calls:
+                call()
 
 
 class Cloud:
@@ -63,12 +89,15 @@ class Cloud:
     ) -> None:
         self.data_dir = data_dir
         self.store = store
+        self._transaction = _Transaction(self)
+        self._after_commit: list[Callable[[], None]] = []
         self.identity = identity
         self.endpoint = endpoint
         self.clock = clock
         self.terms = terms or Terms()
         self.schema = schema or load_schema()
         self.services: dict[str, Service] = {service.code: service(self) for service in services}
+        self._root_key = identity.root_key()
         self._verifier = Verifier(self, clock)
         self._throttle = Throttle(self.terms.calls_per_s, clock)
         self._tokens = ClientTokens(store)
@@ -76,7 +105,6 @@ class Cloud:
         self._handlers = self._collect_handlers()
         self._authorizers = [one for one in self.services.values() if isinstance(one, Authorizer)]
         self._key_rings = [one for one in self.services.values() if isinstance(one, KeyRing)]
-        self._after_commit: list[Callable[[], None]] = []
         self.before_call: Callable[[str, Request], None] = _pass
         """Told of each call before it is served, with its product's code; it may raise an `ApiError` in its place."""
 
@@ -108,7 +136,7 @@ class Cloud:
 
     def new_id(self, prefix: str) -> str:
         """Give a fresh resource id, e.g. `vpc-` and 20 letters and digits."""
-        return f"{prefix}-{os.urandom(_ID_LENGTH).translate(_ID_TABLE).decode()}"
+        return f"{prefix}-{random.randbytes(_ID_LENGTH).translate(_ID_TABLE).decode()}"
 
     def metadata_url(self, instance_id: str) -> str:
         """Give the base of an instance's metadata service, as `http://100.100.100.200` is on the real cloud."""
@@ -117,28 +145,19 @@ class Cloud:
     def access_key(self, access_key_id: str) -> AccessKey | None:
         """Give the cloud's own key, a temporary one, or one that a service has given out."""
         if access_key_id == self.identity.access_key_id:
-            return self.identity.root_key()
+            return self._root_key
         body = self.store.get(TEMPORARY_KEY_KIND, access_key_id)
         if body:
             return AccessKey(**body)  # type: ignore[arg-type]
         found = (ring.access_key(access_key_id) for ring in self._key_rings)
         return next((key for key in found if key is not None), None)
 
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self) -> AbstractContextManager[None]:
         """Hold the cloud's lock and make all writes one; threads of services use it for each change of state.
 
         Calls given to `after_commit` inside of it run once the outermost transaction is kept and the lock is free.
         """
-        calls: list[Callable[[], None]] = []
-        with self.store.transaction():
-            is_outermost = not self.store.is_nested
-            if is_outermost:
-                self._after_commit = calls
-            yield
-        if is_outermost:
-            for call in calls:
-                call()
+        return self._transaction
 
     def after_commit(self, call: Callable[[], None]) -> None:
         """Run a call when the transaction that is open is kept; never where it is undone.
@@ -157,7 +176,7 @@ class Cloud:
 
     def answer(self, wire: WireRequest) -> WireAnswer:
         """Answer one signed request; every fault becomes an error answer."""
-        request_id = str(uuid.uuid4()).upper()
+        request_id = _new_request_id()
         try:
             body = self._carry_out(wire, request_id)
         except ApiError as err:

@@ -3,13 +3,13 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS resource (
-    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    sequence INTEGER PRIMARY KEY,
     kind TEXT NOT NULL,
     id TEXT NOT NULL,
     body TEXT NOT NULL,
@@ -24,6 +24,10 @@ _MAX_WAL_BYTES = 16 << 20
 """What the write-ahead log is cut back to once its pages are in the file; SQLite would leave it as long as it ever was.
 A change of a thousand instances takes some megabytes."""
 
+_CHECKPOINT_PAGES = 4000
+"""After how many pages the log goes into the file, which waits for the disk; pages that change often go there once."""
+
+_to_json = json.JSONEncoder(separators=(",", ":")).encode
 _COLUMNS = ("kind", "id", "body", *FOREIGN_KEYS)
 _PUT = (
     f"INSERT INTO resource ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))}) "
@@ -31,13 +35,27 @@ _PUT = (
 )
 
 
+class _Transaction(AbstractContextManager[None]):
+    """Begins and ends a store's transactions, for less than a generator does; without a state, one serves all."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def __enter__(self) -> None:
+        self._store._begin()
+
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        self._store._end(is_kept=kind is None)
+
+
 class Store:
     """The local cloud's state: JSON bodies by kind and id, in one SQLite file.
 
     The one lock of the local cloud is here: a transaction holds it from its first to its last line, in whatever thread,
     and reads outside of a transaction take it, too, so nobody sees half of a change. The write-ahead log is not synced
-    to the disk at each commit: what was committed outlives the process, whichever way it ends, but not a power cut,
-    which would end the instances as well.
+    to the disk at each commit: what was committed outlives the process, whichever way it ends. A power cut, which would
+    end the instances as well, may take what was committed since the last sync, of 16 MiB of log at most, and leaves the
+    file whole.
 
     Args:
         path: The file; it is made where it is not there.
@@ -46,11 +64,13 @@ class Store:
     def __init__(self, path: Path) -> None:
         self._lock = threading.RLock()
         self._depth = 0
+        self._transaction = _Transaction(self)
         # Transactions are opened and closed by hand, so that they can be nested.
         self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._connection.execute("PRAGMA journal_mode=WAL")
         self._connection.execute("PRAGMA synchronous=NORMAL")
         self._connection.execute(f"PRAGMA journal_size_limit={_MAX_WAL_BYTES}")
+        self._connection.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")
         self._connection.execute(_TABLES)
         # What is listed and trimmed is so in the order of its making.
         self._connection.execute("CREATE INDEX IF NOT EXISTS resource_order ON resource (kind, sequence)")
@@ -69,26 +89,35 @@ class Store:
                     f"WHERE {name} IS NOT NULL"
                 )
 
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self) -> AbstractContextManager[None]:
         """Make all writes inside of it one: all are kept, or on an exception none.
 
         It holds the cloud's lock. Inside of another transaction it is a part of that one.
         """
-        with self._lock:
+        return self._transaction
+
+    def _begin(self) -> None:
+        self._lock.acquire()
+        try:
             if self._depth == 0:
                 self._connection.execute("BEGIN IMMEDIATE")
-            self._depth += 1
-            try:
-                yield
-            except BaseException:
-                self._depth -= 1
-                if self._depth == 0:
-                    self._connection.execute("ROLLBACK")
-                raise
-            self._depth -= 1
-            if self._depth == 0:
+        except BaseException:
+            self._lock.release()
+            raise
+        self._depth += 1
+
+    def _end(self, *, is_kept: bool) -> None:
+        self._depth -= 1
+        try:
+            if self._depth == 0 and is_kept:
                 self._connection.execute("COMMIT")
+        finally:
+            try:
+                # SQLite may have undone it by itself, as where the disk is full.
+                if self._depth == 0 and self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+            finally:
+                self._lock.release()
 
     def take_if_free(self) -> bool:
         """Take the cloud's lock where nobody has it; whoever gets it gives it back."""
@@ -110,7 +139,7 @@ class Store:
 
     def put(self, kind: str, id: str, body: dict[str, object]) -> None:  # noqa: A002
         """Write a body in place of the one that was there, if any; its place in the order stays."""
-        text = json.dumps(body, separators=(",", ":"))
+        text = _to_json(body)
         keys = [value if isinstance(value := body.get(name), str) else None for name in FOREIGN_KEYS]
         with self._lock:
             self._connection.execute(_PUT, (kind, id, text, *keys))

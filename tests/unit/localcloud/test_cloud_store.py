@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import resource
 import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -29,6 +31,23 @@ def put_and_break(store: Store, bodies: dict[str, dict[str, object]]) -> None:
         for key, body in bodies.items():
             store.put("vpc", key, body)
         raise Broken
+
+
+def put_all(store: Store, bodies: dict[str, dict[str, object]]) -> None:
+    with store.transaction():
+        for key, body in bodies.items():
+            store.put("vpc", key, body)
+
+
+@contextmanager
+def no_room_beyond(path: Path) -> Iterator[None]:
+    """Let this process make no file longer than one is now, as on a disk that is full."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_what_was_put_is_given_back(store):
@@ -82,6 +101,16 @@ def test_a_transaction_inside_of_another_is_a_part_of_it(store):
     with pytest.raises(Broken):
         put_inside_and_break()
     assert store.list("vpc") == []
+
+
+@pytest.mark.parametrize("num_bodies", [1, 1000], ids=["at its end", "in the middle"])
+def test_a_transaction_that_the_disk_has_no_room_for_changes_nothing(store, tmp_path, num_bodies):
+    store.put("vpc", "vpc-1", {"n": 1})
+    with no_room_beyond(tmp_path / "state.sqlite-wal"), pytest.raises(sqlite3.Error, match="full|disk"):
+        put_all(store, {f"vpc-{n}": {"n": 2, "text": "x" * 8000} for n in range(num_bodies)})
+    assert store.list("vpc") == [{"n": 1}]
+    store.put("vpc", "vpc-1", {"n": 3})
+    assert store.list("vpc") == [{"n": 3}]
 
 
 def test_nobody_sees_half_of_a_transaction(store):
