@@ -21,12 +21,14 @@ def shape_answer(schema: Schema, shape: str, body: Mapping[str, object]) -> dict
     Raises:
         TypeError: A value is not of the field's type: a bug of the handler.
     """
-    fields = schema.fields(shape)
-    return {
-        name: _fit(schema, field.type_spec, body[name], f"{shape}.{name}")
-        for name, field in fields.items()
-        if body.get(name) is not None
-    }
+    shaped: dict[str, object] = {}
+    for name, field in schema.fields(shape).items():
+        value = body.get(name)
+        if type(value) is field.python_type:
+            shaped[name] = value
+        elif value is not None:
+            shaped[name] = _fit(schema, field.type_spec, value, f"{shape}.{name}")
+    return shaped
 
 
 def _fit(schema: Schema, spec: TypeSpec, value: object, path: str) -> object:

@@ -33,7 +33,7 @@ class WireRequest:
         """Decoded pairs of the query, in order."""
         return tuple(parse_qsl(self.query_string, keep_blank_values=True))
 
-    @cached_property
+    @property
     def form(self) -> tuple[tuple[str, str], ...]:
         """Decoded pairs of a form body; none where the body is something else."""
         if not self.body or not self.headers.get("content-type", FORM).startswith(FORM):
@@ -43,7 +43,7 @@ class WireRequest:
     @cached_property
     def parameters(self) -> dict[str, str]:
         """Query and form together; the clients put an action's parameters in either."""
-        return {**dict(self.query), **dict(self.form)}
+        return dict(self.query + self.form)
 
     @property
     def action(self) -> str:

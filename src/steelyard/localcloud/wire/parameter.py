@@ -66,19 +66,14 @@ def _grow_tree(flat: Mapping[str, str]) -> _Node:
 def _parse_shape(
     schema: Schema, shape: str, node: _Node, path: str, optional: Collection[str] = ()
 ) -> dict[str, object]:
-    names = schema.wire_names(shape)
-    branches = {
-        names[part.lower()]: branch for part, branch in node.branches.items() if part.lower() in names
-    }
+    names, fields = schema.wire_names(shape), schema.fields(shape)
     parsed: dict[str, object] = {}
-    for name, field in schema.fields(shape).items():
-        if name in branches:
-            parsed[name] = _parse(schema, field.type_spec, branches[name], path + name, optional)
-        if (
-            field.is_required
-            and parsed.get(name) in (None, "")
-            and _without_numbers(path + name) not in optional
-        ):
+    for part, branch in node.branches.items():
+        name = names.get(part.lower())
+        if name is not None:
+            parsed[name] = _parse(schema, fields[name].type_spec, branch, path + name, optional)
+    for name in schema.required(shape):
+        if parsed.get(name) in (None, "") and _without_numbers(path + name) not in optional:
             raise missing_parameter(path + name)
     return parsed
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from typing import TypeAlias
@@ -17,12 +17,22 @@ TypeSpec: TypeAlias = "str | list[TypeSpec] | dict[str, TypeSpec]"
 VERSION_ALIASES: Mapping[str, str] = {"2014-08-28": "2022-02-22"}
 
 
-@dataclass(frozen=True, kw_only=True)
+_PYTHON_TYPES: Mapping[str, type] = {"str": str, "int": int, "float": float, "bool": bool}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Field:
-    """One parameter of a request, or one field of an answer."""
+    """One parameter of a request, or one field of an answer.
+
+    Attributes:
+        type_spec: What it holds.
+        is_required: Whether a request has to have it.
+        python_type: What a value of just this type fits without a further look; None for what is no scalar.
+    """
 
     type_spec: TypeSpec
     is_required: bool
+    python_type: type | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,16 +63,23 @@ class Schema:
     def __init__(self, actions: Mapping[str, list], shapes: Mapping[str, Mapping[str, list]]) -> None:
         self._actions = actions
         self._shapes = shapes
+        self._action_shapes: dict[tuple[str, str], ActionShape] = {}
         self._fields: dict[str, dict[str, Field]] = {}
+        self._required: dict[str, tuple[str, ...]] = {}
         self._names: dict[str, dict[str, str]] = {}
 
     def action(self, version: str, name: str) -> ActionShape | None:
         """Give an action's shape, or None where the vendor has no such action."""
+        known = self._action_shapes.get((version, name))
+        if known is not None:
+            return known
         row = self._actions.get(f"{version}/{name}")
         if row is None:
             return None
         product, method, request, answer = row
-        return ActionShape(product=product, method=method, request=request, answer=answer)
+        shape = ActionShape(product=product, method=method, request=request, answer=answer)
+        self._action_shapes[version, name] = shape
+        return shape
 
     def actions(self) -> Iterator[tuple[str, str]]:
         """Give (version, action) of every action."""
@@ -74,10 +91,21 @@ class Schema:
         """Give a shape's fields by wire name."""
         if shape not in self._fields:
             self._fields[shape] = {
-                name: Field(type_spec=row[0], is_required=len(row) > 1)
+                name: Field(
+                    type_spec=row[0],
+                    is_required=len(row) > 1,
+                    python_type=_PYTHON_TYPES.get(row[0]) if isinstance(row[0], str) else None,
+                )
                 for name, row in self._shapes[shape].items()
             }
         return self._fields[shape]
+
+    def required(self, shape: str) -> Sequence[str]:
+        """Give the wire names of the fields that a request of a shape has to have."""
+        if shape not in self._required:
+            fields = self.fields(shape).items()
+            self._required[shape] = tuple(name for name, field in fields if field.is_required)
+        return self._required[shape]
 
     def wire_names(self, shape: str) -> Mapping[str, str]:
         """Give a shape's wire names by their lower-case form.

@@ -13,6 +13,7 @@ VSWITCH_PREFIXES = range(16, 30)
 _FORBIDDEN = tuple(
     IPv4Network(cidr) for cidr in ("100.64.0.0/10", "224.0.0.0/4", "127.0.0.0/8", "169.254.0.0/16")
 )
+_FORBIDDEN_SPANS = tuple((int(network[0]), int(network[-1])) for network in _FORBIDDEN)
 
 
 def read_cidr(text: str) -> IPv4Network | None:
@@ -28,7 +29,10 @@ def read_cidr(text: str) -> IPv4Network | None:
         network = IPv4Network((address, int(length)))
     except ValueError:
         return None
-    return None if any(network.overlaps(forbidden) for forbidden in _FORBIDDEN) else network
+    # Each `overlaps` would take twenty calls.
+    first = int(network.network_address)
+    last = first | ~(-1 << 32 - network.prefixlen)
+    return None if any(first <= end and start <= last for start, end in _FORBIDDEN_SPANS) else network
 
 
 def read_vpc_cidr(text: str, malformed: Callable[[], ApiError]) -> IPv4Network:
