@@ -106,7 +106,7 @@ def test_a_transaction_inside_of_another_is_a_part_of_it(store):
 @pytest.mark.parametrize("num_bodies", [1, 1000], ids=["at its end", "in the middle"])
 def test_a_transaction_that_the_disk_has_no_room_for_changes_nothing(store, tmp_path, num_bodies):
     store.put("vpc", "vpc-1", {"n": 1})
-    with no_room_beyond(tmp_path / "state.sqlite-wal"), pytest.raises(sqlite3.Error, match="full|disk"):
+    with no_room_beyond(tmp_path / "state.sqlite-wal"), pytest.raises(sqlite3.Error, match=r"full|disk"):
         put_all(store, {f"vpc-{n}": {"n": 2, "text": "x" * 8000} for n in range(num_bodies)})
     assert store.list("vpc") == [{"n": 1}]
     store.put("vpc", "vpc-1", {"n": 3})
