@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import TypeVar
 
 import alibabacloud_oss_v2 as oss
-import psutil
 import pytest
 from alibabacloud_ecs20140526 import models as ecs
 from local_fleet import PORT, REGION, VSWITCH_CIDR, LocalFleet
+from namespace_cloud import in_instance, standing_cloud, standing_fleets
 from traffic import wait_until
 from udp_servers import EchoServer, names
 
@@ -26,8 +26,7 @@ from steelyard.errors import UsageError
 from steelyard.localcloud import daemon
 from steelyard.localcloud.faults.client import FaultClient
 from steelyard.localcloud.faults.fault import Order
-from steelyard.localcloud.hosts import kernel
-from steelyard.localcloud.hosts.choice import choose, missing_part, raise_loopback
+from steelyard.localcloud.hosts.choice import choose, missing_part
 
 T = TypeVar("T")
 MISSING = missing_part()
@@ -36,53 +35,16 @@ needs_namespaces = pytest.mark.skipif(bool(MISSING), reason=f"no namespace host 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Iterator[Path]:
-    """Data folder of a cloud on the namespace host, which runs, and leaves nothing when it is stopped."""
-    raise_loopback()
-    links = {path.name for path in Path("/sys/class/net").iterdir()}
-    routes = Path("/proc/net/route").read_text()
+    """Data folder of a cloud on the namespace host, which runs."""
     folder = tmp_path_factory.mktemp("namespaces") / "cloud"
-    choose(folder, name="namespace", has_limits=None, is_running=False)
-    daemon.start(folder)
-    assert {path.name for path in Path("/sys/class/net").iterdir()} == links
-    yield folder
-    assert daemon.stop(folder).left == ()
-    assert not (folder / "namespaces.json").exists()
-    assert {path.name for path in Path("/sys/class/net").iterdir()} == links
-    assert Path("/proc/net/route").read_text() == routes
+    with standing_cloud(folder):
+        yield folder
 
 
 @pytest.fixture
 def fleets(folder) -> Iterator[Callable[[], LocalFleet]]:
-    made: list[LocalFleet] = []
-
-    def make() -> LocalFleet:
-        info = daemon.status(folder)
-        assert info is not None
-        made.append(LocalFleet(info))
-        return made[-1]
-
-    yield make
-    for fleet in made:
-        request = ecs.DescribeInstancesRequest(region_id=REGION, vpc_id=fleet.vpc_id)
-        for instance in fleet.ecs_client.describe_instances(request).body.instances.instance:
-            fleet.delete(instance.instance_id)
-
-
-def in_instance(fleet: LocalFleet, instance_id: str, call: Callable[[], T]) -> T:
-    """Make a call from within an instance's network."""
-    home = f"{fleet.cloud.data_dir}/instances/{instance_id}/"
-    for process in fleet.family():
-        try:
-            is_inside = process.environ().get("HOME", "").startswith(home)
-        except psutil.Error:
-            continue
-        if is_inside:
-            network = os.open(f"/proc/{process.pid}/ns/net", os.O_RDONLY)
-            try:
-                return kernel.inside(call, network=network)
-            finally:
-                os.close(network)
-    raise AssertionError(f"no process of {instance_id}")
+    with standing_fleets(folder) as make:
+        yield make
 
 
 def ask(address: str, port: int, method: str = "GET", path: str = "/", **headers: str) -> tuple[int, str]:

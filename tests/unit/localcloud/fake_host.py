@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 from steelyard.errors import LocalCloudError
 from steelyard.localcloud.hosts.address import AddressInUse
-from steelyard.localcloud.hosts.host import Entrance, Fate, Machine
+from steelyard.localcloud.hosts.host import Entrance, Fate, Machine, Wiring
 from steelyard.localcloud.hosts.packet_filter import PacketFilter
 from steelyard.localcloud.hosts.supervised import AT_LARGE
 
@@ -18,6 +18,7 @@ class FakeHost:
     def __init__(self, *, enforces_security_groups: bool = False) -> None:
         self.enforces_security_groups = enforces_security_groups
         self.filters: dict[str, PacketFilter] = {}
+        self.wirings: dict[str, Wiring] = {}
         self.running: dict[str, Callable[[], None]] = {}
         self.fates: dict[str, Fate] = {}
         self.booted: list[Machine] = []
@@ -50,6 +51,9 @@ class FakeHost:
 
     def namespace(self, vpc_id: str) -> str:
         return ""
+
+    def wire(self, instance_id: str, wiring: Wiring) -> None:
+        self.wirings[instance_id] = wiring
 
     def filter(self, instance_id: str, packet_filter: PacketFilter) -> None:
         self.filters[instance_id] = packet_filter

@@ -25,7 +25,7 @@ def instances(bare_cloud):
 
 @pytest.fixture
 def life(bare_cloud, host: Host, instances):
-    life = InstanceLife(bare_cloud, host, instances, Firewall(bare_cloud, host))
+    life = InstanceLife(bare_cloud, host, Firewall(bare_cloud, host))
     yield life
     life.close()
 

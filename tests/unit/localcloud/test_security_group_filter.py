@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import MISSING, fields, replace
 from ipaddress import IPv4Network
 
 import pytest
@@ -10,6 +10,7 @@ from steelyard.localcloud.cloud import Cloud
 from steelyard.localcloud.hosts.packet_filter import FilterRule
 from steelyard.localcloud.services.ecs.firewall import Firewall, plan_filter
 from steelyard.localcloud.services.ecs.models import Instance, SecurityGroup
+from steelyard.localcloud.services.ecs.network_interface import NetworkInterface
 
 GROUP = SecurityGroup(
     id="sg-1",
@@ -114,8 +115,13 @@ class Scene:
         self.host = FakeHost(enforces_security_groups=True)
         self.firewall = Firewall(cloud, self.host)
 
-    def put(self, record: SecurityGroup | Instance) -> None:
-        records = self.firewall.instances if isinstance(record, Instance) else self.firewall.security_groups
+    def put(self, record: SecurityGroup | Instance | NetworkInterface) -> None:
+        kinds = {
+            Instance: self.firewall.instances,
+            NetworkInterface: self.firewall.interfaces,
+            SecurityGroup: self.firewall.security_groups,
+        }
+        records = kinds[type(record)]
         with self.cloud.transaction():
             records.put(record)  # type: ignore[arg-type]
 
@@ -127,7 +133,8 @@ def scene(bare_cloud):
 
 def instance(name: str, address: str, **changes: object) -> Instance:
     # What a test does not look at is empty: annotations are texts here.
-    unused = {field.name: "" if field.type == "str" else 0 for field in fields(Instance)}
+    asked = (field for field in fields(Instance) if field.default is MISSING)
+    unused = {field.name: "" if field.type == "str" else 0 for field in asked}
     settings: dict[str, object] = {
         **unused,
         "id": name,
@@ -143,6 +150,30 @@ def instance(name: str, address: str, **changes: object) -> Instance:
     return Instance(**settings)  # type: ignore[arg-type]
 
 
+def interface(**changes: object) -> NetworkInterface:
+    settings: dict[str, object] = {
+        "id": "eni-1",
+        "created_at": 0.0,
+        "region_id": "cn-hangzhou",
+        "zone_id": "cn-hangzhou-h",
+        "vpc_id": "vpc-1",
+        "vswitch_id": "vsw-1",
+        "private_address": "10.0.1.1",
+        "mac_address": "00:16:3e:00:00:01",
+        "security_group_ids": ("sg-1",),
+        "name": "",
+        "description": "",
+        "instance_id": "",
+        "deletes_with_instance": True,
+        "traffic_mode": "Standard",
+        "checks_source": False,
+        "resource_group_id": "",
+        "attached_at": 0.0,
+        **changes,
+    }
+    return NetworkInterface(**settings)  # type: ignore[arg-type]
+
+
 def boot(scene: Scene, made: Instance) -> None:
     scene.put(made)
     scene.firewall.booted(made.id, scene.firewall.filter_of(made))
@@ -155,6 +186,20 @@ def test_a_new_member_is_let_in_by_those_that_run(scene):
     boot(scene, instance("i-2", "10.0.0.2"))
     assert scene.host.filters["i-1"].sets == {"sg-1": frozenset({"10.0.0.1", "10.0.0.2"})}
     assert "i-2" not in scene.host.filters
+
+
+def test_an_interface_is_a_member_while_an_instance_has_it_with_each_of_its_addresses(scene):
+    scene.put(group(inner_access_policy="Accept"))
+    boot(scene, instance("i-1", "10.0.0.1"))
+    free = interface(security_group_ids=("sg-1",))
+    scene.put(free)
+    assert scene.host.filters == {}
+
+    scene.put(replace(free, instance_id="i-9", secondary_addresses=("10.0.1.2",)))
+    assert scene.host.filters["i-1"].sets["sg-1"] == {"10.0.0.1", "10.0.1.1", "10.0.1.2"}
+
+    scene.put(free)
+    assert scene.host.filters["i-1"].sets["sg-1"] == {"10.0.0.1"}
 
 
 def test_an_instance_of_another_vpc_is_no_member(scene):

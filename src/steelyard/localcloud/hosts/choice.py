@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal, Self
 
 from steelyard.errors import LocalCloudError, UsageError
-from steelyard.localcloud.hosts.host import Host
+from steelyard.localcloud.hosts.host import Host, Wiring
 from steelyard.localcloud.hosts.limit import ControlGroups
 from steelyard.localcloud.hosts.loopback import LoopbackHost
 
@@ -160,13 +160,14 @@ def missing_part() -> str:
             try:
                 rules = (FilterRule(accepts=True, protocol="tcp", ports=(1, 2), set_name="probe"),)
                 everything = PacketFilter(ingress=rules, sets={"probe": frozenset({"10.0.0.2"})})
-                router.plug("probe", "10.0.0.1", ["10.0.0.0/8"], everything)
+                wiring = Wiring(routes=("10.0.0.0/8",), devices={"probe": ("10.0.0.3",)})
+                router.plug("probe", "10.0.0.1", wiring, everything)
             finally:
                 router.close()
         finally:
             os.close(mounts)
     except OSError as err:
-        return f"the kernel refuses namespaces, veth or nftables: {err}"
+        return f"the kernel refuses namespaces, veth, routing tables or nftables: {err}"
     return ""
 
 

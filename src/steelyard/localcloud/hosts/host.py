@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
 
 from steelyard.localcloud.hosts.packet_filter import PacketFilter
 from steelyard.localcloud.hosts.supervised import Placement
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wiring:
+    """What an instance's network consists of beside the first address of its own interface.
+
+    Attributes:
+        routes: The VPC's blocks in CIDR notation, to which it has a way.
+        addresses: Further addresses of its own interface.
+        devices: Addresses of each of its secondary interfaces by the interface's id.
+    """
+
+    routes: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
+    devices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +36,7 @@ class Machine:
         user_data: The decoded user data; run where it begins with `#!`, as the image's cloud-init would.
         metadata_url: Base of the instance's metadata service, as the cloud's own process reaches it.
         vpc_id: Its VPC.
-        vpc_blocks: The VPC's blocks in CIDR notation.
+        wiring: Its network beside its address.
         packet_filter: What its security groups let pass at its boot.
         vcpus: CPUs of its type.
         memory_mib: Memory of its type.
@@ -33,7 +48,7 @@ class Machine:
     user_data: bytes
     metadata_url: str
     vpc_id: str = ""
-    vpc_blocks: tuple[str, ...] = ()
+    wiring: Wiring = field(default_factory=Wiring)
     packet_filter: PacketFilter | None = None
     vcpus: int = 1
     memory_mib: int = 1024
@@ -145,6 +160,13 @@ class Host(Protocol):
 
         Raises:
             LocalCloudError: If it lives and cannot be taken up; a boot ends it first.
+        """
+
+    def wire(self, instance_id: str, wiring: Wiring) -> None:
+        """Bring an instance's network to what it is to be, and wait; one that does not run is fine.
+
+        Raises:
+            LocalCloudError: If the kernel refuses it.
         """
 
     def filter(self, instance_id: str, packet_filter: PacketFilter) -> None:

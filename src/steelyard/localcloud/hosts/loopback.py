@@ -11,7 +11,7 @@ from pathlib import Path
 
 from steelyard import settings
 from steelyard.localcloud.hosts.address import AddressBook
-from steelyard.localcloud.hosts.host import Entrance, Machine
+from steelyard.localcloud.hosts.host import Entrance, Machine, Wiring
 from steelyard.localcloud.hosts.limit import ControlGroups
 from steelyard.localcloud.hosts.packet_filter import PacketFilter
 from steelyard.localcloud.hosts.process import CONSOLE_ANSWER_BYTES, InstanceProcesses
@@ -56,6 +56,9 @@ class LoopbackHost(InstanceProcesses):
     def namespace(self, vpc_id: str) -> str:
         """Give the empty text: the instances of a VPC are on the machine's own network."""
         return ""
+
+    def wire(self, instance_id: str, wiring: Wiring) -> None:
+        """Do nothing: on the loopback interface every address is there already."""
 
     def boot(self, machine: Machine, on_end: Callable[[], None]) -> None:
         """Boot an instance; see `Host.boot`."""

@@ -28,7 +28,7 @@ from steelyard.localcloud.hosts.address import (
     host_part,
 )
 from steelyard.localcloud.hosts.cloud_door import CLOUD_ADDRESS, CLOUD_PORT, CloudDoor
-from steelyard.localcloud.hosts.host import Entrance, Fate, Machine
+from steelyard.localcloud.hosts.host import Entrance, Fate, Machine, Wiring
 from steelyard.localcloud.hosts.leftover import record_networks
 from steelyard.localcloud.hosts.limit import ControlGroups
 from steelyard.localcloud.hosts.link import find_keeper, find_keepers
@@ -155,9 +155,7 @@ class NamespaceHost(InstanceProcesses):
         router = self._know(machine)
         groups = self._limits.make(machine) if self._limits is not None else ()
         with _refusals(f"give {machine.instance_id} a network"):
-            plug = router.plug(
-                machine.instance_id, machine.address, machine.vpc_blocks, machine.packet_filter
-            )
+            plug = router.plug(machine.instance_id, machine.address, machine.wiring, machine.packet_filter)
         self._write_record()
         placement = Placement(mounts=self._mounts, network=plug.network, control_groups=groups)
         try:
@@ -179,7 +177,7 @@ class NamespaceHost(InstanceProcesses):
         router = self._know(machine)
         with _refusals(f"take up the network of {machine.instance_id}"):
             plug = router.take_up(
-                machine.instance_id, machine.address, machine.vpc_blocks, keeper, machine.packet_filter
+                machine.instance_id, machine.address, machine.wiring, keeper, machine.packet_filter
             )
         fate = super().adopt(machine, self._unplugging(router, machine.instance_id, plug, on_end))
         if fate is not Fate.LIVES:
@@ -207,30 +205,38 @@ class NamespaceHost(InstanceProcesses):
 
         return end
 
+    def wire(self, instance_id: str, wiring: Wiring) -> None:
+        """Bring an instance's cables to what they are to be; see `Host.wire`."""
+        router = self._router_of(instance_id)
+        if router is not None:
+            with _refusals(f"wire {instance_id}"):
+                router.wire(instance_id, wiring)
+
     def filter(self, instance_id: str, packet_filter: PacketFilter) -> None:
         """Put another filter in force; see `Host.filter`."""
-        with self._network_lock:
-            network = self._networks.get(self._vpc_of.get(instance_id, ""))
-            router = network.router if network is not None else None
+        router = self._router_of(instance_id)
         if router is not None:
             with _refusals(f"filter {instance_id}'s traffic"):
                 router.filter(instance_id, packet_filter)
 
-    def cut_cable(self, instance_id: str) -> None:
-        """Pull an instance's cable; see `Host.cut_cable`."""
+    def _router_of(self, instance_id: str) -> Router | None:
         with self._network_lock:
             network = self._networks.get(self._vpc_of.get(instance_id, ""))
+            return network.router if network is not None else None
+
+    def cut_cable(self, instance_id: str) -> None:
+        """Pull an instance's cable; see `Host.cut_cable`."""
+        router = self._router_of(instance_id)
         with _refusals(f"cut the cable of {instance_id}"):
-            if network is None or network.router is None or not network.router.cut(instance_id):
+            if router is None or not router.cut(instance_id):
                 raise LocalCloudError(f"{instance_id} has no cable to cut: it does not run")
 
     def mend_cable(self, instance_id: str) -> None:
         """Plug an instance's cable in again; see `Host.mend_cable`."""
-        with self._network_lock:
-            network = self._networks.get(self._vpc_of.get(instance_id, ""))
-        if network is not None and network.router is not None:
+        router = self._router_of(instance_id)
+        if router is not None:
             with _refusals(f"mend the cable of {instance_id}"):
-                network.router.mend(instance_id)
+                router.mend(instance_id)
 
     def discard(self, instance_id: str) -> None:
         """Remove the files of an instance that does not run."""

@@ -6,45 +6,41 @@ import errno
 import os
 import socket
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import closing, suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Self
 
-from pyroute2 import IPRoute
-
-from steelyard.localcloud.hosts import kernel, nftables
+from steelyard.localcloud.hosts import cable, kernel, nftables
+from steelyard.localcloud.hosts.cable import SERVICE_ADDRESS, Wire
+from steelyard.localcloud.hosts.host import Wiring
 from steelyard.localcloud.hosts.leftover import CABLE_PREFIX
-from steelyard.localcloud.hosts.packet_filter import SERVICE_NETWORK, PacketFilter
-
-SERVICE_ADDRESS = "100.64.0.1"
-"""The router's own address: gateway of every instance, and where load balancers' traffic comes from, which on the
-real cloud comes from the same range."""
+from steelyard.localcloud.hosts.packet_filter import PacketFilter
 
 METADATA_ADDRESS = "100.100.100.200"
-_INTERFACE = "eth0"
-_ON_LINK = 4  # RTNH_F_ONLINK, linux/rtnetlink.h
-_LINK_SCOPE = 253  # RT_SCOPE_LINK
+_OWN = ""
+"""What stands for an instance's own interface, whose id is not asked, beside the ids of the others."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True, eq=False)
 class Plug:
-    """An instance's end of its cable.
+    """An instance's end of its cables, as they lie; changed by its router alone.
 
     Attributes:
         network: Descriptor of the instance's network namespace; open until the instance is unplugged.
         identity: What tells the namespace from others.
-        address: The instance's address.
-        cable: Name of the cable's other end, in the router.
+        address: The first address of its own interface.
+        wires: Its cables by the id of the network interface, that of its own under the empty id.
         routes: Blocks to which the instance has a way.
     """
 
     network: int
     identity: kernel.NetworkId
     address: str
-    cable: str
-    routes: tuple[str, ...]
+    wires: dict[str, Wire] = field(default_factory=dict)
+    routes: tuple[str, ...] = ()
 
 
 class Router:
@@ -95,45 +91,36 @@ class Router:
         routers = []
         for name, network in kernel.named_networks(mounts).items():
             router = cls(name, network, mounts)
-            router._num_cables = kernel.inside(_highest_cable, network=network)
+            router._num_cables = kernel.inside(cable.highest, network=network)
             routers.append(router)
         return routers
 
     def plug(
-        self,
-        instance_id: str,
-        address: str,
-        routes: Sequence[str],
-        packet_filter: PacketFilter | None,
+        self, instance_id: str, address: str, wiring: Wiring, packet_filter: PacketFilter | None
     ) -> Plug:
-        """Give an instance a namespace with its address, its filter in force before its cable.
+        """Give an instance a namespace with its addresses, its filter in force before its cables.
 
         Args:
             instance_id: The instance; one that is plugged in already gets a new namespace.
-            address: Its address.
-            routes: The VPC's blocks. There is no way anywhere else, and the instance's kernel says so at once, where
-                with a default route a look-up of a name would wait for a resolver that is not there.
+            address: The first address of its own interface.
+            wiring: What else there is. There is no way anywhere but to the VPC's blocks, and the instance's kernel says
+                so at once, where with a default route a look-up of a name would wait for a resolver that is not there.
             packet_filter: What may pass; everything where it is None.
 
         Raises:
             OSError: The kernel refuses it.
         """
         self.unplug(instance_id)
-        with self._lock:
-            self._num_cables += 1
-            cable = f"{CABLE_PREFIX}{self._num_cables}"
         network = kernel.new_network()
+        plug = Plug(network=network, identity=kernel.network_id(network), address=address)
         try:
             if packet_filter is not None:
                 kernel.inside(lambda: nftables.install(packet_filter), network=network)
-            kernel.inside(lambda: _lay_cable(cable, address, network), network=self.network)
-            kernel.inside(lambda: _set_up_instance(address, routes), network=network)
+            kernel.inside(_set_up_loopback, network=network)
+            self._bring(plug, wiring)
         except BaseException:
-            self._cut(cable)
-            os.close(network)
+            self._pull(plug)
             raise
-        identity = kernel.network_id(network)
-        plug = Plug(network=network, identity=identity, address=address, cable=cable, routes=tuple(routes))
         with self._lock:
             self._plugs[instance_id] = plug
         return plug
@@ -142,16 +129,16 @@ class Router:
         self,
         instance_id: str,
         address: str,
-        routes: Sequence[str],
+        wiring: Wiring,
         keeper: int,
         packet_filter: PacketFilter | None,
     ) -> Plug:
-        """Know an instance again that an earlier cloud plugged in, and mend its cable.
+        """Know an instance again that an earlier cloud plugged in, and mend its cables.
 
         Args:
             instance_id: The instance.
-            address: Its address.
-            routes: The VPC's blocks.
+            address: The first address of its own interface.
+            wiring: What else there is to be.
             keeper: Process id of its supervisor, by which its namespace is found.
             packet_filter: What may pass from now on; as before where it is None.
 
@@ -160,18 +147,94 @@ class Router:
         """
         network = os.open(f"/proc/{keeper}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         try:
-            identity = kernel.network_id(network)
-            cable = kernel.inside(lambda: _find_cable(address), network=self.network)
+            plug = Plug(network=network, identity=kernel.network_id(network), address=address)
+            plug.wires = self._find_wires(network, {_OWN: address} | _first_addresses(wiring))
+            if _OWN not in plug.wires:
+                raise OSError(errno.ENODEV, f"no cable leads to {address}")
             if packet_filter is not None:
                 kernel.inside(lambda: nftables.install(packet_filter), network=network)
-            kernel.inside(lambda: _put_up(routes), network=network)
+            for wire in plug.wires.values():
+                kernel.inside(partial(cable.put_up, wire, wiring.routes), network=network)
+            self._bring(plug, wiring)
         except BaseException:
             os.close(network)
             raise
-        plug = Plug(network=network, identity=identity, address=address, cable=cable, routes=tuple(routes))
         with self._lock:
             self._plugs[instance_id] = plug
         return plug
+
+    def wire(self, instance_id: str, wiring: Wiring) -> None:
+        """Bring an instance's cables to what they are to be; one that is not plugged in is fine.
+
+        Raises:
+            OSError: The kernel refuses it.
+        """
+        with self._lock:
+            plug = self._plugs.get(instance_id)
+            if plug is not None:
+                self._bring(plug, wiring)
+
+    def _bring(self, plug: Plug, wiring: Wiring) -> None:
+        """Lay, remove and readdress cables until they are what they are to be."""
+        wanted = {_OWN: (plug.address, *wiring.addresses), **wiring.devices}
+        with self._lock:
+            for interface_id in [one for one in plug.wires if one not in wanted]:
+                self._remove(plug, plug.wires.pop(interface_id))
+            self._change_routes(plug, wiring.routes)
+            for interface_id, addresses in wanted.items():
+                before = plug.wires.get(interface_id) or self._lay(plug, interface_id)
+                plug.wires[interface_id] = self._readdress(plug, before, addresses)
+
+    def _lay(self, plug: Plug, interface_id: str) -> Wire:
+        self._num_cables += 1
+        taken = [wire.device for wire in plug.wires.values()]
+        wire = Wire(
+            device=cable.OWN_DEVICE if interface_id == _OWN else cable.free_device(taken),
+            cable=f"{CABLE_PREFIX}{self._num_cables}",
+            addresses=(),
+        )
+        # It is known before it is there, so that it is removed with the others where the kernel refuses what follows.
+        plug.wires[interface_id] = wire
+        kernel.inside(lambda: cable.lay(wire.cable, wire.device, plug.network), network=self.network)
+        kernel.inside(lambda: cable.put_up(wire, plug.routes), network=plug.network)
+        return wire
+
+    def _readdress(self, plug: Plug, wire: Wire, addresses: tuple[str, ...]) -> Wire:
+        gone = [one for one in wire.addresses if one not in addresses]
+        new = [one for one in addresses if one not in wire.addresses]
+        if gone:
+            kernel.inside(lambda: cable.lead_nowhere(gone), network=self.network)
+            kernel.inside(lambda: cable.leave(wire, gone), network=plug.network)
+        if new:
+            kernel.inside(lambda: cable.lead(wire.cable, new), network=self.network)
+            kernel.inside(lambda: cable.take(wire, new), network=plug.network)
+        return replace(wire, addresses=addresses)
+
+    def _remove(self, plug: Plug, wire: Wire) -> None:
+        kernel.inside(lambda: cable.leave(wire, wire.addresses), network=plug.network)
+        kernel.inside(lambda: cable.cut(wire.cable), network=self.network)
+
+    def _change_routes(self, plug: Plug, routes: tuple[str, ...]) -> None:
+        gone = [block for block in plug.routes if block not in routes]
+        is_new = not set(routes) <= set(plug.routes)
+        for wire in plug.wires.values():
+            if is_new:
+                kernel.inside(partial(cable.put_up, wire, routes), network=plug.network)
+            if gone:
+                kernel.inside(partial(cable.forget_routes, wire, gone), network=plug.network)
+        plug.routes = routes
+
+    def _find_wires(self, network: int, first_addresses: Mapping[str, str]) -> dict[str, Wire]:
+        """Find the cables of an instance as they lie; one of an interface that it has no more is under its device."""
+        led = kernel.inside(cable.led, network=self.network)
+        names = {address: interface_id for interface_id, address in first_addresses.items()}
+        wires = {}
+        for device, addresses in kernel.inside(cable.devices, network=network).items():
+            ends = {led[address] for address in addresses if address in led}
+            if ends:
+                known = next((names[address] for address in addresses if address in names), device)
+                wires[known] = Wire(device=device, cable=ends.pop(), addresses=addresses)
+        return wires
 
     def unplug(self, instance_id: str, only: Plug | None = None) -> None:
         """Remove an instance's cable and let go of its namespace; one that is not plugged in is fine.
@@ -187,8 +250,12 @@ class Router:
             if plug is None or (only is not None and plug is not only):
                 return
             del self._plugs[instance_id]
-            self._cut(plug.cable)
-            os.close(plug.network)
+            self._pull(plug)
+
+    def _pull(self, plug: Plug) -> None:
+        for wire in plug.wires.values():
+            kernel.inside(partial(cable.cut, wire.cable), network=self.network)
+        os.close(plug.network)
 
     def filter(self, instance_id: str, packet_filter: PacketFilter) -> None:
         """Put another filter in force; an instance that is not plugged in is fine.
@@ -206,20 +273,22 @@ class Router:
                 os.close(network)
 
     def cut(self, instance_id: str) -> bool:
-        """Take an instance's end of its cable down, so that nothing arrives; False for one that is not plugged in.
+        """Take an instance's ends of its cables down, so that nothing arrives; False for one that is not plugged in.
 
         Raises:
             OSError: The kernel refuses it.
         """
-        return self._at_plug(instance_id, lambda plug: _take_down())
+        return self._at_plug(
+            instance_id, lambda plug: cable.take_down(wire.device for wire in plug.wires.values())
+        )
 
     def mend(self, instance_id: str) -> bool:
-        """Put an instance's end of its cable up again; False for one that is not plugged in.
+        """Put an instance's ends of its cables up again; False for one that is not plugged in.
 
         Raises:
             OSError: The kernel refuses it.
         """
-        return self._at_plug(instance_id, lambda plug: _put_up(plug.routes))
+        return self._at_plug(instance_id, _put_up)
 
     def _at_plug(self, instance_id: str, work: Callable[[Plug], None]) -> bool:
         with self._lock:
@@ -231,7 +300,10 @@ class Router:
     def instance_at(self, address: str) -> str | None:
         """Name the instance of an address, None where none is plugged in."""
         with self._lock:
-            return next((name for name, plug in self._plugs.items() if plug.address == address), None)
+            for name, plug in self._plugs.items():
+                if any(address in wire.addresses for wire in plug.wires.values()):
+                    return name
+        return None
 
     def serve_address(self, address: str) -> None:
         """Give the router another address of its own, for a load balancer."""
@@ -263,18 +335,6 @@ class Router:
             kernel.take_name(self.name, self._mounts)
             os.close(self.network)
 
-    def _cut(self, cable: str) -> None:
-        def run() -> None:
-            with _links() as links:
-                for index in links.link_lookup(ifname=cable):
-                    links.link("del", index=index)
-
-        kernel.inside(run, network=self.network)
-
-
-def _links() -> closing[IPRoute]:
-    return closing(IPRoute())
-
 
 def _set_up_router() -> None:
     _write_setting("ipv4/ip_forward", "1")
@@ -285,72 +345,31 @@ def _set_up_router() -> None:
         _add_address(address)
 
 
-def _lay_cable(cable: str, address: str, network: int) -> None:
-    with _links() as links:
-        links.link("add", ifname=cable, kind="veth", peer={"ifname": _INTERFACE, "net_ns_fd": network})
-        (index,) = links.link_lookup(ifname=cable)
-        links.link("set", index=index, state="up")
-        links.route("add", dst=f"{address}/32", oif=index, scope=_LINK_SCOPE, prefsrc=SERVICE_ADDRESS)
+def _put_up(plug: Plug) -> None:
+    for wire in plug.wires.values():
+        cable.put_up(wire, plug.routes)
 
 
-def _find_cable(address: str) -> str:
-    """Name the cable that leads to an address."""
-    with _links() as links:
-        for route in links.get_routes(family=socket.AF_INET):
-            if route.get_attr("RTA_DST") == address:
-                (link,) = links.get_links(route.get_attr("RTA_OIF"))
-                return str(link.get_attr("IFLA_IFNAME"))
-    raise OSError(errno.ENODEV, f"no cable leads to {address}")
-
-
-def _highest_cable() -> int:
-    """Give the highest number of a cable that is there, 0 where none is."""
-    with _links() as links:
-        names = [str(link.get_attr("IFLA_IFNAME")) for link in links.get_links()]
-    return max(
-        (int(name.removeprefix(CABLE_PREFIX)) for name in names if name.startswith(CABLE_PREFIX)), default=0
-    )
-
-
-def _set_up_instance(address: str, routes: Sequence[str]) -> None:
-    _set_up_loopback()
-    with _links() as links:
-        (index,) = links.link_lookup(ifname=_INTERFACE)
-        links.addr("add", index=index, address=address, prefixlen=32)
-    _put_up(routes)
-
-
-def _put_up(routes: Sequence[str]) -> None:
-    """Put the cable up, with the ways that the kernel drops when it goes down; ways that are there are fine."""
-    with _links() as links:
-        (index,) = links.link_lookup(ifname=_INTERFACE)
-        links.link("set", index=index, state="up")
-        for block in (str(SERVICE_NETWORK), *routes):
-            links.route("replace", dst=block, gateway=SERVICE_ADDRESS, oif=index, flags=_ON_LINK)
-
-
-def _take_down() -> None:
-    with _links() as links:
-        (index,) = links.link_lookup(ifname=_INTERFACE)
-        links.link("set", index=index, state="down")
+def _first_addresses(wiring: Wiring) -> dict[str, str]:
+    return {interface_id: addresses[0] for interface_id, addresses in wiring.devices.items()}
 
 
 def _set_up_loopback() -> None:
     with suppress(FileNotFoundError):  # A kernel without IPv6 has nothing to switch off.
         _write_setting("ipv6/conf/all/disable_ipv6", "1")
         _write_setting("ipv6/conf/default/disable_ipv6", "1")
-    with _links() as links:
+    with cable.links() as links:
         links.link("set", index=1, state="up")
 
 
 def _add_address(address: str) -> None:
-    with _links() as links:
+    with cable.links() as links:
         if not list(links.get_addr(index=1, address=address)):
             links.addr("add", index=1, address=address, prefixlen=32)
 
 
 def _remove_address(address: str) -> None:
-    with _links() as links:
+    with cable.links() as links:
         links.addr("del", index=1, address=address, prefixlen=32)
 
 

@@ -14,6 +14,7 @@ from steelyard.localcloud.hosts.host import Host
 from steelyard.localcloud.hosts.packet_filter import FilterRule, PacketFilter, Protocol
 from steelyard.localcloud.record import Records
 from steelyard.localcloud.services.ecs.models import Instance, SecurityGroup
+from steelyard.localcloud.services.ecs.network_interface import NetworkInterface
 
 _PROTOCOLS: Mapping[str, Protocol] = {"TCP": "tcp", "UDP": "udp", "ICMP": "icmp", "GRE": "gre", "ALL": ""}
 _PEERS = {"ingress": ("SourceCidrIp", "SourceGroupId"), "egress": ("DestCidrIp", "DestGroupId")}
@@ -31,7 +32,7 @@ def plan_filter(groups: Sequence[SecurityGroup], members: Mapping[str, frozenset
 
     Args:
         groups: The instance's groups.
-        members: Addresses of the instances of each group, in the instance's VPC.
+        members: Addresses of the members of each group, in the instance's VPC.
     """
     inner = tuple(
         FilterRule(accepts=True, set_name=group.id)
@@ -94,6 +95,7 @@ class Firewall:
         self._lock = threading.Lock()
         self._watchers: list[Callable[[], None]] = [self.refresh] if host.enforces_security_groups else []
         self.instances = Records(cloud.store, Instance, self._on_instance)
+        self.interfaces = Records(cloud.store, NetworkInterface, self._on_interface)
         self.security_groups = Records(cloud.store, SecurityGroup, self._on_group)
 
     def watch(self, watcher: Callable[[], None]) -> None:
@@ -102,7 +104,7 @@ class Firewall:
 
     def filter_for(self, group_ids: Sequence[str], vpc_id: str) -> PacketFilter:
         """Plan what groups let pass to one of a VPC that is in all of them; others than instances ask this, too."""
-        return self._plan(group_ids, vpc_id, self.instances.list())
+        return self._plan(group_ids, vpc_id, self._members())
 
     def filter_of(self, instance: Instance) -> PacketFilter | None:
         """Plan an instance's filter; None where the host has no use for one."""
@@ -126,10 +128,10 @@ class Firewall:
         """Bring the filter of every instance that has booted to what the records say."""
         with self._lock:
             with self._cloud.transaction():
-                instances = self.instances.list()
+                members = self._members()
                 wanted = {
-                    i.id: self._plan(i.security_group_ids, i.vpc_id, instances)
-                    for i in instances
+                    i.id: self._plan(i.security_group_ids, i.vpc_id, members)
+                    for i in self.instances.list()
                     if i.id in self._applied
                 }
             for instance_id in list(self._applied):
@@ -146,28 +148,43 @@ class Firewall:
         else:
             self._applied[instance_id] = packet_filter
 
-    def _plan(self, group_ids: Sequence[str], vpc_id: str, instances: Sequence[Instance]) -> PacketFilter:
+    def _members(self) -> Sequence[Instance | NetworkInterface]:
+        """Give what has addresses in security groups: the instances, and the interfaces that they have besides."""
+        attached = [interface for interface in self.interfaces.list() if interface.instance_id]
+        return [*self.instances.list(), *attached]
+
+    def _plan(
+        self, group_ids: Sequence[str], vpc_id: str, members: Sequence[Instance | NetworkInterface]
+    ) -> PacketFilter:
         groups = self.security_groups.named(group_ids)
-        members: dict[str, set[str]] = {}
-        for other in instances:
-            if other.vpc_id == vpc_id:
-                for group_id in other.security_group_ids:
-                    members.setdefault(group_id, set()).add(other.private_address)
-        return plan_filter(groups, {name: frozenset(addresses) for name, addresses in members.items()})
+        addresses: dict[str, set[str]] = {}
+        for member in members:
+            if member.vpc_id == vpc_id:
+                for group_id in member.security_group_ids:
+                    addresses.setdefault(group_id, set()).update(member.addresses)
+        return plan_filter(groups, {name: frozenset(found) for name, found in addresses.items()})
 
     def _on_group(self, group_id: str) -> None:
         self._tell()
 
     def _on_instance(self, instance_id: str) -> None:
         instance = self.instances.get(instance_id)
+        self._note(instance_id, instance)
+
+    def _on_interface(self, interface_id: str) -> None:
+        interface = self.interfaces.get(interface_id)
+        self._note(interface_id, interface if interface is not None and interface.instance_id else None)
+
+    def _note(self, member_id: str, member: Instance | NetworkInterface | None) -> None:
+        """Tell of a member's coming, going and moving, and not of its other changes."""
         membership: tuple[object, ...] = ()
-        if instance is not None:
-            membership = (instance.vpc_id, instance.private_address, instance.security_group_ids)
-        if self._memberships.get(instance_id, ()) == membership:
+        if member is not None:
+            membership = (member.vpc_id, member.addresses, member.security_group_ids)
+        if self._memberships.get(member_id, ()) == membership:
             return
-        self._memberships[instance_id] = membership
-        if instance is None:
-            del self._memberships[instance_id]
+        self._memberships[member_id] = membership
+        if member is None:
+            del self._memberships[member_id]
         self._tell()
 
     def _tell(self) -> None:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import base64
 import logging
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from steelyard.errors import LocalCloudError
 from steelyard.localcloud.cloud import Cloud
 from steelyard.localcloud.hosts.address import AddressInUse
-from steelyard.localcloud.hosts.host import Fate, Host, Machine
-from steelyard.localcloud.record import Records
+from steelyard.localcloud.hosts.host import Fate, Host, Machine, Wiring
 from steelyard.localcloud.services.ecs.firewall import Firewall
 from steelyard.localcloud.services.ecs.models import (
     PENDING,
@@ -59,15 +58,16 @@ class InstanceLife:
     Args:
         cloud: Whose instances they are.
         host: Where they run.
-        instances: Their records.
-        firewall: Keeps what their security groups say in force.
+        firewall: Keeps what their security groups say in force, and has their records.
     """
 
-    def __init__(self, cloud: Cloud, host: Host, instances: Records[Instance], firewall: Firewall) -> None:
+    def __init__(self, cloud: Cloud, host: Host, firewall: Firewall) -> None:
         self._cloud = cloud
         self._host = host
-        self._instances = instances
+        self._instances = firewall.instances
+        self._interfaces = firewall.interfaces
         self._firewall = firewall
+        self._wiring_lock = threading.Lock()
         self._threads: set[threading.Thread] = set()
         self._lock = threading.Lock()
         self._boots = threading.BoundedSemaphore(_MOST_AT_ONCE)
@@ -112,6 +112,28 @@ class InstanceLife:
                 self._instances.delete(instance_id)
 
         self._spawn(f"release-{instance_id}", run)
+
+    def rewire(self, instance_id: str) -> None:
+        """Bring a running instance's network to what the records say, and wait for that."""
+        with self._wiring_lock:
+            with self._cloud.transaction():
+                instance = self._instances.get(instance_id)
+                if instance is None or instance.is_released:
+                    return
+                wiring = self._wiring(instance)
+            try:
+                self._host.wire(instance_id, wiring)
+            except LocalCloudError as err:
+                logger.error("%s has the network that it had before: %s", instance_id, err)
+
+    def rewire_later(self, instance_ids: Sequence[str]) -> None:
+        """Bring running instances' networks to what the records say, without waiting for it."""
+
+        def run() -> None:
+            for instance_id in instance_ids:
+                self.rewire(instance_id)
+
+        self._spawn("rewire", run)
 
     def resume(self) -> Survivors:
         """Take up what still runs, boot again what ended with the last cloud, and finish what that was about to end."""
@@ -201,11 +223,10 @@ class InstanceLife:
             self._move(instance_id, {STARTING}, STOPPED, boot_number)
             return
         self._firewall.booted(instance_id, machine.packet_filter)
+        self.rewire(instance_id)  # An interface may have come or gone meanwhile.
         self._move(instance_id, {STARTING}, RUNNING, boot_number)
 
     def _machine(self, instance: Instance) -> Machine:
-        service = self._cloud.services.get("vpc")
-        vpc = service.find_vpc(instance.vpc_id) if isinstance(service, VpcState) else None
         instance_type = INSTANCE_TYPES[instance.instance_type]
         return Machine(
             instance_id=instance.id,
@@ -214,10 +235,20 @@ class InstanceLife:
             metadata_url=self._cloud.metadata_url(instance.id),
             storage_url=f"http://{self._cloud.endpoint}",
             vpc_id=instance.vpc_id,
-            vpc_blocks=(vpc.cidr_block,) if vpc is not None else (),
+            wiring=self._wiring(instance),
             packet_filter=self._firewall.filter_of(instance),
             vcpus=instance_type.vcpus,
             memory_mib=int(instance_type.memory_gib * 1024),
+        )
+
+    def _wiring(self, instance: Instance) -> Wiring:
+        service = self._cloud.services.get("vpc")
+        vpc = service.find_vpc(instance.vpc_id) if isinstance(service, VpcState) else None
+        attached = [one for one in self._interfaces.list() if one.instance_id == instance.id]
+        return Wiring(
+            routes=vpc.blocks if vpc is not None else (),
+            addresses=instance.secondary_addresses,
+            devices={one.id: one.addresses for one in attached},
         )
 
     def _died(self, instance_id: str, boot_number: int) -> None:

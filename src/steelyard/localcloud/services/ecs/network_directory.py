@@ -8,7 +8,7 @@ from steelyard.localcloud.services.vpc.egress_models import EipHolder
 class NetworkDirectory(EcsState):
     """What the VPC service asks: what stands where, and what routes and elastic addresses can lead to.
 
-    It serves `NetworkUser`, `NextHopDirectory` and `EipHolderDirectory`.
+    It serves `NetworkUser`, `BlockFollower`, `NextHopDirectory` and `EipHolderDirectory`.
     """
 
     def in_vpc(self, vpc_id: str) -> str | None:
@@ -27,6 +27,11 @@ class NetworkDirectory(EcsState):
         own = [one.addresses for one in self.instances.list() if one.vswitch_id == vswitch_id]
         others = [one.addresses for one in self.interfaces.list() if one.vswitch_id == vswitch_id]
         return sum(map(len, own + others))
+
+    def follow_blocks(self, vpc_id: str) -> None:
+        """Give the instances of a VPC ways to the blocks that it has now; nobody waits for that."""
+        ids = [instance.id for instance in self.instances.list() if instance.vpc_id == vpc_id]
+        self.cloud.after_commit(lambda: self.life.rewire_later(ids))
 
     def vpc_of_next_hop(self, next_hop_type: str, next_hop_id: str) -> str | None:
         """Give the VPC of an instance or of a secondary network interface that a route would lead to."""

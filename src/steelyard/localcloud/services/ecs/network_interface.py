@@ -22,8 +22,9 @@ TRAFFIC_MODES = ("Standard", "HighPerformance")
 class NetworkInterface(Record):
     """A secondary network interface: it holds an address of its VSwitch and can go from instance to instance.
 
-    On the loopback host a process of the instance can serve on its address. In a network namespace it has no device of
-    its own: nothing answers on its address there.
+    On the loopback host a process of the instance can serve on its addresses. In network namespaces it is a device of
+    the instance while that runs; what comes in by it meets the filter of the instance's security groups, while its own
+    groups say whose rules its addresses are meant by.
 
     Attributes:
         instance_id: The instance that has it; empty where none has.

@@ -92,6 +92,7 @@ class NetworkInterfaceActions(InterfaceMaking):
         if len(self.interfaces_of(instance.id)) + 1 >= MAX_INTERFACES:
             raise part_errors.too_many_interfaces()
         self.interfaces.put(replace(interface, instance_id=instance.id, attached_at=self.cloud.clock()))
+        self.rewire(instance.id)
         return {}
 
     @action("DetachNetworkInterface")
@@ -104,6 +105,7 @@ class NetworkInterfaceActions(InterfaceMaking):
         if interface.instance_id != instance.id:
             raise part_errors.incorrect_interface_state(interface.status)
         self.interfaces.put(replace(interface, instance_id="", attached_at=0.0))
+        self.rewire(instance.id)
         return {}
 
     @action("DeleteNetworkInterface")

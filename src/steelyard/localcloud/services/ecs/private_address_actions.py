@@ -62,5 +62,8 @@ class PrivateAddressActions(InterfaceMaking):
     def _put_holder(self, holder: Instance | NetworkInterface, addresses: tuple[str, ...]) -> None:
         if isinstance(holder, Instance):
             self.instances.put(replace(holder, secondary_addresses=addresses))
-        else:
-            self.interfaces.put(replace(holder, secondary_addresses=addresses))
+            self.rewire(holder.id)
+            return
+        self.interfaces.put(replace(holder, secondary_addresses=addresses))
+        if holder.instance_id:
+            self.rewire(holder.instance_id)

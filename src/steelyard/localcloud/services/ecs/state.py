@@ -69,8 +69,8 @@ class EcsState(Service):
         self.deployment_sets = Records(cloud.store, DeploymentSet)
         self.stock = Stock(cloud.store)
         self.disks = Records(cloud.store, Disk)
-        self.interfaces = Records(cloud.store, NetworkInterface)
-        self.life = InstanceLife(cloud, self.host, self.instances, self.firewall)
+        self.interfaces = self.firewall.interfaces
+        self.life = InstanceLife(cloud, self.host, self.firewall)
         self.survivors = Survivors()
         """What the start found of the instances that ran before."""
 
@@ -171,6 +171,10 @@ class EcsState(Service):
         """Give an instance's disks, its system disk first."""
         found = (self.disks.get(disk_id) for disk_id in instance.disk_ids)
         return [disk for disk in found if disk is not None]
+
+    def rewire(self, instance_id: str) -> None:
+        """Bring an instance's network to what its records say, once that is kept; it is called in a transaction."""
+        self.cloud.after_commit(lambda: self.life.rewire(instance_id))
 
     def interfaces_of(self, instance_id: str) -> list[NetworkInterface]:
         """Give an instance's network interfaces, but for the one that it has from the beginning."""

@@ -24,7 +24,7 @@ class CidrBlockActions(VpcState):
             raise errors.cidr_overlaps()
         if self.cloud.terms.has_quotas and len(vpc.secondary_cidrs) >= MAX_SECONDARY_CIDRS:
             raise errors.quota_exceeded("SecondaryCidrBlock")
-        self.vpcs.put(replace(vpc, secondary_cidrs=(*vpc.secondary_cidrs, str(network))))
+        self.put_blocks(replace(vpc, secondary_cidrs=(*vpc.secondary_cidrs, str(network))))
         return {"CidrBlock": str(network), "IpVersion": "IPV4"}
 
     @action("UnassociateVpcCidrBlock", optional=("RegionId",))
@@ -37,7 +37,7 @@ class CidrBlockActions(VpcState):
         if any(vswitch.network.subnet_of(network) for vswitch in self.vswitches_of(vpc.id)):
             raise errors.cidr_in_use()
         kept = tuple(other for other in vpc.secondary_cidrs if other != block)
-        self.vpcs.put(replace(vpc, secondary_cidrs=kept))
+        self.put_blocks(replace(vpc, secondary_cidrs=kept))
         return {}
 
     def _named(self, request: Request) -> tuple[Vpc, str]:

@@ -23,6 +23,14 @@ class NetworkUser(Protocol):
         """Count the addresses of a VSwitch that the service's resources hold."""
 
 
+@runtime_checkable
+class BlockFollower(Protocol):
+    """A service whose resources reach a VPC's blocks (ecs); it is told when those have changed."""
+
+    def follow_blocks(self, vpc_id: str) -> None:
+        """Let what stands in a VPC reach the blocks that it has now."""
+
+
 class VpcState(Service):
     """What the parts of the VPC service share: its records, how they are found and what others ask of them."""
 
@@ -49,6 +57,13 @@ class VpcState(Service):
     def network_users(self) -> list[NetworkUser]:
         """Give the services whose resources stand in VPCs and VSwitches."""
         return [service for service in self.cloud.services.values() if isinstance(service, NetworkUser)]
+
+    def put_blocks(self, vpc: Vpc) -> None:
+        """Keep a VPC whose blocks have changed, and tell who reaches them."""
+        self.vpcs.put(vpc)
+        for service in self.cloud.services.values():
+            if isinstance(service, BlockFollower):
+                service.follow_blocks(vpc.id)
 
     def vpcs_of(self, region_id: str) -> list[Vpc]:
         """Give a region's VPCs."""

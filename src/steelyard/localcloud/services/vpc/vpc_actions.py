@@ -103,15 +103,17 @@ class VpcActions(RouteState):
             not any(vswitch.network.subnet_of(one) for one in kept) for vswitch in self.vswitches_of(vpc.id)
         ):
             raise errors.cidr_outside_vpc()
-        self.vpcs.put(
-            replace(
-                vpc,
-                name=request.text("VpcName", vpc.name),
-                description=request.text("Description", vpc.description),
-                has_dns_hostnames=request.flag("EnableDnsHostname", vpc.has_dns_hostnames),
-                cidr_block=str(network),
-            )
+        changed = replace(
+            vpc,
+            name=request.text("VpcName", vpc.name),
+            description=request.text("Description", vpc.description),
+            has_dns_hostnames=request.flag("EnableDnsHostname", vpc.has_dns_hostnames),
+            cidr_block=str(network),
         )
+        if changed.blocks == vpc.blocks:
+            self.vpcs.put(changed)
+        else:
+            self.put_blocks(changed)
         return {}
 
     @action("DeleteVpc", optional=("RegionId",))
