@@ -202,6 +202,7 @@ def test_spot_instances_stand_on_a_base_that_is_none(scaling, spot, wanted) -> N
         group["capacityOptionsOnDemandPercentageAboveBaseCapacity"],
     ) == wanted
     assert (group["multiAzPolicy"], group["azBalance"]) == ("COMPOSABLE", True)
+    assert group["spotInstanceRemedy"] is True
 
 
 @pytest.mark.parametrize(

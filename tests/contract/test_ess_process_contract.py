@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from alibabacloud_ecs20140526 import models as ecs
 from alibabacloud_ess20220222 import models as ess
+from alibabacloud_tea_openapi.exceptions import AlibabaCloudException
 from contract_fleet import REGION
 from contract_scaling import Scaling
 from contract_sdk import refused, wait_for
@@ -53,9 +54,7 @@ class TestProcess:
         (member,) = scaling.wait_members(group_id, 1)
         wait_for(lambda: scaling.group(group_id).active_capacity, lambda count: count == 1)
         suspend(scaling, group_id, "ScaleIn")
-        wait_for(
-            lambda: _tried(lambda: adjust(scaling, group_id, -1)), lambda activity_id: activity_id is not None
-        )
+        _call_when_calm(lambda: adjust(scaling, group_id, -1))
         wait_for(
             lambda: [one.status_code for one in _activities(scaling, group_id)],
             lambda states: "Rejected" in states,
@@ -90,14 +89,18 @@ def _activities(scaling: Scaling, group_id: str):
     return scaling.client.describe_scaling_activities(request).body.scaling_activities
 
 
-def _tried(call) -> str | None:
-    """Call what is refused while an activity is in progress; None then."""
-    try:
-        return call()
-    except Exception as err:
-        if getattr(err, "code", "") != "ScalingActivityInProgress":
-            raise
-        return None
+def _call_when_calm(call):
+    """Call what is refused while an activity is in progress, once none is."""
+
+    def tried():
+        try:
+            return call()
+        except AlibabaCloudException as err:
+            if err.code != "ScalingActivityInProgress":
+                raise
+            return None
+
+    return wait_for(tried, lambda answer: answer is not None)
 
 
 class TestDetail:
@@ -160,6 +163,34 @@ class TestDetail:
         )
         with refused("InvalidParameter", text=member):
             scaling.client.modify_instance_attribute(request)
+
+
+def test_members_are_evened_out_over_the_zones(scaling, make_vswitch):
+    fleet = scaling.fleet
+    group_id = scaling.make(multi_azpolicy="BALANCE", desired_capacity=2)
+    before = scaling.wait_members(group_id, 2)
+    rebalance = ess.RebalanceInstancesRequest(region_id=REGION, scaling_group_id=group_id)
+    with refused("IncorrectCapacity.NoChange"):
+        _call_when_calm(lambda: scaling.client.rebalance_instances(rebalance))
+    second = make_vswitch(fleet.vpc_id, "10.77.1.0/24", "cn-hangzhou-i")
+    scaling.modify(group_id, v_switch_ids=[fleet.vswitch_id, second])
+    activity_id = scaling.client.rebalance_instances(rebalance).body.scaling_activity_id
+    activity = scaling.wait_activity(activity_id)
+    assert (len(activity.created_instances), len(activity.destroyed_instances)) == (1, 1)
+    members = scaling.members(group_id)
+    assert {one.zone_id for one in members} == {"cn-hangzhou-h", "cn-hangzhou-i"}
+    assert len({one.instance_id for one in members} & set(before)) == 1
+
+    plain_id = scaling.make()
+    with refused("IncorrectScalingGroupMultiAZPolicy"):
+        scaling.client.rebalance_instances(
+            ess.RebalanceInstancesRequest(region_id=REGION, scaling_group_id=plain_id)
+        )
+    disabled_id = scaling.make(is_enabled=False, multi_azpolicy="BALANCE")
+    with refused("IncorrectScalingGroupStatus"):
+        scaling.client.rebalance_instances(
+            ess.RebalanceInstancesRequest(region_id=REGION, scaling_group_id=disabled_id)
+        )
 
 
 def test_keys_and_values_of_tags_are_listed(scaling):

@@ -165,6 +165,8 @@ class AutoScaling(pulumi.ComponentResource):
             capacity_options_on_demand_percentage_above_base_capacity=(
                 self._on_demand_percent if has_spot else None
             ),
+            # One that is about to be reclaimed makes room for another while it ends its jobs.
+            spot_instance_remedy=True if has_spot else None,
             # The youngest node has the least to lose.
             removal_policies=["NewestInstance"],
             health_check_type="ECS",

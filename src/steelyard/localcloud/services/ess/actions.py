@@ -4,6 +4,7 @@ from steelyard.localcloud.cloud import Cloud
 from steelyard.localcloud.region_actions import RegionActions
 from steelyard.localcloud.services.ess.alarm_actions import AlarmActions
 from steelyard.localcloud.services.ess.alarm_watch import AlarmWatch
+from steelyard.localcloud.services.ess.balance_actions import BalanceActions
 from steelyard.localcloud.services.ess.balancer_health import BalancerHealth
 from steelyard.localcloud.services.ess.configuration_actions import ConfigurationActions
 from steelyard.localcloud.services.ess.group_actions import GroupActions
@@ -23,6 +24,7 @@ class EssService(
     HookActions,
     InstanceActions,
     ProcessActions,
+    BalanceActions,
     NotificationActions,
     GroupTagActions,
     RuleActions,
@@ -38,7 +40,8 @@ class EssService(
         self._health = HealthWatch(self, BalancerHealth(self.backends))
 
     def run_timers(self) -> None:
-        """Carry out the scheduled tasks that are due, evaluate the alarms, and ask the load balancers."""
+        """Carry out what is due by the clock: tasks, alarms, even zones, and questions to the load balancers."""
         self.run_due_tasks()
+        self.rebalance_by_itself()
         self._health.look()
         self._watch.look()

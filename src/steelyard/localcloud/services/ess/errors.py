@@ -119,6 +119,14 @@ def no_change() -> ApiError:
     )
 
 
+def not_balanced(group_id: str) -> ApiError:
+    """Tell that a group is not to be balanced over its zones."""
+    return ApiError(
+        "IncorrectScalingGroupMultiAZPolicy",
+        f"The scaling group {group_id!r} is not balanced over its zones; take MultiAZPolicy BALANCE.",
+    )
+
+
 def activity_in_progress() -> ApiError:
     """Tell that one scaling activity has to end before another begins."""
     return ApiError(

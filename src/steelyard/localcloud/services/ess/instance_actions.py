@@ -8,7 +8,6 @@ from steelyard.localcloud.service import Request, action
 from steelyard.localcloud.services.ess import errors
 from steelyard.localcloud.services.ess.core import EssCore
 from steelyard.localcloud.services.ess.models import (
-    ACTIVE,
     IN_SERVICE,
     PROTECTED,
     SERVING,
@@ -25,7 +24,7 @@ class InstanceActions(EssCore):
     @action("AttachInstances")
     def attach_instances(self, request: Request) -> dict[str, object]:
         """Take running instances in; hooks are asked of them as of new ones."""
-        group = self._active_group(request)
+        group = self.active_group(request)
         activity = self.take_in(group, _ids(request), is_entrusted=request.flag("Entrusted"))
         return {"ScalingActivityId": activity.id}
 
@@ -113,7 +112,7 @@ class InstanceActions(EssCore):
     @action("ExitStandby")
     def exit_standby(self, request: Request) -> dict[str, object]:
         """Take members back that were set aside."""
-        group = self._active_group(request)
+        group = self.active_group(request)
         members = self._named(group, _ids(request), (STANDBY,))
         num_counted = self.num_counted(group.id) + len(members)
         if num_counted > group.max_size:
@@ -153,7 +152,7 @@ class InstanceActions(EssCore):
         return {"ScalingActivityId": activity.id, "Detail": activity.detail}
 
     def _remove(self, request: Request, fate: str, description: str) -> dict[str, object]:
-        group = self._active_group(request)
+        group = self.active_group(request)
         members = self._named(group, _ids(request), (*SERVING, STANDBY))
         num_left = self.num_counted(group.id) - sum(member.state in SERVING for member in members)
         is_smaller = request.flag("DecreaseDesiredCapacity", True) or fate == "standby"
@@ -168,12 +167,6 @@ class InstanceActions(EssCore):
             self.groups.put(replace(group, desired=max(group.min_size, group.desired - num_gone)))
         self.wake()
         return {"ScalingActivityId": activity.id}
-
-    def _active_group(self, request: Request) -> ScalingGroup:
-        group = self.group(request)
-        if group.state != ACTIVE:
-            raise errors.incorrect_group_status(group.state, request.action)
-        return group
 
     def _named(self, group: ScalingGroup, ids: Sequence[str], states: Sequence[str]) -> list[Member]:
         found = []

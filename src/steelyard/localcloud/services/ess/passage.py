@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
+from collections.abc import Sequence
 from dataclasses import replace
 
 from steelyard.localcloud.service import Request
@@ -50,7 +51,8 @@ class Passage:
     def is_settled(self, group: ScalingGroup, member: Member, instance: Instance | None) -> bool:
         """Tell whether a member needs no step; it is asked without a transaction."""
         if member.state in SERVING:
-            return not self._is_lost(group, member, instance)
+            is_going = instance is not None and _is_wanted_back(group, instance)
+            return not is_going and not self._is_lost(group, member, instance)
         if member.state == STANDBY:
             return instance is not None
         return member.state == PENDING and instance is not None and instance.status not in (RUNNING, STOPPED)
@@ -68,6 +70,13 @@ class Passage:
         elif member.state in SERVING:
             if self._is_lost(group, member, instance):
                 self._replace(group, member, instance)
+            elif instance is not None and _is_wanted_back(group, instance):
+                self.exchange(
+                    group,
+                    [member],
+                    f"The spot instance {member.id} is about to be reclaimed.",
+                    f"Replace the spot instance {member.id}.",
+                )
         elif member.state == STANDBY:
             if instance is None:
                 self._state.members.delete(member.id)
@@ -91,6 +100,26 @@ class Passage:
         self._state.members.put(
             replace(member, state=REMOVING, activity_id=activity.id, fate=fate, hooks_done=False)
         )
+
+    def exchange(
+        self, group: ScalingGroup, members: Sequence[Member], cause: str, description: str
+    ) -> Activity:
+        """Let members go and others come in their place, also where no number of members is wanted.
+
+        Args:
+            group: The group.
+            members: Who goes.
+            cause: Why, for the activity.
+            description: What is done, for the activity.
+        """
+        num_counted = self._state.num_counted(group.id)
+        activity = self._state.begin_activity(group, cause, description)
+        gone = tuple(member.id for member in members)
+        activity = replace(activity, destroyed=gone, goal=num_counted)
+        self._state.activities.put(activity)
+        for member in members:
+            self.leave(member, activity)
+        return activity
 
     def fail(self, member: Member, err: ApiError) -> None:
         """Give a member up that a step failed on, and tell its activity why."""
@@ -254,6 +283,11 @@ class Passage:
             if action.status == "Pending":
                 ended = replace(action, status="Completed", result="ABANDON")
                 self._state.lifecycle_actions.put(ended)
+
+
+def _is_wanted_back(group: ScalingGroup, instance: Instance) -> bool:
+    """Tell whether an instance is about to be reclaimed, and its group makes good for that (`SpotInstanceRemedy`)."""
+    return bool(group.settings["SpotInstanceRemedy"]) and bool(instance.reclaim_at)
 
 
 def protects(member: Member) -> bool:

@@ -30,11 +30,18 @@ def is_balanced(settings: Settings) -> bool:
 
 
 def places_by_turn(places: Sequence[Place], settings: Settings, members: Sequence[Member]) -> list[Place]:
-    """Give the places to try for one more member: the emptiest zone first where zones are balanced, else as listed."""
+    """Give the places to try for one more member: the emptiest zone first where zones are balanced, else as listed.
+
+    With `BalancedOnly` no zone is tried but the emptiest ones, whatever becomes of it (help page of
+    CreateScalingGroup).
+    """
     if not is_balanced(settings):
         return list(places)
     num_in_zone = Counter(member.zone_id for member in members)
-    return sorted(places, key=lambda place: num_in_zone[place.zone_id])
+    by_turn = sorted(places, key=lambda place: num_in_zone[place.zone_id])
+    if settings["BalanceMode"] != "BalancedOnly":
+        return by_turn
+    return [place for place in by_turn if num_in_zone[place.zone_id] == num_in_zone[by_turn[0].zone_id]]
 
 
 def offers_by_turn(
@@ -122,6 +129,37 @@ def to_remove(
         gone.append(choice[0])
         left.remove(choice[0])
     return gone
+
+
+def to_move(
+    members: Sequence[Member],
+    movable: Sequence[Member],
+    zone_ids: Sequence[str],
+    settings: Settings,
+    made_at: Mapping[str, float],
+) -> list[Member]:
+    """Choose the members whose places are to be taken by new ones, so that no two zones differ by more than one.
+
+    Args:
+        members: All that count.
+        movable: Those of them that may go.
+        zone_ids: The group's zones.
+        settings: The group's: its removal policies choose.
+        made_at: When each scaling configuration was made, by id.
+    """
+    left, gone = list(movable), list[Member]()
+    num_in_zone = Counter(dict.fromkeys(zone_ids, 0))
+    num_in_zone.update(member.zone_id for member in members)
+    while True:
+        fullest = max(num_in_zone, key=lambda zone_id: num_in_zone[zone_id])
+        emptiest = min(num_in_zone, key=lambda zone_id: num_in_zone[zone_id])
+        choice = [member for member in left if member.zone_id == fullest]
+        if num_in_zone[fullest] - num_in_zone[emptiest] < 2 or not choice:
+            return gone
+        gone += to_remove(choice, 1, settings, made_at)
+        left.remove(gone[-1])
+        num_in_zone[fullest] -= 1
+        num_in_zone[emptiest] += 1
 
 
 def _preferred(members: list[Member], policy: str, made_at: Mapping[str, float]) -> list[Member]:

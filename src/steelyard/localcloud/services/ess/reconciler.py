@@ -179,7 +179,9 @@ class Reconciler:
     def _under_way(
         self, activity: Activity, *, created: tuple[str, ...] = (), destroyed: tuple[str, ...] = ()
     ) -> None:
-        self._state.activities.put(replace(activity, created=created, destroyed=destroyed, goal=None))
+        # One that lets members go for others to come knows already who goes.
+        gone = destroyed or activity.destroyed
+        self._state.activities.put(replace(activity, created=created, destroyed=gone, goal=None))
 
     def _reject(self, activity: Activity | None, suspended: str) -> None:
         """End what was asked for while the group is told not to do it; what is wanted of the group stays."""

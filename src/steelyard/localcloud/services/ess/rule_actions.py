@@ -9,7 +9,6 @@ from steelyard.localcloud.service import Request, action
 from steelyard.localcloud.services.ess import errors
 from steelyard.localcloud.services.ess.adjustment import SCALE_IN_SHARE, adjusted
 from steelyard.localcloud.services.ess.alarm_watch import SYSTEM_METRICS
-from steelyard.localcloud.services.ess.models import ACTIVE
 from steelyard.localcloud.services.ess.trigger_models import SIMPLE, STEP, TARGET, AlarmTask, ScalingRule
 from steelyard.localcloud.services.ess.trigger_state import TriggerState
 from steelyard.localcloud.setting import Setting, checked, choice, number
@@ -124,9 +123,7 @@ class RuleActions(TriggerState):
     @action("ScaleWithAdjustment")
     def scale_with_adjustment(self, request: Request) -> dict[str, object]:
         """Change the number of members without a rule."""
-        group = self.group(request)
-        if group.state != ACTIVE:
-            raise errors.incorrect_group_status(group.state, request.action)
+        group = self.active_group(request)
         kind = request.text("AdjustmentType")
         if kind not in _ADJUSTMENTS:
             raise invalid_parameter("AdjustmentType", kind, f"one of {', '.join(_ADJUSTMENTS)}")

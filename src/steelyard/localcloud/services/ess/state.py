@@ -9,6 +9,7 @@ from steelyard.localcloud.services.ecs.actions import EcsService
 from steelyard.localcloud.services.ecs.models import Instance
 from steelyard.localcloud.services.ess import errors
 from steelyard.localcloud.services.ess.models import (
+    ACTIVE,
     COUNTED,
     DELETING,
     PENDING,
@@ -75,6 +76,17 @@ class EssState(Service):
         """
         group = self.group(request)
         if group.state == DELETING:
+            raise errors.incorrect_group_status(group.state, request.action)
+        return group
+
+    def active_group(self, request: Request) -> ScalingGroup:
+        """Give the scaling group that a call names, and that is enabled.
+
+        Raises:
+            ApiError: `InvalidScalingGroupId.NotFound` or `IncorrectScalingGroupStatus`.
+        """
+        group = self.group(request)
+        if group.state != ACTIVE:
             raise errors.incorrect_group_status(group.state, request.action)
         return group
 
