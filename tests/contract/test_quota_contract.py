@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
+from alibabacloud_cms20190101 import models as cms
 from alibabacloud_ecs20140526 import models as ecs
 from alibabacloud_ess20220222 import models as ess
 from alibabacloud_ram20150501 import models as ram
 from alibabacloud_slb20140515 import models as slb
 from alibabacloud_vpc20160428 import models as vpc
+from contract_egress import standing_egress
 from contract_fleet import REGION
 from contract_scaling import later
 from contract_sdk import refused
@@ -277,6 +279,56 @@ class TestVpc:
         request = vpc.DescribeVSwitchesRequest(region_id=REGION, vpc_id=vpc_id, page_size=1)
         assert vpc_client.describe_vswitches(request).body.total_count == 150
 
+    def test_route_entries_of_a_table(self, vpc_client, make_vpc, make_vswitch):
+        vpc_id = make_vpc("10.89.0.0/16")
+        vswitch_id = make_vswitch(vpc_id, "10.89.0.0/24")
+        with standing_egress(vpc_client, vpc_id, vswitch_id) as egress:
+            request = vpc.DescribeRouteTableListRequest(region_id=REGION, vpc_id=vpc_id)
+            (table,) = vpc_client.describe_route_table_list(
+                request
+            ).body.router_table_list.router_table_list_type
+
+            def lead(i: int) -> None:
+                vpc_client.create_route_entry(
+                    vpc.CreateRouteEntryRequest(
+                        region_id=REGION,
+                        route_table_id=table.route_table_id,
+                        destination_cidr_block=f"172.16.{i}.0/24",
+                        next_hop_id=egress.gateway_id,
+                        next_hop_type="NatGateway",
+                    )
+                )
+
+            for i in range(199):  # The first one came with the gateway.
+                lead(i)
+            with refused("QuotaExceeded.RouteEntry"):
+                lead(199)
+
+    def test_forward_entries_of_a_gateway(self, vpc_client, make_vpc, make_vswitch):
+        vpc_id = make_vpc("10.90.0.0/16")
+        vswitch_id = make_vswitch(vpc_id, "10.90.0.0/24")
+        with standing_egress(vpc_client, vpc_id, vswitch_id) as egress:
+            eip = egress.allocate()
+            egress.bind(eip.allocation_id)
+
+            def forward(i: int) -> None:
+                vpc_client.create_forward_entry(
+                    vpc.CreateForwardEntryRequest(
+                        region_id=REGION,
+                        forward_table_id=egress.gateway.forward_table_ids.forward_table_id[0],
+                        external_ip=eip.eip_address,
+                        external_port=str(8000 + i),
+                        internal_ip="10.90.0.10",
+                        internal_port=str(9000 + i),
+                        ip_protocol="tcp",
+                    )
+                )
+
+            for i in range(100):
+                forward(i)
+            with refused("QuotaExceeded.ForwardEntry"):
+                forward(100)
+
     def test_elastic_addresses(self, vpc_client):
         standing = vpc_client.describe_eip_addresses(
             vpc.DescribeEipAddressesRequest(region_id=REGION)
@@ -291,6 +343,47 @@ class TestVpc:
 
         with made(make, 254 - standing, delete), refused("QuotaExceeded.Eip"):
             make(254)
+
+
+class TestCms:
+    @pytest.mark.slow  # A thousand of them.
+    def test_alarm_rules(self, cms_client):
+        standing = int(cms_client.describe_metric_rule_list(cms.DescribeMetricRuleListRequest()).body.total)
+        resources = json.dumps([{"instanceId": "i-1"}])
+        channels = cms.PutContactRequestChannels(mail="on-call@example.com")
+        cms_client.put_contact(cms.PutContactRequest(contact_name="on-call", describe="d", channels=channels))
+        cms_client.put_contact_group(
+            cms.PutContactGroupRequest(contact_group_name="watch", contact_names=["on-call"])
+        )
+
+        def make(i: int) -> str:
+            cms_client.put_resource_metric_rule(
+                cms.PutResourceMetricRuleRequest(
+                    rule_id=f"full-{i}",
+                    rule_name=f"full-{i}",
+                    contact_groups="watch",
+                    namespace="acs_ecs_dashboard",
+                    metric_name="CPUUtilization",
+                    resources=resources,
+                    escalations=cms.PutResourceMetricRuleRequestEscalations(
+                        warn=cms.PutResourceMetricRuleRequestEscalationsWarn(
+                            comparison_operator="GreaterThanThreshold",
+                            statistics="Average",
+                            threshold="90",
+                            times=3,
+                        )
+                    ),
+                )
+            )
+            return f"full-{i}"
+
+        def delete(rule_id: str) -> None:
+            cms_client.delete_metric_rules(cms.DeleteMetricRulesRequest(id=[rule_id]))
+
+        with made(make, 1000 - standing, delete), refused("ResourceOverLimit"):
+            make(1000)
+        cms_client.delete_contact_group(cms.DeleteContactGroupRequest(contact_group_name="watch"))
+        cms_client.delete_contact(cms.DeleteContactRequest(contact_name="on-call"))
 
 
 def test_addresses_of_a_vswitch(fleet, make_vswitch):
