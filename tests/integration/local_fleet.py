@@ -25,6 +25,8 @@ PORT = 8000
 # A second octet of this process: test processes side by side would take each other's freed addresses.
 VPC_CIDR = f"10.{100 + os.getpid() % 100}.0.0/16"
 VSWITCH_CIDR = VPC_CIDR.replace("/16", "/24")
+SECOND_CIDR = VPC_CIDR.replace(".0.0/16", ".1.0/24")
+ZONES = ("cn-hangzhou-h", "cn-hangzhou-i")
 LISTENER = {
     "bandwidth": -1,
     "sticky_session": "off",
@@ -45,12 +47,7 @@ class LocalFleet:
             vpc.CreateVpcRequest(region_id=REGION, cidr_block=VPC_CIDR)
         ).body.vpc_id
         wait_until(lambda: self._vpc_status() == "Available")
-        self.vswitch_id = self.vpc_client.create_vswitch(
-            vpc.CreateVSwitchRequest(
-                region_id=REGION, vpc_id=self.vpc_id, cidr_block=VSWITCH_CIDR, zone_id="cn-hangzhou-h"
-            )
-        ).body.v_switch_id
-        wait_until(lambda: self._vswitch_status() == "Available")
+        self.vswitch_id = self.add_vswitch(VSWITCH_CIDR, ZONES[0])
         self.group_id = self.ecs_client.create_security_group(
             ecs.CreateSecurityGroupRequest(region_id=REGION, vpc_id=self.vpc_id)
         ).body.security_group_id
@@ -63,6 +60,18 @@ class LocalFleet:
         self.server_group_id = self.slb_client.create_vserver_group(
             slb.CreateVServerGroupRequest(region_id=REGION, load_balancer_id=self.balancer_id)
         ).body.vserver_group_id
+
+    def add_vswitch(self, cidr: str, zone: str) -> str:
+        """Make a VSwitch in the VPC, and wait until it can be worked on."""
+        made = self.vpc_client.create_vswitch(
+            vpc.CreateVSwitchRequest(region_id=REGION, vpc_id=self.vpc_id, cidr_block=cidr, zone_id=zone)
+        ).body.v_switch_id
+        request = vpc.DescribeVSwitchAttributesRequest(v_switch_id=made)
+        wait_until(
+            lambda: self.vpc_client.describe_vswitch_attributes(request).body.status,
+            lambda status: status == "Available",
+        )
+        return str(made)
 
     def connect(self, cloud: CloudInfo) -> None:
         """Make the clients, after a restart for the new endpoint."""
@@ -235,11 +244,6 @@ class LocalFleet:
     def _vpc_status(self) -> str:
         return self.vpc_client.describe_vpc_attribute(
             vpc.DescribeVpcAttributeRequest(region_id=REGION, vpc_id=self.vpc_id)
-        ).body.status
-
-    def _vswitch_status(self) -> str:
-        return self.vpc_client.describe_vswitch_attributes(
-            vpc.DescribeVSwitchAttributesRequest(v_switch_id=self.vswitch_id)
         ).body.status
 
 

@@ -12,15 +12,13 @@ from alibabacloud_nlb20220430 import models as nlb
 from alibabacloud_nlb20220430.client import Client as NlbClient
 from alibabacloud_slb20140515 import models as slb
 from alibabacloud_tea_openapi.utils_models import Config
-from alibabacloud_vpc20160428 import models as vpc
-from local_fleet import PORT, REGION, VPC_CIDR, LocalFleet
+from local_fleet import PORT, REGION, SECOND_CIDR, ZONES, LocalFleet
 from traffic import ask, wait_until
 
 from steelyard.localcloud.daemon import CloudInfo
 from steelyard.localcloud.faults.client import FaultClient
 from steelyard.localcloud.faults.fault import Order
 
-ZONES = ("cn-hangzhou-h", "cn-hangzhou-i")
 FRONT_PORT = 8080
 
 
@@ -72,7 +70,7 @@ def servers_behind(address: str) -> set[str]:
 @pytest.fixture(scope="module")
 def scene(info: CloudInfo) -> Scene:
     fleet = LocalFleet(info)
-    vswitches = dict(zip(ZONES, (fleet.vswitch_id, second_vswitch(fleet)), strict=True))
+    vswitches = dict(zip(ZONES, (fleet.vswitch_id, fleet.add_vswitch(SECOND_CIDR, ZONES[1])), strict=True))
     instance_ids = {}
     for zone, vswitch_id in vswitches.items():
         fleet.vswitch_id = vswitch_id
@@ -108,23 +106,6 @@ def scene(info: CloudInfo) -> Scene:
         network_id=make_network(client, fleet.vpc_id, vswitches, list(instance_ids.values())),
         instance_ids=instance_ids,
     )
-
-
-def second_vswitch(fleet: LocalFleet) -> str:
-    made = fleet.vpc_client.create_vswitch(
-        vpc.CreateVSwitchRequest(
-            region_id=REGION,
-            vpc_id=fleet.vpc_id,
-            cidr_block=VPC_CIDR.replace(".0.0/16", ".1.0/24"),
-            zone_id=ZONES[1],
-        )
-    ).body.v_switch_id
-    request = vpc.DescribeVSwitchAttributesRequest(v_switch_id=made)
-    wait_until(
-        lambda: fleet.vpc_client.describe_vswitch_attributes(request).body.status,
-        lambda status: status == "Available",
-    )
-    return made
 
 
 def make_network(client: NlbClient, vpc_id: str, vswitches: dict[str, str], instance_ids: list[str]) -> str:

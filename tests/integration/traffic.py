@@ -22,9 +22,23 @@ def wait_until(read: Callable[[], T], is_done: Callable[[T], object] = bool, dea
 
 
 class Traffic:
-    """Clients that ask again and again who serves them, each on a connection that it keeps; by TLS where told to."""
+    """Clients that ask again and again who serves them, each on a connection that it keeps; by TLS where told to.
 
-    def __init__(self, address: str, port: int, tls: ssl.SSLContext | None = None) -> None:
+    Where told not to keep it, each request comes on a connection of its own. A request that fails may be sent a second
+    time, as clients do with what changes nothing; why is noted.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        port: int,
+        tls: ssl.SSLContext | None = None,
+        *,
+        is_kept: bool = True,
+        repeats: bool = False,
+    ) -> None:
+        self.repeated: list[str] = []
+        self._is_kept, self._repeats = is_kept, repeats
         self.answers: list[tuple[float, str]] = []
         self.errors: list[str] = []
         self._where = address, port
@@ -38,21 +52,31 @@ class Traffic:
     def run(self, num_requests: int | None = None) -> None:
         connection = self._connection()
         while not self._is_over.is_set() and num_requests != 0:
-            try:
-                connection.request("GET", "/")
-                answer = connection.getresponse()
-                text = answer.read().decode()
-            except (OSError, http.client.HTTPException) as err:
-                self.errors.append(repr(err))
-                connection.close()
-            else:
-                if answer.status == 200:
-                    self.answers.append((time.monotonic(), text.split(" ")[0]))
-                else:
-                    self.errors.append(f"{answer.status} {text}")
+            error = self._ask(connection)
+            if error and self._repeats:
+                self.repeated.append(error)
+                error = self._ask(connection)
+            if error:
+                self.errors.append(error)
             if num_requests is not None:
                 num_requests -= 1
         connection.close()
+
+    def _ask(self, connection: http.client.HTTPConnection) -> str:
+        """Send a request and note who answers; where nobody does, say what came instead."""
+        try:
+            connection.request("GET", "/")
+            answer = connection.getresponse()
+            text = answer.read().decode()
+        except (OSError, http.client.HTTPException) as err:
+            connection.close()
+            return repr(err)
+        if not self._is_kept:
+            connection.close()
+        if answer.status != 200:
+            return f"{answer.status} {text}"
+        self.answers.append((time.monotonic(), text.split(" ")[0]))
+        return ""
 
     def _connection(self) -> http.client.HTTPConnection:
         if self._tls is None:
@@ -74,10 +98,16 @@ class Traffic:
 
 
 def ask(
-    address: str, port: int, num_requests: int, num_clients: int = 4, tls: ssl.SSLContext | None = None
+    address: str,
+    port: int,
+    num_requests: int,
+    num_clients: int = 4,
+    tls: ssl.SSLContext | None = None,
+    *,
+    is_kept: bool = True,
 ) -> Traffic:
     """Send a number of requests and wait for all answers."""
-    traffic = Traffic(address, port, tls)
+    traffic = Traffic(address, port, tls, is_kept=is_kept)
     clients = [
         threading.Thread(target=traffic.run, args=(num_requests // num_clients,)) for _ in range(num_clients)
     ]
