@@ -71,6 +71,7 @@ class StorageDoor:
             request_id=secrets.token_hex(12).upper(),
             caller=None,
             source_address=(scope.get("client") or ("",))[0],
+            is_secure=scope["scheme"] == "https",
         )
         body = _BodyReader(receive)
         try:

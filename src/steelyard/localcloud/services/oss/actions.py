@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from steelyard.localcloud.service import Request, Service
-from steelyard.localcloud.services.oss import access, errors, metadata
+from steelyard.localcloud.services.oss import errors, metadata
+from steelyard.localcloud.services.oss.access import StorageAccess
 from steelyard.localcloud.services.oss.blob import BlobStore, BlobWriter
 from steelyard.localcloud.services.oss.bucket_actions import BucketActions
 from steelyard.localcloud.services.oss.copy_actions import CopyActions
@@ -25,8 +26,7 @@ from steelyard.localcloud.services.oss.setting import BucketSettings, setting_op
 from steelyard.localcloud.services.oss.signature import SUB_RESOURCES, StorageVerifier
 from steelyard.localcloud.services.oss.state import StorageState
 from steelyard.localcloud.services.oss.symlink_actions import SymlinkActions
-from steelyard.localcloud.services.ram.actions import RamService
-from steelyard.localcloud.services.ram.decision import Call, Decision
+from steelyard.localcloud.services.ram.authorization import Authorization
 from steelyard.localcloud.wire.signature import AccessKey
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class OssService(Service):
 
     Objects are files in the cloud's folder `oss`, under names of their own; what an object is called, consists of and
     carries is in the store. A write is a file first and a record then, so that a killed cloud has all of it or nothing.
-    Of a bucket's configurations website, logging, referer and policy are kept and not carried out.
+    Of a bucket's configurations website, logging and referer are kept and not carried out.
     """
 
     code, version = "oss", "2019-05-17"
@@ -141,11 +141,9 @@ class OssService(Service):
             what = f"{request.method} {request.level.value} {''.join(f'?{name}' for name in unknown)}".strip()
             self.cloud.unserved.count(self.code, self.version, what)
             raise errors.not_implemented(what)
-        if request.caller is None and not errand.operation.is_public:
-            access.check_public(self.state, errand.operation, request)
-        elif errand.operation.body is Body.OBJECT:
+        if errand.operation.body is Body.OBJECT:
             # Before the body, which may be long; others are asked once it is there.
-            self._check_rights(errand.operation, request)
+            self._access().check(errand.operation, request)
         self._meet_faults(errand.operation, request)
         return errand
 
@@ -165,31 +163,15 @@ class OssService(Service):
         )
         self.cloud.before_call(self.code, call)
 
-    def _check_rights(self, operation: Operation, request: StorageRequest) -> None:
-        ram, caller = self.cloud.services.get("ram"), request.caller
-        if not isinstance(ram, RamService) or caller is None or operation.is_public:
-            return
-        region_id, account_id = self.cloud.identity.region_id, self.cloud.identity.account_id
-        context = access.context_of(request)
-        for action, place in access.wanted_rights(operation, request):
-            resource = f"acs:oss:{region_id}:{account_id}:{place}"
-            call = Call(action=action, resources=(resource,), context=context)
-            verdict = ram.decide(caller, call)
-            if verdict is Decision.ALLOWED:
-                continue
-            if verdict is Decision.NOT_ALLOWED and self._is_public(operation, request):
-                continue
-            raise errors.access_denied(f"You have no right to {action} on {resource}.")
-
-    def _is_public(self, operation: Operation, request: StorageRequest) -> bool:
-        """Tell whether anybody may make a call; what it copies from would be a place of its own."""
-        if operation.body is Body.NONE and request.header("x-oss-copy-source"):
-            return False
-        try:
-            access.check_public(self.state, operation, request)
-        except errors.StorageError:
-            return False
-        return True
+    def _access(self) -> StorageAccess:
+        ram = self.cloud.services.get("ram")
+        identity = self.cloud.identity
+        return StorageAccess(
+            self.state,
+            ram if isinstance(ram, Authorization) else None,
+            identity.region_id,
+            identity.account_id,
+        )
 
     def writer(self, request: StorageRequest) -> BlobWriter:
         """Begin the blob that a call's body goes to, encrypted as its object or part will be.
@@ -211,7 +193,7 @@ class OssService(Service):
         Returns:
             The answer, and the names of the blobs that are kept for it until they are given to `BlobStore.release`.
         """
-        self._check_rights(errand.operation, request)
+        self._access().check(errand.operation, request)
         if errand.operation.is_open:
             return errand.serve(request), ()
         with self.cloud.transaction():

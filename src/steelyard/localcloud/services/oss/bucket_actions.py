@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 
 from steelyard.localcloud.services.oss import errors
+from steelyard.localcloud.services.oss.bucket_policy import is_public
 from steelyard.localcloud.services.oss.document import answer_document, child_text, read_document
 from steelyard.localcloud.services.oss.listing import MAX_KEYS
 from steelyard.localcloud.services.oss.models import Bucket, OldVersion, StorageObject, Upload
@@ -143,6 +144,15 @@ class BucketActions:
             "Comment": "",
         }
         return answer_document("BucketInfo", {"Bucket": body})
+
+    @operation("GetBucketPolicyStatus", "GET", Level.BUCKET, "policyStatus")
+    def get_bucket_policy_status(self, request: StorageRequest) -> StorageAnswer:
+        """Tell whether a bucket's policy lets anybody in."""
+        bucket = self._state.bucket(request.bucket)
+        policy = bucket.settings.get("policy")
+        if not policy:
+            raise errors.no_such_setting("NoSuchBucketPolicy", "policy", bucket.id)
+        return answer_document("PolicyStatus", {"IsPublic": is_public(policy)})
 
     @operation("GetBucketLocation", "GET", Level.BUCKET, "location")
     def get_bucket_location(self, request: StorageRequest) -> StorageAnswer:

@@ -103,6 +103,11 @@ def kms_not_enabled() -> StorageError:
     return StorageError("KmsServiceNotEnabled", text, 403)
 
 
+def invalid_policy(why: str) -> StorageError:
+    """Tell what is wrong with a bucket's policy."""
+    return StorageError("InvalidPolicyDocument", f"The policy document is invalid. {why}")
+
+
 def malformed_xml(why: str) -> StorageError:
     """Tell that a body is not the document that the operation takes."""
     return StorageError("MalformedXML", f"The XML you provided was not well-formed: {why}.")

@@ -42,6 +42,7 @@ class StorageRequest:
         request_id: Id that the answer carries.
         caller: Who signed; None where nobody did.
         source_address: Address that the call came from.
+        is_secure: Whether it came over TLS.
         document: The body of an operation that takes a document.
         blob: The body of an operation that takes an object, as it stands on the disk.
     """
@@ -54,6 +55,7 @@ class StorageRequest:
     request_id: str
     caller: AccessKey | None
     source_address: str = ""
+    is_secure: bool = False
     document: bytes = b""
     blob: Blob | None = None
 

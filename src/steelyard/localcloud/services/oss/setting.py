@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from xml.etree import ElementTree
 
 from steelyard.localcloud.services.oss import errors, metadata
+from steelyard.localcloud.services.oss.bucket_policy import check_bucket_policy, is_public
 from steelyard.localcloud.services.oss.cors import check_cors
 from steelyard.localcloud.services.oss.document import child_text, read_document
 from steelyard.localcloud.services.oss.lifecycle_rule import check_lifecycle
@@ -167,8 +167,8 @@ SETTINGS: tuple[BucketSetting, ...] = (
         can_delete=False,
     ),
 )
-"""What buckets can be given. `versioning`, `encryption`, `lifecycle`, `cors`, `publicAccessBlock` and `tagging` have an
-effect; the others are kept and given back."""
+"""What buckets can be given. `versioning`, `encryption`, `lifecycle`, `policy`, `cors`, `publicAccessBlock` and
+`tagging` have an effect; the others are kept and given back."""
 
 
 class BucketSettings:
@@ -206,6 +206,8 @@ class BucketSettings:
     def _put(self, setting: BucketSetting, request: StorageRequest) -> StorageAnswer:
         bucket = self._state.bucket(request.bucket)
         text = _checked(setting, request.document)
+        if setting.name == "policy" and is_public_blocked(bucket) and is_public(text):
+            raise errors.access_denied("Put public bucket policy is not allowed.")
         bucket = replace(bucket, settings={**bucket.settings, setting.name: text})
         if setting.name == "versioning":
             root = read_document(request.document, setting.root)
@@ -252,11 +254,7 @@ def _operation(verb: str, method: str, setting: BucketSetting, body: Body) -> Op
 
 def _checked(setting: BucketSetting, document: bytes) -> str:
     if not setting.root:
-        try:
-            json.loads(document)
-        except ValueError as err:
-            raise errors.StorageError("InvalidPolicyDocument", f"The policy is no JSON: {err}.") from err
-        return document.decode()
+        return check_bucket_policy(document)
     root = read_document(document, setting.root)
     setting.check(root)
     return ElementTree.tostring(root, encoding="unicode")

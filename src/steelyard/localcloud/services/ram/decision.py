@@ -46,7 +46,11 @@ class Call:
 
 def decide(documents: Iterable[str], call: Call) -> Decision:
     """Decide over a call by the policy documents of who makes it."""
-    statements = [statement for document in documents for statement in parse_statements(document)]
+    return decide_over([one for document in documents for one in parse_statements(document)], call)
+
+
+def decide_over(statements: Iterable[Mapping[str, Any]], call: Call) -> Decision:
+    """Decide over a call by statements that are for who makes it."""
     concerned = [one for one in statements if _is_for(one, "Action", call.action)]
     verdict = Decision.ALLOWED
     for resource in call.resources:
@@ -60,11 +64,12 @@ def decide(documents: Iterable[str], call: Call) -> Decision:
 
 def _is_for(statement: Mapping[str, Any], element: str, text: str) -> bool:
     if f"Not{element}" in statement:
-        return not _fits(as_list(statement[f"Not{element}"]), text)
-    return _fits(as_list(statement.get(element)), text)
+        return not fits(as_list(statement[f"Not{element}"]), text)
+    return fits(as_list(statement.get(element)), text)
 
 
-def _fits(patterns: Iterable[object], text: str) -> bool:
+def fits(patterns: Iterable[object], text: str) -> bool:
+    """Tell whether a text is one of those that patterns name, in which `*` and `?` stand for others."""
     return any(_pattern(str(pattern)).fullmatch(text) for pattern in patterns)
 
 
