@@ -303,3 +303,26 @@ def test_tags_come_as_json_text_and_are_listed_flat(ram_client, role):
         ram_client.untag_resources(
             models.UntagResourcesRequest(resource_type="role", resource_names=["nobody"], tag_keys=["x"])
         )
+
+
+def test_a_version_of_a_policy_is_read_and_its_description_changed(ram_client, policy):
+    named = {"policy_name": policy, "policy_type": "Custom"}
+    version = models.GetPolicyVersionRequest(**named, version_id="v1")
+    found = ram_client.get_policy_version(version).body.policy_version
+    assert (found.version_id, found.is_default_version, found.policy_document) == ("v1", True, POLICY)
+    ram_client.update_policy_description(
+        models.UpdatePolicyDescriptionRequest(policy_name=policy, new_description="changed")
+    )
+    assert ram_client.get_policy(models.GetPolicyRequest(**named)).body.policy.description == "changed"
+    version.version_id = "v2"
+    with refused("EntityNotExist.Policy.Version", 404):
+        ram_client.get_policy_version(version)
+    with refused("EntityNotExist.Policy", 404):
+        ram_client.update_policy_description(
+            models.UpdatePolicyDescriptionRequest(policy_name="none", new_description="changed")
+        )
+
+
+def test_tags_are_those_of_the_kinds_that_have_them(ram_client):
+    with refused("InvalidParameter.ResourceType"):
+        ram_client.list_tag_resources(models.ListTagResourcesRequest(resource_type="moon"))
