@@ -20,6 +20,7 @@ def storage_client(
     token: str = "",
     version: str = "v4",
     max_attempts: int = 1,
+    endpoint: str = "",
 ) -> oss.Client:
     """Make the vendor's client; an endpoint that is an IP address makes it put the bucket into the path."""
     config = oss.config.load_default()
@@ -27,7 +28,7 @@ def storage_client(
         key_id or cloud.access_key_id, secret or cloud.access_key_secret, token or None
     )
     config.region = cloud.region_id
-    config.endpoint = f"http://{cloud.endpoint}"
+    config.endpoint = endpoint or f"http://{cloud.endpoint}"
     config.signature_version = version
     config.retry_max_attempts = max_attempts
     return oss.Client(config)

@@ -268,6 +268,11 @@ def test_many_objects_go_at_once(shelf: Shelf) -> None:
     )
     assert [entry.key for entry in result.deleted_objects] == ["a", "b & c", "gone"]
     assert shelf.keys() == ["d"]
+    quiet = oss.DeleteMultipleObjectsRequest(
+        bucket=shelf.bucket, objects=[oss.DeleteObject(key="d")], quiet=True
+    )
+    assert shelf.client.delete_multiple_objects(quiet).deleted_objects is None
+    assert shelf.keys() == []
 
 
 def test_a_copy_has_its_own_life(shelf: Shelf) -> None:

@@ -31,7 +31,8 @@ _MAX_OBJECT_BYTES = 5 << 30
 """As much as the real OSS takes in one request."""
 _BATCH_BYTES = 256 << 10
 _WITHOUT_BODY = (204, 304)
-_OSS_HOST = re.compile(r"([a-z0-9-]+)\.oss-[a-z0-9-]+\.aliyuncs\.com(:\d+)?")
+# Names below `localhost` lead to this machine with many resolvers (RFC 6761, section 6.3).
+_BUCKET_HOST = re.compile(r"([a-z0-9-]+)\.(?:oss-[a-z0-9-]+\.aliyuncs\.com|localhost)(?::\d+)?")
 
 _log = logging.getLogger(__name__)
 
@@ -220,7 +221,7 @@ class _BodyReader:
 
 def _place(path: str, host: str, endpoint: str) -> tuple[str, str]:
     """Tell bucket and key: the bucket is in the path, or in front of the host's name."""
-    match = _OSS_HOST.fullmatch(host)
+    match = _BUCKET_HOST.fullmatch(host)
     if match is not None:
         return match[1], path.removeprefix("/")
     if host.endswith(f".{endpoint}"):
