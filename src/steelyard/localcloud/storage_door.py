@@ -60,20 +60,7 @@ class StorageDoor:
             send: Takes the answer.
         """
         raw_query = scope["query_string"].decode("latin-1")
-        bucket, key = _place(
-            plain_path(scope["raw_path"].decode("ascii")), headers.get("host", ""), self._endpoint
-        )
-        request = StorageRequest(
-            method=scope["method"],
-            bucket=bucket,
-            key=key,
-            query=dict(parse_qsl(raw_query, keep_blank_values=True)),
-            headers=headers,
-            request_id=secrets.token_hex(12).upper(),
-            caller=None,
-            source_address=(scope.get("client") or ("",))[0],
-            is_secure=scope["scheme"] == "https",
-        )
+        request = _read_request(scope, headers, raw_query, self._endpoint)
         body = _BodyReader(receive)
         try:
             answer, held = await self._carry_out(request, raw_query, body)
@@ -217,6 +204,22 @@ class _BodyReader:
         """Take the rest, and leave it."""
         while not self._is_over:
             await self._next()
+
+
+def _read_request(scope: Scope, headers: Mapping[str, str], raw_query: str, endpoint: str) -> StorageRequest:
+    path = plain_path(scope["raw_path"].decode("ascii"))
+    bucket, key = _place(path, headers.get("host", ""), endpoint)
+    return StorageRequest(
+        method=scope["method"],
+        bucket=bucket,
+        key=key,
+        query=dict(parse_qsl(raw_query, keep_blank_values=True)),
+        headers=headers,
+        request_id=secrets.token_hex(12).upper(),
+        caller=None,
+        source_address=(scope.get("client") or ("",))[0],
+        is_secure=scope["scheme"] == "https",
+    )
 
 
 def _place(path: str, host: str, endpoint: str) -> tuple[str, str]:
