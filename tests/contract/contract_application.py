@@ -29,6 +29,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         if self.path == "/slow":
             time.sleep(2)
+        if self.command == "PUT" and self.path.startswith("/health/"):
+            health[0] = int(self.path.removeprefix("/health/"))
         seen = {"server": address, "method": self.command, "path": self.path}
         headers = {name.lower(): value for name, value in self.headers.items()}
         body = json.dumps({**seen, "headers": headers}).encode()
@@ -44,8 +46,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
+health = [1]  # SERVING
+
+
 def check(request, context):
-    return b"\\x08\\x01"  # HealthCheckResponse{status: SERVING}
+    return bytes([8, health[0]])  # HealthCheckResponse{status: …}
 
 
 def name(request, context):
@@ -54,9 +59,22 @@ def name(request, context):
 
 
 server = grpc.server(ThreadPoolExecutor(4))
+def echo(requests, context):
+    for request in requests:
+        yield address.encode() + b" " + request
+
+
+def fail(request, context):
+    context.abort(grpc.StatusCode.FAILED_PRECONDITION, "not today")
+
+
 methods = {
     "grpc.health.v1.Health": {"Check": grpc.unary_unary_rpc_method_handler(check)},
-    "test.Names": {"Name": grpc.unary_stream_rpc_method_handler(name)},
+    "test.Names": {
+        "Name": grpc.unary_stream_rpc_method_handler(name),
+        "Echo": grpc.stream_stream_rpc_method_handler(echo),
+        "Fail": grpc.unary_unary_rpc_method_handler(fail),
+    },
 }
 for service, handlers in methods.items():
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))

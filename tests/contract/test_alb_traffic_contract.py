@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import queue
 import socket
 import threading
 from collections import Counter
@@ -427,6 +428,52 @@ class TestHttps:
         assert [word for _, word in answers] == [b"a", b"b"] * 10
         served = Counter(address.decode() for address, _ in answers)
         assert served == dict.fromkeys(front.addresses.values(), 10)
+
+    def test_carries_streams_both_ways_and_the_status_of_calls_that_fail(
+        self, front, authority, certificate_id
+    ):
+        group_id = front.application.group(servers={front.first: 100}, port=GRPC_PORT, protocol="gRPC")
+        self.listen(front, group_id, certificate_id)
+        trust = grpc.ssl_channel_credentials(authority.pem.encode())
+        with grpc.secure_channel(f"{front.address}:8443", trust) as channel:
+            words = queue.SimpleQueue()
+            answers = channel.stream_stream("/test.Names/Echo")(iter(words.get, None), timeout=5)
+            for word in (b"a", b"b", b"c" * 100_000):
+                words.put(word)  # Each is sent when the answer to the one before has come.
+                assert next(answers).partition(b" ")[2] == word
+            words.put(None)
+            assert list(answers) == []
+            with pytest.raises(grpc.RpcError) as caught:
+                channel.unary_unary("/test.Names/Fail")(b"x", timeout=5)
+        error = caught.value
+        assert (error.code(), error.details()) == (grpc.StatusCode.FAILED_PRECONDITION, "not today")
+
+    def test_sends_calls_to_grpc_servers_that_say_that_they_serve(self, front, authority, certificate_id):
+        group_id = front.application.group(
+            {"health_check_enabled": True, "health_check_protocol": "gRPC"},
+            servers={front.first: 100, front.second: 100},
+            port=GRPC_PORT,
+            protocol="gRPC",
+        )
+        listener_id = self.listen(front, group_id, certificate_id)
+        front.application.wait_healthy(listener_id)
+        trust = grpc.ssl_channel_credentials(authority.pem.encode())
+
+        def say(status: int) -> None:
+            """Let the second server's health service answer with a status of `ServingStatus`."""
+            ask(front.addresses[front.second], HTTP_PORT, f"/health/{status}", "PUT")
+
+        try:
+            say(2)  # NOT_SERVING
+            unhealthy = wait_for(lambda: front.application.unhealthy(listener_id), bool)
+            assert [one.status for one in unhealthy.values()] == ["Unhealthy"]
+            with grpc.secure_channel(f"{front.address}:8443", trust) as channel:
+                call = channel.unary_stream("/test.Names/Name")
+                served = {next(call(b"a", timeout=5)).split()[0].decode() for _ in range(6)}
+            assert served == {front.addresses[front.first]}
+        finally:
+            say(1)
+        front.application.wait_healthy(listener_id)
 
     def test_carries_grpc_by_a_rule_beside_plain_requests(self, front, authority, certificate_id):
         plain = front.application.group(servers={front.first: 100})
