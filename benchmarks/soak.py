@@ -168,7 +168,8 @@ def main() -> int:
     parser.add_argument("--every-s", type=float, default=5.0, help="seconds between two samples")
     parser.add_argument("--host", choices=("loopback", "namespace"), default="loopback")
     wanted = parser.parse_args()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="steelyard-soak-") as folder:
         data_dir = Path(folder) / "cloud"
         choose(data_dir, name=wanted.host, has_limits=False, is_running=False)

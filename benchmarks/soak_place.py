@@ -55,6 +55,17 @@ class Machines:
         self.caller, self.vpc_id, self.vswitch_ids, self.group_id = caller, vpc_id, vswitch_ids, group_id
         self.client = EcsClient(caller.config())
 
+    def let_in(self, port: int) -> None:
+        permission = ecs.AuthorizeSecurityGroupRequestPermissions(
+            ip_protocol="tcp", port_range=f"{port}/{port}", source_cidr_ip="0.0.0.0/0"
+        )
+        self.caller.call(
+            self.client.authorize_security_group,
+            ecs.AuthorizeSecurityGroupRequest(
+                region_id=REGION, security_group_id=self.group_id, permissions=[permission]
+            ),
+        )
+
     def begin(self, script: str, amount: int = 1, zone: int = 0, **settings: Any) -> list[str]:
         request = ecs.RunInstancesRequest(
             region_id=REGION,
@@ -202,6 +213,7 @@ def standing_place(caller: Caller, second_byte: int, *, is_reachable: bool) -> I
     with ExitStack() as stack:
         network = make_network(caller, stack, f"10.{second_byte}.N.0/24", len(ZONES))
         machines = Machines(caller, *network)
+        machines.let_in(PORT)
         server_ids = [machines.run(SERVER, zone=zone)[0] for zone in range(len(ZONES))]
         chatterbox_id = machines.run(CHATTERBOX)[0]
         stack.callback(machines.delete, [*server_ids, chatterbox_id])
