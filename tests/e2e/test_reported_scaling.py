@@ -16,6 +16,7 @@ from steelyard.cluster import Cluster, Home
 from steelyard.deploy.provider.api import CMS, ESS, Api
 from steelyard.localcloud import daemon
 from steelyard.localcloud.daemon import CloudInfo
+from steelyard.localcloud.hosts.choice import missing_part
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(800)]
 
@@ -109,10 +110,14 @@ def seconds_of(text: str) -> float:
     return datetime.fromisoformat(text).timestamp()
 
 
+@pytest.mark.parametrize("host", ["loopback", "namespace"])
 def test_a_queue_that_nodes_report_brings_a_node_and_idleness_takes_it_away(
-    steelyard: CommandLine, tmp_path: Path
+    steelyard: CommandLine, tmp_path: Path, host: str
 ) -> None:
+    if host == "namespace" and (lack := missing_part()):
+        pytest.skip(lack)
     write_cluster(steelyard.folder)
+    steelyard("cloud", "start", "--host", host)
     (node,) = steelyard.json("up", timeout_s=300)["nodes"]
     info = daemon.status(Home(root=steelyard.folder / "home").cloud_dir)
     assert info is not None
