@@ -15,6 +15,7 @@ from urllib.parse import quote
 from xml.etree import ElementTree
 
 import alibabacloud_oss_v2 as oss
+import httpx
 import pytest
 from contract_storage import Shelf, storage_refused
 
@@ -211,13 +212,103 @@ def test_what_a_bucket_holds_is_counted(shelf: Shelf) -> None:
     assert (found.object_count, found.storage, found.multi_part_upload_count) == (2, 5, 1)
 
 
-def test_an_object_has_an_access_control_of_its_own(shelf: Shelf) -> None:
+def test_what_a_bucket_holds_is_counted_by_storage_class(shelf: Shelf) -> None:
+    shelf.put("hot", b"123")
+    shelf.put("cool", b"45", storage_class="IA")
+    shelf.put("cold", b"6", storage_class="ColdArchive")
+    found = shelf.client.get_bucket_stat(oss.GetBucketStatRequest(bucket=shelf.bucket))
+    assert (found.standard_storage, found.standard_object_count) == (3, 1)
+    assert (found.infrequent_access_storage, found.infrequent_access_object_count) == (2, 1)
+    assert (found.cold_archive_storage, found.archive_storage) == (1, 0)
+
+
+def test_what_is_told_of_a_bucket_is_what_it_was_given(shelf: Shelf) -> None:
+    client, bucket = shelf.client, shelf.bucket
+
+    def info() -> oss.BucketInfo:
+        return client.get_bucket_info(oss.GetBucketInfoRequest(bucket=bucket)).bucket_info
+
+    before = info()
+    assert (before.transfer_acceleration, before.access_monitor) == ("Disabled", "Disabled")
+    assert (before.sse_rule.sse_algorithm, before.block_public_access) == ("None", False)
+    client.put_bucket_transfer_acceleration(
+        oss.PutBucketTransferAccelerationRequest(
+            bucket=bucket,
+            transfer_acceleration_configuration=oss.TransferAccelerationConfiguration(enabled=True),
+        )
+    )
+    client.put_bucket_access_monitor(
+        oss.PutBucketAccessMonitorRequest(
+            bucket=bucket, access_monitor_configuration=oss.AccessMonitorConfiguration(status="Enabled")
+        )
+    )
+    target = oss.LoggingEnabled(target_bucket=bucket, target_prefix="log/")
+    client.put_bucket_logging(
+        oss.PutBucketLoggingRequest(
+            bucket=bucket, bucket_logging_status=oss.BucketLoggingStatus(logging_enabled=target)
+        )
+    )
+    client.put_bucket_resource_group(
+        oss.PutBucketResourceGroupRequest(
+            bucket=bucket,
+            bucket_resource_group_configuration=oss.BucketResourceGroupConfiguration(
+                resource_group_id="rg-other"
+            ),
+        )
+    )
+    after = info()
+    assert (after.transfer_acceleration, after.access_monitor) == ("Enabled", "Enabled")
+    assert (after.bucket_policy.log_bucket, after.bucket_policy.log_prefix) == (bucket, "log/")
+    assert after.resource_group_id == "rg-other"
+
+
+def test_a_bucket_is_made_in_the_group_that_is_asked_for(shelf: Shelf) -> None:
+    name = f"grouped-{uuid.uuid4().hex[:12]}"
+    shelf.client.put_bucket(oss.PutBucketRequest(bucket=name, resource_group_id="rg-mine"))
+    found = shelf.client.get_bucket_resource_group(oss.GetBucketResourceGroupRequest(bucket=name))
+    shelf.client.delete_bucket(oss.DeleteBucketRequest(bucket=name))
+    assert found.bucket_resource_group_configuration.resource_group_id == "rg-mine"
+
+
+def test_the_account_blocks_public_access_of_all_its_buckets(shelf: Shelf, local_cloud: CloudInfo) -> None:
+    client = shelf.client
+
+    def look() -> int:
+        return httpx.get(f"http://{local_cloud.endpoint}/{shelf.bucket}/open").status_code
+
+    def block(is_on: bool) -> None:
+        configuration = oss.PublicAccessBlockConfiguration(block_public_access=is_on)
+        client.put_public_access_block(
+            oss.PutPublicAccessBlockRequest(public_access_block_configuration=configuration)
+        )
+
+    client.put_bucket_acl(oss.PutBucketAclRequest(bucket=shelf.bucket, acl="public-read"))
+    shelf.put("open", b"1")
+    with storage_refused("NoSuchPublicAccessBlockConfiguration", 404):
+        client.get_public_access_block(oss.GetPublicAccessBlockRequest())
+    assert look() == 200
+    try:
+        block(True)
+        told = client.get_public_access_block(oss.GetPublicAccessBlockRequest())
+        assert told.public_access_block_configuration.block_public_access is True
+        assert look() == 403
+        with storage_refused("AccessDenied", 403):
+            client.put_bucket_acl(oss.PutBucketAclRequest(bucket=shelf.bucket, acl="public-read-write"))
+        block(False)
+        assert look() == 200
+    finally:
+        client.delete_public_access_block(oss.DeletePublicAccessBlockRequest())
+    assert look() == 200
+
+
+def test_an_object_has_an_access_control_of_its_own(shelf: Shelf, local_cloud: CloudInfo) -> None:
     client, bucket = shelf.client, shelf.bucket
     shelf.put("a", b"1")
     read = oss.GetObjectAclRequest(bucket=bucket, key="a")
     assert client.get_object_acl(read).acl == "default"
     client.put_object_acl(oss.PutObjectAclRequest(bucket=bucket, key="a", acl="public-read"))
     assert client.get_object_acl(read).acl == "public-read"
+    assert client.get_object_acl(read).owner.id == local_cloud.account_id
     with storage_refused("NoSuchKey", 404):
         client.get_object_acl(oss.GetObjectAclRequest(bucket=bucket, key="b"))
     with storage_refused("NoSuchKey", 404):

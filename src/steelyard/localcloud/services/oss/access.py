@@ -7,7 +7,6 @@ from steelyard.localcloud.services.oss.bucket_policy import decide_for
 from steelyard.localcloud.services.oss.document import read_document
 from steelyard.localcloud.services.oss.models import Bucket
 from steelyard.localcloud.services.oss.request import Level, Operation, StorageRequest
-from steelyard.localcloud.services.oss.setting import is_public_blocked
 from steelyard.localcloud.services.oss.state import StorageState
 from steelyard.localcloud.services.oss.text import plain_path
 from steelyard.localcloud.services.ram.authorization import Authorization, is_account
@@ -63,7 +62,7 @@ class StorageAccess:
         verdicts = set() if caller is None or self._ram is None else {self._ram.decide(caller, call)}
         if bucket is not None:
             verdict = decide_for(bucket.settings.get("policy", ""), caller, call)
-            if caller is None and verdict is Decision.ALLOWED and is_public_blocked(bucket):
+            if caller is None and verdict is Decision.ALLOWED and self._state.is_public_blocked(bucket):
                 verdict = Decision.NOT_ALLOWED
             verdicts.add(verdict)
         return verdicts
@@ -73,7 +72,7 @@ class StorageAccess:
         if request.level is Level.SERVICE or operation.name not in _PUBLIC_READS | _PUBLIC_WRITES:
             return False
         bucket = self._state.bucket(request.bucket)
-        return not is_public_blocked(bucket) and self._acl(bucket, operation, request) in (
+        return not self._state.is_public_blocked(bucket) and self._acl(bucket, operation, request) in (
             {"public-read-write"}
             if operation.name in _PUBLIC_WRITES
             else {"public-read", "public-read-write"}

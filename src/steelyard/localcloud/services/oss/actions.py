@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from steelyard.localcloud.service import Request, Service
 from steelyard.localcloud.services.oss import errors, metadata
 from steelyard.localcloud.services.oss.access import StorageAccess
+from steelyard.localcloud.services.oss.account_actions import AccountActions
 from steelyard.localcloud.services.oss.blob import BlobStore, BlobWriter
 from steelyard.localcloud.services.oss.bucket_actions import BucketActions
 from steelyard.localcloud.services.oss.copy_actions import CopyActions
@@ -78,7 +79,8 @@ class OssService(Service):
         account_id = self.cloud.identity.account_id
         owners = (
             BucketActions(self.state, self.cloud.identity.region_id, account_id, self.cloud.endpoint),
-            ObjectActions(self.state),
+            ObjectActions(self.state, account_id),
+            AccountActions(self.state),
             SymlinkActions(self.state),
             CopyActions(self.state, self.cloud.transaction),
             self.cors,
@@ -207,6 +209,7 @@ def operation_names() -> frozenset[str]:
     owners: tuple[type, ...] = (
         BucketActions,
         ObjectActions,
+        AccountActions,
         SymlinkActions,
         CopyActions,
         CorsActions,

@@ -5,18 +5,41 @@ from dataclasses import replace
 
 from steelyard.localcloud.services.oss import errors
 from steelyard.localcloud.services.oss.bucket_policy import is_public
-from steelyard.localcloud.services.oss.document import answer_document, child_text, read_document
+from steelyard.localcloud.services.oss.document import answer_document, child_text, kept_text, read_document
 from steelyard.localcloud.services.oss.listing import MAX_KEYS
-from steelyard.localcloud.services.oss.models import Bucket, OldVersion, StorageObject, Upload
+from steelyard.localcloud.services.oss.models import (
+    STORAGE_CLASSES,
+    Bucket,
+    OldVersion,
+    StorageObject,
+    Upload,
+)
 from steelyard.localcloud.services.oss.request import Body, Level, StorageAnswer, StorageRequest, operation
-from steelyard.localcloud.services.oss.setting import BUCKET_ACLS, is_public_blocked
+from steelyard.localcloud.services.oss.setting import BUCKET_ACLS
 from steelyard.localcloud.services.oss.state import StorageState
 from steelyard.localcloud.services.oss.text import milli_text
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
-_STORAGE_CLASSES = ("Standard", "IA", "Archive", "ColdArchive", "DeepColdArchive")
 _REDUNDANCY_TYPES = ("LRS", "ZRS")
 _MAX_BUCKETS = 100
+_STAT_NAMES = {
+    "Standard": "Standard",
+    "IA": "InfrequentAccess",
+    "Archive": "Archive",
+    "ColdArchive": "ColdArchive",
+    "DeepColdArchive": "DeepColdArchive",
+}
+"""What statistics call a storage class."""
+
+# What GetBucketInfo tells of a bucket's configurations: each, and the place in its document.
+_TOLD_SETTINGS = {
+    "monitor": ("accessmonitor", "Status"),
+    "acceleration": ("transferAcceleration", "Enabled"),
+    "encryption": ("encryption", "ApplyServerSideEncryptionByDefault/SSEAlgorithm"),
+    "log_bucket": ("logging", "LoggingEnabled/TargetBucket"),
+    "log_prefix": ("logging", "LoggingEnabled/TargetPrefix"),
+    "block": ("publicAccessBlock", "BlockPublicAccess"),
+}
 
 
 class BucketActions:
@@ -120,26 +143,21 @@ class BucketActions:
     def get_bucket_info(self, request: StorageRequest) -> StorageAnswer:
         """Tell everything about a bucket."""
         bucket = self._state.bucket(request.bucket)
-        encryption = bucket.settings.get("encryption")
-        rule = {"SSEAlgorithm": "None"}
-        if encryption:
-            default = read_document(encryption.encode(), "ServerSideEncryptionRule")
-            names = ("SSEAlgorithm", "KMSMasterKeyID", "KMSDataEncryption")
-            path = "ApplyServerSideEncryptionByDefault/"
-            rule = {name: text for name in names if (text := child_text(default, path + name))}
+        told = {
+            name: kept_text(bucket.settings.get(setting, ""), path)
+            for name, (setting, path) in _TOLD_SETTINGS.items()
+        }
         body = {
             **self._describe(bucket),
             "DataRedundancyType": bucket.redundancy_type,
-            "AccessMonitor": "Enabled"
-            if ">Enabled<" in bucket.settings.get("accessmonitor", "")
-            else "Disabled",
-            "TransferAcceleration": "Disabled",
+            "AccessMonitor": told["monitor"] or "Disabled",
+            "TransferAcceleration": "Enabled" if told["acceleration"] == "true" else "Disabled",
             "CrossRegionReplication": "Disabled",
             "Owner": self._owner,
             "AccessControlList": {"Grant": bucket.acl},
-            "ServerSideEncryptionRule": rule,
-            "BucketPolicy": {"LogBucket": "", "LogPrefix": ""},
-            "BlockPublicAccess": is_public_blocked(bucket),
+            "ServerSideEncryptionRule": {"SSEAlgorithm": told["encryption"] or "None"},
+            "BucketPolicy": {"LogBucket": told["log_bucket"], "LogPrefix": told["log_prefix"]},
+            "BlockPublicAccess": told["block"] == "true",
             "Versioning": bucket.versioning or None,
             "Comment": "",
         }
@@ -168,14 +186,19 @@ class BucketActions:
         objects = list(self._state.walk(StorageObject, prefix))
         old = list(self._state.walk(OldVersion, prefix))
         present = [entry for entry in objects if not entry.is_delete_marker]
+        by_class: dict[str, object] = {}
+        for storage_class, name in _STAT_NAMES.items():
+            by_class[f"{name}Storage"] = sum(
+                entry.size for entry in (*objects, *old) if entry.storage_class == storage_class
+            )
+            by_class[f"{name}ObjectCount"] = sum(entry.storage_class == storage_class for entry in present)
         body = {
             "Storage": sum(entry.size for entry in (*objects, *old)),
             "ObjectCount": len(present),
             "MultipartUploadCount": sum(1 for _ in self._state.walk(Upload, prefix)),
             "DeleteMarkerCount": sum(entry.is_delete_marker for entry in (*objects, *old)),
             "LastModifiedTime": int(self._state.clock()),
-            "StandardStorage": sum(entry.size for entry in (*objects, *old)),
-            "StandardObjectCount": len(present),
+            **by_class,
         }
         return answer_document("BucketStat", body)
 
@@ -195,7 +218,7 @@ class BucketActions:
         return answer_document("AccessControlPolicy", body)
 
     def _set_acl(self, bucket: Bucket, acl: str) -> None:
-        if acl != "private" and is_public_blocked(bucket):
+        if acl != "private" and self._state.is_public_blocked(bucket):
             raise errors.access_denied("Put public bucket acl is not allowed.")
         self._state.buckets.put(replace(bucket, acl=acl))
 
@@ -214,12 +237,12 @@ class BucketActions:
 
 def _read_configuration(document: bytes) -> tuple[str, str]:
     if not document.strip():
-        return _STORAGE_CLASSES[0], _REDUNDANCY_TYPES[0]
+        return STORAGE_CLASSES[0], _REDUNDANCY_TYPES[0]
     root = read_document(document, "CreateBucketConfiguration")
-    storage_class = child_text(root, "StorageClass", _STORAGE_CLASSES[0])
+    storage_class = child_text(root, "StorageClass", STORAGE_CLASSES[0])
     redundancy_type = child_text(root, "DataRedundancyType", _REDUNDANCY_TYPES[0])
-    if storage_class not in _STORAGE_CLASSES:
-        raise errors.invalid_argument("StorageClass", storage_class, f"one of {', '.join(_STORAGE_CLASSES)}")
+    if storage_class not in STORAGE_CLASSES:
+        raise errors.invalid_argument("StorageClass", storage_class, f"one of {', '.join(STORAGE_CLASSES)}")
     if redundancy_type not in _REDUNDANCY_TYPES:
         raise errors.invalid_argument("DataRedundancyType", redundancy_type, "LRS or ZRS")
     return storage_class, redundancy_type

@@ -34,6 +34,11 @@ def child_text(element: ElementTree.Element, path: str, default: str = "") -> st
     return (element.findtext(path) or default).strip()
 
 
+def kept_text(document: str, path: str) -> str:
+    """Give the text at a path of a document that was checked when it was put; empty where there is none."""
+    return child_text(ElementTree.fromstring(document), path) if document else ""
+
+
 def answer_document(root: str, body: Mapping[str, object], **headers: str) -> StorageAnswer:
     """Answer with a document; what is None is left out, at every depth."""
     return StorageAnswer(content=render_xml(root, _present(body)).encode(), headers=headers)

@@ -14,11 +14,9 @@ from xml.etree import ElementTree
 
 from steelyard.localcloud.services.oss import errors
 from steelyard.localcloud.services.oss.document import child_text, read_document
+from steelyard.localcloud.services.oss.models import STORAGE_CLASSES
 
 DAY_S = 24 * 3600
-CLASSES = ("Standard", "IA", "Archive", "ColdArchive", "DeepColdArchive")
-"""Storage classes, the warmest first; a rule moves to a colder one alone."""
-
 _ROOT = "LifecycleConfiguration"
 _MAX_RULES = 1000
 _DATE = re.compile(r"\d{4}-\d\d-\d\dT00:00:00(\.000)?Z", re.ASCII)
@@ -115,7 +113,7 @@ class LifecycleRule:
 def colder_class(transitions: Iterable[tuple[Term, str]], current: str, changed_at: float, now: float) -> str:
     """Give the coldest class that is due, or the current one where none is colder."""
     due = [storage_class for term, storage_class in transitions if term.is_due(changed_at, now)]
-    return max([current, *due], key=CLASSES.index)
+    return max([current, *due], key=STORAGE_CLASSES.index)
 
 
 def read_rules(document: str) -> tuple[LifecycleRule, ...]:
@@ -233,8 +231,10 @@ def _check_action(element: ElementTree.Element) -> None:
         raise errors.malformed_xml(f"<{element.tag}> says {len(terms)} times when, want once")
     if element.tag.endswith("Transition"):
         storage_class = child_text(element, "StorageClass")
-        if storage_class not in CLASSES[1:]:
-            raise errors.invalid_argument("StorageClass", storage_class, f"one of {', '.join(CLASSES[1:])}")
+        if storage_class not in STORAGE_CLASSES[1:]:
+            raise errors.invalid_argument(
+                "StorageClass", storage_class, f"one of {', '.join(STORAGE_CLASSES[1:])}"
+            )
 
 
 def _check_number(name: str, text: str | None, low: int) -> None:

@@ -10,13 +10,12 @@ from urllib.parse import parse_qsl
 from steelyard.localcloud.services.oss import errors
 from steelyard.localcloud.services.oss.blob import Blob
 from steelyard.localcloud.services.oss.cipher import ALGORITHMS
-from steelyard.localcloud.services.oss.document import child_text, read_document
-from steelyard.localcloud.services.oss.models import Bucket, StorageObject
+from steelyard.localcloud.services.oss.document import child_text, kept_text, read_document
+from steelyard.localcloud.services.oss.models import STORAGE_CLASSES, Bucket, StorageObject
 from steelyard.localcloud.services.oss.request import StorageRequest
 from steelyard.localcloud.services.oss.text import http_text
 
 OBJECT_ACLS = ("default", "private", "public-read", "public-read-write")
-STORAGE_CLASSES = ("Standard", "IA", "Archive", "ColdArchive", "DeepColdArchive")
 _KEPT = (
     "content-type",
     "cache-control",
@@ -104,11 +103,7 @@ def encryption_headers(encryption: str) -> dict[str, str]:
 
 def default_encryption(bucket: Bucket) -> str:
     """Give the encryption that a bucket's rule asks for, empty where it has none."""
-    rule = bucket.settings.get("encryption")
-    if not rule:
-        return ""
-    root = read_document(rule.encode(), "ServerSideEncryptionRule")
-    return child_text(root, "ApplyServerSideEncryptionByDefault/SSEAlgorithm")
+    return kept_text(bucket.settings.get("encryption", ""), "ApplyServerSideEncryptionByDefault/SSEAlgorithm")
 
 
 def read_tagging(request: StorageRequest) -> dict[str, str]:

@@ -9,8 +9,25 @@ from typing import ClassVar
 from steelyard.localcloud.record import Record
 from steelyard.localcloud.services.oss.blob import Segment
 
+STORAGE_CLASSES = ("Standard", "IA", "Archive", "ColdArchive", "DeepColdArchive")
+"""The warmest first."""
+
 UNVERSIONED = "null"
 """Version id of what was put while versioning was off or suspended."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StorageAccount(Record):
+    """What holds for all buckets of the account; there is one, of the id `ID`.
+
+    Attributes:
+        public_block: The document by which all buckets refuse strangers, or do not.
+    """
+
+    kind: ClassVar[str] = "oss_account"
+    ID: ClassVar[str] = "account"
+
+    public_block: str
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -30,10 +30,12 @@ class ObjectActions:
 
     Args:
         state: What OSS keeps.
+        owner_id: The account.
     """
 
-    def __init__(self, state: StorageState) -> None:
+    def __init__(self, state: StorageState, owner_id: str) -> None:
         self._state = state
+        self._owner = {"ID": owner_id, "DisplayName": owner_id}
 
     @operation("PutObject", "PUT", Level.OBJECT, body=Body.OBJECT)
     def put_object(self, request: StorageRequest) -> StorageAnswer:
@@ -214,7 +216,7 @@ class ObjectActions:
     def get_object_acl(self, request: StorageRequest) -> StorageAnswer:
         """Tell who else may use an object."""
         bucket, found = self._readable(request)
-        body = {"Owner": {"ID": "", "DisplayName": ""}, "AccessControlList": {"Grant": found.acl}}
+        body = {"Owner": self._owner, "AccessControlList": {"Grant": found.acl}}
         return answer_document("AccessControlPolicy", body, **metadata.version_headers(bucket, found))
 
     @operation("PutObjectTagging", "PUT", Level.OBJECT, "tagging", body=Body.DOCUMENT)

@@ -9,13 +9,13 @@ from xml.etree import ElementTree
 from steelyard.localcloud.services.oss import errors, metadata
 from steelyard.localcloud.services.oss.bucket_policy import check_bucket_policy, is_public
 from steelyard.localcloud.services.oss.cors import check_cors
-from steelyard.localcloud.services.oss.document import child_text, read_document
+from steelyard.localcloud.services.oss.document import answer_document, child_text, kept_text, read_document
 from steelyard.localcloud.services.oss.lifecycle_rule import check_lifecycle
-from steelyard.localcloud.services.oss.models import Bucket
 from steelyard.localcloud.services.oss.request import Body, Level, Operation, StorageAnswer, StorageRequest
 from steelyard.localcloud.services.oss.state import StorageState
 
 BUCKET_ACLS = ("private", "public-read", "public-read-write")
+PUBLIC_BLOCK = "PublicAccessBlockConfiguration"
 _MAX_TAGS = 20
 _DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>'
 
@@ -45,15 +45,6 @@ class BucketSetting:
     can_delete: bool = True
 
 
-def is_public_blocked(bucket: Bucket) -> bool:
-    """Tell whether a bucket refuses everybody who is not authorised by name, whatever its access control says."""
-    document = bucket.settings.get("publicAccessBlock")
-    if not document:
-        return False
-    root = read_document(document.encode(), "PublicAccessBlockConfiguration")
-    return child_text(root, "BlockPublicAccess") == "true"
-
-
 def _one_of(element: ElementTree.Element, path: str, *choices: str) -> None:
     value = child_text(element, path)
     if value not in choices:
@@ -71,7 +62,12 @@ def _check_encryption(root: ElementTree.Element) -> None:
     metadata.check_encryption(algorithm)
 
 
-def _check_public_block(root: ElementTree.Element) -> None:
+def check_public_block(root: ElementTree.Element) -> None:
+    """Check a block of public access.
+
+    Raises:
+        StorageError: `MalformedXML`.
+    """
     _one_of(root, "BlockPublicAccess", "true", "false")
 
 
@@ -105,9 +101,9 @@ SETTINGS: tuple[BucketSetting, ...] = (
     BucketSetting(
         name="publicAccessBlock",
         noun="PublicAccessBlock",
-        root="PublicAccessBlockConfiguration",
+        root=PUBLIC_BLOCK,
         missing="NoSuchPublicAccessBlockConfiguration",
-        check=_check_public_block,
+        check=check_public_block,
     ),
     BucketSetting(
         name="tagging",
@@ -155,8 +151,6 @@ SETTINGS: tuple[BucketSetting, ...] = (
         name="resourceGroup",
         noun="ResourceGroup",
         root="BucketResourceGroupConfiguration",
-        default="<BucketResourceGroupConfiguration><ResourceGroupId>rg-default</ResourceGroupId>"
-        "</BucketResourceGroupConfiguration>",
         can_delete=False,
     ),
     BucketSetting(
@@ -206,7 +200,7 @@ class BucketSettings:
     def _put(self, setting: BucketSetting, request: StorageRequest) -> StorageAnswer:
         bucket = self._state.bucket(request.bucket)
         text = _checked(setting, request.document)
-        if setting.name == "policy" and is_public_blocked(bucket) and is_public(text):
+        if setting.name == "policy" and self._state.is_public_blocked(bucket) and is_public(text):
             raise errors.access_denied("Put public bucket policy is not allowed.")
         bucket = replace(bucket, settings={**bucket.settings, setting.name: text})
         if setting.name == "versioning":
@@ -214,6 +208,8 @@ class BucketSettings:
             bucket = replace(bucket, versioning=child_text(root, "Status"))
         if setting.name == "tagging":
             bucket = replace(bucket, tags=metadata.read_tags(request.document, _MAX_TAGS))
+        if setting.name == "resourceGroup":
+            bucket = replace(bucket, resource_group_id=kept_text(text, "ResourceGroupId"))
         self._state.buckets.put(bucket)
         if setting.name == "lifecycle":
             self._state.after_commit(self._on_lifecycle)
@@ -221,6 +217,8 @@ class BucketSettings:
 
     def _get(self, setting: BucketSetting, request: StorageRequest) -> StorageAnswer:
         bucket = self._state.bucket(request.bucket)
+        if setting.name == "resourceGroup":
+            return answer_document(setting.root, {"ResourceGroupId": bucket.resource_group_id})
         text = bucket.settings.get(setting.name) or setting.default
         if not text:
             raise errors.no_such_setting(setting.missing, setting.noun.lower(), bucket.id)

@@ -10,12 +10,14 @@ from typing import TypeVar
 from steelyard.localcloud.record import Record, Records
 from steelyard.localcloud.services.oss import errors
 from steelyard.localcloud.services.oss.blob import BlobStore, Segment
+from steelyard.localcloud.services.oss.document import kept_text
 from steelyard.localcloud.services.oss.metadata import check_key
 from steelyard.localcloud.services.oss.models import (
     UNVERSIONED,
     Bucket,
     OldVersion,
     Part,
+    StorageAccount,
     StorageObject,
     Upload,
 )
@@ -52,6 +54,7 @@ class StorageState:
         self.after_commit = after_commit
         self.clock = clock
         self.has_quotas = has_quotas
+        self.accounts = Records(store, StorageAccount)
         self.buckets = Records(store, Bucket)
         self.objects = Records(store, StorageObject)
         self.uploads = Records(store, Upload)
@@ -114,6 +117,12 @@ class StorageState:
                 raise errors.delete_marker(key, version_id)
             raise errors.object_not_found(key, marker=found.version_id)
         return found
+
+    def is_public_blocked(self, bucket: Bucket) -> bool:
+        """Tell whether a bucket, or the account, refuses strangers, whatever access control and policy say."""
+        account = self.accounts.get(StorageAccount.ID)
+        documents = (account.public_block if account else "", bucket.settings.get("publicAccessBlock", ""))
+        return any(kept_text(document, "BlockPublicAccess") == "true" for document in documents)
 
     def writable(self, request: StorageRequest) -> Bucket:
         """Give the bucket of a call that may put an object there.
