@@ -44,11 +44,18 @@ def read_name(request: Request, name: str, default: str) -> str:
     Raises:
         ApiError: `Invalid<name>.Malformed`.
     """
-    text = request.text(name)
-    if not text:
-        return default
-    if not 2 <= len(text) <= 128 or not text[0].isalpha() or text.startswith(("http://", "https://")):
-        raise errors.malformed(name)
+    return checked_name(name, request.text(name)) or default
+
+
+def checked_name(parameter: str, text: str) -> str:
+    """Give a name, or nothing, as it came.
+
+    Raises:
+        ApiError: `Invalid<parameter>.Malformed`.
+    """
+    is_formed = not text or (2 <= len(text) <= 128 and text[0].isalpha())
+    if not is_formed or text.startswith(("http://", "https://")):
+        raise errors.malformed(parameter)
     return text
 
 

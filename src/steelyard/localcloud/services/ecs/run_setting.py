@@ -234,7 +234,7 @@ def read_disk(
         bounds: Sizes that it may have.
 
     Raises:
-        ApiError: For a size or a category that a disk cannot have.
+        ApiError: For a size, a category or a name that a disk cannot have.
     """
     category = str(given.get("Category") or "cloud_essd")
     if category not in check.DISK_CATEGORIES:
@@ -247,7 +247,7 @@ def read_disk(
         performance_level=read_performance_level(
             str(given.get("PerformanceLevel") or ""), category, size_gib
         ),
-        name=str(given.get("DiskName") or ""),
+        name=check.checked_name("DiskName", str(given.get("DiskName") or "")),
         description=str(given.get("Description") or ""),
         is_encrypted=str(given.get("Encrypted") or "false").lower() == "true",
         kms_key_id=str(given.get("KMSKeyId") or ""),
