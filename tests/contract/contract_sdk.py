@@ -68,3 +68,22 @@ def wait_for(read: Callable[[], T], is_done: Callable[[T], bool], *, limit_s: fl
         assert time.monotonic() < deadline, f"still {value!r} after {limit_s} s"
         time.sleep(0.02)
     return value
+
+
+def wait_refusal(code: str, make: Callable[[], T], use: Callable[[T], object]) -> None:
+    """Make a thing and use it at once, until that comes in the moment in which it is refused."""
+
+    def try_at_once() -> str:
+        made = make()
+        return code_of(lambda: use(made))
+
+    wait_for(try_at_once, lambda seen: seen == code)
+
+
+def code_of(call: Callable[[], object]) -> str:
+    """Give the code of a refusal, nothing where there is none."""
+    try:
+        call()
+    except AlibabaCloudException as err:
+        return err.code
+    return ""

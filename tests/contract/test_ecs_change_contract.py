@@ -9,6 +9,7 @@ import time
 import pytest
 from alibabacloud_ecs20140526 import models
 from alibabacloud_slb20140515 import models as slb
+from alibabacloud_vpc20160428 import models as vpc
 from contract_fleet import REGION, SERVER, TYPE
 from contract_sdk import refused, wait_for
 
@@ -164,7 +165,7 @@ class TestPlace:
         assert fleet.address(instance_id) == address
 
     def test_to_another_vpc_it_takes_groups_of_that_one_and_nothing_that_holds_it(
-        self, fleet, make_vpc, make_vswitch
+        self, fleet, make_vpc, make_vswitch, vpc_client
     ):
         other_vpc = make_vpc("10.79.0.0/16")
         there = make_vswitch(other_vpc, "10.79.0.0/24")
@@ -185,6 +186,15 @@ class TestPlace:
         fleet.ecs_client.delete_network_interface(
             models.DeleteNetworkInterfaceRequest(region_id=REGION, network_interface_id=interface_id)
         )
+        eip_id = vpc_client.allocate_eip_address(
+            vpc.AllocateEipAddressRequest(region_id=REGION)
+        ).body.allocation_id
+        bound = {"region_id": REGION, "allocation_id": eip_id, "instance_id": instance_id}
+        vpc_client.associate_eip_address(vpc.AssociateEipAddressRequest(**bound))
+        with refused("InvalidInstance.EipAssociated", 403):
+            self.move(fleet, instance_id, there, vpc_id=other_vpc, security_group_id=[group_id])
+        vpc_client.unassociate_eip_address(vpc.UnassociateEipAddressRequest(**bound))
+        vpc_client.release_eip_address(vpc.ReleaseEipAddressRequest(allocation_id=eip_id))
         with refused("MissingParameter", text="SecurityGroupId"):
             self.move(fleet, instance_id, there, vpc_id=other_vpc)
         with refused("InvalidParameter.Mismatch"):

@@ -3,36 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TypeVar
 
 import pytest
-from alibabacloud_tea_openapi.exceptions import AlibabaCloudException
 from alibabacloud_vpc20160428 import models
 from alibabacloud_vpc20160428.client import Client
 from contract_egress import REGION, Egress, create_gateway, standing_egress
-from contract_sdk import refused, wait_for
+from contract_sdk import code_of, refused, wait_for, wait_refusal
 
-T = TypeVar("T")
 ZONE = "cn-hangzhou-h"
-
-
-def wait_refusal(code: str, make: Callable[[], T], use: Callable[[T], object]) -> None:
-    """Make a thing and use it at once, until that comes in the moment in which it is refused."""
-
-    def try_at_once() -> str:
-        made = make()
-        return code_of(lambda: use(made))
-
-    wait_for(try_at_once, lambda seen: seen == code)
-
-
-def code_of(call: Callable[[], object]) -> str:
-    """Give the code of a refusal, nothing where there is none."""
-    try:
-        call()
-    except AlibabaCloudException as err:
-        return err.code
-    return ""
 
 
 @pytest.fixture
