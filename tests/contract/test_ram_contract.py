@@ -173,7 +173,14 @@ class TestPolicy:
                 ram_client.create_policy(models.CreatePolicyRequest(policy_name=name, policy_document=POLICY))
 
     def test_with_a_malformed_document_is_refused(self, ram_client):
-        for document in ("{", '{"Version":"1","Statement":[{"Effect":"Allow","Action":"oss:*"}]}'):
+        statement = '{"Effect":"Allow","Action":"oss:*","Resource":"*","Condition":%s}'
+        for document in (
+            "{",
+            "[" * 3000,
+            '{"Version":"1","Statement":[{"Effect":"Allow","Action":"oss:*"}]}',
+            f'{{"Version":"1","Statement":[{statement % "7"}]}}',
+            f'{{"Version":"1","Statement":[{statement % """{"Bool":"acs:SecureTransport"}"""}]}}',
+        ):
             with refused("MalformedPolicyDocument"):
                 ram_client.create_policy(
                     models.CreatePolicyRequest(policy_name="never", policy_document=document)

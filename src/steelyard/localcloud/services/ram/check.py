@@ -114,7 +114,7 @@ def parse_statements(text: str) -> list[dict[str, Any]]:
     """
     try:
         document = json.loads(text)
-    except ValueError as err:
+    except (ValueError, RecursionError) as err:
         raise errors.malformed_document(f"The policy is not valid JSON: {err}.") from None
     if not isinstance(document, dict) or document.get("Version") != "1":
         raise errors.malformed_document('The policy is not a JSON object with "Version": "1".')
@@ -127,7 +127,16 @@ def parse_statements(text: str) -> list[dict[str, Any]]:
                 'The policy has a statement whose Effect is not "Allow" or "Deny".'
             )
         _check_one_of(statement, "Action")
+        _check_condition(statement)
     return statements
+
+
+def _check_condition(statement: dict[str, Any]) -> None:
+    condition = statement.get("Condition") or {}
+    if not isinstance(condition, dict) or not all(isinstance(keys, dict) for keys in condition.values()):
+        raise errors.malformed_document(
+            "The policy has a statement whose Condition is not an object of operators, each with its keys."
+        )
 
 
 def _check_one_of(statement: dict[str, Any], element: str) -> None:
