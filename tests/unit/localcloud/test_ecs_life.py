@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 import time
 from dataclasses import replace
 
@@ -134,6 +135,50 @@ def test_a_release_leaves_nothing(life, host, instances):
     life.release("i-1")
     wait_status(instances, "gone")
     assert (host.running, host.held, host.discarded) == ({}, set(), ["i-1"])
+
+
+def wait_idle(life: InstanceLife) -> None:
+    deadline = time.monotonic() + 5
+    while life._threads:
+        assert time.monotonic() < deadline, life._threads
+        time.sleep(0.005)
+
+
+def test_one_that_is_released_while_it_boots_leaves_nothing(life, host, instances, monkeypatch):
+    is_ended = threading.Event()
+    shut_down = host.shut_down
+    monkeypatch.setattr(host, "shut_down", lambda *words: (shut_down(*words), is_ended.set()))
+    make(instances)
+    host.may_boot.clear()
+    life.launch("i-1")
+    wait_status(instances, "Starting")
+    instances.put(replace(instances.get("i-1"), status="Stopping", is_released=True))
+    life.release("i-1")
+    assert is_ended.wait(5)
+    host.may_boot.set()
+    wait_idle(life)
+    assert status_of(instances, "i-1") == "gone"
+    assert (host.running, host.held) == ({}, set())
+
+
+@pytest.mark.parametrize("is_released", [True, False])
+def test_one_that_is_ended_before_its_boot_has_begun_is_never_booted(
+    life, host, instances, monkeypatch, is_released
+):
+    slot = threading.BoundedSemaphore(1)
+    monkeypatch.setattr(life, "_boots", slot)
+    make(instances)
+    with slot:
+        life.launch("i-1")
+        wait_status(instances, "Starting")
+        instances.put(replace(instances.get("i-1"), status="Stopping", is_released=is_released))
+        if is_released:
+            life.release("i-1")
+        else:
+            life.shut_down("i-1", 0)
+        wait_status(instances, "gone" if is_released else "Stopped")
+    wait_idle(life)
+    assert (host.booted, host.running, host.held) == ([], {}, set())
 
 
 def test_the_end_of_the_cloud_leaves_the_records_as_they_are(life, host, instances):

@@ -21,6 +21,7 @@ from steelyard.localcloud.services.ecs.models import (
     STOPPING,
     Instance,
 )
+from steelyard.localcloud.services.ecs.turn import Turns
 from steelyard.localcloud.services.vpc.state import VpcState
 from steelyard.spec.catalogue import INSTANCE_TYPES
 
@@ -72,6 +73,7 @@ class InstanceLife:
         self._lock = threading.Lock()
         self._boots = threading.BoundedSemaphore(_MOST_AT_ONCE)
         self._ends = threading.BoundedSemaphore(_MOST_AT_ONCE)
+        self._turns = Turns()
         self._is_closing = False
 
     def launch(self, instance_id: str) -> None:
@@ -82,7 +84,7 @@ class InstanceLife:
         """End an instance that is Stopping."""
 
         def run() -> None:
-            self._host.shut_down(instance_id, grace_s)
+            self._end(instance_id, grace_s)
             self._move(instance_id, {STOPPING}, STOPPED)
 
         self._spawn(f"stop-{instance_id}", run)
@@ -91,7 +93,7 @@ class InstanceLife:
         """End an instance that is Stopping, and boot it again."""
 
         def run() -> None:
-            self._host.shut_down(instance_id, grace_s)
+            self._end(instance_id, grace_s)
             if self._move(instance_id, {STOPPING}, STARTING):
                 self._boot(instance_id)
 
@@ -102,7 +104,7 @@ class InstanceLife:
 
         def run() -> None:
             with self._ends:
-                self._host.shut_down(instance_id, 0)
+                self._end(instance_id, 0)
             with self._cloud.transaction():
                 instance = self._instances.get(instance_id)
                 if instance is None or self._is_closing:
@@ -203,6 +205,13 @@ class InstanceLife:
         else:
             self._instances.put(replace(instance, status=STOPPED))
 
+    def _end(self, instance_id: str, grace_s: float) -> None:
+        """End an instance's processes, and those of a boot that had just begun; one that waits begins no more."""
+        self._host.shut_down(instance_id, grace_s)
+        with self._turns.of(instance_id):
+            if self._host.is_running(instance_id):
+                self._host.shut_down(instance_id, grace_s)
+
     def _boot(self, instance_id: str) -> None:
         with self._cloud.transaction():
             instance = self._instances.get(instance_id)
@@ -213,10 +222,10 @@ class InstanceLife:
             machine = self._machine(instance)
         boot_number = instance.boot_number
         try:
-            self._host.hold_address(instance.private_address, vpc_id=instance.vpc_id)
-            with self._boots:
-                if self._is_closing:
+            with self._boots, self._turns.of(instance_id):
+                if not self._is_awaited(instance_id, boot_number):
                     return
+                self._host.hold_address(instance.private_address, vpc_id=instance.vpc_id)
                 self._host.boot(machine, lambda: self._died(instance_id, boot_number))
         except (LocalCloudError, AddressInUse) as err:
             logger.error("%s could not be booted: %s", instance_id, err)
@@ -225,6 +234,18 @@ class InstanceLife:
         self._firewall.booted(instance_id, machine.packet_filter)
         self.rewire(instance_id)  # An interface may have come or gone meanwhile.
         self._move(instance_id, {STARTING}, RUNNING, boot_number)
+
+    def _is_awaited(self, instance_id: str, boot_number: int) -> bool:
+        """Tell whether a boot is still wanted that waited for others: the instance may be on its way out, or gone."""
+        if self._is_closing:
+            return False
+        with self._cloud.transaction():
+            instance = self._instances.get(instance_id)
+        return (
+            instance is not None
+            and not instance.is_released
+            and (instance.status, instance.boot_number) == (STARTING, boot_number)
+        )
 
     def _machine(self, instance: Instance) -> Machine:
         instance_type = INSTANCE_TYPES[instance.instance_type]
