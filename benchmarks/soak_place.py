@@ -36,7 +36,7 @@ NUM_FILLING = 1000
 TALKER = '#!/bin/sh\nwhile :; do echo "$(date) all is well"; sleep 1; done\n'
 CHATTERBOX = "#!/bin/sh\nwhile :; do head -c 1000 /dev/zero | tr '\\0' x; echo; sleep 0.5; done\n"
 SERVER = f"""#!/bin/sh
-address=$(curl -s "$STEELYARD_METADATA_URL/latest/meta-data/private-ipv4")
+address=$(curl -s "${{STEELYARD_METADATA_URL:-http://100.100.100.200}}/latest/meta-data/private-ipv4")
 exec python3 -m http.server --bind "$address" {PORT}
 """
 
