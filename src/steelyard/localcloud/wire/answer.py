@@ -10,6 +10,9 @@ _SCALARS: Mapping[str, tuple[type, ...]] = {
     "float": (int, float),
     "bool": (bool,),
 }
+_LISTS = (list, tuple)
+# A dict, which is nearly always there, is told without asking the abstract class.
+_MAPPINGS = (dict, Mapping)
 
 
 def shape_answer(schema: Schema, shape: str, body: Mapping[str, object]) -> dict[str, object]:
@@ -32,15 +35,15 @@ def shape_answer(schema: Schema, shape: str, body: Mapping[str, object]) -> dict
 
 
 def _fit(schema: Schema, spec: TypeSpec, value: object, path: str) -> object:
-    if isinstance(spec, list) and isinstance(value, list | tuple):
+    if isinstance(spec, list) and isinstance(value, _LISTS):
         return [_fit(schema, spec[0], item, path) for item in value]
-    if isinstance(spec, dict) and isinstance(value, Mapping):
+    if isinstance(spec, dict) and isinstance(value, _MAPPINGS):
         return {key: _fit(schema, spec["*"], item, path) for key, item in value.items()}
     if isinstance(spec, str):
         if spec == "any":
             return value
         if schema.is_shape(spec):
-            if isinstance(value, Mapping):
+            if isinstance(value, _MAPPINGS):
                 return shape_answer(schema, spec, value)
         elif isinstance(value, _SCALARS[spec]) and (spec == "bool" or not isinstance(value, bool)):
             return float(value) if spec == "float" else value  # type: ignore[arg-type]

@@ -45,8 +45,9 @@ class UsedNonces:
         with self._lock:
             while self._generations and now - self._generations[0].last_at > self._lasts_s:
                 self._generations.popleft()
-            if any(nonce in generation.nonces for generation in self._generations):
-                return False
+            for generation in self._generations:
+                if nonce in generation.nonces:
+                    return False
             newest = self._newest(now)
             newest.nonces.add(nonce)
             newest.last_at = now
