@@ -206,3 +206,34 @@ def test_running_instances_reach_a_further_block_of_their_vpc(fleet):
     attach(fleet, made.network_interface_id, server)
     with listening(fleet, server):
         wait_until(lambda: reaches(fleet, client, made.private_ip_address))
+
+
+def run_command(fleet: LocalFleet, instance_id: str, script: str) -> str:
+    """Run a script by Cloud Assistant, and give what it writes."""
+    invoke_id = fleet.ecs_client.run_command(
+        ecs.RunCommandRequest(
+            region_id=REGION, type="RunShellScript", command_content=script, instance_id=[instance_id]
+        )
+    ).body.invoke_id
+    request = ecs.DescribeInvocationResultsRequest(
+        region_id=REGION, invoke_id=invoke_id, content_encoding="PlainText"
+    )
+
+    def result():
+        found = fleet.ecs_client.describe_invocation_results(request).body
+        return found.invocation.invocation_results.invocation_result[0]
+
+    wait_until(lambda: result().invocation_status != "Running")
+    return str(result().output)
+
+
+def test_a_command_runs_in_the_network_of_its_instance_and_of_one_that_was_taken_up(fleet, folder):
+    (instance_id,) = fleet.run(1)
+    script = "curl -s http://100.100.100.200/latest/meta-data/instance-id; echo; grep -c eth0 /proc/net/dev"
+    assert run_command(fleet, instance_id, script) == f"{instance_id}\n1\n"
+
+    os.kill(fleet.cloud.pid, signal.SIGKILL)
+    wait_until(lambda: daemon.status(folder) is None)
+    fleet.connect(daemon.start(folder))
+
+    assert run_command(fleet, instance_id, script) == f"{instance_id}\n1\n"

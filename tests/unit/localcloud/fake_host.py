@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 from steelyard.errors import LocalCloudError
 from steelyard.localcloud.hosts.address import AddressInUse
-from steelyard.localcloud.hosts.host import Entrance, Fate, Machine, Wiring
+from steelyard.localcloud.hosts.host import Entrance, Errand, Fate, Machine, Wiring
 from steelyard.localcloud.hosts.packet_filter import PacketFilter
 from steelyard.localcloud.hosts.supervised import AT_LARGE
 
@@ -19,6 +19,7 @@ class FakeHost:
         self.enforces_security_groups = enforces_security_groups
         self.filters: dict[str, PacketFilter] = {}
         self.wirings: dict[str, Wiring] = {}
+        self.errands: dict[str, tuple[Errand, Callable[[int | None, bytes], None]]] = {}
         self.running: dict[str, Callable[[], None]] = {}
         self.fates: dict[str, Fate] = {}
         self.booted: list[Machine] = []
@@ -80,6 +81,23 @@ class FakeHost:
 
     def is_running(self, instance_id: str) -> bool:
         return instance_id in self.running
+
+    def run(self, instance_id: str, errand: Errand, on_end: Callable[[int | None, bytes], None]) -> None:
+        if instance_id not in self.running:
+            raise LocalCloudError(f"{instance_id} does not run")
+        self.errands[errand.id] = (errand, on_end)
+
+    def end_run(self, errand_id: str) -> None:
+        self.finish_errand(errand_id, None)
+
+    def finish_errand(self, errand_id: str, exit_code: int | None, output: bytes = b"") -> None:
+        """Let an errand end."""
+        _, on_end = self.errands.pop(errand_id, (None, None))
+        if on_end is not None:
+            on_end(exit_code, output)
+
+    def run_output(self, errand_id: str) -> bytes:
+        return b"so far" if errand_id in self.errands else b""
 
     def console(self, instance_id: str) -> bytes:
         return b""

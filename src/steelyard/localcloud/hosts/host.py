@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from pathlib import Path
 from typing import Protocol
 
 from steelyard.localcloud.hosts.packet_filter import PacketFilter
@@ -53,6 +54,21 @@ class Machine:
     vcpus: int = 1
     memory_mib: int = 1024
     storage_url: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Errand:
+    """A command that is run within an instance on request, besides what its user data started.
+
+    Attributes:
+        id: Never used before by this host.
+        script: Run by the interpreter of its `#!` line, or by the shell where it has none.
+        working_directory: An existing folder; the instance's home where it is None.
+    """
+
+    id: str
+    script: bytes
+    working_directory: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,6 +213,26 @@ class Host(Protocol):
         Raises:
             LocalCloudError: If the kernel refuses it.
         """
+
+    def run(self, instance_id: str, errand: Errand, on_end: Callable[[int | None, bytes], None]) -> None:
+        """Start a command within an instance, and wait until it has been started.
+
+        Args:
+            instance_id: The instance.
+            errand: The command.
+            on_end: Called once, in another thread, with the exit code and the newest output, when no process of it is
+                left; the code is None where it was ended, by `end_run` or with its instance.
+
+        Raises:
+            LocalCloudError: If the instance does not run, or the command could not be started; `on_end` may have been
+                called then.
+        """
+
+    def end_run(self, errand_id: str) -> None:
+        """Kill a command that `run` has started, and wait; one that does not run is fine."""
+
+    def run_output(self, errand_id: str) -> bytes:
+        """Return the newest output of a command that runs; empty of one that does not."""
 
     def shut_down(self, instance_id: str, grace_s: float) -> None:
         """End every process of an instance and wait until they are gone; one that does not run is fine.

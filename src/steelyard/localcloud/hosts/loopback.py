@@ -11,7 +11,7 @@ from pathlib import Path
 
 from steelyard import settings
 from steelyard.localcloud.hosts.address import AddressBook
-from steelyard.localcloud.hosts.host import Entrance, Machine, Wiring
+from steelyard.localcloud.hosts.host import Entrance, Fate, Machine, Wiring
 from steelyard.localcloud.hosts.limit import ControlGroups
 from steelyard.localcloud.hosts.packet_filter import PacketFilter
 from steelyard.localcloud.hosts.process import CONSOLE_ANSWER_BYTES, InstanceProcesses
@@ -66,12 +66,13 @@ class LoopbackHost(InstanceProcesses):
         self.start(
             machine,
             on_end,
-            environment={
-                settings.METADATA_URL: machine.metadata_url,
-                **_endpoints(machine.storage_url),
-            },
+            environment=_environment(machine),
             placement=Placement(control_groups=groups),
         )
+
+    def adopt(self, machine: Machine, on_end: Callable[[], None]) -> Fate:
+        """Take up an instance that an earlier cloud left running; see `Host.adopt`."""
+        return self.take_up(machine, on_end, environment=_environment(machine), placement=AT_LARGE)
 
     def filter(self, instance_id: str, packet_filter: PacketFilter) -> None:
         """Do nothing: there is no packet filter between addresses of the loopback network."""
@@ -80,6 +81,10 @@ class LoopbackHost(InstanceProcesses):
         """Shut every instance down, all at once, wait, and give every address back."""
         super().close(grace_s)
         self._addresses.release_all()
+
+
+def _environment(machine: Machine) -> dict[str, str]:
+    return {settings.METADATA_URL: machine.metadata_url, **_endpoints(machine.storage_url)}
 
 
 def _endpoints(storage_url: str) -> dict[str, str]:

@@ -162,7 +162,7 @@ class NamespaceHost(InstanceProcesses):
             self.start(
                 machine,
                 self._unplugging(router, machine.instance_id, plug, on_end),
-                environment=_endpoints() if machine.storage_url else {},
+                environment=_environment(machine),
                 placement=placement,
             )
         except LocalCloudError:
@@ -171,15 +171,23 @@ class NamespaceHost(InstanceProcesses):
 
     def adopt(self, machine: Machine, on_end: Callable[[], None]) -> Fate:
         """Take up an instance that an earlier cloud left running; see `Host.adopt`."""
+        environment = _environment(machine)
         keeper = find_keeper(self._directory / machine.instance_id)
         if keeper is None:
-            return super().adopt(machine, on_end)
+            return self.take_up(
+                machine, on_end, environment=environment, placement=Placement(mounts=self._mounts)
+            )
         router = self._know(machine)
         with _refusals(f"take up the network of {machine.instance_id}"):
             plug = router.take_up(
                 machine.instance_id, machine.address, machine.wiring, keeper, machine.packet_filter
             )
-        fate = super().adopt(machine, self._unplugging(router, machine.instance_id, plug, on_end))
+        fate = self.take_up(
+            machine,
+            self._unplugging(router, machine.instance_id, plug, on_end),
+            environment=environment,
+            placement=Placement(mounts=self._mounts, network=plug.network),
+        )
         if fate is not Fate.LIVES:
             router.unplug(machine.instance_id, plug)
         self._write_record()
@@ -315,8 +323,10 @@ class NamespaceHost(InstanceProcesses):
             record_networks(self._data_dir, ids)
 
 
-def _endpoints() -> dict[str, str]:
+def _environment(machine: Machine) -> dict[str, str]:
     """Give what tells an instance where the cloud answers: its object storage, and at the same place its API."""
+    if not machine.storage_url:
+        return {}
     return {
         settings.OSS_ENDPOINT: f"http://{CLOUD_ADDRESS}",
         settings.CLOUD_ENDPOINT: f"{CLOUD_ADDRESS}:{CLOUD_PORT}",

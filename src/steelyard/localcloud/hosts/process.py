@@ -9,12 +9,14 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 
 from steelyard.errors import LocalCloudError
-from steelyard.localcloud.hosts.host import Fate, Machine
+from steelyard.localcloud.hosts.errand import Errands, Home
+from steelyard.localcloud.hosts.host import Errand, Fate, Machine
 from steelyard.localcloud.hosts.pace import Pace
 from steelyard.localcloud.hosts.supervised import Placement, SupervisedProcess
 
@@ -36,6 +38,8 @@ class InstanceProcesses:
         self._directory = directory
         self._machines: dict[str, SupervisedProcess] = {}
         self._paces: dict[str, Pace] = {}
+        self._homes: dict[str, Home] = {}
+        self._errands = Errands(directory.parent / "errands")
         self._lock = threading.Lock()
         self._is_closed = False
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -61,16 +65,16 @@ class InstanceProcesses:
         """
         self.set_pace(machine.instance_id, 1.0)
         directory = self._directory / machine.instance_id
-        root = directory / "root"
-        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        home = self._move_in(machine, environment, placement)
+        home.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         process = SupervisedProcess(
             name=machine.instance_id,
             directory=directory,
-            working_directory=root,
-            environment={**_usual_environment(root), **environment},
+            working_directory=home.folder,
+            environment=home.environment,
             stays=True,
             placement=placement,
-            on_end=on_end,
+            on_end=self._moving_out(machine.instance_id, home, on_end),
         )
         try:
             with self._lock:
@@ -84,11 +88,23 @@ class InstanceProcesses:
                     group.rmdir()
             raise
 
-    def adopt(self, machine: Machine, on_end: Callable[[], None]) -> Fate:
-        """Take up an instance that an earlier cloud left running; see `Host.adopt`."""
+    def take_up(
+        self,
+        machine: Machine,
+        on_end: Callable[[], None],
+        *,
+        environment: dict[str, str],
+        placement: Placement,
+    ) -> Fate:
+        """Take up an instance that an earlier cloud left running; see `Host.adopt`, and `start` for the others."""
         directory = self._directory / machine.instance_id
+        home = self._move_in(machine, environment, placement)
         process = SupervisedProcess(
-            name=machine.instance_id, directory=directory, environment={}, stays=True, on_end=on_end
+            name=machine.instance_id,
+            directory=directory,
+            environment={},
+            stays=True,
+            on_end=self._moving_out(machine.instance_id, home, on_end),
         )
         with self._lock:
             self._machines[machine.instance_id] = process
@@ -97,6 +113,46 @@ class InstanceProcesses:
         with self._lock:
             del self._machines[machine.instance_id]
         return Fate.DIED if process.died_unseen else Fate.ENDED
+
+    def run(self, instance_id: str, errand: Errand, on_end: Callable[[int | None, bytes], None]) -> None:
+        """Start a command within an instance; see `Host.run`."""
+        with self._lock:
+            home = self._homes.get(instance_id)
+        if home is None or not self.is_running(instance_id):
+            raise LocalCloudError(f"{instance_id} does not run")
+        self._errands.run(instance_id, errand, home, on_end)
+
+    def end_run(self, errand_id: str) -> None:
+        """Kill a command that `run` has started; see `Host.end_run`."""
+        self._errands.end(errand_id)
+
+    def run_output(self, errand_id: str) -> bytes:
+        """Return the newest output of a command that runs."""
+        return self._errands.output(errand_id)
+
+    def _move_in(self, machine: Machine, environment: dict[str, str], placement: Placement) -> Home:
+        root = self._directory / machine.instance_id / "root"
+        # The control groups are the instance's own, and would be removed with the first errand in them.
+        home = Home(
+            folder=root,
+            environment={**_usual_environment(root), **environment},
+            placement=replace(placement, control_groups=()),
+        )
+        with self._lock:
+            self._homes[machine.instance_id] = home
+        return home
+
+    def _moving_out(self, instance_id: str, home: Home, on_end: Callable[[], None]) -> Callable[[], None]:
+        """Give what is done when no process of an instance is left: its errands end with it, and so does its home."""
+
+        def end() -> None:
+            with self._lock:
+                if self._homes.get(instance_id) is home:
+                    del self._homes[instance_id]
+            self._errands.end_all(instance_id)
+            on_end()
+
+        return end
 
     def set_pace(self, instance_id: str, share: float) -> None:
         """Let an instance's processes run for a part of the time; see `Host.set_pace`."""
@@ -124,6 +180,7 @@ class InstanceProcesses:
     def shut_down(self, instance_id: str, grace_s: float) -> None:
         """End every process of an instance; see `Host.shut_down`."""
         self.set_pace(instance_id, 1.0)
+        self._errands.end_all(instance_id)
         with self._lock:
             process = self._machines.get(instance_id)
         if process is not None:
@@ -160,7 +217,9 @@ class InstanceProcesses:
         children: dict[int, list[int]] = {}
         for process in psutil.process_iter(["ppid"]):
             children.setdefault(process.info["ppid"], []).append(process.pid)
-        return {name: _tree(pid, children) for name, pid in machines.items()}
+        return {
+            name: _tree([pid, *self._errands.supervisors(name)], children) for name, pid in machines.items()
+        }
 
     def close(self, grace_s: float) -> None:
         """Shut every instance down, all at once, and wait."""
@@ -169,6 +228,7 @@ class InstanceProcesses:
         with self._lock:
             self._is_closed = True
             machines = list(self._machines.values())
+        self._errands.end_all()
         if machines:
             with ThreadPoolExecutor(max_workers=len(machines), thread_name_prefix="shut-down") as pool:
                 list(pool.map(lambda machine: machine.stop(grace_s), machines))
@@ -194,8 +254,8 @@ def _usual_environment(root: Path) -> dict[str, str]:
     }
 
 
-def _tree(pid: int, children: Mapping[int, Sequence[int]]) -> list[int]:
-    found = [pid]
+def _tree(roots: Sequence[int], children: Mapping[int, Sequence[int]]) -> list[int]:
+    found = list(roots)
     for parent in found:
         found += children.get(parent, ())
     return found

@@ -7,9 +7,11 @@ from steelyard.localcloud.services.ecs import errors
 from steelyard.localcloud.services.ecs.attribute_actions import AttributeActions
 from steelyard.localcloud.services.ecs.batch_power_actions import BatchPowerActions
 from steelyard.localcloud.services.ecs.charge_actions import ChargeActions
+from steelyard.localcloud.services.ecs.command_actions import CommandActions
 from steelyard.localcloud.services.ecs.deployment_set_actions import DeploymentSetActions
 from steelyard.localcloud.services.ecs.disk_actions import DiskActions
 from steelyard.localcloud.services.ecs.group_membership_actions import GroupMembershipActions
+from steelyard.localcloud.services.ecs.invocation_actions import InvocationActions
 from steelyard.localcloud.services.ecs.key_pair_actions import KeyPairActions
 from steelyard.localcloud.services.ecs.launch_template_actions import LaunchTemplateActions
 from steelyard.localcloud.services.ecs.monitor_actions import MonitorActions
@@ -38,6 +40,8 @@ class EcsService(
     ChargeActions,
     UpkeepActions,
     MonitorActions,
+    CommandActions,
+    InvocationActions,
     LaunchTemplateActions,
     KeyPairActions,
     DeploymentSetActions,
@@ -66,6 +70,8 @@ class EcsService(
             "deploymentset": self.deployment_sets,
             "disk": self.disks,
             "eni": self.interfaces,
+            "command": self.commands,
+            "invocation": self.invocations,
         }
         return records.get(resource_type)
 
