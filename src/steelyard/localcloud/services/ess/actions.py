@@ -13,6 +13,8 @@ from steelyard.localcloud.services.ess.hook_actions import HookActions
 from steelyard.localcloud.services.ess.instance_actions import InstanceActions
 from steelyard.localcloud.services.ess.notification_actions import NotificationActions
 from steelyard.localcloud.services.ess.process_actions import ProcessActions
+from steelyard.localcloud.services.ess.refresh_actions import RefreshActions
+from steelyard.localcloud.services.ess.refresher import Refresher
 from steelyard.localcloud.services.ess.rule_actions import RuleActions
 from steelyard.localcloud.services.ess.tag_actions import GroupTagActions
 from steelyard.localcloud.services.ess.task_actions import TaskActions
@@ -25,6 +27,7 @@ class EssService(
     InstanceActions,
     ProcessActions,
     BalanceActions,
+    RefreshActions,
     NotificationActions,
     GroupTagActions,
     RuleActions,
@@ -37,11 +40,13 @@ class EssService(
     def __init__(self, cloud: Cloud) -> None:
         super().__init__(cloud)
         self._watch = AlarmWatch(self)
+        self._refresher = Refresher(self, self.passage)
         self._health = HealthWatch(self, BalancerHealth(self.backends))
 
     def run_timers(self) -> None:
-        """Carry out what is due by the clock: tasks, alarms, even zones, and questions to the load balancers."""
+        """Carry out what is due: tasks, even zones, refreshes, questions to the load balancers, and alarms."""
         self.run_due_tasks()
         self.rebalance_by_itself()
+        self._refresher.look()
         self._health.look()
         self._watch.look()

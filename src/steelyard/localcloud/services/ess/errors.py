@@ -119,6 +119,42 @@ def no_change() -> ApiError:
     )
 
 
+def refresh_under_way(group_id: str) -> ApiError:
+    """Tell that a group's instances are refreshed already."""
+    return ApiError(
+        "InstanceRefreshInProgress", f"An instance refresh of the scaling group {group_id!r} is in progress."
+    )
+
+
+def nothing_to_refresh(group_id: str) -> ApiError:
+    """Tell that all members are as desired already; the provider tries again on this code."""
+    return ApiError(
+        "InvalidInstance.NoInstanceNeedBeRefreshed",
+        f"No instance of the scaling group {group_id!r} needs to be refreshed.",
+    )
+
+
+def refresh_not_found(refresh_id: str) -> ApiError:
+    """Tell that an instance refresh is not there."""
+    return _not_found("InstanceRefreshTask", "instance refresh task", refresh_id)
+
+
+def incorrect_refresh_status(status: str, action: str) -> ApiError:
+    """Tell that a refresh's state does not allow an action."""
+    return ApiError(
+        "IncorrectInstanceRefreshTaskStatus",
+        f"The current status of the instance refresh task, {status}, does not support {action}.",
+    )
+
+
+def no_rollback(version: str) -> ApiError:
+    """Tell that a refresh cannot be rolled back: what a version without a number is may change."""
+    return ApiError(
+        "InstanceRefreshTask.RollbackNotSupported",
+        f"A refresh to or from the launch template version {version} cannot be rolled back.",
+    )
+
+
 def not_balanced(group_id: str) -> ApiError:
     """Tell that a group is not to be balanced over its zones."""
     return ApiError(

@@ -22,6 +22,7 @@ from steelyard.localcloud.services.ess.placement import (
     option,
     places_by_turn,
 )
+from steelyard.localcloud.services.ess.refresh import configured
 from steelyard.localcloud.services.ess.state import EssState
 from steelyard.localcloud.wire.error import ApiError
 
@@ -64,7 +65,7 @@ class Template:
         is_spot: Whether members are spot instances where nothing else is said.
         configuration_id: The scaling configuration; empty for a launch template.
         template_id: The launch template; empty for a scaling configuration.
-        template_version: Its version as the group names it.
+        template_version: Number of its version.
     """
 
     settings: Mapping[str, object]
@@ -87,11 +88,28 @@ class Launcher:
         self._state = state
 
     def template(self, group: ScalingGroup) -> Template:
-        """Read how a group's members are made.
+        """Read how a group's members are made: by what it has or, while they are refreshed, by what is desired.
 
         Raises:
             ApiError: `MissingActiveScalingConfiguration`, or what the ECS service says of a launch template.
         """
+        refresh = self._state.refresh_of(group.id)
+        wanted = refresh.wanted if refresh is not None else {}
+        return self.template_for(configured(group, wanted), wanted)
+
+    def template_for(self, group: ScalingGroup, wanted: Mapping[str, object]) -> Template:
+        """Read how members are made of a group that is configured as desired, with the image that is desired.
+
+        Raises:
+            ApiError: As `template`.
+        """
+        template = self._template(group)
+        if not wanted.get("ImageId"):
+            return template
+        settings = {**template.settings, "ImageId": wanted["ImageId"]}
+        return replace(template, settings={k: v for k, v in settings.items() if k != "ImageFamily"})
+
+    def _template(self, group: ScalingGroup) -> Template:
         template_id = str(group.settings.get("LaunchTemplateId") or "")
         if template_id:
             return self._from_launch_template(group, template_id)
@@ -214,7 +232,7 @@ class Launcher:
             },
             is_spot=version.settings.get("SpotStrategy") not in (None, "", "NoSpot"),
             template_id=kept.id,
-            template_version=wanted,
+            template_version=str(version.number),
         )
 
 

@@ -43,6 +43,7 @@ class ScalingGroup(Record):
         retry_at: Unix time before which no instance is made, after failures.
         num_failures: How often in a row no instance could be made.
         suspended: What it does not do by itself for now, of `PROCESSES`.
+        surge: How many members there are to be beside those that are wanted, while they are refreshed.
     """
 
     kind: ClassVar[str] = "ess_scaling_group"
@@ -61,6 +62,7 @@ class ScalingGroup(Record):
     retry_at: float = 0.0
     num_failures: int = 0
     suspended: tuple[str, ...] = ()
+    surge: int = 0
 
     @property
     def min_size(self) -> int:
@@ -90,7 +92,7 @@ class ScalingGroup(Record):
             num_counted: How many there are.
         """
         wish = num_counted if self.desired is None else self.desired
-        return max(self.min_size, min(self.max_size, wish))
+        return max(self.min_size, min(self.max_size, wish)) + (0 if self.desired is None else self.surge)
 
     def to_answer(self) -> dict[str, object]:
         """Give the fields of DescribeScalingGroups, without those that count members."""

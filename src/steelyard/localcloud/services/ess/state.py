@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from steelyard.localcloud.cloud import Cloud
@@ -20,6 +21,7 @@ from steelyard.localcloud.services.ess.models import (
     ScalingConfiguration,
     ScalingGroup,
 )
+from steelyard.localcloud.services.ess.refresh import UNDER_WAY, InstanceRefresh
 from steelyard.localcloud.services.vpc.state import VpcState
 
 _MAX_ACTIVITIES = 1000
@@ -39,6 +41,7 @@ class EssState(Service):
         self.activities = Records(cloud.store, Activity, on_change=self.activity_changed)
         self.configurations = Records(cloud.store, ScalingConfiguration)
         self.hooks = Records(cloud.store, LifecycleHook)
+        self.refreshes = Records(cloud.store, InstanceRefresh)
         self.lifecycle_actions = Records(cloud.store, LifecycleAction)
         # Groups of which an activity may be in progress; after a start that may be any.
         self.busy_groups = {group.id for group in self.groups.list()}
@@ -101,6 +104,11 @@ class EssState(Service):
     def hooks_of(self, group_id: str) -> list[LifecycleHook]:
         """Give a group's lifecycle hooks."""
         return list(self.hooks.where("group_id", group_id))
+
+    def refresh_of(self, group_id: str, states: Collection[str] = UNDER_WAY) -> InstanceRefresh | None:
+        """Give the refresh of a group's instances that is in one of some states, if any."""
+        found = (one for one in self.refreshes.where("group_id", group_id) if one.status in states)
+        return next(found, None)
 
     def begin_activity(
         self, group: ScalingGroup, cause: str, description: str, *, status: str = "InProgress"
