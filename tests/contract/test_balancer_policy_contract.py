@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import socket
-import ssl
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -19,11 +17,8 @@ from contract_application import Application
 from contract_fleet import REGION
 from contract_network import NetworkBalancer
 from contract_sdk import refused, sdk_config, wait_for
+from contract_tls import CBC, GCM, OLD, PORT, V1, V11, V12, V13, agreed, versions_taken
 from tls_pair import Authority
-
-PORT = 8443
-V1, V11, V12, V13 = (getattr(ssl.TLSVersion, f"TLSv1{minor}") for minor in ("", "_1", "_2", "_3"))
-GCM, CBC, OLD = "ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-SHA384", "ECDHE-ECDSA-AES256-SHA"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -228,39 +223,16 @@ def policies(request):
     return request.getfixturevalue(f"{request.param}_policies")
 
 
-def agreed(policies: Policies, authority: Authority, version: ssl.TLSVersion, ciphers: str = "ALL") -> str:
-    """Give the cipher that a client of one version gets; the empty text where they do not agree."""
-    context = authority.trusting()
-    with warnings.catch_warnings():
-        # The oldest versions are deprecated, and still what some clients speak.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        context.minimum_version = context.maximum_version = version
-    context.set_ciphers(f"{ciphers}:@SECLEVEL=0")
-    address = policies.address()
-    with socket.create_connection((address, PORT), timeout=5) as plain:
-        try:
-            with context.wrap_socket(plain, server_hostname=address) as secure:
-                cipher = secure.cipher()
-                assert cipher is not None
-                return cipher[0]
-        except (ssl.SSLError, ConnectionError):
-            return ""
-
-
-def versions_taken(policies: Policies, authority: Authority) -> list[ssl.TLSVersion]:
-    return [version for version in (V1, V11, V12, V13) if agreed(policies, authority, version)]
-
-
 def test_say_which_versions_and_ciphers_a_listener_takes(policies, authority):
     policy_id = policies.create(["TLSv1.1", "TLSv1.2"], [CBC, GCM, OLD])
     assert policies.listed(policy_id) == [("own", ["TLSv1.1", "TLSv1.2"], [CBC, GCM, OLD], "Available")]
     assert policies.users(policy_id) == []
     listener_id = policies.listen(policy_id)
     assert policies.users(policy_id) == [listener_id]
-    assert versions_taken(policies, authority) == [V11, V12]
-    assert agreed(policies, authority, V11) == OLD
-    assert [agreed(policies, authority, V12, one) for one in (CBC, GCM, OLD)] == [CBC, GCM, OLD]
-    assert agreed(policies, authority, V12, "ECDHE-ECDSA-AES256-GCM-SHA384") == ""
+    assert versions_taken(policies.address(), authority) == [V11, V12]
+    assert agreed(policies.address(), authority, V11) == OLD
+    assert [agreed(policies.address(), authority, V12, one) for one in (CBC, GCM, OLD)] == [CBC, GCM, OLD]
+    assert agreed(policies.address(), authority, V12, "ECDHE-ECDSA-AES256-GCM-SHA384") == ""
 
 
 def test_that_change_are_in_force_at_once_and_touch_no_open_connection(policies, authority):
@@ -272,8 +244,8 @@ def test_that_change_are_in_force_at_once_and_touch_no_open_connection(policies,
         context.wrap_socket(plain, server_hostname=policies.address()) as held,
     ):
         policies.update(policy_id, versions=["TLSv1.3"], ciphers=["TLS_AES_256_GCM_SHA384"])
-        assert versions_taken(policies, authority) == [V13]
-        assert agreed(policies, authority, V13) == "TLS_AES_256_GCM_SHA384"
+        assert versions_taken(policies.address(), authority) == [V13]
+        assert agreed(policies.address(), authority, V13) == "TLS_AES_256_GCM_SHA384"
         held.sendall(b"GET / HTTP/1.0\r\n\r\n")
         assert held.recv(100).startswith(b"HTTP/1.")
     policies.update(policy_id, security_policy_name="renamed")
@@ -294,8 +266,8 @@ def test_of_the_system_are_what_they_are_called(policies, authority):
     assert set(known) == set(expected)
     for policy_id, versions in expected.items():
         listener_id = policies.listen(policy_id)
-        assert versions_taken(policies, authority) == versions
-        assert agreed(policies, authority, V12, "ECDHE-ECDSA-CHACHA20-POLY1305") == ""
+        assert versions_taken(policies.address(), authority) == versions
+        assert agreed(policies.address(), authority, V12, "ECDHE-ECDSA-CHACHA20-POLY1305") == ""
         policies.drop(listener_id)
 
 

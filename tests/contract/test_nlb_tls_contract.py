@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import socket
 import ssl
 
 import pytest
@@ -14,6 +13,7 @@ from contract_fleet import REGION
 from contract_network import NetworkBalancer
 from contract_sdk import refused, sdk_config
 from contract_servers import HTTP_PORT
+from contract_tls import named_by
 from tls_pair import Authority
 
 
@@ -87,17 +87,6 @@ def test_another_certificate_takes_over(network, upload, authority, certificates
 
 class TestAdditionalCertificates:
     @staticmethod
-    def answered(balancer, authority, name):
-        """Give the name in the certificate that a client gets which asks for a name."""
-        tls = authority.trusting()
-        tls.check_hostname = False
-        with (
-            socket.create_connection((balancer.address, 8443), timeout=5) as plain,
-            tls.wrap_socket(plain, server_hostname=name) as secure,
-        ):
-            return dict(secure.getpeercert()["subject"][0])["commonName"]
-
-    @staticmethod
     def change(balancer, call, request_class, listener_id, *certificate_ids):
         request = request_class(
             region_id=REGION, listener_id=listener_id, additional_certificate_ids=list(certificate_ids)
@@ -120,7 +109,7 @@ class TestAdditionalCertificates:
         default, further = upload(network.address), upload(network.address, "further.test")
         listener_id = network.listen("TCPSSL", 8443, network.make_group(), certificate_ids=[str(default)])
         self.associate(network, listener_id, str(further))
-        assert [self.answered(network, authority, one) for one in ("further.test", "unknown.test")] == [
+        assert [named_by(network.address, authority, one) for one in ("further.test", "unknown.test")] == [
             "further.test",
             "gateway.test",
         ]
@@ -135,7 +124,7 @@ class TestAdditionalCertificates:
         with refused("CertificateInUse", text=listener_id):
             certificates.delete_user_certificate(cas.DeleteUserCertificateRequest(cert_id=further))
         self.disassociate(network, listener_id, str(further))
-        assert self.answered(network, authority, "further.test") == "gateway.test"
+        assert named_by(network.address, authority, "further.test") == "gateway.test"
 
     def test_that_cannot_be_are_refused(self, network, upload):
         number, group_id = str(upload(network.address)), network.make_group()

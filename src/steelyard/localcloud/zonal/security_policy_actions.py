@@ -1,20 +1,18 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import ClassVar
 
-from steelyard.localcloud.proxy.tls_policy import CIPHERS, UNSERVED_CIPHER, VERSIONS
+from steelyard.localcloud.proxy.tls_policy import TlsPolicy
 from steelyard.localcloud.service import Request, action
 from steelyard.localcloud.tag import has_tags, read_tags
-from steelyard.localcloud.wire.error import invalid_parameter, missing_parameter, not_served
+from steelyard.localcloud.tls_choice import read_tls_policy
 from steelyard.localcloud.zonal import errors
 from steelyard.localcloud.zonal.listener_actions import ZonalListenerActions
 from steelyard.localcloud.zonal.models import SecurityPolicy
 from steelyard.localcloud.zonal.state import B, G, L
 
 RESOURCE_TYPE = "securitypolicy"
-_MAX_CIPHERS = 32
 
 
 class ZonalPolicyActions(ZonalListenerActions[B, G, L]):
@@ -29,7 +27,7 @@ class ZonalPolicyActions(ZonalListenerActions[B, G, L]):
     @action("CreateSecurityPolicy")
     def create_security_policy(self, request: Request) -> dict[str, object]:
         """Create a policy."""
-        versions, ciphers = self._read(request, (), ())
+        speech = self._read(request)
         policy = self.policy_type(
             id=self.cloud.new_id("tls"),
             created_at=self.cloud.clock(),
@@ -37,8 +35,8 @@ class ZonalPolicyActions(ZonalListenerActions[B, G, L]):
             region_id=request.region_id,
             name=self.read_policy_name(request, ""),
             resource_group_id=request.text("ResourceGroupId"),
-            versions=versions,
-            ciphers=ciphers,
+            versions=speech.versions,
+            ciphers=speech.ciphers,
         )
         self.security_policies.put(self.settling(policy))
         return {**self.done(request, policy.id, RESOURCE_TYPE), "SecurityPolicyId": policy.id}
@@ -47,9 +45,9 @@ class ZonalPolicyActions(ZonalListenerActions[B, G, L]):
     def update_security_policy_attribute(self, request: Request) -> dict[str, object]:
         """Change a policy, and with it what the listeners take that use it."""
         policy = self._settled_policy(request)
-        versions, ciphers = self._read(request, policy.versions, policy.ciphers)
+        speech = self._read(request, policy)
         name = self.read_policy_name(request, policy.name)
-        changed = replace(policy, name=name, versions=versions, ciphers=ciphers)
+        changed = replace(policy, name=name, versions=speech.versions, ciphers=speech.ciphers)
         self.security_policies.put(self.settling(changed))
         job = self.done(request, policy.id, RESOURCE_TYPE)
         self.apply(request, *dict.fromkeys(one.load_balancer_id for one in self.policy_users(policy.id)))
@@ -102,34 +100,7 @@ class ZonalPolicyActions(ZonalListenerActions[B, G, L]):
             raise self.not_found("securityPolicy")
         return self.settled(policy, "SecurityPolicy")
 
-    def _read(
-        self, request: Request, old_versions: Sequence[str], old_ciphers: Sequence[str]
-    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Read versions and ciphers, which have to fit each other.
-
-        Raises:
-            ApiError: `MissingParameter`, `InvalidParameter` or `UnsupportedOperation`.
-        """
-        versions = tuple(dict.fromkeys(request.texts(self.versions_name) or old_versions))
-        ciphers = tuple(dict.fromkeys(request.texts("Ciphers") or old_ciphers))
-        for name, given in ((self.versions_name, versions), ("Ciphers", ciphers)):
-            if not given:
-                raise missing_parameter(name)
-        if not set(versions) <= set(VERSIONS):
-            raise invalid_parameter(self.versions_name, list(versions), f"of {', '.join(VERSIONS)}")
-        if len(ciphers) > _MAX_CIPHERS:
-            raise invalid_parameter("Ciphers", f"{len(ciphers)} ciphers", f"at most {_MAX_CIPHERS}")
-        known = {cipher for version in versions for cipher in CIPHERS[version]}
-        if unknown := [cipher for cipher in ciphers if cipher not in known]:
-            raise invalid_parameter("Ciphers", unknown[0], f"a cipher of {', '.join(versions)}")
-        self._check_served(versions, ciphers)
-        return versions, ciphers
-
-    def _check_served(self, versions: Sequence[str], ciphers: Sequence[str]) -> None:
-        places = sorted(VERSIONS.index(version) for version in versions)
-        if places[-1] - places[0] >= len(places):
-            raise not_served("TLS policies with a gap between their versions")
-        served = set(ciphers) - {UNSERVED_CIPHER}
-        for version in versions:
-            if not served & set(CIPHERS[version]):
-                raise not_served(f"TLS policies without a cipher of {version} besides {UNSERVED_CIPHER}")
+    def _read(self, request: Request, old: SecurityPolicy | None = None) -> TlsPolicy:
+        versions = request.texts(self.versions_name) or (old.versions if old else ())
+        ciphers = request.texts("Ciphers") or (old.ciphers if old else ())
+        return read_tls_policy(versions, ciphers, self.versions_name)

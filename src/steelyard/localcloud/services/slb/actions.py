@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from steelyard.localcloud.proxy.health import Health
@@ -8,6 +9,8 @@ from steelyard.localcloud.service import Request, action
 from steelyard.localcloud.services.slb import errors
 from steelyard.localcloud.services.slb.access_list_actions import AccessListActions
 from steelyard.localcloud.services.slb.certificate_actions import CertificateActions
+from steelyard.localcloud.services.slb.cipher_policy_actions import CipherPolicyActions
+from steelyard.localcloud.services.slb.domain_extension_actions import DomainExtensionActions
 from steelyard.localcloud.services.slb.load_balancer_actions import LoadBalancerActions
 from steelyard.localcloud.services.slb.plan import listener_name, server_name, servers_of
 from steelyard.localcloud.services.slb.rule_actions import RuleActions
@@ -20,6 +23,8 @@ from steelyard.spec.catalogue import REGIONS
 class SlbService(
     LoadBalancerActions,
     RuleActions,
+    CipherPolicyActions,
+    DomainExtensionActions,
     ServerGroupActions,
     CertificateActions,
     AccessListActions,
@@ -52,6 +57,32 @@ class SlbService(
                     }
                 )
         return {"BackendServers": {"BackendServer": rows}}
+
+    @action("DescribeRegions")
+    def describe_regions(self, request: Request) -> dict[str, object]:
+        """List the regions, all of which this cloud's endpoint serves."""
+        rows = [
+            {"RegionId": region, "LocalName": region, "RegionEndpoint": self.cloud.endpoint}
+            for region in REGIONS
+        ]
+        return {"Regions": {"Region": rows}}
+
+    @action("MoveResourceGroup")
+    def move_resource_group(self, request: Request) -> dict[str, object]:
+        """Put a resource into another resource group, whichever: the local cloud keeps no list of them."""
+        grouped: dict[str, Records[Any]] = {
+            "loadbalancer": self.load_balancers,
+            "certificate": self.server_certificates,
+            "acl": self.access_lists,
+        }
+        kind = request.text("ResourceType").lower()
+        if kind not in grouped:
+            raise errors.unknown_resource_type(request.text("ResourceType"))
+        record = grouped[kind].get(request.text("ResourceId"))
+        if record is None:
+            raise errors.resource_not_found(request.text("ResourceId"))
+        grouped[kind].put(replace(record, resource_group_id=request.text("NewResourceGroupId")))
+        return {}
 
     @action("DescribeZones")
     def describe_zones(self, request: Request) -> dict[str, object]:

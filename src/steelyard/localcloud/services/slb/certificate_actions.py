@@ -126,7 +126,9 @@ class CertificateActions(SlbState):
         return certificate
 
     def _check_unused(self, setting: str, certificate_id: str) -> None:
-        if any(listener.settings.get(setting) == certificate_id for listener in self.listeners.list()):
+        named = {listener.settings.get(setting) for listener in self.listeners.list()}
+        further = {one.certificate_id for one in self.domain_extensions.list()}
+        if certificate_id in named | further:
             raise errors.certificate_in_use()
 
     def _service_pair(self, request: Request) -> KeyPair | None:

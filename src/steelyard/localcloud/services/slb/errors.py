@@ -71,6 +71,28 @@ def malformed_certificate(reason: str) -> ApiError:
     return ApiError("KeyFormatError", f"The specified ServerCertificate is incorrectly formatted: {reason}.")
 
 
+def cipher_policy_not_found() -> ApiError:
+    """Tell that there is no such TLS policy."""
+    return ApiError("InvalidParameter", "The specified TLSCipherPolicyId does not exist.", 404)
+
+
+def cipher_policy_in_use() -> ApiError:
+    """Tell that a listener still uses a TLS policy (the help page names no code: this one is made up)."""
+    return ApiError("TLSCipherPolicyInUse", "The specified TLS cipher policy is used by listeners.")
+
+
+def domain_extension_not_found() -> ApiError:
+    """Tell that a listener has no such further domain."""
+    return ApiError(
+        "InvalidParameter.DomainExtensionId", "The specified DomainExtensionId does not exist.", 404
+    )
+
+
+def domain_extension_exists() -> ApiError:
+    """Tell that a listener has a certificate for a domain (the help page names no code: this one is made up)."""
+    return ApiError("DomainExtensionExist", "The listener has a domain extension of the specified Domain.")
+
+
 def access_list_not_found() -> ApiError:
     """Tell that there is no such access control list."""
     return ApiError("AclNotExist", "The specified acl does not exist.")
@@ -167,6 +189,11 @@ def address_not_available(address: str) -> ApiError:
 def addresses_exhausted() -> ApiError:
     """Tell that a VSwitch has no free address."""
     return ApiError("VswitchIpNotEnough", "The specified vSwitch has not enough IP addresses.")
+
+
+def resource_not_found(resource_id: str) -> ApiError:
+    """Tell that there is no such resource to be moved (code from memory)."""
+    return ApiError("ResourceNotFound", f"The specified resource does not exist: {resource_id!r}.", 404)
 
 
 def unknown_resource_type(resource_type: str) -> ApiError:

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from steelyard.localcloud.page import token_answer
 from steelyard.localcloud.service import Request, action
 from steelyard.localcloud.services.slb import errors
 from steelyard.localcloud.services.slb.models import Listener, listener_id
@@ -80,6 +81,22 @@ class ListenerActions(SlbState):
         """Give one HTTPS listener."""
         return self._describe(request, "https")
 
+    @action("DescribeLoadBalancerListeners")
+    def describe_load_balancer_listeners(self, request: Request) -> dict[str, object]:
+        """List the region's listeners by load balancers, protocol, port and description."""
+        ids, protocol = request.texts("LoadBalancerId"), request.text("ListenerProtocol").lower()
+        port, description = request.number("ListenerPort", 0), request.text("Description")
+        here = {one.id for one in self.load_balancers.list() if one.region_id == request.region_id}
+        found = [
+            listener
+            for listener in self.listeners.list()
+            if listener.load_balancer_id in (here.intersection(ids) if ids else here)
+            and protocol in ("", listener.protocol)
+            and port in (0, listener.port)
+            and description in ("", listener.settings["Description"])
+        ]
+        return token_answer(request, "Listeners", found, Listener.to_row)
+
     @action("StartLoadBalancerListener", optional=("ListenerProtocol",))
     def start_listener(self, request: Request) -> dict[str, object]:
         """Let a listener serve; it does so when the answer comes."""
@@ -126,7 +143,12 @@ class ListenerActions(SlbState):
     def _describe(self, request: Request, protocol: str) -> dict[str, object]:
         listener = self.listener(request, protocol)
         rules = [rule.to_answer() for rule in self.rules_of(listener.id)]
-        return {**listener.to_answer(), "Rules": {"Rule": rules}}
+        extensions = [one.to_answer() for one in self.extensions_of(listener.id)]
+        return {
+            **listener.to_answer(),
+            "Rules": {"Rule": rules},
+            "DomainExtensions": {"DomainExtension": extensions},
+        }
 
     def _create(self, request: Request, protocol: str) -> dict[str, object]:
         balancer, port = self.load_balancer(request), request.number("ListenerPort", 0)
@@ -179,6 +201,9 @@ class ListenerActions(SlbState):
         certificate_id = str(settings.get("ServerCertificateId") or "")
         if certificate_id and self.server_certificates.get(certificate_id) is None:
             raise errors.server_certificate_not_found()
+        policy_id = settings.get("TLSCipherPolicy")
+        if policy_id is not None and policy_id not in self.tls_policies():
+            raise invalid_parameter("TLSCipherPolicy", policy_id, "a TLS policy of the system or your own")
         authority_id = str(settings.get("CACertificateId") or "")
         if authority_id and self.ca_certificates.get(authority_id) is None:
             raise errors.ca_certificate_not_found()

@@ -156,6 +156,21 @@ class LoadBalancerActions(SlbState):
         self.load_balancers.put(replace(balancer, bandwidth=bandwidth))
         return {}
 
+    @action("ModifyLoadBalancerInstanceSpec")
+    def modify_load_balancer_instance_spec(self, request: Request) -> dict[str, object]:
+        """Leave a load balancer without a specification, as those are that are paid by their use."""
+        return self._stay(request)
+
+    @action("ModifyLoadBalancerInstanceChargeType")
+    def modify_load_balancer_instance_charge_type(self, request: Request) -> dict[str, object]:
+        """Let a load balancer be paid by its use, as it is; nothing else is sold."""
+        return self._stay(request)
+
+    @action("ModifyLoadBalancerPayType")
+    def modify_load_balancer_pay_type(self, request: Request) -> dict[str, object]:
+        """Let a load balancer be paid afterwards, as it is; nothing else is sold."""
+        return self._stay(request)
+
     @action("DeleteLoadBalancer")
     def delete_load_balancer(self, request: Request) -> dict[str, object]:
         """Delete a load balancer with its listeners and server groups."""
@@ -187,6 +202,12 @@ class LoadBalancerActions(SlbState):
             raise errors.addresses_exhausted() from err
         except (AddressInUse, ValueError) as err:
             raise errors.address_not_available(wanted) from err
+
+    def _stay(self, request: Request) -> dict[str, object]:
+        """Answer a call that asks for what a load balancer is anyway, and refuse any other."""
+        self.load_balancer(request)
+        _check_charge(request)
+        return {"OrderId": 0}
 
     def _server_ids(self, balancer: LoadBalancer) -> set[str]:
         groups = self.groups_of(balancer.id).values()

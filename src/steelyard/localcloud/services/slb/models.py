@@ -129,8 +129,24 @@ class Listener(Record):
             "Status": "running" if self.is_running else "stopped",
             "SecurityStatus": "on",
             "AclIds": {"AclId": list(self.access_list_ids)},
-            "DomainExtensions": {"DomainExtension": []},
             "Tags": {"Tag": []},
+        }
+
+    def to_row(self) -> dict[str, object]:
+        """Give the fields of DescribeLoadBalancerListeners, which nests those of the protocol."""
+        settings = {
+            name: str(value).lower() if isinstance(value, bool) else value
+            for name, value in self.settings.items()
+        }
+        return {
+            **settings,
+            "LoadBalancerId": self.load_balancer_id,
+            "ListenerPort": self.port,
+            "ListenerProtocol": self.protocol,
+            "Status": "running" if self.is_running else "stopped",
+            "AclIds": list(self.access_list_ids),
+            "Tags": [],
+            f"{self.protocol.upper()}ListenerConfig": settings,
         }
 
 

@@ -13,7 +13,8 @@ from steelyard.localcloud.proxy.check import HealthCheck
 from steelyard.localcloud.proxy.gate import Gate
 from steelyard.localcloud.proxy.route import Forward, Match, Route
 from steelyard.localcloud.proxy.tls import Tls
-from steelyard.localcloud.proxy.tls_policy import POLICIES
+from steelyard.localcloud.proxy.tls_policy import POLICIES, TlsPolicy
+from steelyard.localcloud.services.slb.domain_extension import DomainExtension
 from steelyard.localcloud.services.slb.models import ACTIVE, Listener, LoadBalancer, Server, ServerGroup
 from steelyard.localcloud.services.slb.rule import Rule
 
@@ -32,12 +33,16 @@ class Shelf:
         authorities: PEM texts of authorities' certificates, by their ids.
         ranges: The ranges of access control lists, by the lists' ids.
         rules: Forwarding rules, theirs among them.
+        policies: TLS policies by id.
+        extensions: Domains of listeners that have certificates of their own.
     """
 
     bundles: Mapping[str, str] = field(default_factory=dict)
     authorities: Mapping[str, str] = field(default_factory=dict)
     ranges: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     rules: Sequence[Rule] = ()
+    policies: Mapping[str, TlsPolicy] = field(default_factory=lambda: POLICIES)
+    extensions: Sequence[DomainExtension] = ()
 
 
 EMPTY_SHELF = Shelf()
@@ -131,7 +136,7 @@ class _Planner:
             drain_timeout_s=_int(settings["ConnectionDrainTimeout"])
             if settings.get("ConnectionDrain") == "on"
             else None,
-            tls=self._tls(settings) if listener.protocol == "https" else None,
+            tls=self._tls(listener) if listener.protocol == "https" else None,
             gates=self._gates(listener),
             routes=tuple(_route(rule) for rule in self.rules(listener)),
         )
@@ -185,10 +190,13 @@ class _Planner:
             if (address := self._find_address(str(server["ServerId"]))) is not None
         )
 
-    def _tls(self, settings: Mapping[str, object]) -> Tls:
+    def _tls(self, listener: Listener) -> Tls:
+        settings = listener.settings
+        further = [one.certificate_id for one in self._shelf.extensions if one.listener_id == listener.id]
+        ids = dict.fromkeys([str(settings["ServerCertificateId"]), *further])
         return Tls(
-            bundles=(self._shelf.bundles[str(settings["ServerCertificateId"])],),
-            policy=POLICIES[str(settings["TLSCipherPolicy"])],
+            bundles=tuple(self._shelf.bundles[one] for one in ids),
+            policy=self._shelf.policies[str(settings["TLSCipherPolicy"])],
             alpn=("h2", "http/1.1") if settings["EnableHttp2"] == "on" else ("http/1.1",),
             client_authorities=self._shelf.authorities.get(str(settings["CACertificateId"]), ""),
         )

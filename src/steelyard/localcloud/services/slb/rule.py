@@ -16,7 +16,8 @@ from steelyard.localcloud.setting import checked, defaults
 
 MAX_RULES_A_CALL = 10
 
-_DOMAIN = re.compile(r"(\*\.)?([A-Za-z0-9-]+\.)+[A-Za-z0-9-]{1,}")
+DOMAIN = re.compile(r"(\*\.)?([A-Za-z0-9-]+\.)+[A-Za-z0-9-]{1,}")
+"""What a domain is, `*.` before it for all below."""
 _URL = re.compile(r"/[A-Za-z0-9/.%?#&=_~@:+,;!$*()'-]{1,79}")
 
 
@@ -100,7 +101,7 @@ def _draft(item: object) -> RuleDraft:
     domain, url, group_id = (str(item.get(key) or "") for key in ("Domain", "Url", "VServerGroupId"))
     if not group_id or not (domain or url):
         raise errors.rule_list_malformed()
-    if domain and not _DOMAIN.fullmatch(domain):
+    if domain and not DOMAIN.fullmatch(domain):
         raise errors.domain_malformed(domain)
     if url and not _URL.fullmatch(url):
         raise errors.url_malformed(url)

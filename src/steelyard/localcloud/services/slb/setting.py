@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from steelyard.localcloud.proxy.tls_policy import DEFAULT_POLICY, POLICIES
+from steelyard.localcloud.proxy.tls_policy import DEFAULT_POLICY
 from steelyard.localcloud.service import Request
 from steelyard.localcloud.setting import (
     STATUS_CLASSES,
@@ -111,7 +111,7 @@ HTTPS: Mapping[str, Setting] = {
     **_REQUESTS,
     "ServerCertificateId": text(max_length=200),
     "CACertificateId": text(max_length=200),
-    "TLSCipherPolicy": choice(DEFAULT_POLICY, *POLICIES),
+    "TLSCipherPolicy": text(DEFAULT_POLICY),
     "EnableHttp2": choice("on", *_SWITCH),
 }
 

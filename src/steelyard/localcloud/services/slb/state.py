@@ -6,11 +6,14 @@ from dataclasses import replace
 from steelyard.localcloud.balancing import BalancingService
 from steelyard.localcloud.cloud import Cloud
 from steelyard.localcloud.proxy.config import ProxyConfig
+from steelyard.localcloud.proxy.tls_policy import POLICIES, TlsPolicy
 from steelyard.localcloud.record import Records
 from steelyard.localcloud.service import Request
 from steelyard.localcloud.services.slb import errors
 from steelyard.localcloud.services.slb.access_list import AccessControlList
 from steelyard.localcloud.services.slb.certificate import CaCertificate, ServerCertificate
+from steelyard.localcloud.services.slb.cipher_policy import CipherPolicy
+from steelyard.localcloud.services.slb.domain_extension import DomainExtension
 from steelyard.localcloud.services.slb.models import INACTIVE, Listener, LoadBalancer, Server, ServerGroup
 from steelyard.localcloud.services.slb.plan import Shelf, plan_proxy
 from steelyard.localcloud.services.slb.rule import Rule
@@ -31,6 +34,8 @@ class SlbState(BalancingService[LoadBalancer]):
         self.ca_certificates = Records(cloud.store, CaCertificate)
         self.access_lists = Records(cloud.store, AccessControlList)
         self.rules = Records(cloud.store, Rule)
+        self.cipher_policies = Records(cloud.store, CipherPolicy)
+        self.domain_extensions = Records(cloud.store, DomainExtension)
 
     def plan(self, load_balancer_id: str) -> ProxyConfig:
         """Give what a load balancer's HAProxy does, by the records."""
@@ -41,10 +46,16 @@ class SlbState(BalancingService[LoadBalancer]):
             authorities={one.id: one.certificate for one in self.ca_certificates.list()},
             ranges={one.id: one.cidrs for one in self.access_lists.list()},
             rules=self.rules.list(),
+            policies=self.tls_policies(),
+            extensions=self.domain_extensions.list(),
         )
         return plan_proxy(
             balancer, self.listeners_of(balancer.id), self.groups_of(balancer.id), self.find_address, shelf
         )
+
+    def tls_policies(self) -> dict[str, TlsPolicy]:
+        """Give all TLS policies by id, the system's and the user's own."""
+        return {**POLICIES, **{one.id: one.policy for one in self.cipher_policies.list()}}
 
     def load_balancer(self, request: Request) -> LoadBalancer:
         """Give the load balancer that a call names.
@@ -79,8 +90,14 @@ class SlbState(BalancingService[LoadBalancer]):
         found = [rule for rule in self.rules.list() if rule.listener_id == listener_id]
         return sorted(found, key=lambda rule: rule.rank)
 
+    def extensions_of(self, listener_id: str) -> list[DomainExtension]:
+        """Give the domains of a listener that have certificates of their own."""
+        return [one for one in self.domain_extensions.list() if one.listener_id == listener_id]
+
     def drop_listener(self, listener: Listener) -> None:
-        """Delete a listener's record and its rules'."""
+        """Delete a listener's record, its rules' and its domains'."""
+        for extension in self.extensions_of(listener.id):
+            self.domain_extensions.delete(extension.id)
         for rule in self.rules_of(listener.id):
             self.rules.delete(rule.id)
         self.listeners.delete(listener.id)
