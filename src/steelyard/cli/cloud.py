@@ -7,6 +7,9 @@ import shlex
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from steelyard.cli.console import OutputFormat, print_json, print_record, stderr
 from steelyard.cli.target import home
@@ -17,10 +20,19 @@ from steelyard.localcloud.hosts.choice import HostChoice, HostRequest, choose, m
 from steelyard.localcloud.terms import agree
 from steelyard.localcloud.unserved import read_unserved
 
+CloudFolder = Annotated[
+    Path | None,
+    Parameter(
+        help="Folder of the local cloud's state; `cloud` in `$STEELYARD_HOME` where it is not given.",
+        name="--data",
+    ),
+]
+
 
 def start_cloud(
     *,
     port: int = 0,
+    data: CloudFolder = None,
     host: HostRequest | None = None,
     limits: bool | None = None,
     calls_per_s: float | None = None,
@@ -29,10 +41,17 @@ def start_cloud(
 ) -> None:
     """Start the local cloud; one that runs already is left as it is.
 
-    **Example**: `steelyard cloud start --host namespace`
+    `steelyard up` and its like use the one in `$STEELYARD_HOME`; one in a folder of its own is for other clients.
+
+    **Examples**
+
+    `steelyard cloud start --host namespace`
+
+    `steelyard cloud start --data ./cloud --port 9000`
 
     Args:
         port: TCP port on 127.0.0.1; 0 takes a free one.
+        data: Folder of the local cloud's state.
         host: What instances run on: loopback addresses, or network namespaces in which security groups are enforced
             (Linux, root); `auto` tries the machine and takes namespaces where it has them. Kept with the cloud's
             state; `auto` where nothing was chosen.
@@ -42,7 +61,7 @@ def start_cloud(
         quotas: Whether an account's quotas hold, such as ten VPCs in a region; they do unless it is said. Kept, too.
         output: Form of what is printed on stdout.
     """
-    folder = home().cloud_dir
+    folder = folder_of(data)
     is_running = daemon.status(folder) is not None
     agree(folder, calls_per_s=calls_per_s, has_quotas=quotas, is_running=is_running)
     choice = choose(folder, name=host, has_limits=limits, is_running=is_running)
@@ -54,15 +73,16 @@ def start_cloud(
     _print_info(info, output)
 
 
-def stop_cloud(*, output: OutputFormat = "text") -> int:
+def stop_cloud(*, data: CloudFolder = None, output: OutputFormat = "text") -> int:
     """Stop the local cloud and everything it runs, and prove that nothing is left. Its state is kept.
 
     **Example**: `steelyard cloud stop`
 
     Args:
+        data: Folder of the local cloud's state.
         output: Form of what is printed on stdout.
     """
-    report = daemon.stop(home().cloud_dir)
+    report = daemon.stop(folder_of(data))
     if output == "json":
         print_json(asdict(report))
     else:
@@ -71,15 +91,16 @@ def stop_cloud(*, output: OutputFormat = "text") -> int:
     return LocalCloudError.exit_code if report.left else 0
 
 
-def status_cloud(*, output: OutputFormat = "text") -> int:
+def status_cloud(*, data: CloudFolder = None, output: OutputFormat = "text") -> int:
     """Show where the local cloud answers, and what it was called for and does not serve. Exits with 1 where it is off.
 
     **Example**: `steelyard cloud status --output json`
 
     Args:
+        data: Folder of the local cloud's state.
         output: Form of what is printed on stdout.
     """
-    info = _running_cloud()
+    info = running_cloud(data)
     unserved = {f"{entry.version} {entry.action}": entry.num_calls for entry in read_unserved(info.endpoint)}
     if output == "json":
         print_json({**_describe(info), "unserved_actions": unserved})
@@ -90,7 +111,7 @@ def status_cloud(*, output: OutputFormat = "text") -> int:
     return 0
 
 
-def env_cloud(*, output: OutputFormat = "text") -> int:
+def env_cloud(*, data: CloudFolder = None, output: OutputFormat = "text") -> int:
     """Print what points SDKs, the aliyun CLI, Terraform and Pulumi at the local cloud, as shell exports.
 
     Terraform's and Pulumi's providers take the endpoint of STS from their own settings alone (`endpoints`, `sts`).
@@ -98,9 +119,10 @@ def env_cloud(*, output: OutputFormat = "text") -> int:
     **Example**: `eval "$(steelyard cloud env)"`
 
     Args:
+        data: Folder of the local cloud's state.
         output: Form of what is printed on stdout.
     """
-    environment = client_environment(_running_cloud(), no_proxy=os.environ.get("NO_PROXY", ""))
+    environment = client_environment(running_cloud(data), no_proxy=os.environ.get("NO_PROXY", ""))
     if output == "json":
         print_json(environment)
         return 0
@@ -120,10 +142,23 @@ def _tell_survivors(info: daemon.CloudInfo) -> None:
         stderr().print(f"died while there was no cloud, Stopped: {', '.join(info.died)}")
 
 
-def _running_cloud() -> daemon.CloudInfo:
-    info = daemon.status(home().cloud_dir)
+def folder_of(data: Path | None) -> Path:
+    """Return the folder of the local cloud that is meant."""
+    return home().cloud_dir if data is None else data.absolute()
+
+
+def running_cloud(data: Path | None) -> daemon.CloudInfo:
+    """Return the local cloud that is meant.
+
+    Raises:
+        LocalCloudError: It does not run.
+    """
+    info = daemon.status(folder_of(data))
     if info is None:
-        raise LocalCloudError("the local cloud does not run", hint="`steelyard cloud start` starts it")
+        option = "" if data is None else f" --data {shlex.quote(str(data))}"
+        raise LocalCloudError(
+            f"no local cloud runs on {folder_of(data)}", hint=f"`steelyard cloud start{option}` starts it"
+        )
     return info
 
 

@@ -4,49 +4,72 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated
 
 from cyclopts import Parameter
 from rich.markup import escape
 
+from steelyard.cli.cloud import CloudFolder, running_cloud
 from steelyard.cli.console import OutputFormat, print_json, print_table, stderr
-from steelyard.cli.target import home
-from steelyard.errors import LocalCloudError
-from steelyard.localcloud import daemon
 from steelyard.localcloud.faults.client import FaultClient
 from steelyard.localcloud.faults.fault import Fault, Order
 
-ForS = Annotated[float, Parameter(name="--for")]
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What every verb takes.
+
+    Attributes:
+        output: Form of what is printed on stdout.
+        data: Folder of the local cloud.
+    """
+
+    output: OutputFormat = "text"
+    data: CloudFolder = None
 
 
-def kill_fault(instance_id: str, /, *, output: OutputFormat = "text") -> None:
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Lasting(Options):
+    """What the verbs of faults take that last.
+
+    Attributes:
+        for_s: Seconds after which it ends by itself; 0 to leave it until `steelyard cloud fault clear`.
+    """
+
+    for_s: Annotated[float, Parameter(name="--for")] = 0.0
+
+
+OPTIONS, LASTING = Options(), Lasting()
+
+
+def kill_fault(instance_id: str, /, *, options: Options = OPTIONS) -> None:
     """Kill every process of an instance at once, as when its machine dies. The cloud finds it Stopped.
 
     **Example**: `steelyard cloud fault kill i-3xmp1q0f`
 
     Args:
         instance_id: The instance.
-        output: Form of what is printed on stdout.
+        options: Which cloud, what is printed.
     """
-    _make("kill", instance_id, output)
+    _make("kill", instance_id, options)
 
 
-def hang_fault(instance_id: str, /, *, for_s: ForS = 0.0, output: OutputFormat = "text") -> None:
+def hang_fault(instance_id: str, /, *, options: Lasting = LASTING) -> None:
     """Let an instance hang: its processes stand still, its connections stay open, it answers nothing.
 
     **Example**: `steelyard cloud fault hang i-3xmp1q0f --for 30`
 
     Args:
         instance_id: The instance.
-        for_s: Seconds after which it ends by itself; 0 to leave it until `steelyard cloud fault clear`.
-        output: Form of what is printed on stdout.
+        options: Which cloud, for how long, what is printed.
     """
-    _make("hang", instance_id, output, for_s=for_s)
+    _make("hang", instance_id, options, for_s=options.for_s)
 
 
-def slow_fault(
-    instance_id: str, /, *, share: float = 0.5, for_s: ForS = 0.0, output: OutputFormat = "text"
-) -> None:
+def slow_fault(instance_id: str, /, *, share: float = 0.5, options: Lasting = LASTING) -> None:
     """Slow an instance down: its processes run for a part of each tenth of a second, and stand still for the rest.
 
     **Example**: `steelyard cloud fault slow i-3xmp1q0f --share 0.25`
@@ -54,23 +77,21 @@ def slow_fault(
     Args:
         instance_id: The instance.
         share: What part of the time they run, 0.01 to 0.99.
-        for_s: Seconds after which it ends by itself; 0 to leave it until `steelyard cloud fault clear`.
-        output: Form of what is printed on stdout.
+        options: Which cloud, for how long, what is printed.
     """
-    _make("slow", instance_id, output, for_s=for_s, settings={"share": share})
+    _make("slow", instance_id, options, for_s=options.for_s, settings={"share": share})
 
 
-def cut_fault(instance_id: str, /, *, for_s: ForS = 0.0, output: OutputFormat = "text") -> None:
+def cut_fault(instance_id: str, /, *, options: Lasting = LASTING) -> None:
     """Pull an instance's cable: nothing that is sent to it or from it arrives. It takes the namespace host.
 
     **Example**: `steelyard cloud fault cut i-3xmp1q0f --for 60`
 
     Args:
         instance_id: The instance.
-        for_s: Seconds after which it ends by itself; 0 to leave it until `steelyard cloud fault clear`.
-        output: Form of what is printed on stdout.
+        options: Which cloud, for how long, what is printed.
     """
-    _make("cut", instance_id, output, for_s=for_s)
+    _make("cut", instance_id, options, for_s=options.for_s)
 
 
 def reclaim_fault(
@@ -78,7 +99,7 @@ def reclaim_fault(
     /,
     *,
     after_s: Annotated[float, Parameter(name="--after")] = 300.0,
-    output: OutputFormat = "text",
+    options: Options = OPTIONS,
 ) -> None:
     """Take a spot instance back: announced now, by its metadata service, and carried out five minutes later.
 
@@ -87,27 +108,24 @@ def reclaim_fault(
     Args:
         instance_id: The instance.
         after_s: Seconds until it is carried out.
-        output: Form of what is printed on stdout.
+        options: Which cloud, what is printed.
     """
-    _make("reclaim", instance_id, output, settings={"after_s": after_s})
+    _make("reclaim", instance_id, options, settings={"after_s": after_s})
 
 
-def zone_fault(zone_id: str, /, *, for_s: ForS = 0.0, output: OutputFormat = "text") -> None:
+def zone_fault(zone_id: str, /, *, options: Lasting = LASTING) -> None:
     """Take a zone out: its instances die, and none can be started there until it is back, when they boot again.
 
     **Example**: `steelyard cloud fault zone cn-hangzhou-h --for 120`
 
     Args:
         zone_id: The zone.
-        for_s: Seconds after which it ends by itself; 0 to leave it until `steelyard cloud fault clear`.
-        output: Form of what is printed on stdout.
+        options: Which cloud, for how long, what is printed.
     """
-    _make("zone", zone_id, output, for_s=for_s)
+    _make("zone", zone_id, options, for_s=options.for_s)
 
 
-def throttle_fault(
-    action: str, /, *, times: int = 0, for_s: ForS = 0.0, output: OutputFormat = "text"
-) -> None:
+def throttle_fault(action: str, /, *, times: int = 0, options: Lasting = LASTING) -> None:
     """Throttle an action: its calls are refused as the cloud refuses too many, and clients wait and call again.
 
     **Examples**
@@ -121,10 +139,9 @@ def throttle_fault(
     Args:
         action: The action, or `<product>:<action>`; `*` stands for any letters.
         times: How many calls are refused before it ends; 0 for all.
-        for_s: Seconds after which it ends by itself; 0 to leave it until `steelyard cloud fault clear`.
-        output: Form of what is printed on stdout.
+        options: Which cloud, for how long, what is printed.
     """
-    _make("throttle", action, output, for_s=for_s, settings={"times": times})
+    _make("throttle", action, options, for_s=options.for_s, settings={"times": times})
 
 
 def fail_fault(
@@ -135,8 +152,7 @@ def fail_fault(
     status: int = 503,
     message: str | None = None,
     times: int = 0,
-    for_s: ForS = 0.0,
-    output: OutputFormat = "text",
+    options: Lasting = LASTING,
 ) -> None:
     """Let the calls of an action fail with a code of your own.
 
@@ -148,13 +164,12 @@ def fail_fault(
         status: HTTP status of the answer, 400 to 599.
         message: What the error says; that a fault was asked for where it is not given.
         times: How many calls are refused before it ends; 0 for all.
-        for_s: Seconds after which it ends by itself; 0 to leave it until `steelyard cloud fault clear`.
-        output: Form of what is printed on stdout.
+        options: Which cloud, for how long, what is printed.
     """
     settings: dict[str, object] = {"code": code, "status": status, "times": times}
     if message is not None:
         settings["message"] = message
-    _make("fail", action, output, for_s=for_s, settings=settings)
+    _make("fail", action, options, for_s=options.for_s, settings=settings)
 
 
 def stock_fault(
@@ -163,8 +178,7 @@ def stock_fault(
     *,
     zone: str | None = None,
     left: int = 0,
-    for_s: ForS = 0.0,
-    output: OutputFormat = "text",
+    options: Lasting = LASTING,
 ) -> None:
     """Let an instance type run out of stock, in a zone or in all of the region's.
 
@@ -174,23 +188,22 @@ def stock_fault(
         instance_type: The type.
         zone: The zone; all where it is not given.
         left: How many instances a zone has at most, those that stand included.
-        for_s: Seconds after which it ends by itself; 0 to leave it until `steelyard cloud fault clear`.
-        output: Form of what is printed on stdout.
+        options: Which cloud, for how long, what is printed.
     """
     settings = {"left": left} if zone is None else {"left": left, "zone": zone}
-    _make("stock", instance_type, output, for_s=for_s, settings=settings)
+    _make("stock", instance_type, options, for_s=options.for_s, settings=settings)
 
 
-def list_fault(*, output: OutputFormat = "text") -> None:
+def list_fault(*, options: Options = OPTIONS) -> None:
     """List the faults that are in force.
 
     **Example**: `steelyard cloud fault list --output json`
 
     Args:
-        output: Form of what is printed on stdout.
+        options: Which cloud, what is printed.
     """
-    faults = _client().list()
-    if output == "json":
+    faults = _client(options).list()
+    if options.output == "json":
         print_json([fault.to_body() for fault in faults])
         return
     rows = [
@@ -200,17 +213,17 @@ def list_fault(*, output: OutputFormat = "text") -> None:
     print_table("Faults", ("id", "kind", "target", "how", "ends in"), rows)
 
 
-def clear_fault(fault_id: str | None = None, /, *, output: OutputFormat = "text") -> None:
+def clear_fault(fault_id: str | None = None, /, *, options: Options = OPTIONS) -> None:
     """End a fault, or all of them.
 
     **Example**: `steelyard cloud fault clear`
 
     Args:
         fault_id: The fault; all where it is not given.
-        output: Form of what is printed on stdout.
+        options: Which cloud, what is printed.
     """
-    cleared = _client().clear(fault_id)
-    if output == "json":
+    cleared = _client(options).clear(fault_id)
+    if options.output == "json":
         print_json([fault.to_body() for fault in cleared])
         return
     for fault in cleared:
@@ -222,13 +235,13 @@ def clear_fault(fault_id: str | None = None, /, *, output: OutputFormat = "text"
 def _make(
     kind: str,
     target: str,
-    output: OutputFormat,
+    options: Options,
     *,
     for_s: float = 0.0,
     settings: Mapping[str, object] | None = None,
 ) -> None:
-    fault = _client().make(Order(kind=kind, target=target, for_s=for_s, settings=settings or {}))
-    if output == "json":
+    fault = _client(options).make(Order(kind=kind, target=target, for_s=for_s, settings=settings or {}))
+    if options.output == "json":
         print_json(fault.to_body())
         return
     how = _how(fault)
@@ -236,11 +249,8 @@ def _make(
     stderr().print(escape(f"{kind} {target}{f' ({how})' if how else ''}{ends}"))
 
 
-def _client() -> FaultClient:
-    info = daemon.status(home().cloud_dir)
-    if info is None:
-        raise LocalCloudError("the local cloud does not run", hint="`steelyard cloud start` starts it")
-    return FaultClient(info)
+def _client(options: Options) -> FaultClient:
+    return FaultClient(running_cloud(options.data))
 
 
 def _how(fault: Fault) -> str:

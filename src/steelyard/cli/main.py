@@ -77,6 +77,7 @@ def _keep_proxies_off_loopback(environment: MutableMapping[str, str]) -> None:
 
 def _run(words: list[str], *, is_debug: bool) -> int:
     try:
+        _load_listed(words)
         result = app(words, exit_on_error=False, print_error=False)
     except CycloptsError as error:
         return _report(" ".join(str(error).split()), "see `steelyard --help`", exit_code=2)
@@ -97,6 +98,20 @@ def _run(words: list[str], *, is_debug: bool) -> int:
             f"{type(error).__name__}: {error}", "run again with --debug for the traceback", exit_code=1
         )
     return result if isinstance(result, int) else 0
+
+
+def _load_listed(words: Sequence[str]) -> None:
+    """Load the verbs of a group whose list is asked for: what each does is written where it is."""
+    group = app
+    for word in words:
+        if word.startswith("-"):
+            break
+        if word not in group or not isinstance(found := group[word], App):
+            return
+        group = found
+    if group.default_command is None:
+        for name in group:
+            _ = group[name]
 
 
 def _report(message: str, hint: str, *, exit_code: int) -> int:

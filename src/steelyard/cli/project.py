@@ -30,7 +30,7 @@ ProgramDir = Annotated[
 StackName = Annotated[
     str | None,
     Parameter(
-        help="Stack of the project; the only one with a Pulumi.<stack>.yaml where it is not given.",
+        help="Stack of the project; the only one with a `Pulumi.<stack>.yaml` where it is not given.",
         name=["--stack", "-s"],
     ),
 ]

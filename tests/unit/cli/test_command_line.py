@@ -86,3 +86,26 @@ def test_a_script_that_is_not_there_is_named(tmp_path: Path) -> None:
 
     assert done.returncode == 2
     assert "missing.py is not a file" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("group", "words"),
+    [
+        ([], "Bring the cluster of a cluster file up"),
+        (["jobs"], "List the cluster's jobs"),
+        (["cloud"], "Start the local cloud"),
+        (["cloud", "fault"], "Let an instance hang"),
+    ],
+)
+def test_a_list_of_verbs_says_what_each_does(tmp_path: Path, group: list[str], words: str) -> None:
+    assert words in run(tmp_path, *group).stdout
+    assert words in run(tmp_path, *group, "--help").stdout
+
+
+def test_a_local_cloud_that_does_not_run_is_named_by_its_folder(tmp_path: Path) -> None:
+    for verb in (["status"], ["env"], ["fault", "list"]):
+        done = run(tmp_path, "cloud", *verb, "--data", "my cloud")
+
+        assert done.returncode == 1
+        assert f"no local cloud runs on {tmp_path / 'my cloud'}" in done.stderr.replace("\n", "")
+        assert "`steelyard cloud start --data 'my cloud'` starts it" in done.stderr
