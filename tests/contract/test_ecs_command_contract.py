@@ -209,6 +209,7 @@ class TestRun:
             ({"container_name": "box"}, "UnsupportedOperation", 400),
             ({"launcher": "python3 -u {{ACS::ScriptFileName}}"}, "UnsupportedOperation", 400),
             ({"timeout": 5}, "InvalidParameter", 400),
+            ({"content_encoding": "Morse"}, "InvalidContentEncoding.ValueNotSupported", 400),
             ({"content_encoding": "Base64", "command_content": "%"}, "CmdContent.DecodeError", 403),
             ({"command_content": "a" * (24 * 1024 + 1)}, "CmdContent.ExceedLimit", 403),
             ({"instance_id": ["i-nowhere"]}, "InvalidInstance.NotFound", 404),
@@ -274,6 +275,17 @@ class TestCommands:
         assert assistant.commands() == []
         assistant.finished(assistant.run("true", instance_id, keep_command=True, name="kept"))
         assert [command.name for command in assistant.commands()] == ["kept"]
+
+    def test_a_region_keeps_five_hundred(self, ecs_client):
+        region = "eu-central-1"
+        request = models.CreateCommandRequest(
+            region_id=region, type="RunShellScript", name="one", command_content=encoded("true")
+        )
+        made = [ecs_client.create_command(request).body.command_id for _ in range(500)]
+        with refused("CmdCount.ExceedQuota", 403):
+            ecs_client.create_command(request)
+        for command_id in made:
+            ecs_client.delete_command(models.DeleteCommandRequest(region_id=region, command_id=command_id))
 
     def test_a_name_is_needed(self, assistant):
         with refused("InvalidParameter", text="Name"):

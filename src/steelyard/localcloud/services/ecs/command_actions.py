@@ -98,8 +98,8 @@ class CommandActions(CommandState):
     @action("CreateCommand", optional=("RegionId",))
     def create_command(self, request: Request) -> dict[str, object]:
         """Keep a command."""
-        here = [one for one in self.commands.list() if one.region_id == request.region_id]
-        if self.cloud.terms.has_quotas and len(here) >= MAX_COMMANDS:
+        is_full = self.commands.are_at_least(MAX_COMMANDS, "region_id", request.region_id)
+        if self.cloud.terms.has_quotas and is_full:
             raise command_errors.too_many_commands()
         command = self.read_command(request, "Base64", _name(request))
         self.commands.put(command)
