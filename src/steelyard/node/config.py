@@ -70,6 +70,35 @@ def parse_arguments(arguments: Sequence[str], environment: Mapping[str, str]) ->
         arguments: Without the program's name.
         environment: The environment variables.
     """
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.server_group and options.role != "head":
+        parser.error("--server-group is for a head, which alone sets weights")
+    if options.no_work and options.role != "head":
+        parser.error("--no-work is for a head: a worker that takes no work is good for nothing")
+    if (options.role == "worker") != bool(options.head_address):
+        parser.error("--head-address is given for a worker, and only for one")
+    if options.report_every > 0 and not (options.monitor_group and options.node_group):
+        parser.error("--report-every needs --monitor-group and --node-group, which the metrics are told by")
+    home = Path(environment.get(settings.HOME) or Path.home() / ".steelyard")
+    return NodeConfig(
+        cluster=options.cluster,
+        role=options.role,
+        head_address=options.head_address,
+        gateway_port=options.gateway_port,
+        token_file=options.token_file,
+        data_dir=(options.data_dir or home / "node" / options.cluster).absolute(),
+        metadata_url=environment.get(settings.METADATA_URL) or ALIBABA_METADATA_URL,
+        is_elastic=options.elastic,
+        cloud_endpoint=environment.get(settings.CLOUD_ENDPOINT, ""),
+        started_at=time.monotonic(),
+        takes_work=not options.no_work,
+        server_group=options.server_group,
+        report=_report(options),
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="steelyard-node",
         description="Make an instance a node of a cluster, until it is told to stop.",
@@ -101,31 +130,7 @@ def parse_arguments(arguments: Sequence[str], environment: Mapping[str, str]) ->
     )
     parser.add_argument("--monitor-group", metavar="ID", help="its application group; with --report-every")
     parser.add_argument("--node-group", metavar="NAME", help="the node group's name; with --report-every")
-    options = parser.parse_args(arguments)
-    if options.server_group and options.role != "head":
-        parser.error("--server-group is for a head, which alone sets weights")
-    if options.no_work and options.role != "head":
-        parser.error("--no-work is for a head: a worker that takes no work is good for nothing")
-    if (options.role == "worker") != bool(options.head_address):
-        parser.error("--head-address is given for a worker, and only for one")
-    if options.report_every > 0 and not (options.monitor_group and options.node_group):
-        parser.error("--report-every needs --monitor-group and --node-group, which the metrics are told by")
-    home = Path(environment.get(settings.HOME) or Path.home() / ".steelyard")
-    return NodeConfig(
-        cluster=options.cluster,
-        role=options.role,
-        head_address=options.head_address,
-        gateway_port=options.gateway_port,
-        token_file=options.token_file,
-        data_dir=(options.data_dir or home / "node" / options.cluster).absolute(),
-        metadata_url=environment.get(settings.METADATA_URL) or ALIBABA_METADATA_URL,
-        is_elastic=options.elastic,
-        cloud_endpoint=environment.get(settings.CLOUD_ENDPOINT, ""),
-        started_at=time.monotonic(),
-        takes_work=not options.no_work,
-        server_group=options.server_group,
-        report=_report(options),
-    )
+    return parser
 
 
 def _report(options: argparse.Namespace) -> ReportConfig | None:
