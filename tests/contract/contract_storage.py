@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import alibabacloud_oss_v2 as oss
 import pytest
@@ -12,7 +13,12 @@ import pytest
 from steelyard.localcloud.daemon import CloudInfo
 
 
-def storage_client(
+def storage_client(cloud: CloudInfo, **settings: Any) -> oss.Client:
+    """Make the vendor's client; see `storage_config`."""
+    return oss.Client(storage_config(cloud, **settings))
+
+
+def storage_config(
     cloud: CloudInfo,
     *,
     key_id: str = "",
@@ -21,8 +27,8 @@ def storage_client(
     version: str = "v4",
     max_attempts: int = 1,
     endpoint: str = "",
-) -> oss.Client:
-    """Make the vendor's client; an endpoint that is an IP address makes it put the bucket into the path."""
+) -> oss.Config:
+    """Point the vendor's client at a cloud; with an endpoint that is an IP address it puts the bucket into the path."""
     config = oss.config.load_default()
     config.credentials_provider = oss.credentials.StaticCredentialsProvider(
         key_id or cloud.access_key_id, secret or cloud.access_key_secret, token or None
@@ -31,7 +37,7 @@ def storage_client(
     config.endpoint = endpoint or f"http://{cloud.endpoint}"
     config.signature_version = version
     config.retry_max_attempts = max_attempts
-    return oss.Client(config)
+    return config
 
 
 @contextmanager
