@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from steelyard.cli import cloud_fault
 from steelyard.cli.main import main
 from steelyard.localcloud.daemon import CloudInfo
 from steelyard.localcloud.faults.client import FaultClient
@@ -20,20 +19,18 @@ def run(
     info: CloudInfo, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Run]:
     """Type a call of `steelyard cloud fault`; gives the exit code and what was printed."""
-    client = FaultClient(info)
-    monkeypatch.setattr(cloud_fault, "_client", lambda: client)
     monkeypatch.setattr("signal.signal", lambda *args: None)
     for name in ("NO_PROXY", "no_proxy"):  # which `main` adds to
         monkeypatch.setenv(name, "")
 
     def call(*words: str) -> tuple[int, str, str]:
         with pytest.raises(SystemExit) as ended:
-            main(["cloud", "fault", *words])
+            main(["cloud", "fault", *words, "--data", info.data_dir])
         printed = capsys.readouterr()
         return int(str(ended.value.code)), printed.out, printed.err
 
     yield call
-    client.clear()
+    FaultClient(info).clear()
 
 
 def test_a_fault_is_made_listed_and_cleared(run: Run) -> None:
