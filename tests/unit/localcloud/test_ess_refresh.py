@@ -168,6 +168,26 @@ class TestCourse:
         call(cloud, "ResumeInstanceRefresh", group_id, refresh_id)
         look_until(cloud, refresh_id, "Successful")
 
+    def test_a_paused_one_writes_nothing(self, cloud, monkeypatch):
+        group_id, _ = standing(cloud, 2)
+        refresh_id = start(cloud, group_id, **to(configure(cloud, group_id)))
+        call(cloud, "SuspendInstanceRefresh", group_id, refresh_id)
+        cloud.look()
+        written: list[object] = []
+        monkeypatch.setattr(cloud.store, "put", lambda *body: written.append(body))
+        cloud.look(5)
+        assert written == []
+
+    def test_a_newcomer_that_is_wanted_no_more_is_waited_for(self, cloud):
+        group_id, _ = standing(cloud, 2)
+        newer = configure(cloud, group_id)
+        refresh_id = start(cloud, group_id, **to(newer), MinHealthyPercentage=0)
+        cloud.look()
+        cloud.modify(group_id, DesiredCapacity=1)
+        look_until(cloud, refresh_id, "Successful")
+        cloud.look(3)
+        assert (len(cloud.ids(group_id)), configurations(cloud, group_id)) == (1, [newer])
+
     def test_once_cancelled_the_others_stay_and_the_group_keeps_its_configuration(self, cloud):
         group_id, current = standing(cloud, 3)
         newer = configure(cloud, group_id)

@@ -59,8 +59,10 @@ class Refresher:
         old = [one.id for one in members if one.id in refresh.old_ids and one.state in REPLACEABLE]
         num_coming = self._num_coming(group)
         num_done = max(0, refresh.total - len(old) - num_coming)
-        refresh = replace(refresh, old_ids=tuple(old), num_done=num_done)
-        self._state.refreshes.put(self._next(refresh, group, num_coming))
+        seen = replace(refresh, old_ids=tuple(old), num_done=num_done)
+        following = self._next(seen, group, num_coming)
+        if following != refresh:
+            self._state.refreshes.put(following)
 
     def _num_coming(self, group: ScalingGroup) -> int:
         """Count the members that are to come yet before all is in service."""
@@ -105,7 +107,9 @@ class Refresher:
             self._surge(group, ahead)
             return
         spare = ahead or max(1, capacity - math.ceil(capacity * refresh.min_healthy / 100))
-        batch = [serving[one] for one in refresh.old_ids[:spare]]
+        batch = [serving[one] for one in refresh.old_ids if one in serving][:spare]
+        if not batch:
+            return  # those that are left are on their way yet
         self._passage.exchange(
             group,
             batch,
