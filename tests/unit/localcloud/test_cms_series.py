@@ -42,6 +42,15 @@ def test_metrics_that_are_all_measured_lose_their_oldest_buckets_alike(six_bucke
     assert newest.last == 19.0
 
 
+def test_instances_that_live_for_a_moment_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(series, "MAX_MEASURED_SERIES", 3)
+    measured = MeasuredSeries()
+    for number in range(10):
+        measured.put(key(f"i-{number}"), sample(number * BUCKET_S, 1.0))
+        measured.put(key("here"), sample(number * BUCKET_S, 1.0))
+    assert lengths(measured) == {"i-8": 1, "i-9": 1, "here": 10}
+
+
 def test_two_samples_of_one_bucket_count_as_one(six_buckets: MeasuredSeries) -> None:
     for number in range(100):
         six_buckets.put(key("a"), sample(number / 100, float(number)))

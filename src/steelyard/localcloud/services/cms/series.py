@@ -19,6 +19,8 @@ _CHUNK_KIND, _SERIES_KIND = "cms_chunk", "cms_series"
 _MAX_CHUNKS, _MAX_SERIES = 20000, 1000
 MAX_MEASURED: Final = 200_000
 """Buckets of all measured metrics together, some 30 MiB: six hours of 70 instances, or 25 minutes of a thousand."""
+MAX_MEASURED_SERIES: Final = 5000
+"""Measured metrics, of which each takes a KiB however short it is; an instance has two."""
 _MEASURED_BUCKETS: Final = 4 * 60 * 6
 
 Key = tuple[str, str, str]
@@ -154,8 +156,8 @@ def _chunk_prefix(series_id: str, series: Mapping[str, object]) -> str:
 class MeasuredSeries:
     """Metrics that the cloud measures itself: the last six hours in memory, measured anew after a restart.
 
-    There are at most `MAX_MEASURED` buckets. Beyond that the metric that was not measured for the longest time loses
-    its oldest bucket: first go the metrics of what is gone, then all lose alike.
+    There are at most `MAX_MEASURED` buckets and `MAX_MEASURED_SERIES` metrics. Beyond that the metric that was not
+    measured for the longest time loses its oldest bucket: first go the metrics of what is gone, then all lose alike.
     """
 
     def __init__(self) -> None:
@@ -173,7 +175,7 @@ class MeasuredSeries:
             moved = buckets.pop().merged(moved)
         buckets.append(moved)
         self._num_buckets += len(buckets)
-        while self._num_buckets > MAX_MEASURED:
+        while self._num_buckets > MAX_MEASURED or len(self._series) > MAX_MEASURED_SERIES:
             self._drop_oldest()
 
     def _drop_oldest(self) -> None:
