@@ -204,17 +204,17 @@ class TestTables:
             routes.create(associate_type="Gateway")
 
     def test_they_take_tags(self, routes):
-        table_id = routes.create()
+        table_ids = [routes.system_id, routes.create()]
         routes.client.tag_resources(
             models.TagResourcesRequest(
                 region_id=REGION,
                 resource_type="ROUTETABLE",
-                resource_id=[table_id],
+                resource_id=table_ids,
                 tag=[models.TagResourcesRequestTag(key="team", value="vision")],
             )
         )
-        (found,) = routes.tables(tag=[models.DescribeRouteTableListRequestTag(key="team", value="vision")])
-        assert found.route_table_id == table_id
+        found = routes.tables(tag=[models.DescribeRouteTableListRequestTag(key="team", value="vision")])
+        assert [table.route_table_id for table in found] == table_ids
 
 
 class TestEntries:

@@ -32,9 +32,9 @@ class SpecActions(EcsState):
     @action("ModifyPrepayInstanceSpec", optional=("RegionId",))
     def modify_prepay_instance_spec(self, request: Request) -> dict[str, object]:
         """Change the type of a stopped instance that is paid for in advance."""
-        operator = check.read_choice(request, "OperatorType", ("upgrade", "downgrade"), "upgrade")
+        check.read_choice(request, "OperatorType", ("upgrade", "downgrade"), "upgrade")
         self.instances.put(self._with_type(self._changeable(request, "PrePaid"), request))
-        return {"OrderId": f"{operator}-{request.request_id}"}
+        return {"OrderId": ""}
 
     @action("ModifyInstanceNetworkSpec")
     def modify_instance_network_spec(self, request: Request) -> dict[str, object]:

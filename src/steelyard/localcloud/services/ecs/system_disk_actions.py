@@ -75,4 +75,4 @@ class SystemDiskActions(EcsState):
             raise part_errors.disk_spec_unchanged()
         request.stop_if_dry_run()
         self.disks.put(changed)
-        return {"OrderId": "", "TaskId": f"t-{request.request_id}"}
+        return {"OrderId": "", "TaskId": ""}

@@ -67,7 +67,7 @@ class RouteState(EgressState):
     def route_tables_of(self, vpc: Vpc) -> list[RouteTable]:
         """Give a VPC's route tables, that of its router first."""
         kept = self.route_tables.where("vpc_id", vpc.id)
-        system = self.route_tables.get(vpc.route_table_id) or RouteTable.of_router(vpc)
+        system = next((table for table in kept if table.is_system), None) or RouteTable.of_router(vpc)
         return [system, *(table for table in kept if not table.is_system)]
 
     def vswitches_of_table(self, table: RouteTable) -> list[VSwitch]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from steelyard.localcloud.record import Records
@@ -16,6 +17,8 @@ class TagActions(RouteState):
     def tag_resources(self, request: Request) -> dict[str, object]:
         """Set tags on VPCs, VSwitches, route tables, NAT gateways or EIPs."""
         records = self._tagged_records(request)
+        if records is self.route_tables:
+            self._keep_system_tables(request.texts("ResourceId"))
         set_tags(request, records, ids_name="ResourceId", not_found=errors.resource_not_found)
         return {}
 
@@ -47,3 +50,10 @@ class TagActions(RouteState):
         if resource_type.upper() in kinds:
             return kinds[resource_type.upper()]
         raise errors.unknown_resource_type(resource_type)
+
+    def _keep_system_tables(self, table_ids: Sequence[str]) -> None:
+        """Keep the routers' own tables that a call names, which are kept from their first change on."""
+        for table_id in table_ids:
+            table = self.find_route_table(table_id)
+            if table is not None:
+                self.route_tables.put(table)
