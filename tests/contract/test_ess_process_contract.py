@@ -6,7 +6,7 @@ import pytest
 from alibabacloud_ecs20140526 import models as ecs
 from alibabacloud_ess20220222 import models as ess
 from alibabacloud_tea_openapi.exceptions import AlibabaCloudException
-from contract_fleet import REGION
+from contract_fleet import REGION, TYPE
 from contract_scaling import Scaling
 from contract_sdk import refused, wait_for
 
@@ -191,6 +191,34 @@ def test_members_are_evened_out_over_the_zones(scaling, make_vswitch):
         scaling.client.rebalance_instances(
             ess.RebalanceInstancesRequest(region_id=REGION, scaling_group_id=disabled_id)
         )
+
+
+def test_how_surely_a_group_can_grow_is_told(scaling):
+    def strength(**settings: object):
+        request = ess.DescribeElasticStrengthRequest(region_id=REGION, **settings)
+        return scaling.client.describe_elastic_strength(request).body
+
+    group_id = scaling.make()
+    told = strength(scaling_group_id=group_id)
+    (pool,) = told.resource_pools
+    assert (told.elastic_strength, told.total_strength) == ("Strong", 1)
+    assert (pool.instance_type, pool.zone_id, pool.status) == (TYPE, "cn-hangzhou-h", "Available")
+    assert pool.v_switch_ids == [scaling.fleet.vswitch_id]
+    told = strength(scaling_group_id=group_id, instance_types=[TYPE, "ecs.none.large"])
+    assert told.elastic_strength == "Medium"
+    assert [one.code for one in told.resource_pools] == ["", "OperationDenied.NoStock"]
+    (model,) = strength(scaling_group_ids=[group_id]).elastic_strength_models
+    assert (model.scaling_group_id, model.elastic_strength) == (group_id, "Strong")
+    alone = strength(instance_types=[TYPE], v_switch_ids=[scaling.fleet.vswitch_id])
+    assert alone.elastic_strength == "Strong"
+    for settings, code, status in (
+        ({"instance_types": [TYPE]}, "MissingParameter", 400),
+        ({"instance_types": [TYPE], "v_switch_ids": ["vsw-0"]}, "InvalidVSwitchId.NotFound", 404),
+        ({"scaling_group_id": "asg-0"}, "InvalidScalingGroupId.NotFound", 404),
+        ({"scaling_group_ids": ["asg-0"]}, "InvalidScalingGroupId.NotFound", 404),
+    ):
+        with refused(code, status):
+            strength(**settings)
 
 
 def test_keys_and_values_of_tags_are_listed(scaling):

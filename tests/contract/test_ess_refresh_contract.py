@@ -75,6 +75,9 @@ def test_members_come_to_a_new_version_of_their_launch_template(scaling, ecs_cli
     try:
         scaling.wait_members(group_id, 1)
         assert [one.launch_template_version for one in scaling.members(group_id)] == ["1"]
+        question = ess.DescribeElasticStrengthRequest(region_id=REGION, scaling_group_id=group_id)
+        (pool,) = scaling.client.describe_elastic_strength(question).body.resource_pools
+        assert (pool.instance_type, pool.elastic_strength) == (TYPE, "Strong")
         ecs_client.create_launch_template_version(
             ecs.CreateLaunchTemplateVersionRequest(
                 launch_template_id=template_id, security_group_id=scaling.fleet.group_id, **version("two")

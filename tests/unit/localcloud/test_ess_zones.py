@@ -108,6 +108,20 @@ class TestBalancedOnly:
         assert zones(cloud, group_id) == {FIRST: 4}
 
 
+class TestStrength:
+    @pytest.mark.parametrize(
+        ("first", "second", "wanted"),
+        [(None, None, "Strong"), (None, 3, "Medium"), (0, None, "Medium"), (0, 0, "Weak")],
+    )
+    def test_a_group_can_grow_as_surely_as_its_zones_have_stock(self, cloud, first, second, wanted):
+        group_id = cloud.make_group()
+        cloud.ecs.stock.limit(TYPE, FIRST, first)
+        cloud.ecs.stock.limit(TYPE, SECOND, second)
+        told = cloud.call("ess", "DescribeElasticStrength", {"ScalingGroupId": group_id})
+        assert told["ElasticStrength"] == wanted
+        assert [one["ZoneId"] for one in told["ResourcePools"]] == [FIRST, SECOND]
+
+
 SPOT = {"SpotStrategy": "SpotAsPriceGo"}
 
 

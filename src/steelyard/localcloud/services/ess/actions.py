@@ -16,6 +16,7 @@ from steelyard.localcloud.services.ess.process_actions import ProcessActions
 from steelyard.localcloud.services.ess.refresh_actions import RefreshActions
 from steelyard.localcloud.services.ess.refresher import Refresher
 from steelyard.localcloud.services.ess.rule_actions import RuleActions
+from steelyard.localcloud.services.ess.strength_actions import StrengthActions
 from steelyard.localcloud.services.ess.tag_actions import GroupTagActions
 from steelyard.localcloud.services.ess.task_actions import TaskActions
 
@@ -28,6 +29,7 @@ class EssService(
     ProcessActions,
     BalanceActions,
     RefreshActions,
+    StrengthActions,
     NotificationActions,
     GroupTagActions,
     RuleActions,
