@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import ssl
+from collections.abc import Sequence
 
 from alibabacloud_slb20140515 import models
 from contract_fleet import REGION
@@ -33,11 +34,17 @@ class ClassicBalancer:
         self.client.delete_load_balancer(models.DeleteLoadBalancerRequest(load_balancer_id=self.id))
 
     def add_servers(
-        self, *, group_id: str = "", port: int = HTTP_PORT, weights: tuple[int, int] = (100, 100)
+        self,
+        *,
+        group_id: str = "",
+        port: int = HTTP_PORT,
+        weights: tuple[int, ...] = (100, 100),
+        server_ids: Sequence[str] = (),
     ):
+        """Add the servers, or those of other ids, to the server group."""
         servers = [
             {"ServerId": one, "Port": port, "Weight": weight}
-            for one, weight in zip(self._servers.ids, weights, strict=True)
+            for one, weight in zip(server_ids or self._servers.ids, weights, strict=True)
         ]
         self.client.add_vserver_group_backend_servers(
             models.AddVServerGroupBackendServersRequest(

@@ -36,7 +36,8 @@ class NetworkBalancer:
     def make_group(
         self, port: int = HTTP_PORT, weights: tuple[int, ...] = (100, 100), **settings: object
     ) -> str:
-        """Create a server group that holds the servers."""
+        """Create a server group that holds the servers, or those of other ids."""
+        server_ids = settings.pop("server_ids", self._servers.ids)
         check = settings.pop("check", {"health_check_enabled": False})
         group_id = self.client.create_server_group(
             models.CreateServerGroupRequest(
@@ -54,7 +55,7 @@ class NetworkBalancer:
             models.AddServersToServerGroupRequestServers(
                 server_id=server_id, server_type="Ecs", port=port, weight=weight
             )
-            for server_id, weight in zip(self._servers.ids, weights, strict=True)
+            for server_id, weight in zip(server_ids, weights, strict=True)
         ]
         self.client.add_servers_to_server_group(
             models.AddServersToServerGroupRequest(region_id=REGION, server_group_id=group_id, servers=servers)

@@ -513,7 +513,6 @@ class TestListener:
             ({"listener_protocol": "HTTP"}, "InvalidParameter", '"ListenerProtocol"'),
             ({"port": 0, "start_port": 1, "end_port": 9}, "UnsupportedOperation", "range of ports"),
             ({"idle_timeout": 9}, "InvalidParameter", '"IdleTimeout"'),
-            ({"proxy_protocol_enabled": True}, "UnsupportedOperation", "proxy protocol"),
             ({"cps": 5}, "UnsupportedOperation", "new connections"),
         ):
             with refused(code, text=text):

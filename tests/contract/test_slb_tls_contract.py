@@ -230,6 +230,39 @@ class TestDomains:
                 call("de-none")
 
 
+class TestRedirects:
+    def redirect(self, balancer, **settings):
+        """Let a listener of HTTP send its clients to the one of HTTPS."""
+        balancer.listen(
+            "http",
+            8080,
+            **{"listener_forward": "on", "forward_port": PORT, "vserver_group_id": None, **settings},
+        )
+
+    def test_send_clients_to_the_https_listener(self, balancer, upload, slb_client):
+        certificate_id = upload("gateway.test", balancer.address)
+        balancer.listen("https", PORT, server_certificate_id=certificate_id)
+        self.redirect(balancer)
+        for path in ("/page?a=1", "/page"):
+            status, headers, _ = balancer.get(8080, path, headers={"Host": "a.example:8080"})
+            assert (status, headers["location"]) == (301, f"https://a.example:{PORT}{path}")
+        shown = slb_client.describe_load_balancer_attribute(
+            models.DescribeLoadBalancerAttributeRequest(region_id=REGION, load_balancer_id=balancer.id)
+        ).body.listener_ports_and_protocol.listener_port_and_protocol
+        assert {(one.listener_port, one.listener_forward, one.forward_port) for one in shown} == {
+            (PORT, "off", None),
+            (8080, "on", PORT),
+        }
+        found = balancer.describe("http", 8080)
+        assert (found.listener_forward, found.forward_port) == ("on", PORT)
+
+    def test_need_the_port_of_an_https_listener(self, balancer):
+        with refused("MissingParameter", text="ForwardPort"):
+            self.redirect(balancer, forward_port=None)
+        with refused("InvalidParameter", text="HTTPS listener"):
+            self.redirect(balancer)
+
+
 class TestListeners:
     def test_of_every_protocol_are_listed_with_their_settings(self, balancer, upload, slb_client):
         certificate_id = upload("gateway.test", balancer.address)

@@ -75,6 +75,7 @@ class ServerPool:
         servers: The servers.
         server_protocol: What the servers speak: plain, `tls` without a look at their certificates, or `h2` for HTTP/2
             without TLS, as gRPC has it.
+        sends_proxy_header: Whether servers are told of the client by version 2 of the proxy protocol.
         check: The health check; None where every server counts as healthy.
         request_timeout_s: Seconds that a server may take to answer an HTTP request.
         cookie: Stickiness of HTTP clients.
@@ -89,6 +90,7 @@ class ServerPool:
     algorithm: str = "roundrobin"
     servers: tuple[Server, ...] = ()
     server_protocol: Literal["plain", "tls", "h2"] = "plain"
+    sends_proxy_header: bool = False
     check: HealthCheck | None = None
     request_timeout_s: int = 60
     cookie: CookieStickiness | None = None
@@ -209,6 +211,8 @@ def server_arguments(pool: ServerPool, server: Server) -> str:
     """Give what follows `server NAME` in the file and `add server BACKEND/NAME` on the runtime socket."""
     parts = [f"{server.address}:{server.port}{_inside(server.namespace)}", f"weight {server.weight}"]
     parts += _SERVER_PROTOCOLS[pool.server_protocol]
+    if pool.sends_proxy_header:
+        parts.append("send-proxy-v2")
     parts += check_arguments(pool.check) if pool.check is not None else []
     if pool.slow_start_s:
         parts.append(f"slowstart {pool.slow_start_s}s")

@@ -84,7 +84,6 @@ _UNSERVED_GROUP: Mapping[tuple[str, object], str] = {
     ("AnyPortEnabled", True): "the forwarding of any port",
 }
 _UNSERVED_LISTENER = {
-    "ProxyProtocolEnabled": "the proxy protocol",
     "CaEnabled": "certificates of clients",
     "CaCertificateIds": "certificates of clients",
     "Cps": "limits of new connections",
@@ -151,6 +150,8 @@ def read_listener(
     for name, what in _UNSERVED_LISTENER.items():
         if settings[name]:
             raise not_served(what)
+    if protocol == "UDP" and settings["ProxyProtocolEnabled"]:
+        raise not_served("the proxy protocol for datagrams")
     if protocol != "TCPSSL":
         return settings | {name: LISTENER[name].default for name in _TLS}
     if not settings["CertificateIds"]:

@@ -161,19 +161,19 @@ class ListenerActions(SlbState):
             raise errors.listener_exists(port)
         settings = read_settings(request, protocol)
         self._check_named(balancer.id, settings)
-        if not settings["VServerGroupId"] and not settings["BackendServerPort"]:
-            raise missing_parameter("BackendServerPort")
-        self.listeners.put(
-            Listener(
-                id=listener_id(balancer.id, protocol, port),
-                created_at=self.cloud.clock(),
-                load_balancer_id=balancer.id,
-                protocol=protocol,
-                port=port,
-                is_running=False,
-                settings=settings,
-            )
+        listener = Listener(
+            id=listener_id(balancer.id, protocol, port),
+            created_at=self.cloud.clock(),
+            load_balancer_id=balancer.id,
+            protocol=protocol,
+            port=port,
+            is_running=False,
+            settings=settings,
         )
+        has_servers = settings["VServerGroupId"] or settings["BackendServerPort"]
+        if not has_servers and not listener.is_redirect:
+            raise missing_parameter("BackendServerPort")
+        self.listeners.put(listener)
         return {}
 
     def _set(self, request: Request, protocol: str) -> dict[str, object]:
@@ -195,6 +195,8 @@ class ListenerActions(SlbState):
         group_id = str(settings["VServerGroupId"])
         if group_id and group_id not in self.groups_of(load_balancer_id):
             raise errors.server_group_not_found()
+        if settings.get("ListenerForward") == "on":
+            self._check_target(load_balancer_id, settings["ForwardPort"])
         list_ids = str(settings["AclId"]).split(",") if settings["AclStatus"] == "on" else []
         if any(self.access_lists.get(list_id) is None for list_id in list_ids):
             raise errors.access_list_not_found()
@@ -207,3 +209,9 @@ class ListenerActions(SlbState):
         authority_id = str(settings.get("CACertificateId") or "")
         if authority_id and self.ca_certificates.get(authority_id) is None:
             raise errors.ca_certificate_not_found()
+
+    def _check_target(self, load_balancer_id: str, port: object) -> None:
+        """Check that there is the HTTPS listener that clients are sent to."""
+        listeners = self.listeners_of(load_balancer_id)
+        if port not in [listener.port for listener in listeners if listener.protocol == "https"]:
+            raise invalid_parameter("ForwardPort", port, "the port of an HTTPS listener")

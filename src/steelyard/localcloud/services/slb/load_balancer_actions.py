@@ -85,7 +85,12 @@ class LoadBalancerActions(SlbState):
         balancer = self.load_balancer(request)
         listeners = self.listeners_of(balancer.id)
         rows = [
-            {"ListenerPort": listener.port, "ListenerProtocol": listener.protocol, "ListenerForward": "off"}
+            {
+                "ListenerPort": listener.port,
+                "ListenerProtocol": listener.protocol,
+                "ListenerForward": "on" if listener.is_redirect else "off",
+                **({"ForwardPort": listener.settings["ForwardPort"]} if listener.is_redirect else {}),
+            }
             for listener in listeners
         ]
         # Both spellings are the API's own.

@@ -114,6 +114,11 @@ class Listener(Record):
         return str(self.settings["VServerGroupId"])
 
     @property
+    def is_redirect(self) -> bool:
+        """Whether it sends its clients to an HTTPS listener, and has no servers."""
+        return self.settings.get("ListenerForward") == "on"
+
+    @property
     def access_list_ids(self) -> tuple[str, ...]:
         """The access control lists that it names; none while their use is off."""
         if self.settings["AclStatus"] != "on":

@@ -11,7 +11,7 @@ from steelyard.localcloud.datagram.plan import DatagramListener, Probe, Schedule
 from steelyard.localcloud.proxy import config as proxy
 from steelyard.localcloud.proxy.check import HealthCheck
 from steelyard.localcloud.proxy.gate import Gate
-from steelyard.localcloud.proxy.route import Forward, Match, Route
+from steelyard.localcloud.proxy.route import Forward, Match, Redirect, Route
 from steelyard.localcloud.proxy.tls import Tls
 from steelyard.localcloud.proxy.tls_policy import POLICIES, TlsPolicy
 from steelyard.localcloud.services.slb.domain_extension import DomainExtension
@@ -19,6 +19,7 @@ from steelyard.localcloud.services.slb.models import ACTIVE, Listener, LoadBalan
 from steelyard.localcloud.services.slb.rule import Rule
 
 _BACKEND_PORT = -520
+_HTTPS_PORT = 443
 _COOKIE_NAME = "SERVERID"
 _UDP_IDLE_TIMEOUT_S = 90
 """How long a UDP session lives without a datagram; CLB has no setting for it, and its value is from memory."""
@@ -80,6 +81,8 @@ def servers_of(
     balancer: LoadBalancer, listener: Listener, groups: Mapping[str, ServerGroup]
 ) -> list[tuple[Server, int]]:
     """Give the servers of a listener, each with the port that takes its traffic."""
+    if listener.is_redirect:
+        return []
     group = groups.get(listener.server_group_id)
     if group is not None:
         return [(server, _int(server["Port"])) for server in group.servers]
@@ -138,7 +141,8 @@ class _Planner:
             else None,
             tls=self._tls(listener) if listener.protocol == "https" else None,
             gates=self._gates(listener),
-            routes=tuple(_route(rule) for rule in self.rules(listener)),
+            routes=_to_https(listener) if listener.is_redirect else tuple(map(_route, self.rules(listener))),
+            sends_proxy_header=bool(settings.get("ProxyProtocolV2Enabled")),
         )
 
     def datagrams(self, listener: Listener) -> DatagramListener:
@@ -209,6 +213,13 @@ class _Planner:
 
 def _is_http(listener: Listener) -> bool:
     return listener.protocol in ("http", "https")
+
+
+def _to_https(listener: Listener) -> tuple[Route]:
+    """Give the rule that sends every client to an HTTPS listener: with status 301, which is from memory."""
+    port = _int(listener.settings["ForwardPort"])
+    location = f"https://${{host}}{'' if port == _HTTPS_PORT else f':{port}'}${{path}}"
+    return (Route(conditions=(), actions=(Redirect(status=301, location=location, query="${query}"),)),)
 
 
 def _route(rule: Rule) -> Route:

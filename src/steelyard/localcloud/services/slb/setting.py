@@ -105,7 +105,11 @@ RULE: Mapping[str, Setting] = {
 }
 """What a forwarding rule may have of its own."""
 
-HTTP: Mapping[str, Setting] = {**_REQUESTS, "ListenerForward": choice("off", *_SWITCH)}
+HTTP: Mapping[str, Setting] = {
+    **_REQUESTS,
+    "ListenerForward": choice("off", *_SWITCH),
+    "ForwardPort": number(0, 1, 65535),
+}
 
 HTTPS: Mapping[str, Setting] = {
     **_REQUESTS,
@@ -153,10 +157,6 @@ _ALIASES = {
     "healthCheckExp": "HealthCheckExp",
     "HealthCheckSwitch": "HealthCheck",
 }
-_UNSERVED: Mapping[str, tuple[object, str]] = {
-    "ListenerForward": ("on", "redirects to HTTPS listeners"),
-    "ProxyProtocolV2Enabled": (True, "the proxy protocol"),
-}
 
 
 def read_settings(
@@ -171,7 +171,8 @@ def read_settings(
 
     Raises:
         ApiError: `InvalidParameter` for a value that is not allowed, `MissingParameter` for sticky sessions without
-            their type or its cookie, access control without its list or TLS without a certificate,
+            their type or its cookie, access control without its list, a redirect without its port or TLS without a
+            certificate,
             `UnsupportedOperation` for what the local cloud does not serve.
     """
     known = BY_PROTOCOL[protocol]
@@ -179,13 +180,14 @@ def read_settings(
     settings = defaults(known) | dict(old or {}) | given
     if request.text("VServerGroup") == "off":
         settings["VServerGroupId"] = ""
-    for name, (value, what) in _UNSERVED.items():
-        if settings.get(name) == value:
-            raise not_served(what)
+    if protocol == "udp" and settings["ProxyProtocolV2Enabled"]:
+        raise not_served("the proxy protocol for datagrams")
     if settings.get("MasterSlaveServerGroupId"):
         raise not_served("primary/secondary server groups")
     check_stickiness(settings)
     _check_access(settings)
+    if settings.get("ListenerForward") == "on" and not settings["ForwardPort"]:
+        raise missing_parameter("ForwardPort")
     if protocol == "https" and not settings["ServerCertificateId"]:
         raise missing_parameter("ServerCertificateId")
     if settings.get("ConnectionDrain") == "on" and not settings["ConnectionDrainTimeout"]:
