@@ -68,6 +68,7 @@ class Registration:
     dependencies: frozenset[str]
     is_custom: bool
     deletes_before_replace: bool
+    is_protected: bool
     secret_inputs: frozenset[str]
     secret_outputs: frozenset[str]
     ignored: frozenset[str]
@@ -165,6 +166,7 @@ class _Monitor:
             dependencies=frozenset(request.dependencies),
             is_custom=request.custom,
             deletes_before_replace=request.deleteBeforeReplace,
+            is_protected=request.protect,
             secret_inputs=frozenset(key for key, value in inputs.items() if rpc.is_rpc_secret(value)),
             secret_outputs=frozenset(request.additionalSecretOutputs),
             ignored=frozenset(request.ignoreChanges),

@@ -91,6 +91,12 @@ def test_a_file_system_lets_the_nodes_in_and_nobody_else(with_files: Recording) 
     assert with_files.exports["checkpoint_url"] == "/mnt/demo-checkpoints"
 
 
+def test_a_file_system_is_protected_until_the_file_says_otherwise(with_files: Recording) -> None:
+    assert with_files.the("nas/fileSystem:FileSystem").is_protected
+    spec = ClusterSpec(name="demo", checkpoints={"kind": "nas", "force_destroy": True})
+    assert not record(lambda: declare(spec, "f" * 64)).the("nas/fileSystem:FileSystem").is_protected
+
+
 def test_nodes_mount_the_file_system_before_they_start(with_files: Recording, demo: Recording) -> None:
     target = with_files.of_type(":MountTarget")[0]
     for node in with_files.of_type("ecs/instance:Instance"):

@@ -48,6 +48,7 @@ class FileSystemArgs:
         storage_type: NAS's storage type.
         folder: Where nodes mount it: an absolute path, or `~/` and one in a node's home; `/mnt/CLUSTER-checkpoints`
             where it is None. On the local cloud it has to be in the home, since nodes share all else there.
+        force_destroy: Whether it may be deleted with what is in it; NAS itself deletes one with files in it.
     """
 
     vpc_id: pulumi.Input[str]
@@ -55,6 +56,7 @@ class FileSystemArgs:
     vswitch_ids: Sequence[pulumi.Input[str]]
     storage_type: str = "Performance"
     folder: str | None = None
+    force_destroy: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,7 +150,7 @@ class CheckpointStore(pulumi.ComponentResource):
             storage_type=args.storage_type,
             encrypt_type=1,
             tags=cluster_tags(cluster),
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=pulumi.ResourceOptions(parent=self, protect=not args.force_destroy),
         )
         group, rule = self._create_access(name, cluster, args.vpc_cidr)
         targets = [

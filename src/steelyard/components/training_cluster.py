@@ -205,6 +205,7 @@ class TrainingCluster(pulumi.ComponentResource):
                 storage_type=wanted.nas_storage,
                 # Nodes of the local cloud share the machine's files: only their homes are their own.
                 folder="~/checkpoints" if spec.target == "local" else None,
+                force_destroy=wanted.force_destroy,
             )
         return CheckpointStore(
             f"{self._name}-checkpoints",

@@ -19,7 +19,8 @@ class CheckpointsSpec(Part):
             and region where it is not given.
         prefix: What the checkpoints' keys begin with.
         keep_deleted_days: Days for which the bucket keeps what was overwritten or deleted.
-        force_destroy: Whether `down` deletes the bucket with the checkpoints that are in it; it is refused otherwise.
+        force_destroy: Whether `down` deletes bucket or file system with the checkpoints that are in it. Otherwise it is
+            refused: of a bucket with something in it, of a file system always.
         nas_storage: The file system's storage type.
     """
 

@@ -23,7 +23,8 @@ def refuse_protected(records: Iterable[Record]) -> None:
     if protected:
         raise DeployError(
             f"protected resources are to be deleted: {', '.join(protected)}",
-            "take `protect` off in the program and run up first",
+            "take `protect` off in the program, or for a cluster's file system say `checkpoints.force_destroy: true`, "
+            "and run up first",
         )
 
 
