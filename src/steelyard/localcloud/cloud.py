@@ -6,7 +6,6 @@ import string
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
-from typing import Any
 
 from steelyard.localcloud.idempotence import ClientTokens
 from steelyard.localcloud.identity import TEMPORARY_KEY_KIND, Identity
@@ -33,7 +32,7 @@ _ID_TABLE = bytes(ord(_ID_LETTERS[byte % len(_ID_LETTERS)]) for byte in range(25
 
 def _new_request_id() -> str:
     """Give a random UUID in capitals, without what `uuid.uuid4` spends on an object and on the kernel's randomness."""
-    digits = random.randbytes(16).hex().upper()
+    digits = f"{random.getrandbits(128):032X}"
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-A{digits[17:20]}-{digits[20:]}"
 
 
@@ -45,17 +44,16 @@ class _Transaction(AbstractContextManager[None]):
     """Begins and ends a cloud's transactions; it has no state of its own, so that one serves all."""
 
     def __init__(self, cloud: Cloud) -> None:
-        self._cloud = cloud
-        self._inner = cloud.store.transaction()
+        self._cloud, self._store = cloud, cloud.store
 
     def __enter__(self) -> None:
-        self._inner.__enter__()
-        if not self._cloud.store.is_nested:
+        self._store.begin()
+        if not self._store.is_nested:
             self._cloud._after_commit = []
 
-    def __exit__(self, kind: type[BaseException] | None, *rest: Any) -> None:
-        calls = [] if self._cloud.store.is_nested else self._cloud._after_commit
-        self._inner.__exit__(kind, *rest)
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        calls = [] if self._store.is_nested else self._cloud._after_commit
+        self._store.end(is_kept=kind is None)
         if kind is None:
             for call in calls:
                 call()

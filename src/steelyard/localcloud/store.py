@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -42,10 +42,10 @@ class _Transaction(AbstractContextManager[None]):
         self._store = store
 
     def __enter__(self) -> None:
-        self._store._begin()
+        self._store.begin()
 
     def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
-        self._store._end(is_kept=kind is None)
+        self._store.end(is_kept=kind is None)
 
 
 class Store:
@@ -96,7 +96,8 @@ class Store:
         """
         return self._transaction
 
-    def _begin(self) -> None:
+    def begin(self) -> None:
+        """Begin a transaction; `transaction` is the usual way, which ends it as well."""
         self._lock.acquire()
         try:
             if self._depth == 0:
@@ -106,7 +107,12 @@ class Store:
             raise
         self._depth += 1
 
-    def _end(self, *, is_kept: bool) -> None:
+    def end(self, *, is_kept: bool) -> None:
+        """End the transaction that was begun last.
+
+        Args:
+            is_kept: Whether its writes are kept; of one inside of another nothing is undone.
+        """
         self._depth -= 1
         try:
             if self._depth == 0 and is_kept:
@@ -174,6 +180,28 @@ class Store:
                 (kind, value),
             ).fetchall()
         return [json.loads(body) for (body,) in rows]
+
+    def ids_where(self, kinds: Sequence[str], name: str, value: str) -> Mapping[str, Sequence[str]]:
+        """Give the ids of what belongs to something by its kind, without reading the bodies.
+
+        Args:
+            kinds: The kinds to look for.
+            name: One of `FOREIGN_KEYS`.
+            value: What the bodies have there.
+
+        Returns:
+            Ids of each of the kinds, in the order of their making.
+        """
+        marks = ", ".join("?" * len(kinds))
+        with self._lock:
+            rows = self._connection.execute(
+                f"SELECT kind, id FROM resource WHERE kind IN ({marks}) AND {_checked(name)} = ? ORDER BY sequence",
+                (*kinds, value),
+            ).fetchall()
+        found: dict[str, list[str]] = {kind: [] for kind in kinds}
+        for kind, id_ in rows:
+            found[kind].append(id_)
+        return found
 
     def count_where(self, kind: str, name: str, value: str, limit: int) -> int:
         """Count the bodies that `where` gives, without reading them, up to a limit."""

@@ -204,8 +204,14 @@ def test_bodies_are_found_by_what_they_belong_to(tmp_path: Path) -> None:
     assert store.count_where("vswitch", "vpc_id", "vpc-0", 100) == 4
     assert store.count_where("vswitch", "vpc_id", "vpc-0", 3) == 3
     assert store.where("vswitch", "vpc_id", "vpc-9") == []
-    with pytest.raises(LookupError, match="no index of name"):
-        store.where("vswitch", "name", "a")
+    assert store.ids_where(("other", "natgateway", "vswitch"), "vpc_id", "vpc-0") == {
+        "other": ["x"],
+        "natgateway": [],
+        "vswitch": ["vsw-0", "vsw-1", "vsw-2", "vsw-4"],
+    }
+    for look in (store.where, lambda kind, *belonging: store.ids_where((kind,), *belonging)):
+        with pytest.raises(LookupError, match="no index of name"):
+            look("vswitch", "name", "a")
 
 
 def test_a_file_of_an_older_version_gets_the_columns_of_foreign_keys(tmp_path: Path) -> None:

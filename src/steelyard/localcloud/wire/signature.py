@@ -65,7 +65,7 @@ class KeyRing(Protocol):
         """Give the key, or None where there is none of this id."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True, slots=True)
 class _Claim:
     access_key_id: str
     signature: str

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 from typing import ClassVar
@@ -55,9 +56,9 @@ class Vpc(Record):
         *,
         now: float,
         owner_id: int,
-        vswitch_ids: list[str],
-        nat_gateway_ids: list[str],
-        route_table_ids: list[str],
+        vswitch_ids: Sequence[str],
+        nat_gateway_ids: Sequence[str],
+        route_table_ids: Sequence[str],
     ) -> dict[str, object]:
         """Give the fields of DescribeVpcs and DescribeVpcAttribute."""
         return {

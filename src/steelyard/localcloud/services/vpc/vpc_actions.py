@@ -6,7 +6,9 @@ from ipaddress import IPv4Network
 from steelyard.localcloud.page import number_page
 from steelyard.localcloud.service import Request, action
 from steelyard.localcloud.services.vpc import check, errors
-from steelyard.localcloud.services.vpc.models import Vpc
+from steelyard.localcloud.services.vpc.egress_models import NatGateway
+from steelyard.localcloud.services.vpc.models import Vpc, VSwitch
+from steelyard.localcloud.services.vpc.route_models import RouteTable
 from steelyard.localcloud.services.vpc.route_state import RouteState
 from steelyard.localcloud.tag import has_tags, read_tags
 from steelyard.localcloud.wire.error import not_served
@@ -131,10 +133,13 @@ class VpcActions(RouteState):
         return {}
 
     def _vpc_answer(self, vpc: Vpc) -> dict[str, object]:
+        kinds = (VSwitch.kind, NatGateway.kind, RouteTable.kind)
+        vswitches, gateways, tables = self.cloud.store.ids_where(kinds, "vpc_id", vpc.id).values()
         return vpc.to_answer(
             now=self.cloud.clock(),
             owner_id=int(self.cloud.identity.account_id),
-            vswitch_ids=[vswitch.id for vswitch in self.vswitches_of(vpc.id)],
-            nat_gateway_ids=[one.id for one in self.nat_gateways.where("vpc_id", vpc.id)],
-            route_table_ids=[table.id for table in self.route_tables_of(vpc)],
+            vswitch_ids=vswitches,
+            nat_gateway_ids=gateways,
+            # That of its router is kept once it is changed, and is first in any case.
+            route_table_ids=[vpc.route_table_id, *(table for table in tables if table != vpc.route_table_id)],
         )
