@@ -444,6 +444,46 @@ def test_versions_keep_what_was_overwritten_and_deleted(shelf: Shelf) -> None:
     assert shelf.get("a") == b"second"
 
 
+def test_versions_are_listed_in_pages_that_end_anywhere(shelf: Shelf) -> None:
+    shelf.versioning("Enabled")
+    for key in ("a", "b", "d/1", "d/2"):
+        for number in range(3):
+            shelf.put(key, str(number).encode())
+    shelf.delete("b")
+
+    def listed(size: int, **settings: object) -> list[tuple[str, str]]:
+        found: list[tuple[str, str]] = []
+        request = oss.ListObjectVersionsRequest(bucket=shelf.bucket, max_keys=size, **settings)
+        for page in shelf.client.list_object_versions_paginator().iter_page(request):
+            entries = [*(page.version or ()), *(page.delete_marker or ())]
+            prefixes = page.common_prefixes or ()
+            assert len(entries) + len(prefixes) <= size
+            found += [(entry.key, entry.version_id) for entry in entries]
+            found += [(entry.prefix, "") for entry in prefixes]
+        return found
+
+    whole = listed(100)
+    assert len(set(whole)) == 13
+    for size in (1, 2, 5):
+        assert sorted(listed(size)) == sorted(whole)
+    assert [key for key, _ in listed(2, delimiter="/")].count("d/") == 1
+    assert {key for key, _ in listed(2, prefix="d/")} == {"d/1", "d/2"}
+
+
+def test_a_bucket_of_many_versions_is_cleared_page_by_page(shelf: Shelf) -> None:
+    shelf.versioning("Enabled")
+    for number in range(7):
+        shelf.put("weights", str(number).encode())
+    request = oss.ListObjectVersionsRequest(bucket=shelf.bucket, max_keys=3)
+    for page in shelf.client.list_object_versions_paginator().iter_page(request):
+        wanted = [oss.DeleteObject(key=one.key, version_id=one.version_id) for one in page.version]
+        shelf.client.delete_multiple_objects(
+            oss.DeleteMultipleObjectsRequest(bucket=shelf.bucket, objects=wanted)
+        )
+    shelf.client.delete_bucket(oss.DeleteBucketRequest(bucket=shelf.bucket))
+    shelf.client.put_bucket(oss.PutBucketRequest(bucket=shelf.bucket))
+
+
 def test_access_control_lets_others_read_until_public_access_is_blocked(
     shelf: Shelf, local_cloud: CloudInfo
 ) -> None:

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
+
 from steelyard.localcloud.services.oss import listing
 from steelyard.localcloud.services.oss.document import answer_document
 from steelyard.localcloud.services.oss.listing import Page, Selection, encoder, list_page
@@ -57,31 +60,57 @@ class ListActions:
 
     @operation("ListObjectVersions", "GET", Level.BUCKET, "versions")
     def list_object_versions(self, request: StorageRequest) -> StorageAnswer:
-        """List all versions and delete markers, the newest of a key first.
-
-        A page ends between two keys: all versions of a key stand in one page, which may be longer for it.
-        """
+        """List all versions and delete markers, the newest of a key first."""
         encoding, encode = encoder(request)
         self._state.bucket(request.bucket)
+        id_marker = request.query.get("version-id-marker", "")
         wanted = Selection.of(request, request.query.get("key-marker", ""))
-        page = list_page(self._state, StorageObject, wanted)
-        versions: list[dict[str, object]] = []
-        markers: list[dict[str, object]] = []
-        for newest in page.records:
-            for found in (newest, *self._state.old_versions(newest.id)):
-                entry = self._describe_version(found, encode(found.key), is_latest=found is newest)
-                (markers if found.is_delete_marker else versions).append(entry)
+        page = self._version_page(wanted, id_marker)
+        last_key, _, last_id = page.last.partition("\0")
+        described = [
+            (found, self._describe_version(found, encode(found.key), is_latest=self._is_latest(found)))
+            for found in page.records
+        ]
         body = {
             **self._head(request, wanted, page),
             "KeyMarker": encode(wanted.after),
-            "VersionIdMarker": request.query.get("version-id-marker", ""),
-            "NextKeyMarker": encode(page.last) if page.is_truncated else None,
-            "NextVersionIdMarker": "" if page.is_truncated else None,
+            "VersionIdMarker": id_marker,
+            "NextKeyMarker": encode(last_key) if page.is_truncated else None,
+            "NextVersionIdMarker": last_id if page.is_truncated else None,
             "EncodingType": encoding,
-            "Version": versions,
-            "DeleteMarker": markers,
+            "Version": [entry for found, entry in described if not found.is_delete_marker],
+            "DeleteMarker": [entry for found, entry in described if found.is_delete_marker],
         }
         return answer_document("ListVersionsResult", body)
+
+    def _version_page(self, wanted: Selection, id_marker: str) -> Page[StorageObject]:
+        """Give a page of versions; its last one is told as its key, a zero byte and its id."""
+        shown = list(itertools.islice(self._versions(wanted, id_marker), wanted.max_keys + 1))
+        page = shown[: wanted.max_keys]
+        last = page[-1] if page else ""
+        return Page(
+            records=tuple(one for one in page if not isinstance(one, str)),
+            prefixes=tuple(one for one in page if isinstance(one, str)),
+            last=last if isinstance(last, str) else f"{last.key}\0{last.version_id}",
+            is_truncated=len(shown) > len(page),
+        )
+
+    def _versions(self, wanted: Selection, id_marker: str) -> Iterator[StorageObject | str]:
+        """Give versions and common prefixes after the markers, in order."""
+        newest = self._state.objects.get(f"{wanted.bucket}/{wanted.after}") if id_marker else None
+        if newest is not None:
+            versions = [newest, *self._state.old_versions(newest.id)]
+            ids = [version.version_id for version in versions]
+            # Where the marker was deleted meanwhile, so were those before it, by who clears a bucket page by page.
+            yield from versions[ids.index(id_marker) + 1 if id_marker in ids else 0 :]
+        for entry in listing.entries(self._state, StorageObject, wanted, lambda found: True):
+            yield entry
+            if not isinstance(entry, str):
+                yield from self._state.old_versions(entry.id)
+
+    def _is_latest(self, found: StorageObject) -> bool:
+        newest = self._state.objects.get(found.id)
+        return newest is not None and newest.version_id == found.version_id
 
     def _page(self, request: StorageRequest, after: str) -> tuple[Selection, Page[StorageObject]]:
         self._state.bucket(request.bucket)

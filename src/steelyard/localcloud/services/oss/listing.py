@@ -81,7 +81,7 @@ def list_page(
     records: list[R] = []
     prefixes: list[str] = []
     last = ""
-    for entry in _entries(state, record_type, wanted, is_listed):
+    for entry in entries(state, record_type, wanted, is_listed):
         if len(records) + len(prefixes) == wanted.max_keys:
             return Page(records=tuple(records), prefixes=tuple(prefixes), last=last, is_truncated=True)
         if isinstance(entry, str):
@@ -93,7 +93,7 @@ def list_page(
     return Page(records=tuple(records), prefixes=tuple(prefixes), last=last, is_truncated=False)
 
 
-def _entries(
+def entries(
     state: StorageState, record_type: type[R], wanted: Selection, is_listed: Callable[[R], bool]
 ) -> Iterator[R | str]:
     """Give records and common prefixes in order; a common prefix is passed over in one step of the index."""
