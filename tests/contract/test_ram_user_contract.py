@@ -493,6 +493,28 @@ class TestAssumedRole:
         with refused("NoPermission", 403, "sts:AssumeRole"):
             self.take(StsClient(people.config(people.key("bob"))), arn)
 
+    def test_is_taken_by_another_role_that_it_trusts(self, ada, make_role, ram_client, local_cloud):
+        account = f"acs:ram::{local_cloud.account_id}"
+        first = make_role(self.trust(f"{account}:root"))
+        second = make_role(self.trust(first))
+        key = self.take(ada, first)
+        client = StsClient(self.config(local_cloud, key))
+        with refused("NoPermission", 403, "sts:AssumeRole"):
+            self.take(client, second)
+        attached = {
+            "role_name": "taken-0",
+            "policy_name": "AliyunSTSAssumeRoleAccess",
+            "policy_type": "System",
+        }
+        ram_client.attach_policy_to_role(ram.AttachPolicyToRoleRequest(**attached))
+        try:
+            taken = self.config(local_cloud, self.take(client, second))
+            assert ":assumed-role/taken-1/run" in StsClient(taken).get_caller_identity().body.arn
+            with refused("NoPermission", 403):
+                self.take(ada, second)
+        finally:
+            ram_client.detach_policy_from_role(ram.DetachPolicyFromRoleRequest(**attached))
+
     def test_asks_for_what_its_trust_asks_for(self, ada, make_role, local_cloud):
         root = f"acs:ram::{local_cloud.account_id}:root"
         secret = {"StringEquals": {"sts:ExternalId": "swordfish"}}

@@ -7,6 +7,7 @@ import base64
 import logging
 import re
 import secrets
+import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -61,7 +62,7 @@ class StorageDoor:
         """
         raw_query = scope["query_string"].decode("latin-1")
         request = _read_request(scope, headers, raw_query, self._endpoint)
-        body = _BodyReader(receive)
+        body, started_at = _BodyReader(receive), time.monotonic()
         try:
             answer, held = await self._carry_out(request, raw_query, body)
         except _ClientGone:
@@ -77,7 +78,7 @@ class StorageDoor:
                 answer = await self._in_thread(lambda: self._for_browser(request, answer))
             # An answer before the end of a body would be lost by clients that are still sending.
             await body.drain()
-            await self._send(request, answer, send)
+            await self._send(request, answer, send, started_at)
         except _ClientGone:
             return
         finally:
@@ -127,12 +128,14 @@ class StorageDoor:
             writer.discard()
             raise
 
-    async def _send(self, request: StorageRequest, answer: StorageAnswer, send: Send) -> None:
+    async def _send(
+        self, request: StorageRequest, answer: StorageAnswer, send: Send, started_at: float
+    ) -> None:
         length = len(answer.content) or answer.end - answer.start
         headers = {
             "Server": "AliyunOSS",
             "x-oss-request-id": request.request_id,
-            "x-oss-server-time": "0",
+            "x-oss-server-time": str(round(1000 * (time.monotonic() - started_at))),
             **answer.headers,
         }
         if answer.status not in _WITHOUT_BODY:
