@@ -236,6 +236,17 @@ def test_a_later_cloud_knows_the_cables_again_and_lays_what_is_missing(mounts, k
         later.unplug("client")
 
 
+def test_a_later_cloud_lays_anew_what_was_about_to_be_laid(mounts, router, keeper):
+    from steelyard.localcloud.hosts import cable
+
+    network = os.open(f"/proc/{keeper}/ns/net", os.O_RDONLY)
+    kernel.inside(lambda: cable.lay("half-laid", "eth2", network), network=router.network)
+    os.close(network)
+    wanted = wiring("10.94.0.11", storage=("10.94.1.10",), extra=("10.94.1.12",))
+    with taken_up(mounts, keeper, wanted) as (_, server):
+        assert devices_of(server)["eth2"] == ("10.94.1.12",)
+
+
 def test_a_later_cloud_removes_what_is_not_to_be_any_more(mounts, keeper):
     with taken_up(mounts, keeper, wiring()) as (_, server):
         assert devices_of(server) == {"eth0": ("10.94.0.10",)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import socket
 import threading
@@ -34,6 +35,8 @@ class Plug:
         address: The first address of its own interface.
         wires: Its cables by the id of the network interface, that of its own under the empty id.
         routes: Blocks to which the instance has a way.
+        lock: Held while its cables change; taken inside of the router's lock, never around it.
+        is_pulled: Whether it has been unplugged.
     """
 
     network: int
@@ -41,6 +44,8 @@ class Plug:
     address: str
     wires: dict[str, Wire] = field(default_factory=dict)
     routes: tuple[str, ...] = ()
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    is_pulled: bool = False
 
 
 class Router:
@@ -61,7 +66,7 @@ class Router:
         self._mounts = mounts
         self._identity = kernel.network_id(network)
         self._plugs: dict[str, Plug] = {}
-        self._num_cables = 0
+        self._numbers = itertools.count(1)
         # Held while cables are cut, so that the router's namespace is not closed meanwhile.
         self._lock = threading.RLock()
 
@@ -91,7 +96,7 @@ class Router:
         routers = []
         for name, network in kernel.named_networks(mounts).items():
             router = cls(name, network, mounts)
-            router._num_cables = kernel.inside(cable.highest, network=network)
+            router._numbers = itertools.count(kernel.inside(cable.highest, network=network) + 1)
             routers.append(router)
         return routers
 
@@ -171,13 +176,15 @@ class Router:
         """
         with self._lock:
             plug = self._plugs.get(instance_id)
-            if plug is not None:
-                self._bring(plug, wiring)
+        if plug is not None:
+            self._bring(plug, wiring)
 
     def _bring(self, plug: Plug, wiring: Wiring) -> None:
         """Lay, remove and readdress cables until they are what they are to be."""
         wanted = {_OWN: (plug.address, *wiring.addresses), **wiring.devices}
-        with self._lock:
+        with plug.lock:
+            if plug.is_pulled:
+                return
             for interface_id in [one for one in plug.wires if one not in wanted]:
                 self._remove(plug, plug.wires.pop(interface_id))
             self._change_routes(plug, wiring.routes)
@@ -186,17 +193,19 @@ class Router:
                 plug.wires[interface_id] = self._readdress(plug, before, addresses)
 
     def _lay(self, plug: Plug, interface_id: str) -> Wire:
-        self._num_cables += 1
         taken = [wire.device for wire in plug.wires.values()]
         wire = Wire(
             device=cable.OWN_DEVICE if interface_id == _OWN else cable.free_device(taken),
-            cable=f"{CABLE_PREFIX}{self._num_cables}",
+            cable=f"{CABLE_PREFIX}{next(self._numbers)}",
             addresses=(),
         )
-        # It is known before it is there, so that it is removed with the others where the kernel refuses what follows.
+        try:
+            kernel.inside(lambda: cable.lay(wire.cable, wire.device, plug.network), network=self.network)
+            kernel.inside(lambda: cable.put_up(wire, plug.routes), network=plug.network)
+        except BaseException:
+            kernel.inside(lambda: cable.cut(wire.cable), network=self.network)
+            raise
         plug.wires[interface_id] = wire
-        kernel.inside(lambda: cable.lay(wire.cable, wire.device, plug.network), network=self.network)
-        kernel.inside(lambda: cable.put_up(wire, plug.routes), network=plug.network)
         return wire
 
     def _readdress(self, plug: Plug, wire: Wire, addresses: tuple[str, ...]) -> Wire:
@@ -225,15 +234,20 @@ class Router:
         plug.routes = routes
 
     def _find_wires(self, network: int, first_addresses: Mapping[str, str]) -> dict[str, Wire]:
-        """Find the cables of an instance as they lie; one of an interface that it has no more is under its device."""
+        """Find the cables of an instance as they lie; one of an interface that it has no more is under its device.
+
+        An end to which no address is led is of a cable that was about to be laid, and is removed.
+        """
         led = kernel.inside(cable.led, network=self.network)
         names = {address: interface_id for interface_id, address in first_addresses.items()}
         wires = {}
         for device, addresses in kernel.inside(cable.devices, network=network).items():
             ends = {led[address] for address in addresses if address in led}
-            if ends:
-                known = next((names[address] for address in addresses if address in names), device)
-                wires[known] = Wire(device=device, cable=ends.pop(), addresses=addresses)
+            if not ends:
+                kernel.inside(partial(cable.cut, device), network=network)
+                continue
+            known = next((names[address] for address in addresses if address in names), device)
+            wires[known] = Wire(device=device, cable=ends.pop(), addresses=addresses)
         return wires
 
     def unplug(self, instance_id: str, only: Plug | None = None) -> None:
@@ -253,9 +267,11 @@ class Router:
             self._pull(plug)
 
     def _pull(self, plug: Plug) -> None:
-        for wire in plug.wires.values():
-            kernel.inside(partial(cable.cut, wire.cable), network=self.network)
-        os.close(plug.network)
+        with plug.lock:
+            plug.is_pulled = True
+            for wire in plug.wires.values():
+                kernel.inside(partial(cable.cut, wire.cable), network=self.network)
+            os.close(plug.network)
 
     def filter(self, instance_id: str, packet_filter: PacketFilter) -> None:
         """Put another filter in force; an instance that is not plugged in is fine.
@@ -293,15 +309,17 @@ class Router:
     def _at_plug(self, instance_id: str, work: Callable[[Plug], None]) -> bool:
         with self._lock:
             plug = self._plugs.get(instance_id)
-            if plug is not None:
+            if plug is None:
+                return False
+            with plug.lock:
                 kernel.inside(lambda: work(plug), network=plug.network)
-            return plug is not None
+            return True
 
     def instance_at(self, address: str) -> str | None:
         """Name the instance of an address, None where none is plugged in."""
         with self._lock:
             for name, plug in self._plugs.items():
-                if any(address in wire.addresses for wire in plug.wires.values()):
+                if any(address in wire.addresses for wire in list(plug.wires.values())):
                     return name
         return None
 
