@@ -69,8 +69,8 @@ class ZonalState(BalancingService[B], Generic[B, G, L]):
 
     def start(self) -> None:
         """Serve again what was served, and follow the security groups from now on."""
-        super().start()
         self.ecs.firewall.watch(self._follow_groups)
+        super().start()
 
     @abstractmethod
     def plan_serving(self, balancer: B) -> ProxyConfig:
