@@ -23,6 +23,9 @@ url = os.environ["STEELYARD_METADATA_URL"] + "/latest/meta-data/private-ipv4"
 address = urllib.request.urlopen(url).read().decode()
 
 
+checks = [""]  # The last check of health, as it came.
+
+
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
@@ -31,7 +34,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             time.sleep(2)
         if self.command == "PUT" and self.path.startswith("/health/"):
             health[0] = int(self.path.removeprefix("/health/"))
-        seen = {"server": address, "method": self.command, "path": self.path}
+        if self.path == "/healthz":
+            checks[:] = [f"{self.command} {self.request_version} {self.headers.get('Host')}"]
+        seen = {"server": address, "method": self.command, "path": self.path, "check": checks[-1]}
         headers = {name.lower(): value for name, value in self.headers.items()}
         body = json.dumps({**seen, "headers": headers}).encode()
         self.send_response(200)

@@ -318,6 +318,25 @@ class TestServers:
         # The request is tried again when it is cut, and there is no other server.
         assert statuses == [503 if drains else 200]
 
+    @pytest.mark.parametrize(
+        ("settings", "came"),
+        [
+            ({}, "HEAD HTTP/1.0 None"),
+            ({"health_check_host": "a.example"}, "HEAD HTTP/1.1 a.example"),
+            (
+                {"health_check_host": "a.example", "health_check_http_version": "HTTP1.0"},
+                "HEAD HTTP/1.0 a.example",
+            ),
+            ({"health_check_method": "GET"}, "GET HTTP/1.0 None"),
+        ],
+        ids=["no host", "host", "older", "method"],
+    )
+    def test_are_checked_as_it_was_asked_for(self, front, settings, came):
+        group_id = front.application.group({**CHECKED, **settings}, servers={front.first: 100})
+        listener_id = front.application.listen(front.balancer_id, group_id)
+        front.application.wait_healthy(listener_id)
+        assert ask(front.address).seen["check"] == came
+
     def test_keep_a_client_by_a_cookie(self, front):
         sticky = models.CreateServerGroupRequestStickySessionConfig(
             sticky_session_enabled=True, sticky_session_type="Insert", cookie_timeout=60

@@ -21,6 +21,8 @@ class HealthCheck:
         is_tls: Whether the check speaks TLS, without a look at the server's certificate.
         path: Path and query of the page.
         domain: Host header; none is sent where it is empty.
+        version: Version of HTTP. 1.1 needs a domain; without one HAProxy would have to know each server's own, and the
+            check is of 1.0.
         method: HEAD or GET.
         status_classes: First digits of the answers that are healthy, e.g. `23` for 2xx and 3xx.
         interval_s: Seconds between two checks.
@@ -34,6 +36,7 @@ class HealthCheck:
     is_tls: bool = False
     path: str = "/"
     domain: str = ""
+    version: Literal["1.0", "1.1"] = "1.0"
     method: str = "HEAD"
     status_classes: str = "2"
     interval_s: int = 2
@@ -58,9 +61,10 @@ def check_lines(check: HealthCheck) -> list[str]:
     lines = [f"timeout check {check.timeout_s}s"]
     if check.protocol == "http":
         host = f" hdr Host {check.domain}" if check.domain else ""
+        version = check.version if check.domain else "1.0"
         lines += [
             "option httpchk",
-            f"http-check send meth {check.method} uri {check.path} ver HTTP/1.0{host}",
+            f"http-check send meth {check.method} uri {check.path} ver HTTP/{version}{host}",
             f"http-check expect rstatus ^[{check.status_classes}]",
         ]
     if check.protocol == "grpc":

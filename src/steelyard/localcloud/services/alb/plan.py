@@ -142,6 +142,7 @@ def _check(check: Mapping[str, object]) -> HealthCheck:
         port=_int(check["HealthCheckConnectPort"]) or None,
         path=str(check["HealthCheckPath"]),
         domain=str(check["HealthCheckHost"]),
+        version="1.1" if check["HealthCheckHttpVersion"] == "HTTP1.1" else "1.0",
         method=str(check["HealthCheckMethod"]),
         status_classes="".join(str(code).removeprefix("http_")[:1] for code in codes),
         interval_s=_int(check["HealthCheckInterval"]),

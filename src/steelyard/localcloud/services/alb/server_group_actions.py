@@ -13,7 +13,7 @@ from steelyard.localcloud.zonal.server_group_actions import ZonalServerGroupActi
 
 
 class ServerGroupActions(ZonalServerGroupActions[LoadBalancer, ServerGroup, Listener], AlbState):
-    """Server groups. Checks by HTTP are of version 1.0, whatever is asked for, and answers are not compressed."""
+    """Server groups. Checks by HTTP are of version 1.0 unless they name a host, and answers are not compressed."""
 
     def read_settings(
         self, params: Mapping[str, object], old: models.ServerGroup | None

@@ -158,6 +158,7 @@ def _check(check: Mapping[str, object]) -> proxy.HealthCheck:
         port=_int(check["HealthCheckConnectPort"]) or None,
         path=str(check["HealthCheckUrl"]),
         domain=str(check["HealthCheckDomain"]).replace(_SERVER_IP, ""),
+        version="1.1" if check["HealthCheckHttpVersion"] == "HTTP1.1" else "1.0",
         method=str(check["HttpCheckMethod"]),
         status_classes="".join(str(code)[len("http_")] for code in codes),
         interval_s=_int(check["HealthCheckInterval"]),
