@@ -94,3 +94,5 @@ def test_a_code_or_an_action_that_nothing_names_is_noticed() -> None:
     assert (found.is_in(words), filled.is_in(words), lost.is_in(words)) == (True, True, False)
     assert [is_called(name, words) for name in ("DescribeVpcs", "DeleteVpc")] == [True, False]
     assert [is_called(name, words) for name in ("CreateTCPListener", "CreateUDPListener")] == [True, False]
+    verbs = frozenset({"*_instance_refresh", "cancel"})
+    assert [is_called(f"{verb}InstanceRefresh", verbs) for verb in ("Cancel", "Resume")] == [True, False]
