@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,35 @@ def test_a_blob_that_is_read_outlives_its_removal(tmp_path: Path) -> None:
         blobs.remove([blob.name])
         assert b"".join(blobs.read(segments, 0, 7)) == b"content"
     assert list(tmp_path.iterdir()) == []
+
+
+def _encrypted(blobs: BlobStore) -> list[tuple[str, int]]:
+    writer = blobs.writer("AES256")
+    writer.write(b"content")
+    blob = writer.close()
+    return [(blob.name, blob.size)]
+
+
+def test_a_blob_whose_key_is_gone_is_not_given_as_something_else(tmp_path: Path) -> None:
+    key_file = tmp_path / "blobs.key"
+    segments = _encrypted(BlobStore(tmp_path / "blobs"))
+    assert b"".join(BlobStore(tmp_path / "blobs").read(segments, 0, 7)) == b"content"
+    key_file.write_bytes(b"short")
+    with pytest.raises(OSError, match="is no key"):
+        b"".join(BlobStore(tmp_path / "blobs").read(segments, 0, 7))
+    key_file.unlink()
+    with pytest.raises(FileNotFoundError):
+        b"".join(BlobStore(tmp_path / "blobs").read(segments, 0, 7))
+    assert not key_file.exists(), "reading makes no other key"
+
+
+def test_threads_that_encrypt_for_the_first_time_agree_on_the_key(tmp_path: Path) -> None:
+    blobs = BlobStore(tmp_path / "blobs")
+    with ThreadPoolExecutor(8) as threads:
+        made = list(threads.map(lambda _: _encrypted(blobs), range(32)))
+    again = BlobStore(tmp_path / "blobs")
+    assert {b"".join(again.read(segments, 0, 7)) for segments in made} == {b"content"}
+    assert {path.name for path in tmp_path.iterdir()} == {"blobs", "blobs.key"}
 
 
 def test_a_start_removes_what_no_record_refers_to(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import hmac
 import os
 import secrets
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import cast
 
@@ -41,9 +42,10 @@ class BlobCipher:
         self._key_file = key_file
         self._key = b""
 
-    @staticmethod
-    def seal(algorithm: str) -> str:
-        """Make a seal for a new blob."""
+    def seal(self, algorithm: str) -> str:
+        """Make a seal for a new blob, and the cloud's key where there is none yet."""
+        if not self._key_file.exists():
+            self._make_key()
         letter = next(letter for letter, name in _LETTERS.items() if name == algorithm)
         return f"{letter}{secrets.token_hex(16)}"
 
@@ -53,6 +55,9 @@ class BlobCipher:
         Args:
             seal: The blob's.
             start: Byte of the blob at which the first piece begins.
+
+        Raises:
+            OSError: The cloud's key is gone, or is none.
         """
         from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
@@ -65,16 +70,13 @@ class BlobCipher:
 
     def _cloud_key(self) -> bytes:
         if not self._key:
-            self._key = self._read_key() or self._make_key()
+            key = self._key_file.read_bytes()
+            if len(key) != _KEY_BYTES:
+                raise OSError(f"{self._key_file} has {len(key)} bytes and is no key; want {_KEY_BYTES}")
+            self._key = key
         return self._key
 
-    def _read_key(self) -> bytes:
-        try:
-            return self._key_file.read_bytes()
-        except FileNotFoundError:
-            return b""
-
-    def _make_key(self) -> bytes:
+    def _make_key(self) -> None:
         # Whole or not at all, whenever the cloud is killed.
         draft = self._key_file.with_name(f"{self._key_file.name}.{secrets.token_hex(8)}")
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -83,9 +85,7 @@ class BlobCipher:
             file.flush()
             os.fsync(file.fileno())
         try:
-            os.link(draft, self._key_file)
-        except FileExistsError:
-            pass  # Another thread was first.
+            with suppress(FileExistsError):  # Another thread was first.
+                os.link(draft, self._key_file)
         finally:
             draft.unlink()
-        return self._key_file.read_bytes()
