@@ -4,7 +4,9 @@ import http.client
 import os
 import signal
 import socket
+import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 
 import psutil
 import pytest
@@ -173,11 +175,9 @@ def network(nlb_client, fleet, make_vswitch: Callable[..., str]) -> Iterator[Net
 
 
 def get(address: str, port: int = 8000) -> int:
-    connection = http.client.HTTPConnection(address, port, timeout=5)
-    connection.request("GET", "/")
-    status = connection.getresponse().status
-    connection.close()
-    return status
+    with closing(http.client.HTTPConnection(address, port, timeout=5)) as connection:
+        connection.request("GET", "/")
+        return connection.getresponse().status
 
 
 class TestLoadBalancer:
@@ -513,10 +513,33 @@ class TestListener:
             ({"listener_protocol": "HTTP"}, "InvalidParameter", '"ListenerProtocol"'),
             ({"port": 0, "start_port": 1, "end_port": 9}, "UnsupportedOperation", "range of ports"),
             ({"idle_timeout": 9}, "InvalidParameter", '"IdleTimeout"'),
-            ({"cps": 5}, "UnsupportedOperation", "new connections"),
+            ({"cps": 1_000_001}, "InvalidParameter", '"Cps"'),
         ):
             with refused(code, text=text):
                 network.listen(network.balance(), network.group(), **settings)
+
+    def test_takes_so_many_new_connections_a_second(self, network, fleet, nlb_client):
+        group_id, (server_id,) = network.group({"health_check_enabled": False}), fleet.run(SERVER)
+        wait_for(lambda: is_open(fleet.address(server_id)), bool)
+        network.add(group_id, {server_id: 100})
+        balancer_id = network.balance()
+        listener_id = network.listen(balancer_id, group_id, cps=5)
+        assert network.describe_listener(listener_id).cps == 5
+        address = network.describe(balancer_id).dnsname
+
+        def num_served() -> int:
+            """Open 40 connections one after the other, and count those that are served."""
+            return sum(is_served(address) for _ in range(40))
+
+        begun_at = time.monotonic()
+        served = num_served()
+        # They take a part of a second, which may fall into two; on a busy machine more.
+        assert 5 <= served <= 5 * (2 + int(time.monotonic() - begun_at))
+        wait_for(lambda: is_served(address), bool)
+        nlb_client.update_listener_attribute(
+            models.UpdateListenerAttributeRequest(region_id=REGION, listener_id=listener_id, cps=0)
+        )
+        assert num_served() == 40
 
     def test_on_a_port_that_is_taken_is_refused(self, network):
         balancer_id, group_id = network.balance(), network.group()
@@ -551,6 +574,13 @@ class TestConnections:
             assert get(address) == 200
             connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
             assert b"200" in connection.recv(4096)
+
+
+def is_served(address: str) -> bool:
+    try:
+        return get(address) == 200
+    except (ConnectionError, http.client.HTTPException):
+        return False
 
 
 def is_open(address: str) -> bool:

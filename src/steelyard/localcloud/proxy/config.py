@@ -110,6 +110,7 @@ class Listener(ServerPool):
         is_client_forwarded: Whether requests carry the client's address in `X-Forwarded-For`.
         request_headers: Headers that are set on each request, with HAProxy's formats as values.
         tls: How it ends TLS; None for plain traffic.
+        max_connections_per_s: New connections that it takes a second, the others being refused; 0 for no bound.
         gates: Whose connections it takes: those of clients that all of them let in.
         routes: Rules for HTTP requests, of which the first that fits decides; what none fits goes to the listener's own
             servers.
@@ -120,6 +121,7 @@ class Listener(ServerPool):
     is_client_forwarded: bool = True
     request_headers: tuple[tuple[str, str], ...] = ()
     tls: Tls | None = None
+    max_connections_per_s: int = 0
     gates: tuple[Gate, ...] = ()
     routes: tuple[Route, ...] = ()
 
@@ -229,6 +231,7 @@ def _listener(places: Sequence[Entrance], listener: Listener, pem_folder: str) -
         f"  mode {listener.protocol}",
         *(f"  bind {place.address}:{listener.port}{_inside(place.namespace)}{tls}" for place in places),
         *(f"  {line}" for line in gate_lines(listener.gates)),
+        *_bound(listener.max_connections_per_s),
         *_balance(listener.algorithm),
         *(_http_clients(listener) if is_http else _tcp_clients(listener)),
         *_servers(listener, listener.request_timeout_s if is_http else listener.idle_timeout_s),
@@ -239,6 +242,12 @@ def _listener(places: Sequence[Entrance], listener: Listener, pem_folder: str) -
 def _backend(pool: ServerPool) -> list[str]:
     head = [f"backend {pool.name}", f"  mode {pool.protocol}", *_balance(pool.algorithm)]
     return [*head, *_servers(pool, pool.request_timeout_s)]
+
+
+def _bound(max_connections_per_s: int) -> list[str]:
+    # Those that were refused do not count.
+    bound = max_connections_per_s
+    return [f"  tcp-request connection reject if {{ fe_sess_rate ge {bound} }}"] if bound else []
 
 
 def _balance(algorithm: str) -> list[str]:

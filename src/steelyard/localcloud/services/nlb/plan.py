@@ -76,6 +76,7 @@ def _listener(
         idle_timeout_s=_int(listener.settings["IdleTimeout"]),
         is_client_forwarded=False,
         drain_timeout_s=_drain_timeout_s(group),
+        max_connections_per_s=_int(listener.settings["Cps"]),
         sends_proxy_header=bool(listener.settings["ProxyProtocolEnabled"]),
         server_protocol="tls" if settings["Protocol"] == "TCPSSL" else "plain",
         tls=_tls(listener, find_pair, policies) if listener.protocol == "TCPSSL" else None,

@@ -86,8 +86,11 @@ _UNSERVED_GROUP: Mapping[tuple[str, object], str] = {
 _UNSERVED_LISTENER = {
     "CaEnabled": "certificates of clients",
     "CaCertificateIds": "certificates of clients",
-    "Cps": "limits of new connections",
     "Mss": "limits of segments' size",
+}
+_UNSERVED_DATAGRAMS = {
+    "ProxyProtocolEnabled": "the proxy protocol for datagrams",
+    "Cps": "limits of new sessions of datagrams",
 }
 
 
@@ -150,8 +153,9 @@ def read_listener(
     for name, what in _UNSERVED_LISTENER.items():
         if settings[name]:
             raise not_served(what)
-    if protocol == "UDP" and settings["ProxyProtocolEnabled"]:
-        raise not_served("the proxy protocol for datagrams")
+    for name, what in _UNSERVED_DATAGRAMS.items():
+        if protocol == "UDP" and settings[name]:
+            raise not_served(what)
     if protocol != "TCPSSL":
         return settings | {name: LISTENER[name].default for name in _TLS}
     if not settings["CertificateIds"]:
