@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import alibabacloud_oss_v2 as oss
 import pytest
@@ -16,6 +17,8 @@ from alibabacloud_sts20150401.client import Client as StsClient
 from alibabacloud_tea_openapi.utils_models import Config
 from contract_sdk import refused, sdk_config
 from contract_storage import Shelf, storage_client, storage_refused
+
+from steelyard.localcloud.certificate import CertificateFiles
 
 REGION = "cn-hangzhou"
 
@@ -368,6 +371,18 @@ class TestRights:
             EcsClient(config).describe_zones(ecs.DescribeZonesRequest(region_id=REGION))
         with refused("MalformedPolicyDocument", text="NotAction"):
             people.policy({**allow("ecs:*"), "NotAction": ["ecs:DescribeZones"]})
+
+    def test_can_ask_for_tls(self, people: People, local_cloud):
+        people.user("ada")
+        secure = {"Bool": {"acs:SecureTransport": "true"}}
+        people.attach(people.policy(allow("ecs:DescribeRegions", Condition=secure)), user="ada")
+        key = people.key("ada")
+        with refused("Forbidden.RAM", 403):
+            regions(people.config(key))
+        authority = CertificateFiles.of(Path(local_cloud.data_dir)).authority
+        config = people.config(key)
+        config.protocol, config.ca = "https", str(authority)
+        assert regions(config) > 0
 
     def test_over_users_can_be_bound_to_one(self, people: People, local_cloud):
         people.user("ada")

@@ -216,6 +216,7 @@ class Cloud:
             request_id=request_id,
             caller=caller,
             source_address=wire.client,
+            is_secure=wire.is_secure,
         )
         self._authorize(service.code, request)
         self.before_call(service.code, request)

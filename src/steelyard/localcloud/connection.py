@@ -42,7 +42,7 @@ class Connection(asyncio.BufferedProtocol):
         self._heard_at = self._loop.time()
         self._server_state = server_state
         self._answer_now = answer_now
-        self._client = ""
+        self._client, self._is_secure = "", False
         self._held = b""
         self._is_plain = True
 
@@ -52,6 +52,7 @@ class Connection(asyncio.BufferedProtocol):
         self._transport = JoiningTransport(transport)
         self._inner.connection_made(self._transport)
         self._client = self._inner.client[0] if self._inner.client else ""
+        self._is_secure = transport.get_extra_info("sslcontext") is not None
         self._timer = self._loop.call_later(self._keep_alive_s, self._close_if_idle)
 
     def get_buffer(self, sizehint: int) -> memoryview:
@@ -97,7 +98,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def _take(self, data: bytes) -> None:
         self._held = b""
-        read = read_plain(data, self._client)
+        read = read_plain(data, self._client, is_secure=self._is_secure)
         if read is None or read[1] < 0 or len(data) + read[1] > _MAX_HELD_BYTES:
             self._hand_over(data)
             return

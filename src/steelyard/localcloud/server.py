@@ -70,6 +70,7 @@ class App:
             headers=headers,
             body=body,
             client=(scope.get("client") or ("",))[0],
+            is_secure=scope["scheme"] == "https",
         )
         loop = asyncio.get_running_loop()
         await _send(send, await loop.run_in_executor(self._threads, self._answer, request))

@@ -36,6 +36,7 @@ class Request:
         request_id: Id that the answer carries; empty where another service of the cloud makes the call.
         caller: Who signed the call.
         source_address: Address that the call came from; empty where another service makes it.
+        is_secure: Whether it came over TLS.
     """
 
     action: str
@@ -45,6 +46,7 @@ class Request:
     request_id: str
     caller: AccessKey
     source_address: str = ""
+    is_secure: bool = False
 
     def with_params(self, params: Mapping[str, object]) -> Request:
         """Give the call with further parameters."""

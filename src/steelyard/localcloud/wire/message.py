@@ -19,6 +19,7 @@ class WireRequest:
         headers: Header values by lower-case name; repeated headers are joined with a comma.
         body: Body as sent.
         client: Address that it came from.
+        is_secure: Whether it came over TLS.
     """
 
     method: str
@@ -27,6 +28,7 @@ class WireRequest:
     headers: Mapping[str, str]
     body: bytes = b""
     client: str = ""
+    is_secure: bool = False
 
     @cached_property
     def query(self) -> tuple[tuple[str, str], ...]:

@@ -18,12 +18,13 @@ _LENGTH = re.compile("[0-9]{1,8}")
 _SPECIAL = frozenset({"expect", "transfer-encoding", "upgrade"})
 
 
-def read_plain(data: bytes, client: str) -> tuple[WireRequest, int] | None:
+def read_plain(data: bytes, client: str, *, is_secure: bool = False) -> tuple[WireRequest, int] | None:
     """Read what a client has sent since its last request.
 
     Args:
         data: All of it.
         client: The client's address.
+        is_secure: Whether it came over TLS.
 
     Returns:
         The request, and how many bytes of its body have still to come, which is negative where something follows it;
@@ -53,5 +54,6 @@ def read_plain(data: bytes, client: str) -> tuple[WireRequest, int] | None:
         headers=headers,
         body=data[head.end() :],
         client=client,
+        is_secure=is_secure,
     )
     return request, head.end() + int(length) - len(data)

@@ -43,7 +43,9 @@ class Authorization(RamState):
         if is_account(request.caller):
             return
         account_id = self.cloud.identity.account_id
-        context = {"acs:sourceip": {request.source_address}} if request.source_address else {}
+        context = {"acs:securetransport": {"true" if request.is_secure else "false"}}
+        if request.source_address:
+            context["acs:sourceip"] = {request.source_address}
         call = Call(
             action=action_name(product, request.action),
             resources=resource_names(product, self._named(product, request), account_id),
