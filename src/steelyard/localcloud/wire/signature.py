@@ -86,8 +86,7 @@ class Verifier:
     def __init__(self, keys: KeyRing, clock: Callable[[], float]) -> None:
         self._keys = keys
         self._clock = clock
-        # No time stamp's window covers what is older.
-        self._nonces = UsedNonces(2 * MAX_SKEW_S, MAX_NONCES)
+        self._nonces = UsedNonces(MAX_SKEW_S, MAX_NONCES)
 
     def verify(self, request: WireRequest) -> AccessKey:
         """Give the key that signed the request.
@@ -102,7 +101,7 @@ class Verifier:
         if not key.is_active:
             # The code is the gateway's; its status is from memory.
             raise ApiError("InvalidAccessKeyId.Inactive", "Specified access key is disabled.")
-        self._check_time(claim.timestamp)
+        signed_at = self._check_time(claim.timestamp)
         self._check_token(key, claim.security_token)
         wanted, string_to_sign = claim.sign(key.secret)
         if not hmac.compare_digest(wanted.encode(), claim.signature.encode()):
@@ -111,11 +110,11 @@ class Verifier:
                 "Specified signature is not matched with our calculation. "
                 f"server string to sign is:{string_to_sign}",
             )
-        if not self._nonces.use(f"{claim.access_key_id}/{claim.nonce}", self._clock()):
+        if not self._nonces.use(f"{claim.access_key_id}/{claim.nonce}", self._clock(), signed_at):
             raise ApiError("SignatureNonceUsed", "Specified signature nonce was used already.")
         return key
 
-    def _check_time(self, timestamp: str) -> None:
+    def _check_time(self, timestamp: str) -> float:
         signed_at = _unix_time(timestamp)
         if signed_at is None:
             raise ApiError(
@@ -126,6 +125,7 @@ class Verifier:
             raise ApiError(
                 "InvalidTimeStamp.Expired", f"Specified time stamp or date value is expired: {timestamp}."
             )
+        return signed_at
 
     def _check_token(self, key: AccessKey, token: str) -> None:
         if not hmac.compare_digest(key.security_token.encode(), token.encode()):
