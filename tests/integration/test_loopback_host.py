@@ -144,3 +144,12 @@ def test_addresses_are_claimed_in_the_networks_words_and_answered_in_the_hosts(h
     host.hold_address("127.92.1.77")
     host.release_address("127.92.1.77")
     assert host.claim_address("10.92.1.0/24", "127.92.1.77") == "127.92.1.77"
+
+
+def test_a_boot_that_fails_leaves_nothing_of_an_instance_that_is_discarded(host):
+    host.close(0)
+    with pytest.raises(LocalCloudError, match="is closed"):
+        boot(host, "")
+    host.discard("i-1")
+    assert not host._homes
+    assert not host._machines
