@@ -327,6 +327,12 @@ class TestGroup:
         with refused("EntityAlreadyExists.Group.Policy", 409):
             people.attach("AliyunECSReadOnlyAccess", group="trainers", kind="System")
 
+    def test_there_are_fifty_at_most(self, people: People):
+        for number in range(50):
+            people.group(f"group-{number}")
+        with refused("LimitExceeded.Group", 409, "50"):
+            people.group("group-50")
+
 
 class TestRights:
     """A policy is tried with a user's key, as it will be on the cloud."""
@@ -354,6 +360,14 @@ class TestRights:
         people.attach(policy, user="ada")
         with refused("DeleteConflict.Policy.User", 409):
             ram_client.delete_policy(ram.DeletePolicyRequest(policy_name=policy))
+        other = people.policy(allow("ecs:DescribeZones"))
+        people.group("trainers")
+        people.attach(other, group="trainers")
+        with refused("DeleteConflict.Policy.Group", 409):
+            ram_client.delete_policy(ram.DeletePolicyRequest(policy_name=other))
+        ram_client.delete_policy(ram.DeletePolicyRequest(policy_name=policy, cascading_delete=True))
+        assert people.policies_of("ada") == []
+        people.policies.remove(policy)
 
     def test_can_be_bound_to_a_time_and_to_all_but_some_actions(self, people: People, ram_client):
         people.user("ada")
