@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from steelyard.errors import LocalCloudError
 from steelyard.localcloud.hosts.address import AddressInUse
@@ -27,6 +28,7 @@ class FakeHost:
         self.held: set[str] = set()
         self.taken: set[str] = set()
         self.fails_to_boot = False
+        self.fails_to_copy = False
         self.may_boot = threading.Event()
         self.may_boot.set()
 
@@ -75,6 +77,11 @@ class FakeHost:
     def shut_down(self, instance_id: str, grace_s: float) -> None:
         if instance_id in self.running:
             self.die(instance_id)
+
+    def copy_home(self, instance_id: str, folder: Path) -> None:
+        if self.fails_to_copy:
+            raise OSError("no space left")
+        folder.mkdir()
 
     def discard(self, instance_id: str) -> None:
         self.discarded.append(instance_id)

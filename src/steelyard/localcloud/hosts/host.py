@@ -42,6 +42,7 @@ class Machine:
         vcpus: CPUs of its type.
         memory_mib: Memory of its type.
         storage_url: Base of the object storage, as the cloud's own process reaches it; empty where there is none.
+        image: Folder whose files are in its home at its first boot; None for an empty home.
     """
 
     instance_id: str
@@ -54,6 +55,7 @@ class Machine:
     vcpus: int = 1
     memory_mib: int = 1024
     storage_url: str = ""
+    image: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -243,6 +245,15 @@ class Host(Protocol):
 
         Raises:
             LocalCloudError: If something is still alive long after the grace.
+        """
+
+    def copy_home(self, instance_id: str, folder: Path) -> None:
+        """Copy the files of an instance's home to a new folder, and wait; nothing of one that has never booted.
+
+        What it removes meanwhile is left out, and so is what is no file, no folder and no link.
+
+        Raises:
+            OSError: If they could not be copied.
         """
 
     def discard(self, instance_id: str) -> None:

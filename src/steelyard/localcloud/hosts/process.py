@@ -66,7 +66,6 @@ class InstanceProcesses:
         self.set_pace(machine.instance_id, 1.0)
         directory = self._directory / machine.instance_id
         home = self._move_in(machine, environment, placement)
-        home.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         process = SupervisedProcess(
             name=machine.instance_id,
             directory=directory,
@@ -77,6 +76,7 @@ class InstanceProcesses:
             on_end=self._moving_out(machine.instance_id, home, on_end),
         )
         try:
+            _furnish(home.folder, machine.image)
             with self._lock:
                 if self._is_closed:
                     raise LocalCloudError(f"{machine.instance_id} is not booted: the host is closed")
@@ -186,6 +186,14 @@ class InstanceProcesses:
         if process is not None:
             process.stop(grace_s)
 
+    def copy_home(self, instance_id: str, folder: Path) -> None:
+        """Copy the files of an instance's home to a new folder; see `Host.copy_home`."""
+        root = self._directory / instance_id / "root"
+        if root.is_dir():
+            _copy_files(root, folder)
+        else:
+            folder.mkdir()
+
     def discard(self, instance_id: str) -> None:
         """Remove the files of an instance that does not run."""
         with self._lock:
@@ -244,6 +252,32 @@ class InstanceProcesses:
         with open(os.open(script, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o700), "wb") as file:
             file.write(user_data)
         return [str(script)]
+
+
+def _furnish(root: Path, image: Path | None) -> None:
+    """Make an instance's home at its first boot, with the files of its image."""
+    if root.is_dir():
+        return
+    root.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if image is None:
+        root.mkdir(mode=0o700)
+        return
+    # It gets its name at the end, so that it is whole or not there.
+    partial = root.with_suffix(".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        _copy_files(image, partial)
+        partial.rename(root)
+    except OSError as err:
+        raise LocalCloudError(f"the files of the image {image.name} could not be copied: {err}") from err
+
+
+def _copy_files(source: Path, target: Path) -> None:
+    def copy(from_path: str, to_path: str) -> None:
+        with suppress(FileNotFoundError, shutil.SpecialFileError):
+            shutil.copy2(from_path, to_path)
+
+    shutil.copytree(source, target, symlinks=True, copy_function=copy)
 
 
 def _usual_environment(root: Path) -> dict[str, str]:

@@ -11,6 +11,7 @@ from steelyard.localcloud.services.ecs.command_actions import CommandActions
 from steelyard.localcloud.services.ecs.deployment_set_actions import DeploymentSetActions
 from steelyard.localcloud.services.ecs.disk_actions import DiskActions
 from steelyard.localcloud.services.ecs.group_membership_actions import GroupMembershipActions
+from steelyard.localcloud.services.ecs.image_actions import ImageActions
 from steelyard.localcloud.services.ecs.invocation_actions import InvocationActions
 from steelyard.localcloud.services.ecs.key_pair_actions import KeyPairActions
 from steelyard.localcloud.services.ecs.launch_template_actions import LaunchTemplateActions
@@ -46,6 +47,7 @@ class EcsService(
     KeyPairActions,
     DeploymentSetActions,
     DiskActions,
+    ImageActions,
     SystemDiskActions,
     NetworkInterfaceActions,
     PrivateAddressActions,
@@ -69,6 +71,7 @@ class EcsService(
             "launchtemplate": self.launch_templates.records,
             "deploymentset": self.deployment_sets,
             "disk": self.disks,
+            "image": self.images,
             "eni": self.interfaces,
             "command": self.commands,
             "invocation": self.invocations,

@@ -7,6 +7,7 @@ import logging
 import threading
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from steelyard.errors import LocalCloudError
 from steelyard.localcloud.cloud import Cloud
@@ -69,6 +70,8 @@ class InstanceLife:
         self._interfaces = firewall.interfaces
         self._firewall = firewall
         self._wiring_lock = threading.Lock()
+        self.image_folder: Callable[[str], Path | None] = lambda image_id: None
+        """Gives the folder with the files of an image; None of an image without files."""
         self._threads: set[threading.Thread] = set()
         self._lock = threading.Lock()
         self._boots = threading.BoundedSemaphore(_MOST_AT_ONCE)
@@ -257,6 +260,7 @@ class InstanceLife:
             storage_url=f"http://{self._cloud.endpoint}",
             vpc_id=instance.vpc_id,
             wiring=self._wiring(instance),
+            image=self.image_folder(instance.image_id),
             packet_filter=self._firewall.filter_of(instance),
             vcpus=instance_type.vcpus,
             memory_mib=int(instance_type.memory_gib * 1024),

@@ -39,6 +39,7 @@ class Instance(Record):
         maintenance_action: What is done with it when its host is maintained: `Stop`, `AutoRecover` or `AutoRedeploy`.
         maintenance_windows: `StartTime` and `EndTime` of each.
         renewal_status: What becomes of one that is paid for in advance: `AutoRenewal`, `Normal` or `NotRenewal`.
+        os_name: Of the image; empty in records of an older cloud, whose images are all public.
         renewal_duration: By how much it is renewed, in `renewal_unit`s.
     """
 
@@ -94,6 +95,7 @@ class Instance(Record):
     renewal_duration: int = 1
     renewal_unit: str = "Month"
     secondary_addresses: tuple[str, ...] = ()
+    os_name: str = ""
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -159,15 +161,15 @@ class Instance(Record):
             eip: What it tells of its elastic address; empty where it has none.
         """
         instance_type = INSTANCE_TYPES[self.instance_type]
-        image = IMAGES[self.image_id]
+        os_name = self.os_name or IMAGES[self.image_id].os_name
         return {
             **self.to_answer(),
             **({"EipAddress": eip} if eip else {}),
             "InstanceTypeFamily": family_of(self.instance_type),
             "GPUAmount": instance_type.num_gpus,
             "GPUSpec": instance_type.gpu,
-            "OSName": image.os_name,
-            "OSNameEn": image.os_name,
+            "OSName": os_name,
+            "OSNameEn": os_name,
             "OSType": "linux",
             "IoOptimized": True,
             "StartTime": minute_text(self.started_at) if self.started_at else "",

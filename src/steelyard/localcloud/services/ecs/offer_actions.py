@@ -2,13 +2,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from steelyard.localcloud.page import number_page, token_page
+from steelyard.localcloud.page import token_page
 from steelyard.localcloud.service import Request, action
 from steelyard.localcloud.services.ecs import check, errors
-from steelyard.localcloud.services.ecs.image import IMAGES
+from steelyard.localcloud.services.ecs.image_state import ImageState
 from steelyard.localcloud.services.ecs.network_interface import MAX_INTERFACES
-from steelyard.localcloud.services.ecs.run_setting import read_image
-from steelyard.localcloud.services.ecs.state import EcsState
 from steelyard.spec.catalogue import INSTANCE_TYPES, REGIONS, InstanceType
 from steelyard.spec.family import family_of, has_erdma
 
@@ -17,7 +15,7 @@ _CREATIONS = ("VSwitch", "IoOptimized", "Instance", "DedicatedHost", "Disk")
 _SYSTEM_DISKS = ("cloud_essd", "cloud_auto", "cloud_essd_entry", "cloud_efficiency", "cloud_ssd")
 
 
-class OfferActions(EcsState):
+class OfferActions(ImageState):
     """What can be had where: every zone offers every type of the catalogue, until its stock is limited."""
 
     @action("DescribeRegions")
@@ -111,8 +109,8 @@ class OfferActions(EcsState):
 
     @action("DescribeImageSupportInstanceTypes", optional=("RegionId",))
     def describe_image_support_instance_types(self, request: Request) -> dict[str, object]:
-        """List the instance types that can boot an image: all, since an image is no more than a name here."""
-        image = read_image(request)
+        """List the instance types that can boot an image: all."""
+        image = self.read_image(request)
         rows = []
         for instance_type in INSTANCE_TYPES.values():
             row = _type_row(instance_type)
@@ -124,28 +122,6 @@ class OfferActions(EcsState):
             "RegionId": request.region_id,
             "InstanceTypes": {"InstanceType": rows},
         }
-
-    @action("DescribeImages")
-    def describe_images(self, request: Request) -> dict[str, object]:
-        """List the public images by id, name, family and system; there are no images of users."""
-        ids = request.texts("ImageId")
-        owners = ("", "system")
-        wanted = {
-            "ImageName": request.text("ImageName"),
-            "ImageFamily": request.text("ImageFamily"),
-            "OSType": request.text("OSType"),
-            "Architecture": request.text("Architecture"),
-        }
-        rows = [image.to_answer() for image in IMAGES.values()]
-        found = [
-            row
-            for row in rows
-            if (not ids or row["ImageId"] in ids)
-            and request.text("ImageOwnerAlias") in owners
-            and all(want in ("", row[name]) for name, want in wanted.items())
-        ]
-        page, head = number_page(request, found, max_size=100)
-        return {**head, "RegionId": request.region_id, "Images": {"Image": list(page)}}
 
     def _sold_out(self) -> set[tuple[str, str]]:
         """Give the pairs of type and zone of which nothing is left."""

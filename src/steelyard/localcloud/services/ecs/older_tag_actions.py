@@ -15,6 +15,7 @@ from steelyard.localcloud.wire.error import missing_parameter
 _COUNTED = {
     "instance": "Instance",
     "disk": "Disk",
+    "image": "Image",
     "securitygroup": "Securitygroup",
     "eni": "Eni",
     "keypair": "KeyPair",

@@ -6,7 +6,7 @@ from steelyard.localcloud.service import Request, action
 from steelyard.localcloud.services.ecs import change_errors, errors
 from steelyard.localcloud.tag_actions import TagActions
 
-_TYPES = ("instance", "disk", "securitygroup", "eni", "keypair")
+_TYPES = ("instance", "disk", "securitygroup", "eni", "keypair", "image")
 
 
 class ResourceGroupActions(TagActions):
@@ -14,7 +14,7 @@ class ResourceGroupActions(TagActions):
 
     @action("JoinResourceGroup")
     def join_resource_group(self, request: Request) -> dict[str, object]:
-        """Put an instance, a disk, a security group, a network interface or a key pair into a resource group."""
+        """Put an instance, or one of its parts, a security group, a key pair or an image into a resource group."""
         kind, resource_id = request.text("ResourceType").lower(), request.text("ResourceId")
         if kind not in _TYPES:
             raise errors.value_not_supported("ResourceType", request.text("ResourceType"))

@@ -9,6 +9,7 @@ from steelyard.localcloud.service import Request, action
 from steelyard.localcloud.services.ecs import check, errors, part_errors
 from steelyard.localcloud.services.ecs.auto_release import AutoRelease
 from steelyard.localcloud.services.ecs.disk import Disk
+from steelyard.localcloud.services.ecs.image_state import ImageState
 from steelyard.localcloud.services.ecs.interface_making import InterfaceMaking
 from steelyard.localcloud.services.ecs.launch_template import Settings, merged
 from steelyard.localcloud.services.ecs.models import PENDING, STOPPED, Instance
@@ -18,7 +19,6 @@ from steelyard.localcloud.services.ecs.run_setting import (
     DiskOrder,
     read_billing,
     read_disks,
-    read_image,
     read_instance_type,
     read_release_time,
     read_traffic_mode,
@@ -32,7 +32,7 @@ from steelyard.spec.family import has_erdma
 MAX_AMOUNT = 100
 
 
-class RunActions(InterfaceMaking, AutoRelease):
+class RunActions(InterfaceMaking, ImageState, AutoRelease):
     """The making of instances."""
 
     # The schema calls HpcClusterId required, which the API does not.
@@ -81,7 +81,7 @@ class RunActions(InterfaceMaking, AutoRelease):
         draft = self._draft(request, order.primary, vswitch)
         if not starts:
             draft = replace(draft, status=STOPPED, stopped_mode="KeepCharging")
-        disks = read_disks(request, read_image(request))
+        disks = read_disks(request, self.read_image(request))
         secondaries = [self._secondary(given, request, draft) for given in order.secondaries]
         request.stop_if_dry_run()
         wanted = request.text("PrivateIpAddress") or str(order.primary.get("PrimaryIpAddress") or "")
@@ -168,7 +168,7 @@ class RunActions(InterfaceMaking, AutoRelease):
             self.check_role(role_name)
         if key_pair_name:
             self.check_key_pair(key_pair_name, request.region_id)
-        instance_type = read_instance_type(request)
+        instance_type, image = read_instance_type(request), self.read_image(request)
         amount = request.number("Amount", 1)
         self.check_stock(instance_type, vswitch.zone_id, amount)
         return Instance(
@@ -186,7 +186,8 @@ class RunActions(InterfaceMaking, AutoRelease):
             name=check.read_name(request, "InstanceName", ""),
             host_name=check.read_host_name(request, ""),
             description=check.read_description(request),
-            image_id=read_image(request).image_id,
+            image_id=image.image_id,
+            os_name=image.os_name,
             instance_type=instance_type,
             status=PENDING,
             boot_number=0,

@@ -11,7 +11,7 @@ from typing import TypedDict
 from steelyard.localcloud.service import Request
 from steelyard.localcloud.services.ecs import change_errors, check, errors
 from steelyard.localcloud.services.ecs.disk import next_device
-from steelyard.localcloud.services.ecs.image import IMAGES, Image
+from steelyard.localcloud.services.ecs.image import Image
 from steelyard.localcloud.services.ecs.network_interface import TRAFFIC_MODES
 from steelyard.localcloud.wire.error import missing_parameter
 from steelyard.spec.catalogue import INSTANCE_TYPES
@@ -60,24 +60,6 @@ def read_traffic_mode(interface: Mapping[str, object], instance_type: str) -> st
     if mode == "HighPerformance" and not has_erdma(instance_type):
         raise errors.no_erdma(instance_type)
     return mode
-
-
-def read_image(request: Request) -> Image:
-    """Give the image that a call names by its id, or the newest of the family that it names.
-
-    Raises:
-        ApiError: `MissingParameter` or `InvalidImageId.NotFound`.
-    """
-    image_id, family = request.text("ImageId"), request.text("ImageFamily")
-    if not image_id and not family:
-        raise missing_parameter("ImageId")
-    if image_id:
-        found = [image for image in IMAGES.values() if image.image_id == image_id]
-    else:
-        found = [image for image in IMAGES.values() if image.family == family]
-    if not found:
-        raise errors.image_not_found()
-    return max(found, key=lambda image: image.created_on)
 
 
 def read_instance_type(request: Request) -> str:

@@ -4,21 +4,21 @@ from dataclasses import replace
 
 from steelyard.localcloud.service import Request, action
 from steelyard.localcloud.services.ecs import check, errors, part_errors
+from steelyard.localcloud.services.ecs.image_state import ImageState
 from steelyard.localcloud.services.ecs.instance_actions import refuse_released
 from steelyard.localcloud.services.ecs.models import STOPPED
-from steelyard.localcloud.services.ecs.run_setting import read_image, read_performance_level
-from steelyard.localcloud.services.ecs.state import EcsState
+from steelyard.localcloud.services.ecs.run_setting import read_performance_level
 from steelyard.localcloud.wire.error import not_served
 
 _LARGEST_GIB = 2048
 
 
-class SystemDiskActions(EcsState):
+class SystemDiskActions(ImageState):
     """The replacement of a system disk, by which an instance gets another image, and what disks are made of."""
 
     @action("ReplaceSystemDisk")
     def replace_system_disk(self, request: Request) -> dict[str, object]:
-        """Give a stopped instance a new system disk; all its files are gone, and it boots as the first time."""
+        """Give a stopped instance a new system disk; its files are gone for those of the image."""
         for name in ("DiskId", "Password"):
             if request.text(name):
                 raise not_served(f"{name} in ReplaceSystemDisk")
@@ -28,7 +28,7 @@ class SystemDiskActions(EcsState):
             raise errors.incorrect_status(instance.status)
         if request.text("KeyPairName"):
             self.check_key_pair(request.text("KeyPairName"), instance.region_id)
-        image = read_image(request)
+        image = self.read_image(request)
         old, *data = self.disks_of(instance)
         given = request.params.get("SystemDisk") or {}
         assert isinstance(given, dict)
@@ -49,6 +49,7 @@ class SystemDiskActions(EcsState):
             replace(
                 instance,
                 image_id=image.image_id,
+                os_name=image.os_name,
                 key_pair_name=request.text("KeyPairName", instance.key_pair_name),
                 disk_ids=(disk.id, *(one.id for one in data)),
             )
