@@ -160,17 +160,10 @@ class Instance(Record):
             other_interfaces: What it tells of the instance's secondary network interfaces.
             eip: What it tells of its elastic address; empty where it has none.
         """
-        instance_type = INSTANCE_TYPES[self.instance_type]
-        os_name = self.os_name or IMAGES[self.image_id].os_name
         return {
             **self.to_answer(),
+            **self._machine_answer(),
             **({"EipAddress": eip} if eip else {}),
-            "InstanceTypeFamily": family_of(self.instance_type),
-            "GPUAmount": instance_type.num_gpus,
-            "GPUSpec": instance_type.gpu,
-            "OSName": os_name,
-            "OSNameEn": os_name,
-            "OSType": "linux",
             "IoOptimized": True,
             "StartTime": minute_text(self.started_at) if self.started_at else "",
             "DeletionProtection": self.has_deletion_protection,
@@ -191,13 +184,26 @@ class Instance(Record):
                 "HttpTokens": self.http_tokens,
                 "HttpPutResponseHopLimit": self.http_hop_limit,
             },
+            "NetworkInterfaces": {"NetworkInterface": [self._short_interface(), *other_interfaces]},
+            "Tags": {"Tag": tag_rows(self.tags)},
+        }
+
+    def _machine_answer(self) -> dict[str, object]:
+        """Give what DescribeInstances tells of the machine and the system on it."""
+        instance_type = INSTANCE_TYPES[self.instance_type]
+        os_name = self.os_name or IMAGES[self.image_id].os_name
+        return {
+            "InstanceTypeFamily": family_of(self.instance_type),
+            "GPUAmount": instance_type.num_gpus,
+            "GPUSpec": instance_type.gpu,
+            "OSName": os_name,
+            "OSNameEn": os_name,
+            "OSType": "linux",
             "CpuOptions": {
                 "CoreCount": max(1, instance_type.vcpus // 2),
                 "ThreadsPerCore": 2,
                 "Numa": "ON",
             },
-            "NetworkInterfaces": {"NetworkInterface": [self._short_interface(), *other_interfaces]},
-            "Tags": {"Tag": tag_rows(self.tags)},
         }
 
     def to_network_interface_answer(self, owner_id: str) -> dict[str, object]:

@@ -17,9 +17,11 @@ from steelyard.localcloud.services.ecs.run_interface import Secondary, read_inte
 from steelyard.localcloud.services.ecs.run_setting import (
     Deployment,
     DiskOrder,
+    Identity,
     read_billing,
     read_disks,
     read_instance_type,
+    read_metadata_options,
     read_release_time,
     read_traffic_mode,
 )
@@ -163,11 +165,7 @@ class RunActions(InterfaceMaking, ImageState, AutoRelease):
 
     def _draft(self, request: Request, interface: Mapping[str, object], vswitch: VSwitch) -> Instance:
         """Check a call, and give an instance without an id, an address and disks."""
-        role_name, key_pair_name = request.text("RamRoleName"), request.text("KeyPairName")
-        if role_name:
-            self.check_role(role_name)
-        if key_pair_name:
-            self.check_key_pair(key_pair_name, request.region_id)
+        identity = self._identity(request)
         instance_type, image = read_instance_type(request), self.read_image(request)
         amount = request.number("Amount", 1)
         self.check_stock(instance_type, vswitch.zone_id, amount)
@@ -194,11 +192,8 @@ class RunActions(InterfaceMaking, ImageState, AutoRelease):
             started_at=0.0,
             is_released=False,
             user_data=check.read_user_data(request),
-            key_pair_name=key_pair_name,
-            ram_role_name=role_name,
-            http_endpoint=check.read_choice(request, "HttpEndpoint", ("enabled", "disabled"), "enabled"),
-            http_tokens=check.read_choice(request, "HttpTokens", ("optional", "required"), "optional"),
-            http_hop_limit=request.number("HttpPutResponseHopLimit", 1),
+            **identity,
+            **read_metadata_options(request),
             **read_billing(request, instance_type, vswitch.zone_id, self.cloud.clock()),
             has_deletion_protection=request.flag("DeletionProtection"),
             stopped_mode="",
@@ -209,6 +204,15 @@ class RunActions(InterfaceMaking, ImageState, AutoRelease):
             interface_name=str(interface.get("NetworkInterfaceName") or ""),
             interface_description=str(interface.get("Description") or ""),
         )
+
+    def _identity(self, request: Request) -> Identity:
+        """Read the RAM role that an instance acts in and the key pair by which it is entered."""
+        role_name, key_pair_name = request.text("RamRoleName"), request.text("KeyPairName")
+        if role_name:
+            self.check_role(role_name)
+        if key_pair_name:
+            self.check_key_pair(key_pair_name, request.region_id)
+        return Identity(ram_role_name=role_name, key_pair_name=key_pair_name)
 
     def _deployment(self, request: Request, zone_id: str, amount: int) -> Deployment:
         set_id, number = request.text("DeploymentSetId"), request.number("DeploymentSetGroupNo", 0)

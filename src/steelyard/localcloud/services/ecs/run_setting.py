@@ -36,6 +36,21 @@ class Deployment(TypedDict):
     deployment_set_group_number: int
 
 
+class Identity(TypedDict):
+    """What an instance may do, and who may enter it."""
+
+    ram_role_name: str
+    key_pair_name: str
+
+
+class MetadataOptions(TypedDict):
+    """How an instance's metadata service answers."""
+
+    http_endpoint: str
+    http_tokens: str
+    http_hop_limit: int
+
+
 class Billing(TypedDict):
     """How an instance is paid for."""
 
@@ -99,6 +114,19 @@ def read_billing(request: Request, instance_type: str, zone_id: str, now: float)
     if billing["spot_strategy"] != "NoSpot":
         _check_spot(billing, spot_price(instance_type, zone_id, int(now) // 3600))
     return billing
+
+
+def read_metadata_options(request: Request) -> MetadataOptions:
+    """Read how an instance's metadata service is to answer.
+
+    Raises:
+        ApiError: For a choice that there is not.
+    """
+    return MetadataOptions(
+        http_endpoint=check.read_choice(request, "HttpEndpoint", ("enabled", "disabled"), "enabled"),
+        http_tokens=check.read_choice(request, "HttpTokens", ("optional", "required"), "optional"),
+        http_hop_limit=request.number("HttpPutResponseHopLimit", 1),
+    )
 
 
 def read_bandwidth(request: Request, default: int) -> int:
