@@ -214,9 +214,15 @@ def standing_place(caller: Caller, second_byte: int, *, is_reachable: bool) -> I
         network = make_network(caller, stack, f"10.{second_byte}.N.0/24", len(ZONES))
         machines = Machines(caller, *network)
         machines.let_in(PORT)
-        server_ids = [machines.run(SERVER, zone=zone)[0] for zone in range(len(ZONES))]
-        chatterbox_id = machines.run(CHATTERBOX)[0]
-        stack.callback(machines.delete, [*server_ids, chatterbox_id])
+
+        def stand(script: str, zone: int = 0) -> str:
+            made = machines.begin(script, zone=zone)
+            stack.callback(machines.delete, made)
+            machines.wait(made, {"Running"})
+            return made[0]
+
+        server_ids = [stand(SERVER, zone) for zone in range(len(ZONES))]
+        chatterbox_id = stand(CHATTERBOX)
         for one in server_ids if is_reachable else ():
             address = machines.address(one)
             caller.wait_for(lambda address=address: _listens(address), f"the server {one}")  # type: ignore[misc]
