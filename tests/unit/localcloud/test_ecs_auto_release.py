@@ -5,88 +5,46 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
+from clocked_cloud import Clock, call, standing_cloud
 from fake_host import FakeHost
 
 from steelyard.errors import LocalCloudError
 from steelyard.localcloud.cloud import Cloud
-from steelyard.localcloud.identity import load_identity
-from steelyard.localcloud.service import Request
 from steelyard.localcloud.services.ecs import due_clock, state
 from steelyard.localcloud.services.ecs.actions import EcsService
 from steelyard.localcloud.services.ecs.due_clock import DueClock
 from steelyard.localcloud.services.ram.actions import RamService
 from steelyard.localcloud.services.vpc.actions import VpcService
 from steelyard.localcloud.services.vpc.models import PENDING_S
-from steelyard.localcloud.store import Store
 
-REGION, ZONE = "cn-hangzhou", "cn-hangzhou-h"
 DEADLINE_S = 10.0
 
 
-class Ahead:
-    """The machine's clock, some time ahead."""
-
-    def __init__(self, by_s: float = 0.0) -> None:
-        self.by_s = by_s
-
-    def __call__(self) -> float:
-        return time.time() + self.by_s
+SERVICES = (VpcService, RamService, EcsService)
 
 
-def make_cloud(path: Path, clock: Ahead) -> Cloud:
-    store = Store(path / "state.sqlite")
-    return Cloud(
-        data_dir=path,
-        store=store,
-        identity=load_identity(store, REGION),
-        endpoint="127.0.0.1:1",
-        clock=clock,
-        services=(VpcService, RamService, EcsService),
-    )
-
-
-@pytest.fixture
-def clock() -> Ahead:
-    return Ahead()
-
-
-@pytest.fixture
-def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: Ahead) -> Iterator[Cloud]:
+@pytest.fixture(autouse=True)
+def _no_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(state, "make_host", lambda path: FakeHost())
-    cloud = make_cloud(tmp_path, clock)
-    cloud.start()
-    yield cloud
-    cloud.stop()
 
 
-def call(cloud: Cloud, service: str, action: str, **params: object) -> dict[str, object]:
-    request = Request(
-        action=action,
-        params={"RegionId": REGION, **params},
-        region_id=REGION,
-        dry_run=False,
-        request_id="",
-        caller=cloud.identity.root_key(),
-    )
-    _, method = type(cloud.services[service]).handlers()[action]
-    with cloud.transaction():
-        return getattr(cloud.services[service], method)(request)
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
 
 
-def run_instance(cloud: Cloud, clock: Ahead, **settings: object) -> str:
-    vpc_id = call(cloud, "vpc", "CreateVpc", CidrBlock="10.0.0.0/8")["VpcId"]
-    clock.by_s += PENDING_S
-    vswitch = call(cloud, "vpc", "CreateVSwitch", VpcId=vpc_id, CidrBlock="10.1.0.0/24", ZoneId=ZONE)
-    group = call(cloud, "ecs", "CreateSecurityGroup", VpcId=vpc_id)
+def run_instance(cloud: Cloud, clock: Clock, **settings: object) -> str:
+    vpc, ecs = cloud.services["vpc"], cloud.services["ecs"]
+    vpc_id = call(vpc, "create_vpc", CidrBlock="10.0.0.0/8")["VpcId"]
+    clock.now += PENDING_S
+    vswitch = call(vpc, "create_vswitch", VpcId=vpc_id, CidrBlock="10.1.0.0/24", ZoneId="cn-hangzhou-h")
     made = call(
-        cloud,
-        "ecs",
-        "RunInstances",
+        ecs,
+        "run_instances",
         VSwitchId=vswitch["VSwitchId"],
-        SecurityGroupId=group["SecurityGroupId"],
+        SecurityGroupId=call(ecs, "create_security_group", VpcId=vpc_id)["SecurityGroupId"],
         InstanceType="ecs.g7.large",
         ImageFamily="acs:ubuntu_24_04_x64",
         **settings,
@@ -106,42 +64,34 @@ def wait(is_done: Callable[[], bool]) -> None:
 
 
 class TestRelease:
-    def test_an_instance_is_released_at_its_time_by_a_cloud_that_was_started_again(
-        self, tmp_path, cloud, clock
-    ):
-        early = run_instance(cloud, clock, AutoReleaseTime=written(clock() + 3600), DeletionProtection=True)
-        late = run_instance(cloud, clock, AutoReleaseTime=written(clock() + 3 * 86400))
-        never = run_instance(cloud, clock, AutoReleaseTime=written(clock() + 3600))
-        call(cloud, "ecs", "ModifyInstanceAutoReleaseTime", InstanceId=never, AutoReleaseTime="")
-        cloud.stop()
+    def test_an_instance_is_released_at_its_time_by_a_cloud_that_was_started_again(self, tmp_path, clock):
+        in_an_hour, in_three_days = written(clock() + 3600), written(clock() + 3 * 86400)
+        with standing_cloud(tmp_path, clock, *SERVICES) as cloud:
+            early = run_instance(cloud, clock, AutoReleaseTime=in_an_hour, DeletionProtection=True)
+            late = run_instance(cloud, clock, AutoReleaseTime=in_three_days)
+            never = run_instance(cloud, clock, AutoReleaseTime=in_an_hour)
+            call(
+                cloud.services["ecs"],
+                "modify_instance_auto_release_time",
+                InstanceId=never,
+                AutoReleaseTime="",
+            )
 
-        again = make_cloud(tmp_path, Ahead(clock.by_s + 2 * 3600))
-        again.start()
-        try:
-            instances = again.services["ecs"].instances
+        clock.now += 2 * 3600
+        with standing_cloud(tmp_path, clock, *SERVICES) as cloud:
+            cloud.start()
+            instances = cloud.services["ecs"].instances
             wait(lambda: instances.get(early) is None)
             assert instances.get(late) is not None
             assert instances.get(never) is not None
-        finally:
-            again.stop()
 
-    def test_the_time_goes_with_payment_by_use(self, cloud, clock):
-        instance_id = run_instance(cloud, clock, AutoReleaseTime=written(clock() + 3600))
-        wait(lambda: cloud.services["ecs"].instances.get(instance_id).status == "Running")
-        call(cloud, "ecs", "ModifyInstanceChargeType", InstanceIds=f'["{instance_id}"]', Period=1)
-        assert cloud.services["ecs"].instances.get(instance_id).auto_release_at == 0.0
-
-    def test_nothing_waits_for_an_instance_that_has_gone(self, cloud, clock):
-        ecs = cloud.services["ecs"]
-        instance_id = run_instance(
-            cloud, clock, AutoReleaseTime=written(clock() + 3600), SpotStrategy="SpotAsPriceGo"
-        )
-        wait(lambda: ecs.instances.get(instance_id).status == "Running")
-        ecs.announce_reclaim(instance_id)
-        assert (len(ecs._releases), len(ecs._reclaims)) == (1, 1)
-        call(cloud, "ecs", "DeleteInstance", InstanceId=instance_id, Force=True)
-        wait(lambda: ecs.instances.get(instance_id) is None)
-        assert (len(ecs._releases), len(ecs._reclaims)) == (0, 0)
+    def test_the_time_goes_with_payment_by_use(self, tmp_path, clock):
+        with standing_cloud(tmp_path, clock, *SERVICES) as cloud:
+            ecs = cloud.services["ecs"]
+            instance_id = run_instance(cloud, clock, AutoReleaseTime=written(clock() + 3600))
+            wait(lambda: ecs.instances.get(instance_id).status == "Running")
+            call(ecs, "modify_instance_charge_type", InstanceIds=f'["{instance_id}"]', Period=1)
+            assert ecs.instances.get(instance_id).auto_release_at == 0.0
 
 
 class Done:
