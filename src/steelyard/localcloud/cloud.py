@@ -24,6 +24,8 @@ from steelyard.spec.catalogue import REGIONS
 
 _log = logging.getLogger(__name__)
 
+# Ids are no secrets. It is none that others seed, as tests do with the module's own.
+_random = random.Random()
 _ID_LETTERS = string.ascii_lowercase + string.digits
 _ID_LENGTH = 20
 # Of 256 bytes, 4 letters get one more than the others; ids need not be even, only their own.
@@ -32,7 +34,7 @@ _ID_TABLE = bytes(ord(_ID_LETTERS[byte % len(_ID_LETTERS)]) for byte in range(25
 
 def _new_request_id() -> str:
     """Give a random UUID in capitals, without what `uuid.uuid4` spends on an object and on the kernel's randomness."""
-    digits = f"{random.getrandbits(128):032X}"
+    digits = f"{_random.getrandbits(128):032X}"
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-A{digits[17:20]}-{digits[20:]}"
 
 
@@ -134,7 +136,7 @@ class Cloud:
 
     def new_id(self, prefix: str) -> str:
         """Give a fresh resource id, e.g. `vpc-` and 20 letters and digits."""
-        return f"{prefix}-{random.randbytes(_ID_LENGTH).translate(_ID_TABLE).decode()}"
+        return f"{prefix}-{_random.randbytes(_ID_LENGTH).translate(_ID_TABLE).decode()}"
 
     def metadata_url(self, instance_id: str) -> str:
         """Give the base of an instance's metadata service, as `http://100.100.100.200` is on the real cloud."""

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import itertools
+import random
+import re
 import threading
 import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlencode
@@ -254,6 +257,21 @@ def test_a_service_that_cannot_stop_keeps_no_other_from_stopping(cloud, shop, mo
 def test_work_after_the_commit_needs_a_transaction(cloud):
     with pytest.raises(RuntimeError, match="outside"):
         cloud.after_commit(lambda: None)
+
+
+def test_ids_are_fresh_whatever_the_program_seeds(bare_cloud):
+    ids = []
+    for _ in range(2):
+        random.seed(1)
+        ids.append(bare_cloud.new_id("vpc"))
+    assert ids[0] != ids[1]
+    assert re.fullmatch("vpc-[a-z0-9]{20}", ids[0])
+
+
+def test_every_answer_has_an_id_of_its_own_in_the_form_of_a_uuid(cloud):
+    ids = [str(call(cloud, "CreateVpc").body["RequestId"]) for _ in range(2)]
+    assert ids[0] != ids[1]
+    assert all(uuid.UUID(one).version == 4 and one == str(uuid.UUID(one)).upper() for one in ids)
 
 
 def test_an_identity_is_made_once(tmp_path):
