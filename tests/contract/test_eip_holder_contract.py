@@ -138,3 +138,22 @@ def test_fine_grained_monitoring_is_logged_nowhere(egress):
     request.instance_id = "eip-nowhere"
     with refused("InvalidAllocationId.NotFound", 404):
         egress.client.describe_high_definition_monitor_log_attribute(request)
+
+
+def test_fine_grained_monitoring_stays_off(egress):
+    eip = egress.allocate()
+
+    def switch(status: str, instance_id: str = eip.allocation_id) -> None:
+        egress.client.set_high_definition_monitor_log_status(
+            models.SetHighDefinitionMonitorLogStatusRequest(
+                region_id=REGION, instance_id=instance_id, instance_type="EIP", status=status
+            )
+        )
+
+    switch("OFF")
+    with refused("UnsupportedOperation", text="Simple Log Service"):
+        switch("ON")
+    with refused("InvalidParameter", text="Status"):
+        switch("HALF")
+    with refused("InvalidAllocationId.NotFound", 404):
+        switch("OFF", "eip-nowhere")

@@ -167,6 +167,16 @@ class TestPlaces:
         ).body
         assert told.resource_group_id == "rg-two"
 
+    def test_there_is_no_classic_network_to_link_to(self, vpc_client, make_vpc):
+        named = {"region_id": REGION, "vpc_id": make_vpc("10.71.0.0/16")}
+        vpc_client.disable_vpc_classic_link(models.DisableVpcClassicLinkRequest(**named))
+        assert describe(vpc_client, named["vpc_id"]).classic_link_enabled is False
+        with refused("UnsupportedOperation", text="classic network"):
+            vpc_client.enable_vpc_classic_link(models.EnableVpcClassicLinkRequest(**named))
+        named["vpc_id"] = "vpc-nowhere"
+        with refused("InvalidVpcId.NotFound", 404):
+            vpc_client.disable_vpc_classic_link(models.DisableVpcClassicLinkRequest(**named))
+
     def test_what_is_not_there_does_not_move(self, vpc_client):
         with refused("InvalidResourceId.NotFound", 404):
             move(vpc_client, "vpc", "vpc-nowhere", "rg-two")

@@ -182,6 +182,19 @@ class EipActions(EgressState):
             "Success": "true",
         }
 
+    # Only with `ON` does the API need a project and a store.
+    @action("SetHighDefinitionMonitorLogStatus", optional=("RegionId", "LogProject", "LogStore"))
+    def set_high_definition_monitor_log_status(self, request: Request) -> dict[str, object]:
+        """Leave the fine-grained monitoring of an elastic address off; what it would log to is not here."""
+        if self.eips.get(request.text("InstanceId")) is None:
+            raise egress_errors.eip_not_found()
+        status = request.text("Status").upper()
+        if status == "ON":
+            raise not_served("fine-grained monitoring of EIPs, which is logged to Simple Log Service")
+        if status != "OFF":
+            raise invalid_parameter("Status", request.text("Status"), "ON or OFF")
+        return {"Success": "true"}
+
     def _free_holder(self, instance_type: str, instance_id: str) -> EipHolder:
         """Check that an elastic address can come to an instance or an interface, and tell of it."""
         holder = self.eip_holder(instance_type, instance_id)

@@ -118,6 +118,18 @@ class VpcActions(RouteState):
             self.put_blocks(changed)
         return {}
 
+    @action("EnableVpcClassicLink", optional=("RegionId",))
+    def enable_vpc_classic_link(self, request: Request) -> dict[str, object]:
+        """Refuse a link to the classic network, which is not sold any more and not here."""
+        self.available_vpc(request)
+        raise not_served("ClassicLink: there is no classic network")
+
+    @action("DisableVpcClassicLink", optional=("RegionId",))
+    def disable_vpc_classic_link(self, request: Request) -> dict[str, object]:
+        """Leave a VPC without a link to the classic network."""
+        self.available_vpc(request)
+        return {}
+
     @action("DeleteVpc", optional=("RegionId",))
     def delete_vpc(self, request: Request) -> dict[str, object]:
         """Delete a VPC in which nothing stands any more."""
