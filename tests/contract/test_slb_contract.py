@@ -316,17 +316,6 @@ class TestListener:
         with refused(code):
             balancer.listen(starts=False, **settings)
 
-    def test_what_is_not_served_says_so(self, balancer):
-        with refused("UnsupportedOperation", text="primary/secondary"):
-            balancer.client.create_load_balancer_udplistener(
-                models.CreateLoadBalancerUDPListenerRequest(
-                    load_balancer_id=balancer.id,
-                    listener_port=5353,
-                    bandwidth=-1,
-                    master_slave_server_group_id="rsp-1",
-                )
-            )
-
 
 class TestServers:
     def test_weights_are_kept_changed_and_removed(self, fleet, balancer):

@@ -34,6 +34,7 @@ class Target:
         address: Where it listens.
         port: The port there.
         weight: 0 takes no new session.
+        is_backup: Whether it takes sessions only while no other server can.
         namespace: Name of the network namespace from which it is reached; the process's own where it is empty.
     """
 
@@ -41,6 +42,7 @@ class Target:
     address: str
     port: int
     weight: int
+    is_backup: bool = False
     namespace: str = ""
 
 

@@ -195,11 +195,12 @@ class Relay:
 
     def _healthy(self) -> list[Target]:
         watches = self._watches
-        return [
+        found = [
             target
             for target in self._listener.targets
             if target.name not in watches or watches[target.name].is_healthy
         ]
+        return [target for target in found if not target.is_backup] or found
 
     def _drop(self, session: Session) -> None:
         if self._sessions.pop((session.front.fileno(), session.client), None) is not None:

@@ -37,6 +37,7 @@ class Server:
         address: Where it listens.
         port: The port there.
         weight: 0 to 256; 0 takes no new traffic.
+        is_backup: Whether it takes traffic only while no other server can.
         instance_id: The instance that it is; empty where it is none.
         namespace: Name of the network namespace from which it is reached; HAProxy's own where it is empty.
     """
@@ -45,6 +46,7 @@ class Server:
     address: str
     port: int
     weight: int
+    is_backup: bool = False
     instance_id: str = ""
     namespace: str = ""
 
@@ -212,6 +214,7 @@ def render_config(config: ProxyConfig, state_path: str, pem_folder: str = "") ->
 def server_arguments(pool: ServerPool, server: Server) -> str:
     """Give what follows `server NAME` in the file and `add server BACKEND/NAME` on the runtime socket."""
     parts = [f"{server.address}:{server.port}{_inside(server.namespace)}", f"weight {server.weight}"]
+    parts += ["backup"] if server.is_backup else []
     parts += _SERVER_PROTOCOLS[pool.server_protocol]
     if pool.sends_proxy_header:
         parts.append("send-proxy-v2")

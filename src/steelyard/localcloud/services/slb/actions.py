@@ -12,6 +12,7 @@ from steelyard.localcloud.services.slb.certificate_actions import CertificateAct
 from steelyard.localcloud.services.slb.cipher_policy_actions import CipherPolicyActions
 from steelyard.localcloud.services.slb.domain_extension_actions import DomainExtensionActions
 from steelyard.localcloud.services.slb.load_balancer_actions import LoadBalancerActions
+from steelyard.localcloud.services.slb.pair_actions import PairActions
 from steelyard.localcloud.services.slb.plan import listener_name, server_name, servers_of
 from steelyard.localcloud.services.slb.rule_actions import RuleActions
 from steelyard.localcloud.services.slb.server_group_actions import ServerGroupActions
@@ -25,6 +26,7 @@ class SlbService(
     RuleActions,
     CipherPolicyActions,
     DomainExtensionActions,
+    PairActions,
     ServerGroupActions,
     CertificateActions,
     AccessListActions,

@@ -28,6 +28,18 @@ class BackendReader:
         self._find_instance = find_instance
         self._has_ports = has_ports
 
+    def read_pair(self, request: Request, name: str) -> list[Server]:
+        """Read the two servers of a primary/secondary group, which may be given later.
+
+        Raises:
+            ApiError: Those of `read_new`, and `InvalidParameter` where they are not one `Master` and one `Slave`.
+        """
+        servers = self.read_new(request, name)
+        roles = [str(item.get("ServerType")) for item in self._items(request, name)]
+        if sorted(roles) not in ([], ["Master", "Slave"]):
+            raise invalid_parameter(f"{name}.ServerType", roles, "one Master and one Slave")
+        return [{**server, "ServerType": role} for server, role in zip(servers, roles, strict=True)]
+
     def read_new(self, request: Request, name: str = "BackendServers") -> list[Server]:
         """Read servers that are to be added: they run, and their weight is 100 where none is given.
 

@@ -14,9 +14,9 @@ def load_balancer_not_found() -> ApiError:
     return ApiError("InvalidLoadBalancerId.NotFound", "The specified LoadBalancerId does not exist.", 404)
 
 
-def server_group_not_found() -> ApiError:
+def server_group_not_found(parameter: str = "VServerGroupId") -> ApiError:
     """Tell that there is no such server group."""
-    return ApiError("InvalidParameter", "The specified VServerGroupId does not exist.", 404)
+    return ApiError("InvalidParameter", f"The specified {parameter} does not exist.", 404)
 
 
 def listener_not_found() -> ApiError:

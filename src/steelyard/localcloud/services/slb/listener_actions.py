@@ -170,7 +170,7 @@ class ListenerActions(SlbState):
             is_running=False,
             settings=settings,
         )
-        has_servers = settings["VServerGroupId"] or settings["BackendServerPort"]
+        has_servers = listener.server_group_id or settings["BackendServerPort"]
         if not has_servers and not listener.is_redirect:
             raise missing_parameter("BackendServerPort")
         self.listeners.put(listener)
@@ -192,9 +192,10 @@ class ListenerActions(SlbState):
 
     def _check_named(self, load_balancer_id: str, settings: Mapping[str, object]) -> None:
         """Check that what settings name is there."""
-        group_id = str(settings["VServerGroupId"])
-        if group_id and group_id not in self.groups_of(load_balancer_id):
-            raise errors.server_group_not_found()
+        for name, is_pair in (("VServerGroupId", False), ("MasterSlaveServerGroupId", True)):
+            group_id = str(settings.get(name) or "")
+            if group_id and not self.has_group(load_balancer_id, group_id, is_pair=is_pair):
+                raise errors.server_group_not_found(name)
         if settings.get("ListenerForward") == "on":
             self._check_target(load_balancer_id, settings["ForwardPort"])
         list_ids = str(settings["AclId"]).split(",") if settings["AclStatus"] == "on" else []

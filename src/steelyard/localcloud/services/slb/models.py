@@ -81,13 +81,18 @@ class LoadBalancer(Balancer):
 
 @dataclass(frozen=True, kw_only=True)
 class ServerGroup(Record):
-    """A vServer group."""
+    """A vServer group, or a primary/secondary one: two servers, of which the second stands in for the first.
+
+    Attributes:
+        is_pair: Whether it is of the second sort; then each server has a `ServerType`, `Master` or `Slave`.
+    """
 
     kind: ClassVar[str] = "server_group"
 
     load_balancer_id: str
     name: str
     servers: tuple[Server, ...] = ()
+    is_pair: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +116,7 @@ class Listener(Record):
     @property
     def server_group_id(self) -> str:
         """The server group that takes its traffic; empty where the load balancer's default servers do."""
-        return str(self.settings["VServerGroupId"])
+        return str(self.settings.get("MasterSlaveServerGroupId") or self.settings["VServerGroupId"])
 
     @property
     def is_redirect(self) -> bool:

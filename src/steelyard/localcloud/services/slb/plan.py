@@ -155,7 +155,13 @@ class _Planner:
             port=listener.port,
             scheduler=cast(Scheduler, scheduler),
             targets=tuple(
-                Target(name=one.name, address=one.address, port=one.port, weight=one.weight)
+                Target(
+                    name=one.name,
+                    address=one.address,
+                    port=one.port,
+                    weight=one.weight,
+                    is_backup=one.is_backup,
+                )
                 for one in servers
             ),
             probe=_probe(settings) if settings["HealthCheck"] == "on" else None,
@@ -188,6 +194,7 @@ class _Planner:
                 address=address,
                 port=port,
                 weight=weight_in_effect(_int(server["Weight"]), scheduler),
+                is_backup=server.get("ServerType") == "Slave",
                 instance_id=str(server["ServerId"]),
             )
             for server, port in servers

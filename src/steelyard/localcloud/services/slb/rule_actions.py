@@ -72,7 +72,7 @@ class RuleActions(ListenerActions):
             server_group_id=request.text("VServerGroupId") or rule.server_group_id,
             settings=settings,
         )
-        if changed.server_group_id not in self.groups_of(rule.load_balancer_id):
+        if not self.has_group(rule.load_balancer_id, changed.server_group_id):
             raise errors.server_group_not_found()
         self.rules.put(changed)
         self.apply(request, rule.load_balancer_id)
@@ -103,7 +103,7 @@ class RuleActions(ListenerActions):
         return rule
 
     def _make(self, listener: Listener, draft: RuleDraft) -> Rule:
-        if draft.server_group_id not in self.groups_of(listener.load_balancer_id):
+        if not self.has_group(listener.load_balancer_id, draft.server_group_id):
             raise errors.server_group_not_found()
         check_stickiness(draft.settings)
         rule = Rule(

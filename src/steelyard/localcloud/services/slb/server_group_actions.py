@@ -56,7 +56,7 @@ class ServerGroupActions(SlbState):
         listeners = self.listeners_of(balancer.id)
         rows = []
         for group in self.groups_of(balancer.id).values():
-            if not has_tags(group.tags, tags):
+            if group.is_pair or not has_tags(group.tags, tags):
                 continue
             users = [
                 {"Port": listener.port, "Protocol": listener.protocol}

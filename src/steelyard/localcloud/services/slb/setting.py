@@ -182,8 +182,6 @@ def read_settings(
         settings["VServerGroupId"] = ""
     if protocol == "udp" and settings["ProxyProtocolV2Enabled"]:
         raise not_served("the proxy protocol for datagrams")
-    if settings.get("MasterSlaveServerGroupId"):
-        raise not_served("primary/secondary server groups")
     check_stickiness(settings)
     _check_access(settings)
     if settings.get("ListenerForward") == "on" and not settings["ForwardPort"]:

@@ -75,7 +75,7 @@ class SlbState(BalancingService[LoadBalancer]):
             ApiError: `InvalidParameter`, status 404.
         """
         group = self.server_groups.get(request.text("VServerGroupId"))
-        if group is None:
+        if group is None or group.is_pair:
             raise errors.server_group_not_found()
         return group
 
@@ -103,12 +103,17 @@ class SlbState(BalancingService[LoadBalancer]):
         self.listeners.delete(listener.id)
 
     def groups_of(self, load_balancer_id: str) -> dict[str, ServerGroup]:
-        """Give the server groups of a load balancer by id."""
+        """Give the server groups of a load balancer of both sorts by id."""
         return {
             group.id: group
             for group in self.server_groups.list()
             if group.load_balancer_id == load_balancer_id
         }
+
+    def has_group(self, load_balancer_id: str, group_id: str, *, is_pair: bool = False) -> bool:
+        """Tell whether a load balancer has a server group of one sort."""
+        group = self.server_groups.get(group_id)
+        return group is not None and (group.load_balancer_id, group.is_pair) == (load_balancer_id, is_pair)
 
     def rewrite_servers(self, keeps: Callable[[Server], bool]) -> set[str]:
         """Drop servers from server groups and default servers, and give the load balancers that had them."""
