@@ -220,14 +220,11 @@ class Cloud:
             source_address=wire.client,
             is_secure=wire.is_secure,
         )
-        self._authorize(service.code, request)
+        for authorizer in self._authorizers:
+            authorizer.authorize(service.code, request)
         self.before_call(service.code, request)
         answer = self._run(request, getattr(service, method), shape.answer)
         return older_answer(answer) if wire.version in OLDER_VERSIONS else answer
-
-    def _authorize(self, product: str, request: Request) -> None:
-        for authorizer in self._authorizers:
-            authorizer.authorize(product, request)
 
     def _parse(self, shape: ActionShape, spec: ActionSpec, wire: WireRequest) -> dict[str, object]:
         if shape.request is None:
@@ -250,10 +247,12 @@ class Cloud:
     ) -> dict[str, object]:
         # Products have actions of one name.
         product = answer_shape.partition(".")[0]
+        has_token = bool(request.text("ClientToken"))
         with self.transaction():
-            answer = self._tokens.recall(product, request)
+            answer = self._tokens.recall(product, request) if has_token else None
             if answer is None:
                 answer = shape_answer(self.schema, answer_shape, handler(request))
                 request.stop_if_dry_run()
-                self._tokens.keep(product, request, answer)
+                if has_token:
+                    self._tokens.keep(product, request, answer)
             return answer

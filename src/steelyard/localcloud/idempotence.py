@@ -25,7 +25,7 @@ class ClientTokens:
         Raises:
             ApiError: `IdempotentParameterMismatch`: the first call asked for something else.
         """
-        entry = self._store.get(_KIND, _entry_id(product, request)) if request.text("ClientToken") else None
+        entry = self._store.get(_KIND, _entry_id(product, request))
         if entry is None:
             return None
         if entry["fingerprint"] != _fingerprint(request):
@@ -38,11 +38,10 @@ class ClientTokens:
         return answer
 
     def keep(self, product: str, request: Request, answer: dict[str, object]) -> None:
-        """Keep a first call's answer; nothing where it has no token."""
-        if request.text("ClientToken"):
-            entry: dict[str, object] = {"fingerprint": _fingerprint(request), "answer": answer}
-            self._store.put(_KIND, _entry_id(product, request), entry)
-            self._store.trim(_KIND, _MAX_TOKENS)
+        """Keep a first call's answer."""
+        entry: dict[str, object] = {"fingerprint": _fingerprint(request), "answer": answer}
+        self._store.put(_KIND, _entry_id(product, request), entry)
+        self._store.trim(_KIND, _MAX_TOKENS)
 
 
 def _entry_id(product: str, request: Request) -> str:

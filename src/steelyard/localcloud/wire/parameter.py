@@ -70,7 +70,11 @@ def _parse_shape(
     parsed: dict[str, object] = {}
     for part, branch in node.branches.items():
         name = names.get(part.lower())
-        if name is not None:
+        if name is None:
+            continue
+        if branch.text is not None and fields[name].python_type is str:
+            parsed[name] = branch.text
+        else:
             parsed[name] = _parse(schema, fields[name].type_spec, branch, path + name, optional)
     for name in schema.required(shape):
         if parsed.get(name) in (None, "") and _without_numbers(path + name) not in optional:
