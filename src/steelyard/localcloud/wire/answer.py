@@ -29,6 +29,8 @@ def shape_answer(schema: Schema, shape: str, body: Mapping[str, object]) -> dict
         value = body.get(name)
         if type(value) is field.python_type:
             shaped[name] = value
+        elif field.shape is not None and isinstance(value, _MAPPINGS):
+            shaped[name] = shape_answer(schema, field.shape, value)
         elif value is not None:
             shaped[name] = _fit(schema, field.type_spec, value, f"{shape}.{name}")
     return shaped
@@ -36,7 +38,7 @@ def shape_answer(schema: Schema, shape: str, body: Mapping[str, object]) -> dict
 
 def _fit(schema: Schema, spec: TypeSpec, value: object, path: str) -> object:
     if isinstance(spec, list) and isinstance(value, _LISTS):
-        return [_fit(schema, spec[0], item, path) for item in value]
+        return [_fit(schema, spec[0], item, path) for item in value] if value else []
     if isinstance(spec, dict) and isinstance(value, _MAPPINGS):
         return {key: _fit(schema, spec["*"], item, path) for key, item in value.items()}
     if isinstance(spec, str):

@@ -28,11 +28,13 @@ class Field:
         type_spec: What it holds.
         is_required: Whether a request has to have it.
         python_type: What a value of just this type fits without a further look; None for what is no scalar.
+        shape: The shape that it holds; None for anything else.
     """
 
     type_spec: TypeSpec
     is_required: bool
     python_type: type | None
+    shape: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,15 +92,16 @@ class Schema:
     def fields(self, shape: str) -> Mapping[str, Field]:
         """Give a shape's fields by wire name."""
         if shape not in self._fields:
-            self._fields[shape] = {
-                name: Field(
-                    type_spec=row[0],
-                    is_required=len(row) > 1,
-                    python_type=_PYTHON_TYPES.get(row[0]) if isinstance(row[0], str) else None,
-                )
-                for name, row in self._shapes[shape].items()
-            }
+            self._fields[shape] = {name: self._field(*row) for name, row in self._shapes[shape].items()}
         return self._fields[shape]
+
+    def _field(self, spec: TypeSpec, required: int = 0) -> Field:
+        return Field(
+            type_spec=spec,
+            is_required=bool(required),
+            python_type=_PYTHON_TYPES.get(spec) if isinstance(spec, str) else None,
+            shape=spec if isinstance(spec, str) and self.is_shape(spec) else None,
+        )
 
     def required(self, shape: str) -> Sequence[str]:
         """Give the wire names of the fields that a request of a shape has to have."""
