@@ -113,6 +113,41 @@ def test_connections_follow_the_weights_in_tcp(balancer, addresses, make_server)
     assert counts["a"] / 300 == pytest.approx(2 / 3, abs=0.01)
 
 
+def test_an_address_that_is_given_up_takes_its_connections_along_and_no_others(
+    balancer, addresses, make_server
+):
+    kept, given_up = addresses(), addresses()
+    server, _ = make_server("a")
+    config = config_of(kept, server, protocol="tcp", check=None)
+    balancer.apply(replace(config, addresses=(kept, given_up)))
+    open_connections = [socket.create_connection((address, PORT), timeout=5) for address in (kept, given_up)]
+    for connection in open_connections:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert connection.recv(1000)
+
+    balancer.apply(config)
+
+    on_kept, on_given_up = open_connections
+    wait_until(lambda: is_closed(on_given_up))
+    on_kept.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert on_kept.recv(1000)
+    for connection in open_connections:
+        connection.close()
+
+
+def is_closed(connection: socket.socket) -> bool:
+    """Tell whether the other end has closed a connection, whatever was said before."""
+    connection.settimeout(0.1)
+    try:
+        while connection.recv(1000):
+            pass
+    except TimeoutError:
+        return False
+    except ConnectionResetError:
+        return True
+    return True
+
+
 def test_a_server_gets_nothing_before_its_checks_have_passed(balancer, addresses, make_server):
     address = addresses()
     absent = Server(name="absent", address=addresses(), port=8080, weight=100)

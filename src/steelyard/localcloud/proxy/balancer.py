@@ -118,6 +118,10 @@ class ProxyBalancer(KeptProcess[HaproxyProcess, ProxyConfig]):
                 self._write(self._wish, {})
             raise
         self._remove_stale_pem(wish)
+        gone = _served_at(self._wish) - _served_at(wish)
+        if gone:
+            # The load balancer is not there any more, and no connection goes on through what is not there.
+            process.close_at(gone)
 
     def _write(self, config: ProxyConfig, rows: dict[tuple[str, str], list[str]]) -> None:
         pem = pem_files(config)
@@ -139,6 +143,10 @@ class ProxyBalancer(KeptProcess[HaproxyProcess, ProxyConfig]):
         """Remove the keys that are no longer used: HAProxy's older workers hold theirs in memory."""
         for path in set(self._pem_folder.glob("*.pem")) - {self._pem_folder / n for n in pem_files(config)}:
             path.unlink()
+
+
+def _served_at(config: ProxyConfig | None) -> set[str]:
+    return set() if config is None else {*config.addresses, *(place.address for place in config.inner)}
 
 
 def _bare(config: ProxyConfig) -> ProxyConfig:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from steelyard.errors import LocalCloudError
 from steelyard.localcloud.hosts.supervised import AT_LARGE, Placement, SupervisedProcess
 from steelyard.localcloud.proxy.binary import find_haproxy
+from steelyard.localcloud.proxy.session import old_workers, sessions_at
 
 _START_TIMEOUT_S = 10.0
 _COMMAND_TIMEOUT_S = 10.0
@@ -117,6 +118,16 @@ class HaproxyProcess:
             LocalCloudError: If HAProxy does not answer.
         """
         return self._exchange(f"@1 {text}")
+
+    def close_at(self, addresses: Collection[str]) -> None:
+        """Close the connections that came in at addresses which it served before a reload, and serves no more.
+
+        Raises:
+            LocalCloudError: If HAProxy does not answer.
+        """
+        for worker in old_workers(self._exchange("show proc")):
+            for session in sessions_at(self._exchange(f"@!{worker} show sess all"), addresses):
+                self._exchange(f"@!{worker} shutdown session {session}")
 
     def stop(self) -> None:
         """End HAProxy with all of its connections, and wait until it is gone."""

@@ -1,0 +1,39 @@
+"""What HAProxy tells of its connections (management guide, `show sess all`, and of the master `show proc`)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+_SESSION = re.compile(r"(0x[0-9a-f]+): \[")
+_PLACE = re.compile(r"\s+frontend=.* addr=(\S+):\d+$")
+
+
+def sessions_at(text: str, addresses: Collection[str]) -> list[str]:
+    """Find the connections that came in at some addresses.
+
+    Args:
+        text: The answer to `show sess all`.
+        addresses: The addresses.
+
+    Returns:
+        The name of each, by which it can be shut down.
+    """
+    found, name = [], ""
+    for line in text.splitlines():
+        if session := _SESSION.match(line):
+            name = session[1]
+        elif (place := _PLACE.match(line)) and place[1] in addresses:
+            found.append(name)
+    return found
+
+
+def old_workers(text: str) -> list[int]:
+    """Give the process ids of the workers that only serve their connections to the end.
+
+    Args:
+        text: The master's answer to `show proc`.
+    """
+    _, _, rest = text.partition("# old workers\n")
+    workers, _, _ = rest.partition("#")
+    return [int(line.split()[0]) for line in workers.splitlines() if line.strip()]
