@@ -9,6 +9,7 @@ import asyncio
 import logging
 import socket
 import ssl
+import traceback
 from collections.abc import Coroutine, Sequence
 from typing import Any
 
@@ -84,6 +85,8 @@ class Front(uvicorn.Server):
         except (OSError, TimeoutError) as err:
             # ssl.SSLError is an OSError: a client that does not trust the certificate says so and goes.
             _log.info("a connection came to nothing: %s", err)
+            # They hold the failed handshake with its buffer of 256 KiB, and the error, which holds them.
+            traceback.clear_frames(err.__traceback__)
         except asyncio.CancelledError:
             connection.close()
             raise
