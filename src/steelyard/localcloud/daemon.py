@@ -24,7 +24,7 @@ import psutil
 
 from steelyard.errors import LocalCloudError
 from steelyard.localcloud.hosts.leftover import find_leftovers
-from steelyard.localcloud.hosts.link import find_keepers
+from steelyard.localcloud.hosts.link import find_keepers, is_locked
 from steelyard.localcloud.hosts.supervised import remove_scratch
 from steelyard.localcloud.log_file import LOG_NAME, keep_log_short
 
@@ -195,7 +195,7 @@ def _locked(path: Path) -> Iterator[None]:
 def _is_running(data_dir: Path) -> bool:
     """Tell whether a cloud runs; one that was killed just now is waited for, as it holds its lock to the very end."""
     deadline = time.monotonic() + _DEATH_DEADLINE_S
-    while _is_locked(data_dir):
+    while is_locked(data_dir / LOCK_NAME):
         if not _is_dead(data_dir) or time.monotonic() > deadline:
             return True
         time.sleep(0.01)
@@ -209,17 +209,6 @@ def _is_dead(data_dir: Path) -> bool:
         return False
     process = _process(info.pid)
     return process is None or not _alive([process])
-
-
-def _is_locked(data_dir: Path) -> bool:
-    try:
-        with (data_dir / LOCK_NAME).open("r") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except BlockingIOError:
-        return True
-    return False
 
 
 def _spawn(data_dir: Path, port: int) -> CloudInfo:

@@ -121,8 +121,13 @@ class SupervisorLink:
 
 def is_supervised(folder: Path) -> bool:
     """Tell whether a supervisor lives in a folder, of this cloud or of an earlier one."""
+    return is_locked(folder / LOCK_NAME)
+
+
+def is_locked(path: Path) -> bool:
+    """Tell whether a process holds the lock on a file; one that is not there is free."""
     try:
-        with (folder / LOCK_NAME).open("rb") as file:
+        with path.open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except FileNotFoundError:
         return False
