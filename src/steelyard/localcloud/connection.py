@@ -12,6 +12,8 @@ from uvicorn.server import ServerState
 from steelyard.localcloud.wire.message import HttpReply, WireRequest
 from steelyard.localcloud.wire.plain import read_plain
 
+MAX_HEAD_BYTES = 256 << 10
+"""What a request's line and headers may take; 16 KiB of user data, twice encoded, is the longest that clients send."""
 _MAX_HELD_BYTES = 64 << 10
 # One for all connections: what came is copied out of it before the loop turns to another one.
 _arrivals = memoryview(bytearray(256 << 10))
@@ -140,8 +142,28 @@ class Connection(asyncio.BufferedProtocol):
 
 
 class _Inner(HttpToolsProtocol):
+    _is_in_head = False
+    _num_head_bytes = 0
+
     def timeout_keep_alive_handler(self) -> None:
         """Leave it to the connection, which knows of more requests."""
+
+    def data_received(self, data: bytes) -> None:
+        """Refuse a request whose head does not end: it would be held in memory for as long as it goes on."""
+        was_in_head = self._is_in_head
+        super().data_received(data)
+        if was_in_head and self._is_in_head:
+            self._num_head_bytes += len(data)
+            if self._num_head_bytes > MAX_HEAD_BYTES:
+                self.send_400_response("The head of the request is too long.")
+
+    def on_message_begin(self) -> None:
+        self._is_in_head, self._num_head_bytes = True, 0
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._is_in_head = False
+        super().on_headers_complete()
 
 
 class JoiningTransport(asyncio.Transport):

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-from steelyard.localcloud.connection import Connection
+from steelyard.localcloud.connection import MAX_HEAD_BYTES, Connection
 from steelyard.localcloud.wire.message import HttpReply, WireRequest
 
 QUICK = b"GET /?quick HTTP/1.1\r\nHost: cloud.test\r\n\r\n"
@@ -126,3 +128,32 @@ def test_answers_that_nobody_reads_are_not_heaped_up():
 
     asyncio.run(use())
     assert 0 < answered < 60
+
+
+@pytest.mark.parametrize("line", [b"x-more: " + b"a" * 8000 + b"\r\n", b"a" * 8000])
+def test_a_head_that_does_not_end_is_refused_and_not_held(line: bytes) -> None:
+    async def use() -> None:
+        async with served() as connect:
+            reader, writer = await connect()
+            writer.write(b"GET / HTTP/1.1\r\nHost: cloud.test\r\nx-long: ")
+            with contextlib.suppress(ConnectionError):
+                for _ in range(100 * MAX_HEAD_BYTES // len(line)):
+                    writer.write(line)
+                    await writer.drain()
+            with contextlib.suppress(ConnectionError):
+                assert (await asyncio.wait_for(reader.read(), 10)).startswith(b"HTTP/1.1 400 ")
+            writer.close()
+
+    asyncio.run(use())
+
+
+def test_a_long_head_is_read_where_it_ends() -> None:
+    async def use() -> None:
+        async with served() as connect:
+            reader, writer = await connect()
+            long = b"x-more: " + b"a" * (MAX_HEAD_BYTES // 2) + b"\r\n\r\n"
+            for _ in range(3):
+                assert await ask(reader, writer, SLOW.removesuffix(b"\r\n") + long) == b"in time."
+            writer.close()
+
+    asyncio.run(use())
