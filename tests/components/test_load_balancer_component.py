@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from recording_monitor import Recording, record
 
-from steelyard.components.load_balancer import LoadBalancer, LoadBalancerArgs
+from steelyard.components.balancer_args import LoadBalancerArgs
+from steelyard.components.load_balancer import LoadBalancer
 from steelyard.spec import HealthCheckSpec, ListenerSpec
 
 

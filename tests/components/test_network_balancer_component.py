@@ -6,8 +6,9 @@ import pulumi
 import pytest
 from recording_monitor import ACCOUNT_ID, Recording, record
 
+from steelyard.components.balancer_args import LoadBalancerArgs
 from steelyard.components.certificate import CertificateArgs
-from steelyard.components.load_balancer import LoadBalancer, LoadBalancerArgs
+from steelyard.components.load_balancer import LoadBalancer
 from steelyard.components.program import declare
 from steelyard.errors import UsageError
 from steelyard.spec import ClusterSpec, HealthCheckSpec, ListenerSpec, LoadBalancerSpec

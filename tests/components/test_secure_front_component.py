@@ -9,9 +9,10 @@ import pytest
 from recording_monitor import Recording, record
 from tls_pair import Authority
 
+from steelyard.components.balancer_args import LoadBalancerArgs
 from steelyard.components.certificate import CertificateArgs
 from steelyard.components.firewall import Firewall, FirewallArgs
-from steelyard.components.load_balancer import LoadBalancer, LoadBalancerArgs
+from steelyard.components.load_balancer import LoadBalancer
 from steelyard.components.program import declare
 from steelyard.errors import UsageError
 from steelyard.spec import ClusterSpec, HealthCheckSpec, ListenerSpec

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from steelyard.components.auto_scaling import AutoScaling, AutoScalingArgs
+    from steelyard.components.balancer_args import BalancerServer, LoadBalancerArgs
     from steelyard.components.certificate import CertificateArgs
     from steelyard.components.checkpoint_store import (
         BucketArgs,
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     )
     from steelyard.components.egress import Egress, EgressArgs
     from steelyard.components.firewall import Firewall, FirewallArgs
-    from steelyard.components.load_balancer import BalancerServer, LoadBalancer, LoadBalancerArgs
+    from steelyard.components.load_balancer import LoadBalancer
     from steelyard.components.network import Network, NetworkArgs
     from steelyard.components.node_group import NodeGroup, NodeGroupArgs
     from steelyard.components.node_role import NodeRole, NodeRoleArgs
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "AutoScaling": "auto_scaling",
     "AutoScalingArgs": "auto_scaling",
-    "BalancerServer": "load_balancer",
+    "BalancerServer": "balancer_args",
     "BucketArgs": "checkpoint_store",
     "CertificateArgs": "certificate",
     "CheckpointStore": "checkpoint_store",
@@ -42,7 +43,7 @@ _MODULES = {
     "Firewall": "firewall",
     "FirewallArgs": "firewall",
     "LoadBalancer": "load_balancer",
-    "LoadBalancerArgs": "load_balancer",
+    "LoadBalancerArgs": "balancer_args",
     "Network": "network",
     "NetworkArgs": "network",
     "NodeGroup": "node_group",

@@ -11,7 +11,7 @@ from steelyard.components.certificate import classic_certificate_id
 from steelyard.components.tag import cluster_tags
 
 if TYPE_CHECKING:
-    from steelyard.components.load_balancer import LoadBalancerArgs
+    from steelyard.components.balancer_args import LoadBalancerArgs
     from steelyard.spec import ListenerSpec
 
 

@@ -7,9 +7,10 @@ from typing import Any
 import pulumi
 from pulumi_alicloud import ecs
 
+from steelyard.components.balancer_args import BalancerServer
 from steelyard.components.driver import GPU_DRIVER, RDMA_DRIVER
 from steelyard.components.egress import BANDWIDTH_MBIT_PER_S
-from steelyard.components.load_balancer import BalancerServer, attach_server
+from steelyard.components.load_balancer import attach_server
 from steelyard.components.tag import node_tags
 from steelyard.components.user_data import PackageSource, Role, user_data
 from steelyard.errors import UsageError

@@ -8,6 +8,7 @@ import pulumi_alicloud as alicloud
 from pulumi_alicloud import cms, ecs
 
 from steelyard.components.auto_scaling import AutoScaling, AutoScalingArgs
+from steelyard.components.balancer_args import BalancerServer, LoadBalancerArgs
 from steelyard.components.certificate import CertificateArgs
 from steelyard.components.checkpoint_store import (
     BucketArgs,
@@ -18,7 +19,7 @@ from steelyard.components.checkpoint_store import (
 )
 from steelyard.components.firewall import Firewall, FirewallArgs
 from steelyard.components.image import find_image
-from steelyard.components.load_balancer import BalancerServer, LoadBalancer, LoadBalancerArgs
+from steelyard.components.load_balancer import LoadBalancer
 from steelyard.components.mount import mount_script
 from steelyard.components.network import Network, NetworkArgs
 from steelyard.components.node_group import NodeGroup, NodeGroupArgs, ReportArgs

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from steelyard.errors import UsageError
 from steelyard.training.checkpoint.checkpointer import DEFAULT_NUM_KEPT, Checkpointer
+from steelyard.training.checkpoint.place import storage_at
 from steelyard.training.checkpoint.snapshot import Place, Trained
-from steelyard.training.checkpoint.storage import storage_at
 from steelyard.training.cycle import StepCycle
 from steelyard.training.elastic_team import ElasticTeam
 from steelyard.training.environment import WorkerEnvironment

@@ -1,16 +1,11 @@
-"""Where checkpoints are kept: a folder, or a bucket of OSS, behind one small seam."""
+"""The seam behind which checkpoints are kept."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
-
-from steelyard.errors import UsageError
-
-_OSS_SCHEME = "oss://"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,27 +64,3 @@ class Storage(Protocol):
     def fault(self, key: str, fact: FileFact) -> str:
         """Return what is wrong with a file, by what was known when it was written; empty where nothing is."""
         ...
-
-
-def storage_at(place: str | Path, environment: Mapping[str, str]) -> Storage:
-    """Return the storage that a path or an ``oss://BUCKET/PREFIX`` names.
-
-    Args:
-        place: A folder, made where it is not there, or a bucket and a prefix in it.
-        environment: The environment variables, for the way to OSS.
-
-    Raises:
-        UsageError: If it is neither.
-    """
-    text = str(place)
-    if text.startswith(_OSS_SCHEME):
-        from steelyard.training.checkpoint.oss import oss_at
-
-        return oss_at(text.removeprefix(_OSS_SCHEME), environment)
-    if "://" in text or not text:
-        raise UsageError(
-            f"checkpoints cannot be kept at {text!r}", "give the path of a folder, or oss://BUCKET/PREFIX"
-        )
-    from steelyard.training.checkpoint.folder import FolderStorage
-
-    return FolderStorage(Path(text).expanduser().absolute())
