@@ -96,6 +96,12 @@ def test_the_private_folder_for_sockets_is_short_and_goes_with_the_machine(host,
     assert not os.path.exists(folder)
 
 
+def test_the_private_folder_is_short_wherever_temporary_files_go(host, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / ("long" * 20)))
+    boot(host, '#!/bin/bash\necho "in $TMPDIR."\n')
+    assert len(wait_console(host, "in /").split("in ")[1].split(".")[0]) < 20
+
+
 def test_a_machine_outlives_its_script_and_a_second_boot_runs_it_again(host):
     boot(host, "#!/bin/bash\necho once\n")
     wait_console(host, "exit code 0")

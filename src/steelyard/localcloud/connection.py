@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
@@ -50,8 +50,8 @@ class Connection(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take a new connection."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = JoiningTransport(transport)
+        # Of uvloop's transports, which are none by their class, the type checker knows nothing.
+        self._transport = JoiningTransport(cast(asyncio.Transport, transport))
         self._inner.connection_made(self._transport)
         self._client = self._inner.client[0] if self._inner.client else ""
         self._is_secure = transport.get_extra_info("sslcontext") is not None

@@ -23,6 +23,8 @@ PATIENCE_S = 60.0
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _SCRATCH_LINK = "scratch"
+_MAX_TEMPORARY_LENGTH = 15
+"""Of the 107 bytes of a Unix socket's path (unix(7)) Ray takes about 80, and what it stands in 12."""
 _START_TIMEOUT_S = 40.0  # Above the time for which a supervisor waits for its predecessor.
 _END_TIMEOUT_S = 10.0
 
@@ -57,6 +59,12 @@ class Placement:
 
 
 AT_LARGE = Placement()
+
+
+def _temporary_folder() -> str:
+    """Give the folder for temporary files that the environment names, or one with a shorter path."""
+    folder = tempfile.gettempdir()
+    return "/tmp" if len(folder) > _MAX_TEMPORARY_LENGTH and os.access("/tmp", os.W_OK | os.X_OK) else folder
 
 
 def remove_scratch(data_dir: Path) -> None:
@@ -147,7 +155,7 @@ class SupervisedProcess:
             The folder. One that a supervisor left, because it was killed together with the cloud, is removed.
         """
         _remove_linked(self._scratch_link)
-        scratch = Path(tempfile.mkdtemp(prefix="sy-"))
+        scratch = Path(tempfile.mkdtemp(prefix="sy-", dir=_temporary_folder()))
         self._scratch_link.symlink_to(scratch)
         return scratch
 

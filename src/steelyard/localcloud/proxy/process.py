@@ -168,4 +168,11 @@ class HaproxyProcess:
             return ""
         lines = self._supervised.console_path.read_text(errors="replace").splitlines()
         alerts = [line for line in lines if "ALERT" in line]
-        return " ".join((alerts or lines)[-3:])
+        return explained(" ".join((alerts or lines)[-3:]))
+
+
+def explained(words: str) -> str:
+    """Add to HAProxy's words what to do, where they do not say it."""
+    if "cannot bind" in words and "Permission denied" in words:
+        return f"{words} - a port below 1024 takes root, or a shell in `unshare -Urn`; one from 1024 on takes neither"
+    return words

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from steelyard.localcloud.proxy.process import explained
 from steelyard.localcloud.proxy.session import old_workers, sessions_at
 
 SESSIONS = """\
@@ -34,3 +35,10 @@ def test_connections_are_told_by_the_address_that_they_came_in_at() -> None:
 def test_workers_that_were_replaced_are_told_from_the_one_that_serves() -> None:
     assert old_workers(PROCESSES) == [1320, 1318]
     assert old_workers(PROCESSES.replace("# old workers\n1320", "# programs\n1320")) == []
+
+
+def test_whoever_may_not_take_a_low_port_is_told_which_ports_anybody_may_take() -> None:
+    words = "[ALERT] (7) : Binding [haproxy.cfg:9]: cannot bind socket (Permission denied) for [127.0.0.9:80]"
+    assert explained(words).startswith(words)
+    assert "1024" in explained(words)
+    assert explained("[ALERT] cannot bind socket (Address already in use)").endswith("in use)")
