@@ -135,6 +135,7 @@ def _make_server(app: App, tls: ssl.SSLContext, lock: Path) -> uvicorn.Server:
     config = uvicorn.Config(
         app,
         lifespan="off",
+        loop="steelyard.localcloud.eager_loop:new_loop",
         access_log=False,
         log_config=None,
         server_header=False,

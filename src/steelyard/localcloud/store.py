@@ -64,6 +64,7 @@ class Store:
     def __init__(self, path: Path) -> None:
         self._lock = threading.RLock()
         self._depth = 0
+        self._has_written = False
         self._transaction = _Transaction(self)
         # Transactions are opened and closed by hand, so that they can be nested.
         self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
@@ -82,9 +83,9 @@ class Store:
         with self.transaction():
             for name in FOREIGN_KEYS:
                 if name not in known:
-                    self._connection.execute(f"ALTER TABLE resource ADD COLUMN {name} TEXT")
-                    self._connection.execute(f"UPDATE resource SET {name} = json_extract(body, '$.{name}')")
-                self._connection.execute(
+                    self._write(f"ALTER TABLE resource ADD COLUMN {name} TEXT")
+                    self._write(f"UPDATE resource SET {name} = json_extract(body, '$.{name}')")
+                self._write(
                     f"CREATE INDEX IF NOT EXISTS resource_{name} ON resource (kind, {name}) "
                     f"WHERE {name} IS NOT NULL"
                 )
@@ -99,12 +100,6 @@ class Store:
     def begin(self) -> None:
         """Begin a transaction; `transaction` is the usual way, which ends it as well."""
         self._lock.acquire()
-        try:
-            if self._depth == 0:
-                self._connection.execute("BEGIN IMMEDIATE")
-        except BaseException:
-            self._lock.release()
-            raise
         self._depth += 1
 
     def end(self, *, is_kept: bool) -> None:
@@ -115,7 +110,7 @@ class Store:
         """
         self._depth -= 1
         try:
-            if self._depth == 0 and is_kept:
+            if self._depth == 0 and self._has_written and is_kept:
                 self._connection.execute("COMMIT")
         finally:
             try:
@@ -123,7 +118,20 @@ class Store:
                 if self._depth == 0 and self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
             finally:
+                if self._depth == 0:
+                    self._has_written = False
                 self._lock.release()
+
+    def _write(self, statement: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
+        """Change something; the first change of a transaction begins it in the file, where reads alone need none."""
+        with self._lock:
+            if self._depth and not self._has_written:
+                self._connection.execute("BEGIN IMMEDIATE")
+                self._has_written = True
+            elif self._depth and not self._connection.in_transaction:
+                # What is written now would be kept without what was written before.
+                raise sqlite3.OperationalError("the transaction was undone by an error before")
+            return self._connection.execute(statement, values)
 
     def take_if_free(self) -> bool:
         """Take the cloud's lock where nobody has it; whoever gets it gives it back."""
@@ -147,8 +155,7 @@ class Store:
         """Write a body in place of the one that was there, if any; its place in the order stays."""
         text = _to_json(body)
         keys = [value if isinstance(value := body.get(name), str) else None for name in FOREIGN_KEYS]
-        with self._lock:
-            self._connection.execute(_PUT, (kind, id, text, *keys))
+        self._write(_PUT, (kind, id, text, *keys))
 
     def get(self, kind: str, id: str) -> dict[str, object] | None:  # noqa: A002
         """Give a body, or None where there is none of this id."""
@@ -233,18 +240,15 @@ class Store:
 
     def delete(self, kind: str, id: str) -> bool:  # noqa: A002
         """Remove a body; tell whether it was there."""
-        with self._lock:
-            cursor = self._connection.execute("DELETE FROM resource WHERE kind = ? AND id = ?", (kind, id))
-            return cursor.rowcount > 0
+        return self._write("DELETE FROM resource WHERE kind = ? AND id = ?", (kind, id)).rowcount > 0
 
     def trim(self, kind: str, max_bodies: int) -> None:
         """Remove the oldest bodies of a kind, so that at most `max_bodies` stay."""
-        with self._lock:
-            self._connection.execute(
-                "DELETE FROM resource WHERE kind = ? AND sequence <= "
-                "(SELECT sequence FROM resource WHERE kind = ? ORDER BY sequence DESC LIMIT 1 OFFSET ?)",
-                (kind, kind, max_bodies),
-            )
+        self._write(
+            "DELETE FROM resource WHERE kind = ? AND sequence <= "
+            "(SELECT sequence FROM resource WHERE kind = ? ORDER BY sequence DESC LIMIT 1 OFFSET ?)",
+            (kind, kind, max_bodies),
+        )
 
     def close(self) -> None:
         """Close the file; nothing else may be called afterwards."""
