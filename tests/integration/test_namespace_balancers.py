@@ -13,6 +13,7 @@ import pytest
 from alibabacloud_ecs20140526 import models as ecs
 from local_fleet import REGION, VPC_CIDR, LocalFleet
 from namespace_cloud import in_instance, standing_cloud, standing_fleets
+from traffic import wait_until
 from zonal_front import FRONT_PORT, ZonalFront
 
 from steelyard.localcloud.faults.client import FaultClient
@@ -83,6 +84,7 @@ def test_requests_reach_instances_by_rules_from_outside_and_from_within_the_vpc(
     route(front, "/special/*", special)
     front.wait_healthy(first)  # No rule of a security group lets the check in, nor needs one.
     address = front.address
+    wait_until(lambda: server_at(address, "/special/page"), lambda name: name == second)
     calls: list[Callable[[str], str]] = [
         lambda path: server_at(address, path),
         lambda path: in_instance(fleet, second, lambda: server_at(inside(address), path)),
