@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from steelyard.localcloud.page import token_page
+from steelyard.localcloud.region_actions import region_row
 from steelyard.localcloud.service import Request, action
 from steelyard.localcloud.services.ecs import check, errors
 from steelyard.localcloud.services.ecs.image_state import ImageState
@@ -22,13 +23,7 @@ class OfferActions(ImageState):
     def describe_regions(self, request: Request) -> dict[str, object]:
         """List the regions."""
         rows = [
-            {
-                "RegionId": region_id,
-                "LocalName": region_id,
-                "RegionEndpoint": self.cloud.endpoint,
-                "Status": "available",
-            }
-            for region_id in REGIONS
+            {**region_row(region_id, self.cloud.endpoint), "Status": "available"} for region_id in REGIONS
         ]
         return {"Regions": {"Region": rows}}
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from steelyard.localcloud.page import number_page
 from steelyard.localcloud.record import Records
+from steelyard.localcloud.region_actions import region_row
 from steelyard.localcloud.service import Request, action
 from steelyard.localcloud.services.nas import check
 from steelyard.localcloud.services.nas.access_actions import AccessActions
@@ -23,10 +24,7 @@ class NasService(FileSystemActions, MountTargetActions, AccessActions, Mounting,
         """List the regions, all of which this cloud's endpoint serves."""
         check.read_file_system_type(request, default="all")
         page, head = number_page(request, list(REGIONS), MAX_PAGE)
-        rows = [
-            {"RegionId": region, "LocalName": region, "RegionEndpoint": self.cloud.endpoint}
-            for region in page
-        ]
+        rows = [region_row(region, self.cloud.endpoint) for region in page]
         return {**head, "Regions": {"Region": rows}}
 
     @action("DescribeZones")

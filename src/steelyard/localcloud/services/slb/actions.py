@@ -5,6 +5,7 @@ from typing import Any
 
 from steelyard.localcloud.proxy.health import Health
 from steelyard.localcloud.record import Records
+from steelyard.localcloud.region_actions import NestedRegionActions
 from steelyard.localcloud.service import Request, action
 from steelyard.localcloud.services.slb import errors
 from steelyard.localcloud.services.slb.access_list_actions import AccessListActions
@@ -30,6 +31,7 @@ class SlbService(
     ServerGroupActions,
     CertificateActions,
     AccessListActions,
+    NestedRegionActions,
     TagActions,
 ):
     """Load balancers, listeners, rules, server groups, certificates, access control lists, health, zones and tags."""
@@ -59,15 +61,6 @@ class SlbService(
                     }
                 )
         return {"BackendServers": {"BackendServer": rows}}
-
-    @action("DescribeRegions")
-    def describe_regions(self, request: Request) -> dict[str, object]:
-        """List the regions, all of which this cloud's endpoint serves."""
-        rows = [
-            {"RegionId": region, "LocalName": region, "RegionEndpoint": self.cloud.endpoint}
-            for region in REGIONS
-        ]
-        return {"Regions": {"Region": rows}}
 
     @action("MoveResourceGroup")
     def move_resource_group(self, request: Request) -> dict[str, object]:

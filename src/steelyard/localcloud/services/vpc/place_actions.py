@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from steelyard.localcloud.region_actions import NestedRegionActions
 from steelyard.localcloud.service import Request, action
 from steelyard.localcloud.services.vpc import errors
 from steelyard.localcloud.services.vpc.egress_state import EgressState
@@ -9,17 +10,8 @@ from steelyard.localcloud.wire.error import invalid_parameter
 from steelyard.spec.catalogue import REGIONS
 
 
-class PlaceActions(EgressState):
+class PlaceActions(NestedRegionActions, EgressState):
     """Where the product is, and which resource groups its resources are in."""
-
-    @action("DescribeRegions")
-    def describe_regions(self, request: Request) -> dict[str, object]:
-        """List the regions, all of which this cloud's endpoint serves."""
-        rows = [
-            {"RegionId": region, "LocalName": region, "RegionEndpoint": self.cloud.endpoint}
-            for region in REGIONS
-        ]
-        return {"Regions": {"Region": rows}}
 
     @action("DescribeZones", optional=("RegionId",))
     def describe_zones(self, request: Request) -> dict[str, object]:
