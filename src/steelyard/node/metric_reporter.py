@@ -8,11 +8,11 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
 
 from steelyard.errors import GatewayError, NodeError
 from steelyard.node.cloud_api import Api
 from steelyard.node.figures import OwnFigures, cluster_figures
+from steelyard.node.repeat import Queue, repeat
 from steelyard.product import Product
 from steelyard.spec.monitoring import METRIC_PREFIX, OF_CLUSTER, dimensions_of
 
@@ -21,13 +21,6 @@ logger = logging.getLogger(__name__)
 _CMS = Product(code="cms", version="2019-01-01")
 _OF_NODE = "node_"
 _SINGLE_SAMPLE = "0"
-
-
-class Queue(Protocol):
-    """The way to the job queue."""
-
-    async def call(self, method: str, *, timeout_s: float = 10.0, **arguments: Any) -> Any:
-        """Call an operation of `JobService`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,12 +74,7 @@ class MetricReporter:
 
     async def run(self) -> None:
         """Go on for ever."""
-        while True:
-            try:
-                await self.turn()
-            except Exception:
-                logger.exception("the figures could not be looked at")
-            await asyncio.sleep(self._target.every_s)
+        await repeat(self.turn, every_s=self._target.every_s, what="the figures")
 
     async def turn(self) -> None:
         """Report once."""

@@ -7,9 +7,10 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Protocol
 
 from steelyard.errors import GatewayError, NodeError
+from steelyard.node.repeat import Queue, repeat
 from steelyard.node.server_group import ServerGroup
 from steelyard.node.weight_decision import SpeedStep, WeightDecision
 
@@ -20,13 +21,6 @@ PERIOD_S = 2.0
 
 MIN_PAUSE_S = 10.0
 """The cloud is asked, and weights are set, no more often than once in so many seconds."""
-
-
-class Queue(Protocol):
-    """The way to the job queue."""
-
-    async def call(self, method: str, *, timeout_s: float = 10.0, **arguments: Any) -> Any:
-        """Call an operation of `JobService`."""
 
 
 class Board(Protocol):
@@ -63,12 +57,7 @@ class WeightController:
 
     async def run(self) -> None:
         """Go on for ever."""
-        while True:
-            try:
-                await self.turn()
-            except Exception:
-                logger.exception("the weights could not be looked at")
-            await asyncio.sleep(PERIOD_S)
+        await repeat(self.turn, every_s=PERIOD_S, what="the weights")
 
     async def turn(self) -> None:
         """Take the newest steps, and set what is to change."""
