@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import selectors
 import time
 from collections.abc import Callable
@@ -19,7 +20,8 @@ class EagerSelector(selectors.DefaultSelector):
 
     To sleep and to be woken costs a processor that has nothing else to do as much as a quick call does, more so in a
     virtual machine, which falls back to its host meanwhile. So while one call follows the other this loop stays awake;
-    after the last of them it looks for one moment more, and a call that comes by itself costs none.
+    after the last of them it looks for one moment more, and a call that comes by itself costs none. Between two looks
+    whoever waits for the processor gets it: that may be the client.
 
     Args:
         clock: Gives seconds.
@@ -48,6 +50,7 @@ class EagerSelector(selectors.DefaultSelector):
             events = super().select(0)
             if events or self._clock() >= end:
                 return events
+            os.sched_yield()
 
 
 def new_loop() -> asyncio.AbstractEventLoop:

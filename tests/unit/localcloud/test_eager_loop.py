@@ -1,6 +1,11 @@
 from __future__ import annotations
 
+import os
 import selectors
+import socket
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -105,3 +110,42 @@ def test_a_loop_of_it_runs() -> None:
         assert loop.run_until_complete(answer()) == 42
     finally:
         loop.close()
+
+
+ECHO = """
+import socket, sys
+with socket.socket(fileno=int(sys.argv[1])) as line:
+    while asked := line.recv(1):
+        line.send(asked)
+"""
+
+
+@pytest.fixture
+def one_processor() -> Iterator[None]:
+    """Keep this thread, and the processes that it starts, on one processor."""
+    usual = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(usual)})
+    yield
+    os.sched_setaffinity(0, usual)
+
+
+def test_a_client_on_the_same_processor_runs_while_it_looks(one_processor: None) -> None:
+    num_calls = 0
+
+    def clock() -> float:
+        nonlocal num_calls
+        num_calls += 1
+        return time.monotonic()
+
+    here, there = socket.socketpair()
+    with here, there, EagerSelector(clock) as selector:
+        selector.register(here, selectors.EVENT_READ)
+        with subprocess.Popen([sys.executable, "-c", ECHO, str(there.fileno())], pass_fds=[there.fileno()]):
+            for turn in range(100 + MIN_RUN):
+                if turn == MIN_RUN:
+                    num_calls = 0
+                here.send(b"?")
+                assert selector.select(10)
+                assert here.recv(1) == b"?"
+            here.shutdown(socket.SHUT_RDWR)
+    assert num_calls < 100 * 10
