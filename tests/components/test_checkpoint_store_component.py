@@ -13,6 +13,7 @@ from steelyard.components.checkpoint_store import bucket_name
 from steelyard.components.mount import mount_script
 from steelyard.components.program import declare
 from steelyard.spec import ClusterSpec, SpecError
+from steelyard.spec.config import read_config
 
 BUCKET = bucket_name("demo", "cn-hangzhou", ACCOUNT_ID)
 
@@ -147,7 +148,7 @@ def test_a_node_of_the_cloud_mounts_by_a_line_that_stays_in_its_table_once(tmp_p
 def test_a_file_system_is_refused_where_nobody_knows_whom_to_let_in() -> None:
     network = {"vpc_id": "vpc-1", "vswitch_ids": ["vsw-1"]}
     with pytest.raises(SpecError) as caught:
-        ClusterSpec.from_config(
+        read_config(
             {
                 "name": "demo",
                 "checkpoints": {"kind": "nas"},

@@ -8,7 +8,7 @@ from pulumi.runtime import config as runtime_config
 from steelyard.components.program import declare
 from steelyard.components.training_cluster import TrainingCluster
 from steelyard.spec import ClusterSpec, Mistake, SpecError
-from steelyard.spec.config import NAMESPACE, SOURCE
+from steelyard.spec.config import NAMESPACE, SOURCE, read_config
 
 _TOKEN = "token"
 _REGION = "region"
@@ -43,7 +43,7 @@ def _read_spec() -> ClusterSpec:
     if provider_region and settings.setdefault(_REGION, provider_region) != provider_region:
         mistakes.append(_region_mistake(settings[_REGION], provider_region))
     try:
-        spec = ClusterSpec.from_config(settings)
+        spec = read_config(settings)
     except SpecError as err:
         raise SpecError(SOURCE, [*mistakes, *err.mistakes]) from err
     if mistakes:

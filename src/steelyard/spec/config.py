@@ -13,7 +13,11 @@ SOURCE = "the stack's config"
 
 
 def read_config(mapping: Mapping[str, Any]) -> ClusterSpec:
-    """Read a spec from a Pulumi stack's config; see `ClusterSpec.from_config`.
+    """Read a spec from a Pulumi stack's config.
+
+    Args:
+        mapping: Config keys, with or without `steelyard:` before them, and their values: text as the config holds it
+            (JSON where it is structured), or values already read.
 
     Raises:
         SpecError: If anything is wrong; it holds every mistake, its place the config key.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from ipaddress import IPv4Network
 from typing import Annotated, Any
 
@@ -86,18 +85,3 @@ class ClusterSpec(Part):
         if self.network.vswitch_cidrs:
             return self.network.vswitch_cidrs
         return tuple(str(part) for part in split(IPv4Network(self.network.cidr), len(self.zones)))
-
-    @classmethod
-    def from_config(cls, mapping: Mapping[str, Any]) -> ClusterSpec:
-        """Read a spec from a Pulumi stack's config.
-
-        Args:
-            mapping: Config keys, with or without `steelyard:` before them, and their values: text as the
-                config holds it (JSON where it is structured), or values already read.
-
-        Raises:
-            SpecError: If anything is wrong; it holds every mistake, its place the config key.
-        """
-        from steelyard.spec.config import read_config  # it builds on this module
-
-        return read_config(mapping)

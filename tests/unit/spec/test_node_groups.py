@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from steelyard.spec import ClusterSpec, SpecError
+from steelyard.spec import SpecError
+from steelyard.spec.config import read_config
 from steelyard.spec.family import family_of, has_erdma, has_gpu
 
 WORKERS = {"name": "workers"}
@@ -14,7 +15,7 @@ WORKERS = {"name": "workers"}
 
 def mistakes(**settings: Any) -> list[tuple[str, str, str]]:
     try:
-        ClusterSpec.from_config({"name": "demo", **settings})
+        read_config({"name": "demo", **settings})
     except SpecError as err:
         return [(one.path.removeprefix("steelyard:"), one.message, one.hint) for one in err.mistakes]
     return []
