@@ -61,7 +61,7 @@ def tell(words: list[str], folder: Path, name: str) -> int:
         print(json.dumps([{**entry, "startTime": moment, "endTime": moment}]))
         return 0
     from steelyard.deploy import Stack
-    from steelyard.deploy.engine.values import secret
+    from steelyard.deploy.values import secret
 
     stack = Stack(folder, project=PROJECT, name=name)
     outputs = stack.outputs(show_secrets="--show-secrets" in words)

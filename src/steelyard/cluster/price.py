@@ -9,8 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from steelyard.deploy import Planned
-from steelyard.deploy.engine import values
+from steelyard.deploy import Planned, values
 from steelyard.deploy.provider.api import BSS, ECS, Api
 from steelyard.errors import ResourceError, UsageError
 

@@ -8,7 +8,7 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-from steelyard.deploy.engine import values
+from steelyard.deploy import values
 from steelyard.deploy.sealing import Sealer
 from steelyard.spec import ClusterSpec
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from steelyard.deploy.engine import urn as urns
-from steelyard.deploy.engine.values import Properties, Value
+from steelyard.deploy import urn as urns
+from steelyard.deploy.values import Properties, Value
 
 
 @dataclass(frozen=True, kw_only=True)

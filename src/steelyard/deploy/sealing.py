@@ -9,8 +9,8 @@ from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken
 
-from steelyard.deploy.engine import values
-from steelyard.deploy.engine.values import Value
+from steelyard.deploy import values
+from steelyard.deploy.values import Value
 from steelyard.errors import DeployError
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from steelyard.deploy.engine import fleet, values
-from steelyard.deploy.engine import urn as urns
+from steelyard.deploy import urn as urns
+from steelyard.deploy import values
+from steelyard.deploy.engine import fleet
 from steelyard.deploy.engine.deletion import Deletion, refuse_protected
 from steelyard.deploy.engine.fleet import Fleet
 from steelyard.deploy.engine.journal import Journal
@@ -19,11 +20,11 @@ from steelyard.deploy.engine.refresh import Refresh
 from steelyard.deploy.engine.registrar import Registrar
 from steelyard.deploy.engine.reporter import Reporter
 from steelyard.deploy.engine.run import Run
-from steelyard.deploy.engine.values import Properties
 from steelyard.deploy.lock import StackLock
 from steelyard.deploy.report import SECRET_TEXT, Message, OnStep, Output, Planned, Resource, Result, Secret
 from steelyard.deploy.sealing import Sealer
 from steelyard.deploy.state import State, StateFile, hidden
+from steelyard.deploy.values import Properties
 from steelyard.errors import DeployError
 
 Config = Mapping[str, str | Secret]

@@ -12,10 +12,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from steelyard.deploy.engine import values
-from steelyard.deploy.engine.values import Properties
+from steelyard.deploy import values
 from steelyard.deploy.record import Record, renamed
 from steelyard.deploy.sealing import Sealer
+from steelyard.deploy.values import Properties
 from steelyard.errors import DeployError
 
 FORMAT = 1

@@ -9,8 +9,8 @@ import pytest
 
 from steelyard.cluster.price import HourlyPrice, PriceLine, Unpriced, ask_price
 from steelyard.deploy import Planned
-from steelyard.deploy.engine.values import UNKNOWN
 from steelyard.deploy.provider.api import BSS
+from steelyard.deploy.values import UNKNOWN
 from steelyard.errors import ResourceError, UsageError
 from steelyard.product import Product
 

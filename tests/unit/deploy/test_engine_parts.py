@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pulumi.runtime.proto import resource_pb2
 
-from steelyard.deploy.engine import diff, goal, path, urn, values
+from steelyard.deploy import urn, values
+from steelyard.deploy.engine import diff, goal, path
 from steelyard.errors import DeployError
 
 PARENT = "urn:pulumi:dev::proj::pkg:index:Fleet$pkg:index:Group::fleet-group"

@@ -12,7 +12,7 @@ from google.protobuf.message import Message
 from pulumi.runtime import rpc
 from pulumi.runtime.proto import alias_pb2, engine_pb2, resource_pb2
 
-from steelyard.deploy.engine import values
+from steelyard.deploy import values
 from steelyard.deploy.engine.monitor import FEATURES, Engine, Monitor
 
 STRING, BOOL, MESSAGE, ENUM, INT32 = 9, 8, 11, 14, 5

@@ -13,8 +13,7 @@ from fake_cloud import FakeCloud
 from hypothesis import given
 from hypothesis import strategies as st
 
-from steelyard.deploy import Stack
-from steelyard.deploy.engine import values
+from steelyard.deploy import Stack, values
 from steelyard.deploy.engine.journal import Journal
 from steelyard.deploy.lock import StackLock
 from steelyard.deploy.record import Record

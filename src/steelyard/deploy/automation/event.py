@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from steelyard.deploy.engine import urn as urns
+from steelyard.deploy import urn as urns
 from steelyard.deploy.engine.reporter import Reporter
 from steelyard.deploy.report import Message, OnStep, Op, Output, Planned, Result, Status, Step
 

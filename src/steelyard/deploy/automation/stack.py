@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from steelyard import settings
+from steelyard.deploy import urn as urns
+from steelyard.deploy import values
 from steelyard.deploy.automation.event import EventTranslator
-from steelyard.deploy.engine import urn as urns
-from steelyard.deploy.engine import values
 from steelyard.deploy.report import SECRET_TEXT, OnStep, Output, Resource, Result
 from steelyard.deploy.state import hidden
 from steelyard.errors import DeployError, ResourceError, StackLockedError

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection, Iterable
 
-from steelyard.deploy.engine import urn
+from steelyard.deploy import urn
 from steelyard.deploy.engine.deletion import Deletion, refuse_protected
 from steelyard.deploy.engine.fleet import Fleet
 from steelyard.deploy.engine.provider import Rules

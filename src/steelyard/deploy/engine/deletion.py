@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
-from steelyard.deploy.engine import fleet, urn, values
+from steelyard.deploy import urn, values
+from steelyard.deploy.engine import fleet
 from steelyard.deploy.engine.fleet import Fleet
 from steelyard.deploy.engine.provider import Operation
 from steelyard.deploy.engine.run import Run

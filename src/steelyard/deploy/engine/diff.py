@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from steelyard.deploy.engine import path, values
+from steelyard.deploy import values
+from steelyard.deploy.engine import path
 from steelyard.deploy.engine.path import Path
-from steelyard.deploy.engine.values import Properties, Value
+from steelyard.deploy.values import Properties, Value
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,11 +6,12 @@ import threading
 import uuid
 from collections.abc import Mapping
 
-from steelyard.deploy.engine import diff, urn, values
+from steelyard.deploy import urn, values
+from steelyard.deploy.engine import diff
 from steelyard.deploy.engine.journal import Journal
 from steelyard.deploy.engine.provider import Provider, Rules
-from steelyard.deploy.engine.values import Properties
 from steelyard.deploy.record import Record
+from steelyard.deploy.values import Properties
 from steelyard.errors import DeployError
 
 DEFAULT_NAME = "default"

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from google.protobuf import json_format
 from pulumi.runtime.proto import alias_pb2, resource_pb2
 
-from steelyard.deploy.engine import urn, values
-from steelyard.deploy.engine.values import Properties, Value
+from steelyard.deploy import urn, values
+from steelyard.deploy.values import Properties, Value
 from steelyard.errors import DeployError
 
 _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}

@@ -8,10 +8,10 @@ import threading
 import uuid
 from collections.abc import Mapping
 
-from steelyard.deploy.engine import values
-from steelyard.deploy.engine.values import Properties
+from steelyard.deploy import values
 from steelyard.deploy.record import Record
 from steelyard.deploy.state import Attempt, State, StateFile
+from steelyard.deploy.values import Properties
 
 
 class Journal:

@@ -14,13 +14,14 @@ from typing import NoReturn
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import engine_pb2, resource_pb2
 
-from steelyard.deploy.engine import goal, urn, values
+from steelyard.deploy import urn, values
+from steelyard.deploy.engine import goal
 from steelyard.deploy.engine.fleet import Fleet
 from steelyard.deploy.engine.provider import Operation
 from steelyard.deploy.engine.registrar import Registered, Registrar
 from steelyard.deploy.engine.run import Run
-from steelyard.deploy.engine.values import Properties
 from steelyard.deploy.report import Message
+from steelyard.deploy.values import Properties
 from steelyard.errors import DeployError
 
 log = logging.getLogger(__name__)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from steelyard.deploy.engine import values
-from steelyard.deploy.engine.values import Properties, Value
+from steelyard.deploy import values
+from steelyard.deploy.values import Properties, Value
 from steelyard.errors import DeployError
 
 Path = tuple[str | int, ...]

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
-from steelyard.deploy.engine import urn, values
+from steelyard.deploy import urn, values
 from steelyard.deploy.engine.fleet import Fleet
 from steelyard.deploy.engine.provider import Operation
 from steelyard.deploy.engine.run import Run

@@ -7,7 +7,8 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from steelyard.deploy.engine import diff, path, urn, values
+from steelyard.deploy import urn, values
+from steelyard.deploy.engine import diff, path
 from steelyard.deploy.engine.cascade import Cascade
 from steelyard.deploy.engine.deletion import refuse_protected
 from steelyard.deploy.engine.diff import Diff
@@ -15,9 +16,9 @@ from steelyard.deploy.engine.fleet import Fleet
 from steelyard.deploy.engine.goal import Goal, former_urns
 from steelyard.deploy.engine.provider import Operation, Rules
 from steelyard.deploy.engine.run import Run
-from steelyard.deploy.engine.values import Properties
 from steelyard.deploy.record import Record
 from steelyard.deploy.report import Op
+from steelyard.deploy.values import Properties
 from steelyard.errors import DeployError, ResourceError
 
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from steelyard.deploy.engine import urn as urns
+from steelyard.deploy import urn as urns
 from steelyard.deploy.report import Message, OnStep, Op, Status, Step
 
 

@@ -6,7 +6,7 @@ import difflib
 import importlib
 from collections.abc import Iterable, Mapping
 
-from steelyard.deploy.engine import urn
+from steelyard.deploy import urn
 from steelyard.deploy.engine.provider import Created, Operation, Rules, Values
 from steelyard.deploy.provider import (
     alb,
