@@ -19,13 +19,14 @@ from steelyard.balance import Policy, Shares, SpeedPolicy, Straggler, split_equa
 from steelyard.errors import UsageError
 from steelyard.training.checkpoint.attach import Checkpoints
 from steelyard.training.checkpoint.snapshot import Place, Trained
-from steelyard.training.elastic_cycle import ElasticCycle, KeptStates, Stateful
+from steelyard.training.elastic_cycle import ElasticCycle
 from steelyard.training.elastic_loader import ElasticLoader
 from steelyard.training.environment import WorkerEnvironment
 from steelyard.training.event import EventLog
 from steelyard.training.gradient import CommunicationHook
 from steelyard.training.imitation import accelerator_of
 from steelyard.training.journal import StepJournal
+from steelyard.training.kept_states import KeptStates, Stateful
 from steelyard.training.leaving import Boundary
 from steelyard.training.loader import BalancedLoader, loadable_length
 from steelyard.training.order import STATE_VERSION, agree_on_order, check_length, check_state

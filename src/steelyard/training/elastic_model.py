@@ -71,10 +71,7 @@ def sum_bucket(state: ElasticTeam, bucket: dist.GradBucket) -> torch.futures.Fut
 def prepare_elastic(
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
-    *,
-    team: ElasticTeam,
     cycle: ElasticCycle,
-    used: UsedParameters,
     ddp_options: Mapping[str, Any],
 ) -> DistributedDataParallel:
     """Wrap a model for an elastic run and have its optimizer make the steps that all make, and no other.
@@ -82,9 +79,7 @@ def prepare_elastic(
     Args:
         model: The plain model, on its device.
         optimizer: The optimizer of its parameters.
-        team: The quorum.
         cycle: The steps.
-        used: Takes note of the parameters that a step has used.
         ddp_options: Options of `DistributedDataParallel`.
 
     Raises:
@@ -104,12 +99,14 @@ def prepare_elastic(
         "forward_sync_buffers": False,
         "init_sync": False,
     }
+    team = cycle.team
+    used = UsedParameters([each for each in model.parameters() if each.requires_grad])
     wrapped = DistributedDataParallel(model, process_group=QuorumGroup(used), **options)
     attach(wrapped, optimizer, cycle, world_size=team.world_size, inner_hook=sum_bucket, inner_state=team)
     optimizer.register_step_pre_hook(lambda *_: _drop_gradients(optimizer, cycle))
     team.register("model", model.state_dict, model.load_state_dict)
     team.register("optimizer", optimizer.state_dict, optimizer.load_state_dict)
-    cycle.kept.follow(optimizer)
+    cycle.follow(optimizer, used)
     return wrapped
 
 

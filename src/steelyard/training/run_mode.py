@@ -14,6 +14,7 @@ from steelyard.balance import Policy
 from steelyard.training.attachment import attach, wrap
 from steelyard.training.cycle import StepCycle
 from steelyard.training.elastic_cycle import ElasticCycle
+from steelyard.training.elastic_model import prepare_elastic
 from steelyard.training.elastic_team import ElasticTeam
 from steelyard.training.environment import WorkerEnvironment
 from steelyard.training.exchange import Exchange
@@ -108,7 +109,7 @@ def prepare_for(
     if isinstance(cycle, ElasticCycle):
         refuse_inexact(model, has_unequal_shares=True)
         hook = {"inner_hook": inner_hook} if inner_hook else {}
-        return cycle.prepare(model, optimizer, ddp_options | hook)
+        return prepare_elastic(model, optimizer, cycle, ddp_options | hook)
     is_unequal = world_size > 1 and not is_equal
     refuse_inexact(model, has_unequal_shares=is_unequal)
     model = wrap(model, world_size=world_size, has_unequal_shares=is_unequal, ddp_options=ddp_options)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from steelyard.training.elastic_cycle import KeptStates
+from steelyard.training.kept_states import KeptStates
 
 
 class Training:
