@@ -184,6 +184,23 @@ class TestServerGroup:
         check = found.health_check_config
         assert (check.health_check_path, check.health_check_interval) == ("/healthz", 1)
 
+    def test_that_is_checked_by_grpc_keeps_its_codes_until_it_is_checked_otherwise(self, application):
+        check = {"health_check_protocol": "gRPC", "health_check_codes": ["0", "5-12"]}
+        group_id = application.group(check)
+        change = models.UpdateServerGroupAttributeRequestHealthCheckConfig
+
+        def seen() -> tuple[str, str, list[str]]:
+            found = application.find_group(group_id).health_check_config
+            return found.health_check_protocol, found.health_check_method, found.health_check_codes
+
+        assert seen() == ("gRPC", "POST", ["0", "5-12"])
+        application.change_group(group_id, health_check_config=change(health_check_interval=3))
+        assert seen() == ("gRPC", "POST", ["0", "5-12"])
+        application.change_group(group_id, health_check_config=change(health_check_protocol="HTTP"))
+        assert seen() == ("HTTP", "HEAD", ["http_2xx"])
+        application.change_group(group_id, health_check_config=change(health_check_protocol="gRPC"))
+        assert seen() == ("gRPC", "POST", ["0"])
+
     def test_that_a_listener_or_a_rule_uses_is_not_deleted(self, application):
         own, further = application.group(), application.group()
         listener_id = application.listen(application.balance(), own)
@@ -198,6 +215,7 @@ class TestServerGroup:
             for name in ("StickySession", "SlowStart", "Uch")
         )
         server_cookie = sticky(sticky_session_enabled=True, sticky_session_type="Server")
+        grpc = {"health_check_protocol": "gRPC"}
         for settings, code, text in (
             ({"protocol": "AJP"}, "InvalidParameter", '"Protocol"'),
             ({"scheduler": "Fastest"}, "InvalidParameter", '"Scheduler"'),
@@ -215,6 +233,15 @@ class TestServerGroup:
             ({"check": {"health_check_interval": 51}}, "InvalidParameter", '"HealthCheckInterval"'),
             ({"check": {"health_check_codes": ["0"]}}, "InvalidParameter", "http_2xx"),
             ({"check": {"health_check_path": "no path"}}, "InvalidParameter", '"HealthCheckPath"'),
+            ({"check": {"health_check_host": 'a"b'}}, "InvalidParameter", '"HealthCheckHost"'),
+            (
+                {"scheduler": "Uch", "uch_config": uch(type="QueryString", value='"')},
+                "InvalidParameter",
+                "_ . -",
+            ),
+            ({"check": grpc | {"health_check_codes": ["http_2xx"]}}, "InvalidParameter", "from 0 to 99"),
+            ({"check": grpc | {"health_check_codes": ["9-1"]}}, "InvalidParameter", "from 0 to 99"),
+            ({"check": grpc | {"health_check_codes": ["1"] * 21}}, "InvalidParameter", "up to 20"),
         ):
             with refused(code, text=text):
                 application.group(**settings)

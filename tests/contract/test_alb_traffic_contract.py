@@ -30,6 +30,7 @@ from contract_sdk import refused, sdk_config, wait_for
 from tls_pair import Authority
 
 CHECKED = {"health_check_enabled": True, "health_check_path": "/healthz"}
+CHECKED_BY_CALLS = {"health_check_enabled": True, "health_check_protocol": "gRPC"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -433,7 +434,7 @@ class TestHttps:
         self, front, authority, certificate_id
     ):
         group_id = front.application.group(
-            {"health_check_enabled": True, "health_check_protocol": "gRPC"},
+            CHECKED_BY_CALLS,
             servers={front.first: 100, front.second: 100},
             port=GRPC_PORT,
             protocol="gRPC",
@@ -469,7 +470,7 @@ class TestHttps:
 
     def test_sends_calls_to_grpc_servers_that_say_that_they_serve(self, front, authority, certificate_id):
         group_id = front.application.group(
-            {"health_check_enabled": True, "health_check_protocol": "gRPC"},
+            CHECKED_BY_CALLS,
             servers={front.first: 100, front.second: 100},
             port=GRPC_PORT,
             protocol="gRPC",
@@ -492,6 +493,34 @@ class TestHttps:
             assert served == {front.addresses[front.first]}
         finally:
             say(1)
+        front.application.wait_healthy(listener_id)
+
+    def test_finds_grpc_servers_healthy_by_the_codes_that_a_check_names(self, front, certificate_id):
+        change = models.UpdateServerGroupAttributeRequestHealthCheckConfig
+        group_id = front.application.group(
+            # FAILED_PRECONDITION, which is 9, is what this method answers with.
+            {
+                **CHECKED_BY_CALLS,
+                "health_check_codes": ["0-8", "10-99"],
+                "health_check_path": "/test.Names/Fail",
+            },
+            servers={front.first: 100},
+            port=GRPC_PORT,
+            protocol="gRPC",
+        )
+        listener_id = self.listen(front, group_id, certificate_id)
+        reasons = wait_for(
+            lambda: [one.reason.reason_code for one in front.application.unhealthy(listener_id).values()],
+            lambda codes: codes == ["RESPONSE_MISMATCH"],
+        )
+        assert reasons
+        for healthy in ({"health_check_codes": ["9"]}, {"health_check_codes": ["8-9", "12"]}):
+            front.application.change_group(group_id, health_check_config=change(**healthy))
+            front.application.wait_healthy(listener_id)
+        # A method that is not there is UNIMPLEMENTED, which is 12.
+        front.application.change_group(
+            group_id, health_check_config=change(health_check_path="/test.Names/No")
+        )
         front.application.wait_healthy(listener_id)
 
     def test_carries_grpc_by_a_rule_beside_plain_requests(self, front, authority, certificate_id):
@@ -541,7 +570,7 @@ class TestHttps:
 
     def test_finds_grpc_servers_that_do_not_serve(self, front, certificate_id):
         group_id = front.application.group(
-            {"health_check_enabled": True, "health_check_protocol": "gRPC"},
+            CHECKED_BY_CALLS,
             servers={front.first: 100},
             port=HTTP_PORT,
             protocol="gRPC",

@@ -307,6 +307,7 @@ class TestListener:
             ({"health_check_uri": "healthz"}, "InvalidParameter"),
             ({"health_check_uri": "/a\n  bind :22"}, "InvalidParameter"),
             ({"health_check_domain": "a b"}, "InvalidParameter"),
+            ({"health_check_domain": 'a"b'}, "InvalidParameter"),
             ({"sticky_session": "on"}, "MissingParameter"),
             ({"vserver_group_id": None}, "MissingParameter"),
             ({"acl_status": "on"}, "MissingParameter"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -9,6 +10,8 @@ from steelyard.localcloud.wire.error import invalid_parameter
 
 STATUS_CLASSES = ("http_2xx", "http_3xx", "http_4xx", "http_5xx")
 """The sorts of answers that a health check may take for good."""
+SERVER_IP = "$SERVER_IP"
+"""Stands for the server's own address, which is what a check without a domain means."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +60,30 @@ def path() -> Setting:
     return Setting(default="/", check=_is_path, want="a path of up to 80 characters")
 
 
+def domain(own_address: str) -> Setting:
+    """Make a setting that is the name by which a check asks.
+
+    Args:
+        own_address: The word that stands for the server's own address.
+    """
+    name = re.compile(r"[A-Za-z0-9.-]{1,80}\Z")
+    return Setting(
+        default="",
+        check=lambda value: value == own_address or name.match(str(value)) is not None,
+        want=f"up to 80 letters, digits, . and -, or {own_address}",
+    )
+
+
+def key(max_length: int) -> Setting:
+    """Make a setting that is the name of a cookie or of a parameter of requests; empty where it is not sent."""
+    name = re.compile(rf"[A-Za-z0-9_.-]{{1,{max_length}}}\Z")
+    return Setting(
+        default="",
+        check=lambda value: name.match(str(value)) is not None,
+        want=f"up to {max_length} letters, digits and _ . -",
+    )
+
+
 def checked(known: Mapping[str, Setting], given: Mapping[str, object]) -> dict[str, object]:
     """Give the values that are known and were sent.
 
@@ -76,7 +103,4 @@ def defaults(known: Mapping[str, Setting]) -> dict[str, object]:
 
 
 def _is_path(value: object) -> bool:
-    path = str(value)
-    return (
-        path.startswith("/") and len(path) <= 80 and path.isascii() and not set(path) & set(" \t\r\n\"'\\#")
-    )
+    return re.match(r"/[\x21-\x7e]{0,79}\Z", str(value)) is not None

@@ -10,11 +10,13 @@ from steelyard.localcloud.balancing import ALGORITHMS
 from steelyard.localcloud.proxy import config as proxy
 from steelyard.localcloud.proxy.check import HealthCheck
 from steelyard.localcloud.proxy.gate import Gate
+from steelyard.localcloud.proxy.grpc_check import HEALTH_PATH
 from steelyard.localcloud.proxy.tls import Tls
 from steelyard.localcloud.proxy.tls_policy import TlsPolicy
 from steelyard.localcloud.services.alb.models import Listener, LoadBalancer, Rule, ServerGroup
 from steelyard.localcloud.services.alb.route_plan import plan_route
-from steelyard.localcloud.services.alb.setting import mapping
+from steelyard.localcloud.services.alb.setting import grpc_codes, mapping
+from steelyard.localcloud.setting import SERVER_IP
 from steelyard.localcloud.zonal.health import server_name
 from steelyard.localcloud.zonal.models import ACTIVE
 
@@ -135,16 +137,19 @@ def _algorithm(group: ServerGroup) -> str:
 def _check(check: Mapping[str, object]) -> HealthCheck:
     codes = check["HealthCheckCodes"]
     assert isinstance(codes, list | tuple)
-    kind = str(check["HealthCheckProtocol"])
+    kind, path = str(check["HealthCheckProtocol"]), str(check["HealthCheckPath"])
+    is_grpc = kind == "gRPC"
     return HealthCheck(
         protocol=_CHECK_PROTOCOLS[kind],  # type: ignore[arg-type]
         is_tls=kind == "HTTPS",
         port=_int(check["HealthCheckConnectPort"]) or None,
-        path=str(check["HealthCheckPath"]),
-        domain=str(check["HealthCheckHost"]),
+        # Most of the API's pages say that gRPC takes no path, one that it does: a path of one's own is the call.
+        path=HEALTH_PATH if is_grpc and path == "/" else path,
+        domain=str(check["HealthCheckHost"]).replace(SERVER_IP, ""),
         version="1.1" if check["HealthCheckHttpVersion"] == "HTTP1.1" else "1.0",
         method=str(check["HealthCheckMethod"]),
         status_classes="".join(str(code).removeprefix("http_")[:1] for code in codes),
+        grpc_codes=grpc_codes(codes) if is_grpc else (),
         interval_s=_int(check["HealthCheckInterval"]),
         timeout_s=_int(check["HealthCheckTimeout"]),
         healthy_threshold=_int(check["HealthyThreshold"]),

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 
 from steelyard.localcloud.proxy.tls_policy import DEFAULT_POLICY
 from steelyard.localcloud.setting import (
+    SERVER_IP,
     STATUS_CLASSES,
     Setting,
     checked,
     choice,
     defaults,
+    domain,
+    key,
     number,
     path,
     text,
@@ -50,7 +54,7 @@ _GROUP_PARTS: Mapping[str, Mapping[str, Setting]] = {
     },
     "UchConfig": {
         "Type": choice("", "QueryString"),
-        "Value": text("", 128),
+        "Value": key(128),
     },
 }
 _UNSERVED_GROUP: Mapping[tuple[str, object], str] = {
@@ -60,7 +64,10 @@ _UNSERVED_GROUP: Mapping[tuple[str, object], str] = {
     ("CrossZoneEnabled", False): "server groups that keep to a zone",
     ("UpstreamKeepaliveEnabled", True): "connections to servers that are kept",
 }
-_GRPC_CODES = ("0",)
+_GRPC = {"HealthCheckCodes": ["0"], "HealthCheckMethod": "POST"}
+"""What a check by gRPC has where nobody says."""
+_GRPC_RANGE = re.compile(r"([0-9]{1,2})(?:-([0-9]{1,2}))?\Z")
+_MAX_GRPC_RANGES = 20
 _CHECK: Mapping[str, Setting] = {
     "HealthCheckEnabled": Setting(default=True),
     "HealthCheckProtocol": choice("HTTP", "HTTP", "HTTPS", "TCP", "gRPC"),
@@ -70,7 +77,7 @@ _CHECK: Mapping[str, Setting] = {
     "HealthyThreshold": number(3, 2, 10),
     "UnhealthyThreshold": number(3, 2, 10),
     "HealthCheckPath": path(),
-    "HealthCheckHost": text(),
+    "HealthCheckHost": domain(SERVER_IP),
     "HealthCheckMethod": choice("HEAD", "GET", "HEAD", "POST"),
     "HealthCheckHttpVersion": choice("HTTP1.1", "HTTP1.0", "HTTP1.1"),
     "HealthCheckCodes": Setting(
@@ -156,14 +163,33 @@ def read_check(given: Settings, old: Settings | None = None) -> dict[str, object
     values = checked(_CHECK, words)
     check = defaults(_CHECK) | dict(old or {}) | values
     is_grpc = check["HealthCheckProtocol"] == "gRPC"
-    if is_grpc and "HealthCheckCodes" not in values:
-        check["HealthCheckCodes"] = list(_GRPC_CODES)
-    known = _GRPC_CODES if is_grpc else STATUS_CLASSES
+    if is_grpc != ((old or {}).get("HealthCheckProtocol") == "gRPC"):
+        # Neither's codes and methods mean anything to the other.
+        check |= {**(_GRPC if is_grpc else {name: _CHECK[name].default for name in _GRPC}), **values}
     codes = check["HealthCheckCodes"]
     assert isinstance(codes, list | tuple)
-    if not set(codes) <= set(known):
-        raise invalid_parameter("HealthCheckCodes", codes, f"a list of {', '.join(known)}")
+    if is_grpc:
+        grpc_codes(codes)
+    elif not set(codes) <= set(STATUS_CLASSES):
+        raise invalid_parameter("HealthCheckCodes", codes, f"a list of {', '.join(STATUS_CLASSES)}")
     return check
+
+
+def grpc_codes(ranges: Sequence[str]) -> tuple[int, ...]:
+    """Give the statuses of gRPC that some ranges, such as `0` and `4-12`, name.
+
+    Raises:
+        ApiError: `InvalidParameter`.
+    """
+    found: set[int] = set()
+    for part in ranges:
+        match = _GRPC_RANGE.match(str(part).strip())
+        codes = range(int(match[1]), int(match[2] or match[1]) + 1) if match else range(0)
+        if not codes or len(ranges) > _MAX_GRPC_RANGES:
+            want = f"up to {_MAX_GRPC_RANGES} of gRPC's codes from 0 to 99, or ranges of them"
+            raise invalid_parameter("HealthCheckCodes", list(ranges), want)
+        found.update(codes)
+    return tuple(sorted(found))
 
 
 def read_listener(params: Settings, old: Settings | None = None) -> dict[str, object]:

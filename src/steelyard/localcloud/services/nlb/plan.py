@@ -13,11 +13,9 @@ from steelyard.localcloud.proxy.tls import Tls
 from steelyard.localcloud.proxy.tls_policy import POLICIES, TlsPolicy
 from steelyard.localcloud.services.nlb.models import Listener, LoadBalancer, ServerGroup
 from steelyard.localcloud.services.nlb.setting import ALPN_POLICIES
+from steelyard.localcloud.setting import SERVER_IP
 from steelyard.localcloud.zonal.health import server_name
 from steelyard.localcloud.zonal.models import ACTIVE
-
-_SERVER_IP = "$SERVER_IP"
-"""Stands for the server's own address, which is what a check without a domain means."""
 
 
 def plan_proxy(
@@ -158,7 +156,7 @@ def _check(check: Mapping[str, object]) -> proxy.HealthCheck:
         protocol="http" if check["HealthCheckType"] == "HTTP" else "tcp",
         port=_int(check["HealthCheckConnectPort"]) or None,
         path=str(check["HealthCheckUrl"]),
-        domain=str(check["HealthCheckDomain"]).replace(_SERVER_IP, ""),
+        domain=str(check["HealthCheckDomain"]).replace(SERVER_IP, ""),
         version="1.1" if check["HealthCheckHttpVersion"] == "HTTP1.1" else "1.0",
         method=str(check["HttpCheckMethod"]),
         status_classes="".join(str(code)[len("http_")] for code in codes),

@@ -6,11 +6,13 @@ from collections.abc import Mapping
 
 from steelyard.localcloud.proxy.tls_policy import DEFAULT_POLICY
 from steelyard.localcloud.setting import (
+    SERVER_IP,
     STATUS_CLASSES,
     Setting,
     checked,
     choice,
     defaults,
+    domain,
     number,
     path,
     text,
@@ -54,7 +56,7 @@ CHECK: Mapping[str, Setting] = {
     "HealthCheckReq": text(max_length=512),
     "HealthCheckExp": text(max_length=512),
     "HealthCheckUrl": path(),
-    "HealthCheckDomain": text(),
+    "HealthCheckDomain": domain(SERVER_IP),
     "HttpCheckMethod": choice("GET", "GET", "HEAD"),
     "HealthCheckHttpVersion": choice("HTTP1.0", "HTTP1.0", "HTTP1.1"),
     "HealthCheckHttpCode": Setting(

@@ -17,6 +17,7 @@ from steelyard.localcloud.proxy.tls_policy import POLICIES, TlsPolicy
 from steelyard.localcloud.services.slb.domain_extension import DomainExtension
 from steelyard.localcloud.services.slb.models import ACTIVE, Listener, LoadBalancer, Server, ServerGroup
 from steelyard.localcloud.services.slb.rule import Rule
+from steelyard.localcloud.services.slb.setting import OWN_ADDRESS
 
 _BACKEND_PORT = -520
 _HTTPS_PORT = 443
@@ -262,8 +263,7 @@ def _check(listener: Listener, settings: Mapping[str, object]) -> HealthCheck | 
         protocol="http" if is_http else "tcp",
         port=None if port == _BACKEND_PORT else port,
         path=str(settings["HealthCheckURI"]),
-        # "$_ip" stands for the server's own address, which is what a check without a domain means.
-        domain=str(settings["HealthCheckDomain"]).replace("$_ip", ""),
+        domain=str(settings["HealthCheckDomain"]).replace(OWN_ADDRESS, ""),
         method=str(settings["HealthCheckMethod"]).upper(),
         status_classes=classes,
         interval_s=_int(settings["HealthCheckInterval"]),

@@ -12,6 +12,8 @@ from steelyard.localcloud.setting import (
     checked,
     choice,
     defaults,
+    domain,
+    key,
     number,
     path,
     text,
@@ -19,6 +21,8 @@ from steelyard.localcloud.setting import (
 from steelyard.localcloud.wire.error import missing_parameter, not_served
 
 SCHEDULERS = ("wrr", "wlc", "rr", "sch", "tch")
+OWN_ADDRESS = "$_ip"
+"""Stands for the server's own address, which is what a check without a domain means."""
 _SWITCH = ("on", "off")
 
 
@@ -46,7 +50,7 @@ _FORWARDING: Mapping[str, Setting] = {
     "VServerGroupId": Setting(default=""),
     "BackendServerPort": number(0, 1, 65535),
     "HealthCheckURI": path(),
-    "HealthCheckDomain": text(),
+    "HealthCheckDomain": domain(OWN_ADDRESS),
     "HealthCheckConnectPort": _CHECK_PORT,
     "HealthCheckInterval": number(2, 1, 50),
     "HealthyThreshold": number(3, 2, 10),
@@ -67,7 +71,7 @@ _REQUESTS: Mapping[str, Setting] = {
     "HealthCheckTimeout": number(5, 1, 300),
     "StickySession": choice("off", *_SWITCH),
     "StickySessionType": choice("", "insert", "server"),
-    "Cookie": text(max_length=200),
+    "Cookie": key(200),
     "CookieTimeout": number(0, 1, 86400),
     "IdleTimeout": number(15, 1, 60),
     "RequestTimeout": number(60, 1, 180),
