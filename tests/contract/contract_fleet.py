@@ -109,6 +109,14 @@ class Fleet:
                     slb.DeleteLoadBalancerRequest(load_balancer_id=load_balancer_id)
                 )
         for instance in self.instances(*self.instance_ids) if self.instance_ids else []:
+            if instance.instance_charge_type == "PrePaid":
+                self.ecs_client.modify_instance_charge_type(
+                    ecs.ModifyInstanceChargeTypeRequest(
+                        region_id=REGION,
+                        instance_ids=json.dumps([instance.instance_id]),
+                        instance_charge_type="PostPaid",
+                    )
+                )
             if instance.deletion_protection:
                 self.ecs_client.modify_instance_attribute(
                     ecs.ModifyInstanceAttributeRequest(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 import http.client
 import json
 import time
@@ -31,6 +32,12 @@ def stop(fleet, instance_id: str) -> None:
 def start(fleet, instance_id: str) -> None:
     fleet.ecs_client.start_instance(models.StartInstanceRequest(instance_id=instance_id))
     fleet.wait_status(instance_id, "Running")
+
+
+def in_days(text: str) -> int:
+    """Tell how many days ahead a time lies that is told to the minute."""
+    moment = time.strptime(text, "%Y-%m-%dT%H:%MZ")
+    return int((calendar.timegm(moment) - time.time()) // 86400)
 
 
 class TestType:
@@ -74,7 +81,7 @@ class TestType:
             self.change(fleet, instance_id, OTHER_TYPE)
 
     def test_one_that_is_paid_for_in_advance_has_an_action_of_its_own(self, fleet):
-        instance_id = stopped(fleet, instance_charge_type="PrePaid")
+        instance_id = stopped(fleet, instance_charge_type="PrePaid", period=1)
         with refused("ChargeTypeViolation", 403):
             self.change(fleet, instance_id, OTHER_TYPE)
         request = models.ModifyPrepayInstanceSpecRequest(
@@ -117,6 +124,56 @@ class TestBandwidth:
         request.instance_id = "i-nowhere"
         with refused("InvalidInstanceId.NotFound", 404):
             fleet.ecs_client.allocate_public_ip_address(request)
+
+
+class TestOptions:
+    def change(self, fleet, instance_id: str, **settings: object) -> None:
+        fleet.ecs_client.modify_instance_attribute(
+            models.ModifyInstanceAttributeRequest(instance_id=instance_id, **settings)
+        )
+
+    def test_cores_are_chosen_while_it_is_stopped_and_are_its_types_again_with_another(self, fleet):
+        cores = models.ModifyInstanceAttributeRequestCpuOptions(core=2, threads_per_core=1)
+        (instance_id,) = fleet.run()
+        with refused("IncorrectInstanceStatus", 403):
+            self.change(fleet, instance_id, cpu_options=cores)
+        stop(fleet, instance_id)
+        self.change(fleet, instance_id, cpu_options=cores)
+        options = fleet.instance(instance_id).cpu_options
+        assert (options.core_count, options.threads_per_core) == (2, 1)
+        fleet.ecs_client.modify_instance_spec(
+            models.ModifyInstanceSpecRequest(instance_id=instance_id, instance_type="ecs.gn7i-c16g1.4xlarge")
+        )
+        options = fleet.instance(instance_id).cpu_options
+        assert (options.core_count, options.threads_per_core) == (8, 2)
+
+    def test_large_frames_a_password_and_the_bandwidth_inwards_are_taken(self, fleet):
+        (instance_id,) = fleet.run()
+        self.change(fleet, instance_id, enable_jumbo_frame=True, password="Right-and-long-1")
+        told = fleet.ecs_client.describe_instance_attribute(
+            models.DescribeInstanceAttributeRequest(instance_id=instance_id)
+        ).body
+        assert told.enable_jumbo_frame is True
+        with refused("InvalidPassword.Malformed"):
+            self.change(fleet, instance_id, password="nodigitsnosigns")
+        fleet.ecs_client.modify_instance_network_spec(
+            models.ModifyInstanceNetworkSpecRequest(instance_id=instance_id, internet_max_bandwidth_in=20)
+        )
+        assert fleet.instance(instance_id).internet_max_bandwidth_in == 20
+
+    def test_what_has_no_meaning_here_is_refused_by_name(self, fleet):
+        (instance_id,) = fleet.run()
+        with refused("UnsupportedOperation", text="CreditSpecification"):
+            self.change(fleet, instance_id, credit_specification="Unlimited")
+        with refused("UnsupportedOperation", text="InstanceMetadataTags"):
+            fleet.ecs_client.modify_instance_metadata_options(
+                models.ModifyInstanceMetadataOptionsRequest(
+                    region_id=REGION,
+                    instance_id=instance_id,
+                    http_endpoint="enabled",
+                    instance_metadata_tags="enabled",
+                )
+            )
 
 
 class TestPlace:
@@ -287,8 +344,8 @@ class TestDisks:
             replace_disk(fleet, instance_id, system_disk=models.ReplaceSystemDiskRequestSystemDisk(size=10))
         with refused("InvalidKeyPairName.NotFound", 404):
             replace_disk(fleet, instance_id, key_pair_name="nobody")
-        with refused("UnsupportedOperation", text="Password"):
-            replace_disk(fleet, instance_id, password="Secret-123")
+        with refused("InvalidPassword.Malformed"):
+            replace_disk(fleet, instance_id, password="short")
 
     def test_a_disk_becomes_faster_where_it_is_large_enough(self, fleet):
         data = models.RunInstancesRequestDataDisk(category="cloud_efficiency", size=500)
@@ -355,8 +412,46 @@ class TestPayment:
         self.change(fleet, instance_id, instance_charge_type="PrePaid", period=1, period_unit="Month")
         assert fleet.instance(instance_id).instance_charge_type == "PrePaid"
         assert {disk.disk_charge_type for disk in disks(fleet, instance_id)} == {"PrePaid"}
+        assert in_days(fleet.instance(instance_id).expired_time) in range(27, 32)
         self.change(fleet, instance_id, instance_charge_type="PostPaid")
         assert fleet.instance(instance_id).instance_charge_type == "PostPaid"
+        assert in_days(fleet.instance(instance_id).expired_time) > 10_000
+
+    def test_one_in_advance_stays_for_as_long_as_it_is_paid_for(self, fleet):
+        (instance_id,) = fleet.run(instance_charge_type="PrePaid", period=2, period_unit="Week")
+        assert in_days(fleet.instance(instance_id).expired_time) in range(13, 15)
+        for settings in ({}, {"terminate_subscription": True}):
+            with refused("ChargeTypeViolation", 403):
+                fleet.ecs_client.delete_instance(
+                    models.DeleteInstanceRequest(instance_id=instance_id, force=True, **settings)
+                )
+            with refused("ChargeTypeViolation", 403):
+                fleet.ecs_client.delete_instances(
+                    models.DeleteInstancesRequest(
+                        region_id=REGION, instance_id=[instance_id], force=True, **settings
+                    )
+                )
+        self.change(fleet, instance_id, instance_charge_type="PostPaid")
+        fleet.delete(instance_id)
+        fleet.wait_status(instance_id, "gone")
+
+    def test_what_one_in_advance_is_made_with_is_checked(self, fleet):
+        with refused("MissingParameter", text="Period"):
+            fleet.run(status="", instance_charge_type="PrePaid")
+        with refused("InvalidParameter", text="Period"):
+            fleet.run(status="", instance_charge_type="PrePaid", period=11)
+        with refused("InvalidParameter", text="AutoRenewPeriod"):
+            fleet.run(
+                status="", instance_charge_type="PrePaid", period=1, auto_renew=True, auto_renew_period=5
+            )
+
+    def test_one_can_be_made_to_be_renewed(self, fleet):
+        (instance_id,) = fleet.run(
+            status="", instance_charge_type="PrePaid", period=1, auto_renew=True, auto_renew_period=3
+        )
+        (told,) = self.renewals(fleet, instance_id=instance_id)
+        assert (told.renewal_status, told.duration, told.period_unit) == ("AutoRenewal", 3, "Month")
+        fleet.wait_status(instance_id, "Running")
 
     def test_what_is_asked_for_is_checked(self, fleet):
         (instance_id,) = fleet.run()
@@ -373,7 +468,7 @@ class TestPayment:
             self.change(fleet, spot, period=1)
 
     def test_renewal_is_of_those_that_are_paid_for_in_advance(self, fleet):
-        (instance_id,) = fleet.run(instance_charge_type="PrePaid")
+        (instance_id,) = fleet.run(instance_charge_type="PrePaid", period=1)
         (other,) = fleet.run()
         (told,) = self.renewals(fleet, instance_id=instance_id)
         assert (told.renewal_status, told.auto_renew_enabled, told.duration) == ("Normal", False, 0)
@@ -418,7 +513,7 @@ class TestReleaseTime:
             fleet.run(status="", auto_release_time=text)
 
     def test_it_is_a_time_of_one_that_is_paid_for_by_its_use(self, fleet):
-        (instance_id,) = fleet.run(instance_charge_type="PrePaid")
+        (instance_id,) = fleet.run(instance_charge_type="PrePaid", period=1)
         with refused("ChargeTypeViolation", 403):
             self.change(fleet, instance_id, "2099-01-01T00:00:00Z")
         (other,) = fleet.run()

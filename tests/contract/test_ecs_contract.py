@@ -178,10 +178,78 @@ class TestRelease:
 
 class TestRunInstances:
     def test_many_at_once_have_an_address_and_a_name_each(self, fleet):
-        ids = fleet.run(amount=3, instance_name="worker")
+        ids = fleet.run(amount=3, instance_name="worker", unique_suffix=True)
         found = fleet.instances(*ids)
         assert sorted(i.instance_name for i in found) == ["worker001", "worker002", "worker003"]
         assert len({fleet.address(i) for i in ids}) == 3
+
+    def test_names_are_numbered_where_the_call_says_so_alone(self, fleet):
+        def names(**settings: object) -> list[tuple[str, str]]:
+            ids = fleet.run(status="", amount=2, **settings)
+            return [(one.instance_name, one.host_name) for one in map(fleet.instance, ids)]
+
+        assert names(instance_name="worker", host_name="node") == [("worker", "node")] * 2
+        assert names(instance_name="worker-[8,3]", host_name="node-[2,2]-b") == [
+            ("worker-008", "node-02-b"),
+            ("worker-009", "node-03-b"),
+        ]
+        assert names(instance_name="w[]", host_name="n[9,1]x", unique_suffix=True) == [
+            ("w000000", "n9x001"),
+            ("w000001", "n10x002"),
+        ]
+        assert [host for _, host in names(host_names=["first", "second"])] == ["first", "second"]
+        (instance_id,) = fleet.run(status="", host_name="k8s-${instance_id}")
+        assert fleet.instance(instance_id).host_name == f"k8s-{instance_id}"
+        with refused("InvalidParameter", text="HostNames"):
+            names(host_name="node", host_names=["first"])
+        with refused("InvalidHostName.Malformed"):
+            names(host_names=["fine", "-bad-"])
+
+    def test_fewer_than_asked_for_need_a_least_number_within_it(self, fleet):
+        ids = fleet.run(status="", amount=2, min_amount=1)
+        assert len(ids) == 2, "there is no limit to the stock"
+        with refused("InvalidParameter", text="MinAmount"):
+            fleet.run(status="", amount=2, min_amount=3)
+
+    def test_what_is_kept_without_an_effect_is_told_as_it_was_set(self, fleet):
+        (instance_id,) = fleet.run(
+            status="",
+            password="Right-and-long-1",
+            internet_max_bandwidth_in=7,
+            network_options=models.RunInstancesRequestNetworkOptions(enable_jumbo_frame=True),
+            image_options=models.RunInstancesRequestImageOptions(login_as_non_root=True),
+            cpu_options=models.RunInstancesRequestCpuOptions(core=2, threads_per_core=1),
+            private_pool_options=models.RunInstancesRequestPrivatePoolOptions(match_criteria="Open"),
+        )
+        told = fleet.instance(instance_id)
+        assert (told.internet_max_bandwidth_in, told.image_options.login_as_non_root) == (7, True)
+        assert (told.cpu_options.core_count, told.cpu_options.threads_per_core) == (2, 1)
+        attached = fleet.ecs_client.describe_instance_attachment_attributes(
+            models.DescribeInstanceAttachmentAttributesRequest(
+                region_id=REGION, instance_ids=json.dumps([instance_id])
+            )
+        ).body.instances.instance[0]
+        assert attached.private_pool_options_match_criteria == "Open"
+        attribute = fleet.ecs_client.describe_instance_attribute(
+            models.DescribeInstanceAttributeRequest(instance_id=instance_id)
+        ).body
+        assert attribute.enable_jumbo_frame is True
+
+    def test_what_has_no_meaning_here_is_refused_by_name(self, fleet):
+        cases = [
+            ({"dedicated_host_id": "dh-1"}, "DedicatedHostId"),
+            ({"ipv_6address_count": 1}, "Ipv6AddressCount"),
+            ({"storage_set_id": "ss-1"}, "StorageSetId"),
+            ({"credit_specification": "Unlimited"}, "CreditSpecification"),
+            ({"hibernation_options": models.RunInstancesRequestHibernationOptions(configured=True)}, "Hib"),
+        ]
+        for settings, name in cases:
+            with refused("UnsupportedOperation", text=name):
+                fleet.run(status="", **settings)
+        (instance_id,) = fleet.run(
+            hibernation_options=models.RunInstancesRequestHibernationOptions(configured=False)
+        )
+        assert fleet.status(instance_id) == "Running"
 
     def test_a_wanted_address_is_given_in_the_networks_own_words(self, fleet):
         (instance_id,) = fleet.run(private_ip_address="10.77.0.99")
@@ -218,6 +286,22 @@ class TestRunInstances:
             ({"host_name": "-bad-"}, "InvalidHostName.Malformed", 400),
             ({"instance_name": "http://x"}, "InvalidInstanceName.Malformed", 400),
             ({"http_tokens": "maybe"}, "InvalidHttpTokens.ValueNotSupported", 400),
+            ({"password": "tooeasy"}, "InvalidPassword.Malformed", 400),
+            (
+                {"cpu_options": models.RunInstancesRequestCpuOptions(core=99)},
+                "InvalidCpuOptions.Core.ValueNotSupported",
+                400,
+            ),
+            (
+                {"cpu_options": models.RunInstancesRequestCpuOptions(threads_per_core=3)},
+                "InvalidCpuOptions.ThreadsPerCore.ValueNotSupported",
+                400,
+            ),
+            (
+                {"cpu_options": models.RunInstancesRequestCpuOptions(topology_type="Twisted")},
+                "InvalidCpuOptions.TopologyType.ValueNotSupported",
+                400,
+            ),
             ({"ram_role_name": "nobody"}, "InvalidRamRole.NotFound", 404),
         ],
     )
@@ -264,7 +348,10 @@ class TestRunInstances:
 class TestDescription:
     def test_filters_and_pages(self, fleet):
         ids = fleet.run(
-            amount=3, instance_name="worker", tag=[models.RunInstancesRequestTag(key="a", value="b")]
+            amount=3,
+            instance_name="worker",
+            unique_suffix=True,
+            tag=[models.RunInstancesRequestTag(key="a", value="b")],
         )
         tag = models.DescribeInstancesRequestTag
 
@@ -342,11 +429,10 @@ class TestDescription:
         change = models.ModifyInstanceAttributeRequest(
             instance_id=instance_id, user_data=encoded("#!/bin/sh\necho second\n")
         )
-        with refused("IncorrectInstanceStatus", 403):
-            client.modify_instance_attribute(change)
+        # As the vendor's Terraform provider does it: it stops the instance after this, and starts it again.
+        client.modify_instance_attribute(change)
         client.stop_instance(models.StopInstanceRequest(instance_id=instance_id, force_stop=True))
         fleet.wait_status(instance_id, "Stopped")
-        client.modify_instance_attribute(change)
         client.start_instance(models.StartInstanceRequest(instance_id=instance_id))
         wait_for(lambda: fleet.console(instance_id), lambda text: "second" in text)
 

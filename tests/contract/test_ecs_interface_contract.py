@@ -227,3 +227,60 @@ class TestFurtherAddresses:
                 )
             )
         delete_interface(fleet, interface_id)
+
+
+class TestWhatIsToldOfOne:
+    def test_a_list_that_is_always_empty_here_is_in_the_answer(self, fleet):
+        # The vendor's Terraform provider reads all three of each interface, and breaks off where one is missing.
+        interface_id = make_interface(fleet)
+        (instance_id,) = fleet.run()
+        found = [
+            *interfaces(fleet, network_interface_id=[interface_id]),
+            *interfaces(fleet, instance_id=instance_id),
+            *fleet.instance(instance_id).network_interfaces.network_interface,
+        ]
+        assert [one.ipv_6sets.ipv_6set for one in found] == [[], [], []]
+        assert [one.ipv_4prefix_sets.ipv_4prefix_set for one in found] == [[], [], []]
+        assert [one.ipv_6prefix_sets.ipv_6prefix_set for one in found] == [[], [], []]
+        delete_interface(fleet, interface_id)
+
+    def test_the_check_of_sources_and_the_queues_are_as_they_were_set(self, fleet):
+        interface_id = make_interface(fleet, source_dest_check=True, queue_number=2)
+        (instance_id,) = fleet.run(network_interface=[Entry(instance_type="Primary", source_dest_check=True)])
+        (own,) = interfaces(fleet, instance_id=instance_id)
+        (other,) = interfaces(fleet, network_interface_id=[interface_id])
+        assert (own.source_dest_check, other.source_dest_check, other.queue_number) == (True, True, 2)
+        for one in (own, other):
+            fleet.ecs_client.modify_network_interface_attribute(
+                models.ModifyNetworkInterfaceAttributeRequest(
+                    region_id=REGION, network_interface_id=one.network_interface_id, source_dest_check=False
+                )
+            )
+            (changed,) = interfaces(fleet, network_interface_id=[one.network_interface_id])
+            assert changed.source_dest_check is False
+        delete_interface(fleet, interface_id)
+
+    def test_the_elastic_address_of_one_is_told(self, fleet, vpc_client):
+        interface_id = make_interface(fleet)
+        (instance_id,) = fleet.run(network_interface=[Entry(network_interface_id=interface_id)])
+        eip = vpc_client.allocate_eip_address(vpc.AllocateEipAddressRequest(region_id=REGION)).body
+        vpc_client.associate_eip_address(
+            vpc.AssociateEipAddressRequest(
+                allocation_id=eip.allocation_id, instance_id=interface_id, instance_type="NetworkInterface"
+            )
+        )
+        (found,) = interfaces(fleet, network_interface_id=[interface_id])
+        assert found.associated_public_ip.public_ip_address == eip.eip_address
+        assert found.associated_public_ip.allocation_id == eip.allocation_id
+        vpc_client.unassociate_eip_address(
+            vpc.UnassociateEipAddressRequest(allocation_id=eip.allocation_id, instance_id=interface_id)
+        )
+        assert not interfaces(fleet, network_interface_id=[interface_id])[0].associated_public_ip
+        vpc_client.release_eip_address(vpc.ReleaseEipAddressRequest(allocation_id=eip.allocation_id))
+        fleet.delete(instance_id)
+        fleet.wait_status(instance_id, "gone")
+
+    def test_addresses_of_ipv6_and_prefixes_are_refused(self, fleet):
+        for settings in ({"ipv_6address_count": 1}, {"ipv_4prefix": ["10.77.0.16/28"]}):
+            with refused("UnsupportedOperation"):
+                make_interface(fleet, **settings)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Protocol, TypeVar, runtime_checkable
 
-from steelyard.localcloud.wire.error import ApiError
+from steelyard.localcloud.wire.error import ApiError, not_served
 from steelyard.localcloud.wire.signature import AccessKey
 
 if TYPE_CHECKING:
@@ -69,6 +69,16 @@ class Request:
         if self.dry_run:
             raise dry_run_passed()
 
+    def refuse_unserved(self, *names: str) -> None:
+        """Refuse parameters of the action that the local cloud does not serve, where they say something.
+
+        Raises:
+            ApiError: `UnsupportedOperation`, with the parameter's name.
+        """
+        for name in names:
+            if _says_something(self.params.get(name)):
+                raise not_served(f"{name} in {self.action}")
+
     def text(self, name: str, default: str = "") -> str:
         """Give a text parameter."""
         return str(self.params.get(name, default))
@@ -96,6 +106,11 @@ class Request:
         value = self.params.get(name) or []
         assert isinstance(value, list)
         return value
+
+
+def _says_something(value: object) -> bool:
+    """Tell whether a parameter is neither absent nor empty, zero or false, with all that is in it."""
+    return any(map(_says_something, value.values())) if isinstance(value, dict) else bool(value)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,9 +13,11 @@ from fake_host import FakeHost
 
 from steelyard.errors import LocalCloudError
 from steelyard.localcloud.cloud import Cloud
+from steelyard.localcloud.service import ApiError
 from steelyard.localcloud.services.ecs import due_clock, state
 from steelyard.localcloud.services.ecs.actions import EcsService
 from steelyard.localcloud.services.ecs.due_clock import DueClock
+from steelyard.localcloud.services.ecs.subscription import period_end
 from steelyard.localcloud.services.ram.actions import RamService
 from steelyard.localcloud.services.vpc.actions import VpcService
 from steelyard.localcloud.services.vpc.models import PENDING_S
@@ -92,6 +95,32 @@ class TestRelease:
             wait(lambda: ecs.instances.get(instance_id).status == "Running")
             call(ecs, "modify_instance_charge_type", InstanceIds=f'["{instance_id}"]', Period=1)
             assert ecs.instances.get(instance_id).auto_release_at == 0.0
+
+
+class TestSubscription:
+    def test_one_whose_time_is_over_is_released_where_the_call_says_so(self, tmp_path, clock):
+        with standing_cloud(tmp_path, clock, *SERVICES) as cloud:
+            ecs = cloud.services["ecs"]
+            instance_id = run_instance(cloud, clock, InstanceChargeType="PrePaid", Period=1)
+            wait(lambda: ecs.instances.get(instance_id).status == "Running")
+            clock.now += 32 * 86400
+            with pytest.raises(ApiError, match="charge type"):
+                call(ecs, "delete_instance", InstanceId=instance_id, Force=True)
+            call(ecs, "delete_instance", InstanceId=instance_id, Force=True, TerminateSubscription=True)
+            wait(lambda: ecs.instances.get(instance_id) is None)
+
+    @pytest.mark.parametrize(
+        ("begin", "number", "unit", "end"),
+        [
+            ("2026-01-31T10:00:00Z", 1, "Month", "2026-02-28T10:00:00Z"),
+            ("2026-11-30T10:00:00Z", 3, "Month", "2027-02-28T10:00:00Z"),
+            ("2026-12-15T10:00:00Z", 12, "Month", "2027-12-15T10:00:00Z"),
+            ("2026-12-30T10:00:00Z", 1, "Week", "2027-01-06T10:00:00Z"),
+        ],
+    )
+    def test_a_month_ends_on_the_same_day_or_the_months_last(self, begin, number, unit, end):
+        moment = calendar.timegm(time.strptime(begin, "%Y-%m-%dT%H:%M:%SZ"))
+        assert written(period_end(moment, number, unit)) == end
 
 
 class Done:

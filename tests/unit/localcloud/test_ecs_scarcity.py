@@ -109,6 +109,13 @@ class TestStock:
         ecs.stock.limit(TYPE, ZONE, None)
         start(ecs, settings)
 
+    def test_fewer_are_made_where_a_call_says_how_many_would_do(self, cloud, ecs, settings):
+        ecs.stock.limit(TYPE, ZONE, 2)
+        with pytest.raises(ApiError, match="sold out"):
+            call(cloud, "ecs", "RunInstances", **settings, Amount=5, MinAmount=3)
+        made = call(cloud, "ecs", "RunInstances", **settings, Amount=5, MinAmount=1)
+        assert len(made["InstanceIdSets"]["InstanceIdSet"]) == 2
+
     def test_other_types_and_zones_are_left_alone(self, cloud, ecs, settings):
         ecs.stock.limit(TYPE, ZONE, 0)
         ecs.stock.limit("ecs.g7.large", "cn-hangzhou-i", 0)

@@ -5,12 +5,19 @@ from dataclasses import replace
 from steelyard.localcloud.page import number_page
 from steelyard.localcloud.service import Request, action
 from steelyard.localcloud.services.ecs import check, errors
+from steelyard.localcloud.services.ecs.cpu_option import read_cpu_options
 from steelyard.localcloud.services.ecs.instance_actions import InstanceActions, refuse_released
-from steelyard.localcloud.services.ecs.models import STOPPED, Instance
+from steelyard.localcloud.services.ecs.models import RUNNING, STOPPED, Instance
 from steelyard.localcloud.services.ecs.run_actions import RunActions
-from steelyard.localcloud.wire.error import invalid_parameter, missing_parameter
+from steelyard.localcloud.wire.error import invalid_parameter, missing_parameter, not_served
 
-_UNSERVED = ("Password", "CreditSpecification", "NetworkInterfaceQueueNumber", "EnableNetworkEncryption")
+_UNSERVED = (
+    "CreditSpecification",
+    "NetworkInterfaceQueueNumber",
+    "EnableNetworkEncryption",
+    "PrivateDnsNameOptions",
+    "RemoteConnectionOptions",
+)
 
 
 class AttributeActions(InstanceActions, RunActions):
@@ -18,17 +25,15 @@ class AttributeActions(InstanceActions, RunActions):
 
     @action("ModifyInstanceAttribute")
     def modify_instance_attribute(self, request: Request) -> dict[str, object]:
-        """Change an instance's names, description, protection, groups or, while it is stopped, user data."""
+        """Change an instance's names, description, protection, groups, user data or, while it is stopped, cores."""
         instance = self.instance(request)
         refuse_released(instance)
-        for name in _UNSERVED:
-            if request.params.get(name):
-                raise invalid_parameter(name, request.params[name], "left out: it has no meaning here")
-        user_data = instance.user_data
-        if "UserData" in request.params:
-            if instance.status != STOPPED:
-                raise errors.incorrect_status(instance.status)
-            user_data = check.read_user_data(request)
+        request.refuse_unserved(*_UNSERVED)
+        check.read_password(request)
+        if request.params.get("CpuOptions") and instance.status != STOPPED:
+            raise errors.incorrect_status(instance.status)
+        if "EnableJumboFrame" in request.params and instance.status not in (RUNNING, STOPPED):
+            raise errors.incorrect_status(instance.status)
         group_ids = request.texts("SecurityGroupIds")
         self.instances.put(
             replace(
@@ -37,7 +42,9 @@ class AttributeActions(InstanceActions, RunActions):
                 host_name=check.read_host_name(request, instance.host_name),
                 description=check.read_description(request, instance.description),
                 has_deletion_protection=request.flag("DeletionProtection", instance.has_deletion_protection),
-                user_data=user_data,
+                user_data=check.read_user_data(request, instance.user_data),
+                has_jumbo_frame=request.flag("EnableJumboFrame", instance.has_jumbo_frame),
+                **read_cpu_options(request, instance.instance_type, instance.cpu_options),
                 security_group_ids=self.groups_in_vpc(group_ids, instance.vpc_id)
                 if group_ids
                 else instance.security_group_ids,
@@ -50,6 +57,8 @@ class AttributeActions(InstanceActions, RunActions):
         """Change who may ask the metadata service, from the next request on."""
         instance = self.instance(request)
         refuse_released(instance)
+        if request.text("InstanceMetadataTags", "disabled") != "disabled":
+            raise not_served("tags in the metadata of instances (InstanceMetadataTags)")
         endpoint = check.read_choice(request, "HttpEndpoint", ("enabled", "disabled"), instance.http_endpoint)
         tokens = check.read_choice(request, "HttpTokens", ("optional", "required"), instance.http_tokens)
         hop_limit = request.number("HttpPutResponseHopLimit", instance.http_hop_limit)

@@ -43,7 +43,7 @@ class BatchPowerActions(PowerActions):
         instances = [self._known(instance_id) for instance_id in _instance_ids(request)]
         leaving = [instance for instance in instances if not instance.is_released]
         for instance in leaving:
-            self.check_release(instance, is_forced=request.flag("Force"))
+            self.check_release(instance, request)
         request.stop_if_dry_run()
         for instance in leaving:
             self.release_instance(instance)

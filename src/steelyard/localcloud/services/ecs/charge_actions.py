@@ -10,10 +10,8 @@ from steelyard.localcloud.services.ecs.instance_actions import refuse_released
 from steelyard.localcloud.services.ecs.models import RUNNING, STOPPED
 from steelyard.localcloud.services.ecs.run_setting import read_release_time
 from steelyard.localcloud.services.ecs.state import read_json_texts
-from steelyard.localcloud.wire.error import invalid_parameter, missing_parameter
-
-_PERIODS = {"Month": (*range(1, 10), 12, 24, 36, 48, 60), "Week": (1, 2, 3, 4)}
-_RENEWALS = {"Month": (1, 2, 3, 6, 12, 24, 36, 48, 60), "Week": (1, 2, 3)}
+from steelyard.localcloud.services.ecs.subscription import PERIODS, RENEWALS, period_end, read_period
+from steelyard.localcloud.wire.error import invalid_parameter
 
 
 class ChargeActions(AutoRelease):
@@ -23,8 +21,9 @@ class ChargeActions(AutoRelease):
     def modify_instance_charge_type(self, request: Request) -> dict[str, object]:
         """Change whether instances are paid for in advance or by their use; nothing is billed here."""
         charge = check.read_choice(request, "InstanceChargeType", ("PrePaid", "PostPaid"), "PrePaid")
+        expires_at = 0.0
         if charge == "PrePaid":
-            self._read_period(request, "Period", _PERIODS)
+            expires_at = period_end(self.cloud.clock(), *read_period(request, "Period", PERIODS))
         instances = self.named_instances(request)
         if not instances or len(instances) < len(read_json_texts(request, "InstanceIds")):
             raise errors.instance_not_found()
@@ -35,7 +34,7 @@ class ChargeActions(AutoRelease):
             if instance.spot_strategy != "NoSpot":
                 raise change_errors.charge_type_violation(instance.spot_strategy)
             release_at = instance.auto_release_at if charge == "PostPaid" else 0.0
-            changed = replace(instance, charge_type=charge, auto_release_at=release_at)
+            changed = replace(instance, charge_type=charge, auto_release_at=release_at, expires_at=expires_at)
             self.instances.put(changed)
             self.schedule_release(changed)
             for disk in self.disks_of(instance):
@@ -97,22 +96,11 @@ class ChargeActions(AutoRelease):
                 raise change_errors.charge_type_violation(instance.charge_type)
             duration, unit = instance.renewal_duration, instance.renewal_unit
             if status == "AutoRenewal":
-                duration, unit = self._read_period(request, "Duration", _RENEWALS)
+                duration, unit = read_period(request, "Duration", RENEWALS)
             self.instances.put(
                 replace(instance, renewal_status=status, renewal_duration=duration, renewal_unit=unit)
             )
         return {}
-
-    def _read_period(
-        self, request: Request, name: str, periods: dict[str, tuple[int, ...]]
-    ) -> tuple[int, str]:
-        unit = check.read_choice(request, "PeriodUnit", tuple(periods), "Month")
-        if name not in request.params:
-            raise missing_parameter(name)
-        number = request.number(name, 1)
-        if number not in periods[unit]:
-            raise invalid_parameter(name, number, f"one of {periods[unit]} {unit}s")
-        return number, unit
 
 
 def _read_number(request: Request, name: str) -> int | None:

@@ -23,6 +23,7 @@ DISK_CATEGORIES = (
     "elastic_ephemeral_disk_standard",
     "elastic_ephemeral_disk_premium",
 )
+_PASSWORD_SIGNS = "()`~!@#$%^&*-_+=|{}[]:;\"<>,.?/'\\"
 _HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,62}[A-Za-z0-9])?")
 
 
@@ -78,11 +79,33 @@ def read_host_name(request: Request, default: str) -> str:
         ApiError: `InvalidHostName.Malformed`.
     """
     text = request.text("HostName")
-    if not text:
-        return default
-    if not _HOST_NAME.fullmatch(text) or any(pair in text for pair in ("..", "--", ".-", "-.")):
+    check_host_name(text)
+    return text or default
+
+
+def check_host_name(text: str) -> None:
+    """Check a host name, or nothing.
+
+    Raises:
+        ApiError: `InvalidHostName.Malformed`.
+    """
+    is_formed = _HOST_NAME.fullmatch(text) and not any(pair in text for pair in ("..", "--", ".-", "-."))
+    if text and not is_formed:
         raise errors.malformed("HostName")
-    return text
+
+
+def read_password(request: Request) -> None:
+    """Check `Password`, which opens nothing here: 8 to 30 characters of at least three of four sorts.
+
+    Raises:
+        ApiError: `InvalidPassword.Malformed`.
+    """
+    text = request.text("Password")
+    sorts = (str.islower, str.isupper, str.isdigit, lambda letter: letter in _PASSWORD_SIGNS)
+    used = [any(map(is_one, text)) for is_one in sorts]
+    is_known = all(any(is_one(letter) for is_one in sorts) for letter in text) and text.isascii()
+    if text and not (8 <= len(text) <= 30 and sum(used) >= 3 and is_known):
+        raise errors.malformed("Password")
 
 
 def read_user_data(request: Request, default: str = "") -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from steelyard.localcloud.hosts.address import AddressExhausted, AddressInUse
 from steelyard.localcloud.service import Request
 from steelyard.localcloud.services.ecs import check, errors
-from steelyard.localcloud.services.ecs.network_interface import TRAFFIC_MODES, NetworkInterface
+from steelyard.localcloud.services.ecs.network_interface import TRAFFIC_MODES, UNSERVED, NetworkInterface
 from steelyard.localcloud.services.ecs.state import EcsState
 from steelyard.localcloud.services.vpc.models import VSwitch
 from steelyard.localcloud.tag import read_tags
@@ -30,6 +30,7 @@ class InterfaceMaking(EcsState):
         Raises:
             ApiError: For an unknown VSwitch, no groups, or a name or a mode that an interface cannot have.
         """
+        request.refuse_unserved(*UNSERVED)
         vswitch = self.vpc.find_vswitch(request.text("VSwitchId") or default_vswitch)
         if vswitch is None or vswitch.region_id != region_id:
             raise errors.vswitch_not_found()
@@ -56,6 +57,7 @@ class InterfaceMaking(EcsState):
             checks_source=request.flag("SourceDestCheck"),
             resource_group_id=request.text("ResourceGroupId"),
             attached_at=0.0,
+            queue_number=request.number("QueueNumber", 0),
         )
         return draft, vswitch
 

@@ -151,9 +151,7 @@ class InvocationActions(CommandState):
         return invocation.id
 
     def _refuse_unserved(self, request: Request) -> None:
-        for name in _UNSERVED:
-            if request.params.get(name):
-                raise not_served(f"{name} in {request.action}")
+        request.refuse_unserved(*_UNSERVED)
         if request.flag("Timed") or request.text("RepeatMode", "Once") != "Once":
             raise not_served("commands that are repeated (RepeatMode, Timed)")
         if request.text("Username", "root") != "root":

@@ -6,8 +6,9 @@ from types import MappingProxyType
 from typing import ClassVar
 
 from steelyard.localcloud.record import Record
+from steelyard.localcloud.services.ecs.cpu_option import CpuOptions
 from steelyard.localcloud.services.ecs.image import IMAGES
-from steelyard.localcloud.services.ecs.network_interface import private_ip_sets
+from steelyard.localcloud.services.ecs.network_interface import address_sets
 from steelyard.localcloud.tag import tag_rows
 from steelyard.localcloud.text import utc_text
 from steelyard.spec.catalogue import INSTANCE_TYPES
@@ -41,6 +42,10 @@ class Instance(Record):
         renewal_status: What becomes of one that is paid for in advance: `AutoRenewal`, `Normal` or `NotRenewal`.
         os_name: Of the image; empty in records of an older cloud, whose images are all public.
         renewal_duration: By how much it is renewed, in `renewal_unit`s.
+        checks_source: Whether its primary interface is to drop what is sent from other addresses; kept and answered.
+        expires_at: Unix time until which it is paid for in advance; 0 for one that is paid for by its use.
+        internet_max_bandwidth_in: What a call said; 0 for as much as out.
+        cpu_core_count: Cores that it is to show; 0 for those of its type, as with the next.
     """
 
     kind: ClassVar[str] = "instance"
@@ -96,6 +101,23 @@ class Instance(Record):
     renewal_unit: str = "Month"
     secondary_addresses: tuple[str, ...] = ()
     os_name: str = ""
+    checks_source: bool = False
+    expires_at: float = 0.0
+    internet_max_bandwidth_in: int = 0
+    has_jumbo_frame: bool = False
+    logs_in_as_non_root: bool = False
+    cpu_core_count: int = 0
+    cpu_threads_per_core: int = 0
+    cpu_topology: str = ""
+
+    @property
+    def cpu_options(self) -> CpuOptions:
+        """What calls said of its cores."""
+        return CpuOptions(
+            cpu_core_count=self.cpu_core_count,
+            cpu_threads_per_core=self.cpu_threads_per_core,
+            cpu_topology=self.cpu_topology,
+        )
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -126,18 +148,18 @@ class Instance(Record):
             "Memory": int(instance_type.memory_gib * 1024),
             "SerialNumber": self.mac_address.replace(":", ""),
             "CreationTime": minute_text(self.created_at),
-            "ExpiredTime": "2099-12-31T15:59Z",
+            "ExpiredTime": minute_text(self.expires_at) if self.expires_at else "2099-12-31T15:59Z",
             "AutoReleaseTime": minute_text(self.auto_release_at) if self.auto_release_at else "",
             "InstanceChargeType": self.charge_type,
             "InstanceNetworkType": "vpc",
             "InternetChargeType": self.internet_charge_type,
-            "InternetMaxBandwidthIn": self.internet_max_bandwidth_out,
+            "InternetMaxBandwidthIn": self.internet_max_bandwidth_in or self.internet_max_bandwidth_out,
             "InternetMaxBandwidthOut": self.internet_max_bandwidth_out,
             "SecurityGroupIds": {"SecurityGroupId": list(self.security_group_ids)},
             "PublicIpAddress": {"IpAddress": self.public_addresses},
             "InnerIpAddress": {"IpAddress": []},
             "OperationLocks": {"LockReason": [{"LockReason": "Recycling"}] if self.reclaim_at else []},
-            "EnableJumboFrame": False,
+            "EnableJumboFrame": self.has_jumbo_frame,
             "ClusterId": "",
             "VlanId": "",
             "VpcAttributes": {
@@ -199,9 +221,11 @@ class Instance(Record):
             "OSName": os_name,
             "OSNameEn": os_name,
             "OSType": "linux",
+            "ImageOptions": {"LoginAsNonRoot": self.logs_in_as_non_root},
             "CpuOptions": {
-                "CoreCount": max(1, instance_type.vcpus // 2),
-                "ThreadsPerCore": 2,
+                "CoreCount": self.cpu_core_count or max(1, instance_type.vcpus // 2),
+                "ThreadsPerCore": self.cpu_threads_per_core or 2,
+                "TopologyType": self.cpu_topology or None,
                 "Numa": "ON",
             },
         }
@@ -217,7 +241,7 @@ class Instance(Record):
             "Status": "InUse",
             "MacAddress": self.mac_address,
             "PrivateIpAddress": self.private_address,
-            "PrivateIpSets": {"PrivateIpSet": private_ip_sets(self.addresses)},
+            **address_sets(self.addresses),
             "SecurityGroupIds": {"SecurityGroupId": list(self.security_group_ids)},
             "VpcId": self.vpc_id,
             "VSwitchId": self.vswitch_id,
@@ -226,6 +250,7 @@ class Instance(Record):
             "CreationTime": utc_text(self.created_at),
             "DeleteOnRelease": True,
             "NetworkInterfaceTrafficMode": self.traffic_mode,
+            "SourceDestCheck": self.checks_source,
             "ResourceGroupId": self.resource_group_id,
             "Attachment": {"InstanceId": self.id, "DeviceIndex": 0, "NetworkCardIndex": 0},
             "Tags": {"Tag": []},
@@ -237,7 +262,7 @@ class Instance(Record):
             "MacAddress": self.mac_address,
             "PrimaryIpAddress": self.private_address,
             "Type": "Primary",
-            "PrivateIpSets": {"PrivateIpSet": private_ip_sets(self.addresses)},
+            **address_sets(self.addresses),
         }
 
 

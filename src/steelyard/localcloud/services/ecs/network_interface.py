@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -16,6 +16,22 @@ MAX_ADDRESSES = 10
 """Private addresses of an interface; the real limit depends on the type."""
 TRAFFIC_MODES = ("Standard", "HighPerformance")
 """`HighPerformance` is elastic RDMA."""
+UNSERVED = (
+    "Ipv6Address",
+    "Ipv6AddressCount",
+    "Ipv6Prefix",
+    "Ipv6PrefixCount",
+    "Ipv4Prefix",
+    "Ipv4PrefixCount",
+)
+"""Parameters of the addresses that no interface has here."""
+
+_WITHOUT_IPV6: Mapping[str, object] = {
+    "Ipv6Sets": {"Ipv6Set": []},
+    "Ipv6PrefixSets": {"Ipv6PrefixSet": []},
+    "Ipv4PrefixSets": {"Ipv4PrefixSet": []},
+}
+"""Lists that are empty here; the vendor's provider breaks off where one is missing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +46,7 @@ class NetworkInterface(Record):
         instance_id: The instance that has it; empty where none has.
         deletes_with_instance: Whether it goes with its instance.
         traffic_mode: `Standard`, or `HighPerformance` for elastic RDMA.
+        queue_number: Kept and answered; 0 for what its type has.
     """
 
     kind: ClassVar[str] = "network_interface"
@@ -50,6 +67,7 @@ class NetworkInterface(Record):
     resource_group_id: str
     attached_at: float
     secondary_addresses: tuple[str, ...] = ()
+    queue_number: int = 0
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -82,6 +100,7 @@ class NetworkInterface(Record):
             "DeleteOnRelease": self.deletes_with_instance,
             "NetworkInterfaceTrafficMode": self.traffic_mode,
             "SourceDestCheck": self.checks_source,
+            "QueueNumber": self.queue_number or None,
             "ResourceGroupId": self.resource_group_id,
             "Attachment": attachment,
             "Tags": {"Tag": tag_rows(self.tags)},
@@ -94,10 +113,11 @@ class NetworkInterface(Record):
             "MacAddress": self.mac_address,
             "PrimaryIpAddress": self.private_address,
             "Type": "Secondary",
-            "PrivateIpSets": {"PrivateIpSet": private_ip_sets(self.addresses)},
+            **address_sets(self.addresses),
         }
 
 
-def private_ip_sets(addresses: Sequence[str]) -> list[dict[str, object]]:
+def address_sets(addresses: Sequence[str]) -> dict[str, object]:
     """Give an interface's addresses, the first one first, as answers hold them."""
-    return [{"PrivateIpAddress": address, "Primary": number == 0} for number, address in enumerate(addresses)]
+    rows = [{"PrivateIpAddress": address, "Primary": number == 0} for number, address in enumerate(addresses)]
+    return {"PrivateIpSets": {"PrivateIpSet": rows}, **_WITHOUT_IPV6}

@@ -13,6 +13,7 @@ from steelyard.localcloud.services.ecs.network_interface import (
     MAX_INTERFACES,
     NetworkInterface,
 )
+from steelyard.localcloud.services.vpc.egress_models import Eip
 from steelyard.localcloud.services.vpc.models import VSwitch
 from steelyard.localcloud.tag import has_tags, read_tags
 
@@ -134,6 +135,7 @@ class NetworkInterfaceActions(InterfaceMaking):
                     instance,
                     interface_name=check.read_name(request, "NetworkInterfaceName", instance.interface_name),
                     interface_description=check.read_description(request, instance.interface_description),
+                    checks_source=request.flag("SourceDestCheck", instance.checks_source),
                     security_group_ids=self.groups_in_vpc(group_ids, instance.vpc_id)
                     if group_ids
                     else instance.security_group_ids,
@@ -150,6 +152,7 @@ class NetworkInterfaceActions(InterfaceMaking):
                 security_group_ids=self.groups_in_vpc(group_ids, interface.vpc_id) if group_ids else groups,
                 deletes_with_instance=request.flag("DeleteOnRelease", interface.deletes_with_instance),
                 checks_source=request.flag("SourceDestCheck", interface.checks_source),
+                queue_number=request.number("QueueNumber", interface.queue_number),
             )
         )
         return {}
@@ -157,13 +160,14 @@ class NetworkInterfaceActions(InterfaceMaking):
     def _rows(self, region_id: str) -> list[_Row]:
         """Give every interface of a region as answers hold it, with its groups and tags."""
         owner_id = self.cloud.identity.account_id
+        eips = {eip.instance_id: eip for eip in self.vpc.eips.list() if eip.is_bound}
         rows: list[_Row] = [
             (one.to_network_interface_answer(owner_id), one.security_group_ids, {})
             for one in self.instances.list()
             if one.region_id == region_id
         ]
         rows += [
-            (one.to_answer(owner_id), one.security_group_ids, one.tags)
+            ({**one.to_answer(owner_id), **_public(eips.get(one.id))}, one.security_group_ids, one.tags)
             for one in self.interfaces.list()
             if one.region_id == region_id
         ]
@@ -182,3 +186,9 @@ class NetworkInterfaceActions(InterfaceMaking):
         if instance.status not in (RUNNING, STOPPED):
             raise part_errors.interface_owner_state(instance.status)
         return instance
+
+
+def _public(eip: Eip | None) -> dict[str, object]:
+    if eip is None:
+        return {}
+    return {"AssociatedPublicIp": {"AllocationId": eip.id, "PublicIpAddress": eip.address}}

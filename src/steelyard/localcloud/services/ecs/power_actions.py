@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import partial
 
 from steelyard.localcloud.service import Request, action
-from steelyard.localcloud.services.ecs import check, errors
+from steelyard.localcloud.services.ecs import change_errors, check, errors
 from steelyard.localcloud.services.ecs.life import STOP_GRACE_S
 from steelyard.localcloud.services.ecs.models import (
     PENDING,
@@ -87,21 +87,25 @@ class PowerActions(EcsState):
         instance = self.instance(request)
         if instance.is_released:
             return {}
-        self.check_release(instance, is_forced=request.flag("Force"))
+        self.check_release(instance, request)
         request.stop_if_dry_run()
         self.release_instance(instance)
         return {}
 
-    def check_release(self, instance: Instance, *, is_forced: bool) -> None:
+    def check_release(self, instance: Instance, request: Request) -> None:
         """Check that a call may release an instance.
 
         Raises:
-            ApiError: `InvalidOperation.DeletionProtection`, `IncorrectInstanceStatus` where it is not stopped and not
-                forced, or `DependencyViolation.RouteEntry`.
+            ApiError: `InvalidOperation.DeletionProtection`; `ChargeTypeViolation` where it is paid for in advance, but
+                for one whose time is over with `TerminateSubscription`; `IncorrectInstanceStatus` where it is not
+                stopped and not forced; or `DependencyViolation.RouteEntry`.
         """
         if instance.has_deletion_protection:
             raise errors.deletion_protected()
-        if instance.status != STOPPED and not is_forced:
+        is_over = instance.expires_at <= self.cloud.clock() and request.flag("TerminateSubscription")
+        if instance.charge_type == "PrePaid" and not is_over:
+            raise change_errors.charge_type_violation(instance.charge_type)
+        if instance.status != STOPPED and not request.flag("Force"):
             raise errors.incorrect_status(instance.status)
         if self.vpc.has_route_to(instance.id):
             raise errors.instance_is_next_hop()
@@ -129,7 +133,8 @@ class PowerActions(EcsState):
             if disk.deletes_with_instance:
                 self.disks.delete(disk.id)
             else:
-                self.disks.put(replace(disk, instance_id="", device="", attached_at=0.0))
+                kept = replace(disk, instance_id="", device="", attached_at=0.0, charge_type="PostPaid")
+                self.disks.put(kept)
         for interface in self.interfaces_of(instance.id):
             if interface.deletes_with_instance:
                 self.vpc.forget_server(interface.id)

@@ -8,11 +8,13 @@ from functools import partial
 from steelyard.localcloud.service import Request, action
 from steelyard.localcloud.services.ecs import check, errors, part_errors
 from steelyard.localcloud.services.ecs.auto_release import AutoRelease
+from steelyard.localcloud.services.ecs.cpu_option import OF_TYPE, read_cpu_options
 from steelyard.localcloud.services.ecs.disk import Disk
 from steelyard.localcloud.services.ecs.image_state import ImageState
 from steelyard.localcloud.services.ecs.interface_making import InterfaceMaking
 from steelyard.localcloud.services.ecs.launch_template import Settings, merged
 from steelyard.localcloud.services.ecs.models import PENDING, STOPPED, Instance
+from steelyard.localcloud.services.ecs.network_interface import UNSERVED as UNSERVED_ADDRESSES
 from steelyard.localcloud.services.ecs.run_interface import Secondary, read_interfaces
 from steelyard.localcloud.services.ecs.run_setting import (
     Deployment,
@@ -22,9 +24,12 @@ from steelyard.localcloud.services.ecs.run_setting import (
     read_disks,
     read_instance_type,
     read_metadata_options,
+    read_options,
     read_release_time,
     read_traffic_mode,
 )
+from steelyard.localcloud.services.ecs.sequence_name import INSTANCE_ID, Names, read_names
+from steelyard.localcloud.services.ecs.subscription import read_subscription
 from steelyard.localcloud.services.vpc.models import VSwitch
 from steelyard.localcloud.tag import read_tags
 from steelyard.localcloud.wire.error import invalid_parameter, missing_parameter
@@ -32,6 +37,18 @@ from steelyard.spec.catalogue import REGIONS
 from steelyard.spec.family import has_erdma
 
 MAX_AMOUNT = 100
+
+_UNSERVED = (
+    *UNSERVED_ADDRESSES,
+    "CreditSpecification",
+    "DedicatedHostId",
+    "HibernationOptions",
+    "HpcClusterId",
+    "PrivateDnsNameOptions",
+    "SchedulerOptions",
+    "SecurityOptions",
+    "StorageSetId",
+)
 
 
 class RunActions(InterfaceMaking, ImageState, AutoRelease):
@@ -75,11 +92,12 @@ class RunActions(InterfaceMaking, ImageState, AutoRelease):
 
     def _run(self, request: Request, *, starts: bool = True) -> list[str]:
         request = replace(request, params=self._settings(request))
-        amount = request.number("Amount", 1)
-        if not 1 <= amount <= MAX_AMOUNT:
-            raise invalid_parameter("Amount", amount, f"from 1 to {MAX_AMOUNT}")
+        request.refuse_unserved(*_UNSERVED)
         order = read_interfaces(request)
         vswitch = self._vswitch(request, order.primary)
+        amount = self._amount(request, vswitch.zone_id)
+        request = request.with_params({"Amount": amount})
+        names = read_names(request, amount)
         draft = self._draft(request, order.primary, vswitch)
         if not starts:
             draft = replace(draft, status=STOPPED, stopped_mode="KeepCharging")
@@ -90,7 +108,9 @@ class RunActions(InterfaceMaking, ImageState, AutoRelease):
         with ExitStack() as undo:
             addresses = self.claim_addresses(vswitch, wanted, amount=amount, vpc_id=draft.vpc_id)
             undo.callback(self.giving_back(addresses, draft.vpc_id))
-            instances = [self._complete(draft, address, i, amount) for i, address in enumerate(addresses, 1)]
+            instances = [
+                self._complete(draft, address, named) for address, named in zip(addresses, names, strict=True)
+            ]
             for secondary in secondaries:
                 self._make_secondaries(secondary, instances, undo)
             undo.pop_all()
@@ -100,6 +120,17 @@ class RunActions(InterfaceMaking, ImageState, AutoRelease):
             if starts:
                 self.cloud.after_commit(partial(self.life.launch, instance.id))
         return [instance.id for instance in instances]
+
+    def _amount(self, request: Request, zone_id: str) -> int:
+        """Give how many instances are made: as many as are in stock, where that is between `MinAmount` and `Amount`."""
+        amount = request.number("Amount", 1)
+        if not 1 <= amount <= MAX_AMOUNT:
+            raise invalid_parameter("Amount", amount, f"from 1 to {MAX_AMOUNT}")
+        least = request.number("MinAmount", amount)
+        if not 1 <= least <= amount:
+            raise invalid_parameter("MinAmount", least, f"from 1 to {amount}, the Amount")
+        left = self.stock.left(read_instance_type(request), zone_id, self.instances.list())
+        return amount if left is None or left < least else min(amount, left)
 
     def _put_with_disks(self, instance: Instance, orders: Sequence[DiskOrder]) -> None:
         disks = [self._ordered(instance, order) for order in orders]
@@ -165,6 +196,7 @@ class RunActions(InterfaceMaking, ImageState, AutoRelease):
 
     def _draft(self, request: Request, interface: Mapping[str, object], vswitch: VSwitch) -> Instance:
         """Check a call, and give an instance without an id, an address and disks."""
+        check.read_password(request)
         identity = self._identity(request)
         instance_type, image = read_instance_type(request), self.read_image(request)
         amount = request.number("Amount", 1)
@@ -181,8 +213,8 @@ class RunActions(InterfaceMaking, ImageState, AutoRelease):
             network_interface_id="",
             mac_address="",
             security_group_ids=self._groups(request, interface, vswitch.vpc_id),
-            name=check.read_name(request, "InstanceName", ""),
-            host_name=check.read_host_name(request, ""),
+            name="",
+            host_name="",
             description=check.read_description(request),
             image_id=image.image_id,
             os_name=image.os_name,
@@ -195,6 +227,9 @@ class RunActions(InterfaceMaking, ImageState, AutoRelease):
             **identity,
             **read_metadata_options(request),
             **read_billing(request, instance_type, vswitch.zone_id, self.cloud.clock()),
+            **read_subscription(request, self.cloud.clock()),
+            **read_cpu_options(request, instance_type, OF_TYPE),
+            **read_options(request),
             has_deletion_protection=request.flag("DeletionProtection"),
             stopped_mode="",
             resource_group_id=request.text("ResourceGroupId"),
@@ -203,6 +238,7 @@ class RunActions(InterfaceMaking, ImageState, AutoRelease):
             traffic_mode=read_traffic_mode(interface, instance_type),
             interface_name=str(interface.get("NetworkInterfaceName") or ""),
             interface_description=str(interface.get("Description") or ""),
+            checks_source=bool(interface.get("SourceDestCheck")),
         )
 
     def _identity(self, request: Request) -> Identity:
@@ -265,17 +301,17 @@ class RunActions(InterfaceMaking, ImageState, AutoRelease):
             **order.settings,
         )
 
-    def _complete(self, draft: Instance, address: str, number: int, amount: int) -> Instance:
+    def _complete(self, draft: Instance, address: str, named: Names) -> Instance:
         instance_id = self.cloud.new_id("i")
-        suffix = f"{number:03d}" if amount > 1 else ""
+        host_name = named.host_name.replace(INSTANCE_ID, instance_id)
         return replace(
             draft,
             id=instance_id,
             private_address=address,
             network_interface_id=self.cloud.new_id("eni"),
             mac_address=self.new_mac_address(),
-            name=f"{draft.name}{suffix}" if draft.name else instance_id,
-            host_name=f"{draft.host_name}{suffix}" if draft.host_name else f"iZ{instance_id[2:]}Z",
+            name=named.name or instance_id,
+            host_name=host_name or f"iZ{instance_id[2:]}Z",
         )
 
     def check_role(self, role_name: str) -> None:

@@ -13,7 +13,7 @@ from steelyard.localcloud.services.ecs import change_errors, check, errors
 from steelyard.localcloud.services.ecs.disk import next_device
 from steelyard.localcloud.services.ecs.image import Image
 from steelyard.localcloud.services.ecs.network_interface import TRAFFIC_MODES
-from steelyard.localcloud.wire.error import missing_parameter
+from steelyard.localcloud.wire.error import invalid_parameter, missing_parameter
 from steelyard.spec.catalogue import INSTANCE_TYPES
 from steelyard.spec.family import has_erdma
 from steelyard.spec.price import Price, spot_price
@@ -63,6 +63,15 @@ class Billing(TypedDict):
     internet_max_bandwidth_out: int
 
 
+class Options(TypedDict):
+    """What is kept of an instance, and has no effect here."""
+
+    internet_max_bandwidth_in: int
+    has_jumbo_frame: bool
+    logs_in_as_non_root: bool
+    pool_criteria: str
+
+
 def read_traffic_mode(interface: Mapping[str, object], instance_type: str) -> str:
     """Read the traffic mode of an instance's primary interface.
 
@@ -89,6 +98,44 @@ def read_instance_type(request: Request) -> str:
     if name not in INSTANCE_TYPES:
         raise errors.instance_type_not_supported(name)
     return name
+
+
+def read_options(request: Request) -> Options:
+    """Read what else is kept of an instance and answered.
+
+    Raises:
+        ApiError: For a choice that there is not, or a private pool, of which there are none.
+    """
+    parts = {name: request.params.get(name) or {} for name in ("NetworkOptions", "ImageOptions")}
+    network, image = parts["NetworkOptions"], parts["ImageOptions"]
+    assert isinstance(network, dict)
+    assert isinstance(image, dict)
+    return Options(
+        internet_max_bandwidth_in=request.number("InternetMaxBandwidthIn", 0),
+        has_jumbo_frame=bool(network.get("EnableJumboFrame")),
+        logs_in_as_non_root=bool(image.get("LoginAsNonRoot")),
+        pool_criteria=read_pool_criteria(request, "None"),
+    )
+
+
+def read_pool_criteria(request: Request, default: str) -> str:
+    """Read which private pools an instance may draw from; one of its own, it cannot, since there is none here.
+
+    Raises:
+        ApiError: `InvalidParameter`, `MissingParameter` or `InvalidPrivatePoolOptionsId.NotFound`.
+    """
+    options = request.params.get("PrivatePoolOptions") or {}
+    assert isinstance(options, dict)
+    criteria = str(options.get("MatchCriteria") or default)
+    if criteria not in ("Open", "Target", "None"):
+        raise invalid_parameter("PrivatePoolOptions.MatchCriteria", criteria, "Open, Target or None")
+    if criteria == "Target":
+        raise (
+            change_errors.pool_not_found()
+            if options.get("Id")
+            else missing_parameter("PrivatePoolOptions.Id")
+        )
+    return criteria
 
 
 def read_billing(request: Request, instance_type: str, zone_id: str, now: float) -> Billing:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from steelyard.localcloud.service import Request, action
 from steelyard.localcloud.services.ecs import change_errors, check, errors
+from steelyard.localcloud.services.ecs.cpu_option import OF_TYPE
 from steelyard.localcloud.services.ecs.instance_actions import refuse_released
 from steelyard.localcloud.services.ecs.models import RUNNING, STOPPED, Instance
 from steelyard.localcloud.services.ecs.run_setting import read_bandwidth, read_instance_type
@@ -24,6 +25,12 @@ class SpecActions(EcsState):
         if "InternetMaxBandwidthOut" in request.params:
             bandwidth = self._bandwidth(request, instance)
             instance = replace(instance, internet_max_bandwidth_out=bandwidth)
+        instance = replace(
+            instance,
+            internet_max_bandwidth_in=request.number(
+                "InternetMaxBandwidthIn", instance.internet_max_bandwidth_in
+            ),
+        )
         if request.text("InstanceType"):
             instance = self._with_type(instance, request)
         self.instances.put(instance)
@@ -48,6 +55,9 @@ class SpecActions(EcsState):
         self.instances.put(
             replace(
                 instance,
+                internet_max_bandwidth_in=request.number(
+                    "InternetMaxBandwidthIn", instance.internet_max_bandwidth_in
+                ),
                 internet_charge_type=charge,
                 internet_max_bandwidth_out=self._bandwidth(request, instance),
                 has_public_address=instance.has_public_address or request.flag("AllocatePublicIp"),
@@ -71,9 +81,7 @@ class SpecActions(EcsState):
         return {"IpAddress": changed.public_addresses[0]}
 
     def _changeable(self, request: Request, charge_type: str) -> Instance:
-        for name in _UNSERVED:
-            if request.params.get(name):
-                raise not_served(f"{name} in {request.action}")
+        request.refuse_unserved(*_UNSERVED)
         instance = self.instance(request)
         refuse_released(instance)
         if instance.charge_type != charge_type:
@@ -89,7 +97,7 @@ class SpecActions(EcsState):
         if instance.traffic_mode == "HighPerformance" and not has_erdma(name):
             raise errors.no_erdma(name)
         self.check_stock(name, instance.zone_id, 1)
-        return replace(instance, instance_type=name)
+        return replace(instance, instance_type=name, **OF_TYPE)
 
     def _bandwidth(self, request: Request, instance: Instance) -> int:
         bandwidth = read_bandwidth(request, instance.internet_max_bandwidth_out)

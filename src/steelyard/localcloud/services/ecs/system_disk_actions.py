@@ -19,9 +19,8 @@ class SystemDiskActions(ImageState):
     @action("ReplaceSystemDisk")
     def replace_system_disk(self, request: Request) -> dict[str, object]:
         """Give a stopped instance a new system disk; its files are gone for those of the image."""
-        for name in ("DiskId", "Password"):
-            if request.text(name):
-                raise not_served(f"{name} in ReplaceSystemDisk")
+        request.refuse_unserved("DiskId")
+        check.read_password(request)
         instance = self.instance(request)
         refuse_released(instance)
         if instance.status != STOPPED:

@@ -5,9 +5,10 @@ from dataclasses import replace
 
 from steelyard.localcloud.page import number_page
 from steelyard.localcloud.service import Request, action
-from steelyard.localcloud.services.ecs import change_errors, check, errors
+from steelyard.localcloud.services.ecs import check, errors
 from steelyard.localcloud.services.ecs.instance_actions import both_pages, refuse_released
 from steelyard.localcloud.services.ecs.models import PENDING, RUNNING, STARTING, STOPPED, STOPPING, Instance
+from steelyard.localcloud.services.ecs.run_setting import read_pool_criteria
 from steelyard.localcloud.services.ecs.state import EcsState
 from steelyard.localcloud.wire.error import invalid_parameter, missing_parameter
 
@@ -90,18 +91,7 @@ class UpkeepActions(EcsState):
         """Change which private pools an instance may draw from; one of its own, it cannot, since there is none here."""
         instance = self.instance(request)
         refuse_released(instance)
-        options = request.params.get("PrivatePoolOptions") or {}
-        assert isinstance(options, dict)
-        criteria = str(options.get("MatchCriteria") or "")
-        if criteria not in ("Open", "Target", "None"):
-            raise invalid_parameter("PrivatePoolOptions.MatchCriteria", criteria, "Open, Target or None")
-        if criteria == "Target":
-            raise (
-                change_errors.pool_not_found()
-                if options.get("Id")
-                else missing_parameter("PrivatePoolOptions.Id")
-            )
-        self.instances.put(replace(instance, pool_criteria=criteria))
+        self.instances.put(replace(instance, pool_criteria=read_pool_criteria(request, "")))
         return {}
 
     @action("DescribeInstancesFullStatus", optional=("RegionId",))
