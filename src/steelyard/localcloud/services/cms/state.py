@@ -9,7 +9,7 @@ from steelyard.localcloud.cloud import Cloud
 from steelyard.localcloud.record import Records
 from steelyard.localcloud.service import Request, Service
 from steelyard.localcloud.services.cms import errors
-from steelyard.localcloud.services.cms.meter import Meter
+from steelyard.localcloud.services.cms.meter import CPU, ECS_NAMESPACE, Meter
 from steelyard.localcloud.services.cms.models import (
     AlertNotice,
     Contact,
@@ -121,6 +121,24 @@ class CmsState(Service):
             for key in _matching(source.keys(), namespace, metric, wanted):
                 buckets = by_periods(source.read(key, start, end), period_s)
                 yield json.loads(key[2]), buckets
+
+    def cpu_of(
+        self, instance_id: str, period_s: int, start: float, end: float
+    ) -> Iterator[tuple[float, float]]:
+        """Give how much of its CPUs an instance used, by periods; ECS asks this.
+
+        Args:
+            instance_id: The instance.
+            period_s: Length of a period in seconds.
+            start: Unix time from which on samples count.
+            end: Unix time before which they count.
+
+        Returns:
+            Of each period its start, a Unix time, and the average in percent.
+        """
+        for _, buckets in self.periods(ECS_NAMESPACE, CPU, {"instanceId": instance_id}, period_s, start, end):
+            for bucket in buckets:
+                yield bucket.start, bucket.statistic("Average")
 
     def _run(self) -> None:
         while not self._stopped.wait(LOOK_S):

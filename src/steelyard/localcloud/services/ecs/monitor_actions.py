@@ -2,12 +2,10 @@ from __future__ import annotations
 
 import calendar
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Protocol, runtime_checkable
 
 from steelyard.localcloud.service import Request, action
-from steelyard.localcloud.services.cms.meter import CPU, ECS_NAMESPACE
-from steelyard.localcloud.services.cms.series import Bucket
 from steelyard.localcloud.services.ecs import change_errors
 from steelyard.localcloud.services.ecs.state import EcsState
 from steelyard.localcloud.text import utc_text
@@ -19,13 +17,13 @@ MAX_POINTS = 400
 
 
 @runtime_checkable
-class MetricSource(Protocol):
-    """A service that knows metrics of instances (cms)."""
+class CpuMeter(Protocol):
+    """A service that measures instances (cms)."""
 
-    def periods(
-        self, namespace: str, metric: str, wanted: Mapping[str, str], period_s: int, start: float, end: float
-    ) -> Iterator[tuple[dict[str, str], list[Bucket]]]:
-        """Give the series of a metric that have all wanted dimensions, each by periods."""
+    def cpu_of(
+        self, instance_id: str, period_s: int, start: float, end: float
+    ) -> Iterator[tuple[float, float]]:
+        """Give each period's start, a Unix time, and how much of its CPUs an instance used in it, in percent."""
 
 
 class MonitorActions(EcsState):
@@ -45,15 +43,12 @@ class MonitorActions(EcsState):
         rows = [
             {
                 "InstanceId": instance.id,
-                "CPU": round(bucket.statistic("Average")),
-                "TimeStamp": utc_text(bucket.start),
+                "CPU": round(percent),
+                "TimeStamp": utc_text(began),
             }
-            for source in self.cloud.services.values()
-            if isinstance(source, MetricSource)
-            for _, buckets in source.periods(
-                ECS_NAMESPACE, CPU, {"instanceId": instance.id}, period_s, start, end
-            )
-            for bucket in buckets
+            for meter in self.cloud.services.values()
+            if isinstance(meter, CpuMeter)
+            for began, percent in meter.cpu_of(instance.id, period_s, start, end)
         ]
         return {"MonitorData": {"InstanceMonitorData": rows}}
 

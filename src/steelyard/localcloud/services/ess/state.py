@@ -60,6 +60,13 @@ class EssState(Service):
         assert isinstance(service, VpcState)
         return service
 
+    def with_owner(self, request: Request) -> Request:
+        """Give a call on a hook or an activity with its scaling group."""
+        hook = self.hooks.get(request.text("LifecycleHookId"))
+        activity = self.activities.get(request.text("ScalingActivityId"))
+        owner = hook.group_id if hook else activity.group_id if activity else ""
+        return request.with_params({"ScalingGroupId": owner}) if owner else request
+
     def group(self, request: Request, name: str = "ScalingGroupId") -> ScalingGroup:
         """Give the scaling group that a call names.
 

@@ -4,15 +4,12 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-from steelyard.localcloud.record import Records
 from steelyard.localcloud.resource_name import action_name, resource_names
 from steelyard.localcloud.service import Request
-from steelyard.localcloud.services.ess.models import Activity, LifecycleHook
 from steelyard.localcloud.services.ram import errors
 from steelyard.localcloud.services.ram.decision import Call, Decision, decide
 from steelyard.localcloud.services.ram.models import Holder
 from steelyard.localcloud.services.ram.state import RamState
-from steelyard.localcloud.services.slb.models import ServerGroup
 from steelyard.localcloud.text import utc_text
 from steelyard.localcloud.wire.signature import AccessKey
 
@@ -43,12 +40,13 @@ class Authorization(RamState):
         if is_account(request.caller):
             return
         account_id = self.cloud.identity.account_id
+        named = self.cloud.services[product].with_owner(request)
         context = {"acs:securetransport": {"true" if request.is_secure else "false"}}
         if request.source_address:
             context["acs:sourceip"] = {request.source_address}
         call = Call(
             action=action_name(product, request.action),
-            resources=resource_names(product, self._named(product, request), account_id),
+            resources=resource_names(product, named, account_id),
             context={**context, **self._tags(product, request)},
         )
         decision = self.decide(request.caller, call)
@@ -87,29 +85,12 @@ class Authorization(RamState):
         groups = [(Holder.GROUP, membership.member_of) for membership in self.memberships_of(user)]
         return [(Holder.USER, user.id), *groups]
 
-    def _named(self, product: str, request: Request) -> Request:
-        """Give a call with the name that RAM knows.
-
-        Of a CLB's server group that is its load balancer, of a hook its group, of one's own keys oneself.
-        """
-        if product == "ram" and "AccessKey" in request.action and not request.text("UserName"):
-            user = self.users.get(request.caller.principal_id)
-            return request.with_params({"UserName": user.name}) if user else request
-        if product == "ess":
-            return self._of_scaling_group(request)
-        group_id = request.text("VServerGroupId")
-        if product != "slb" or not group_id or request.text("LoadBalancerId"):
+    def with_owner(self, request: Request) -> Request:
+        """Give a call on one's own access keys with one's own name."""
+        if "AccessKey" not in request.action or request.text("UserName"):
             return request
-        group = Records(self.cloud.store, ServerGroup).get(group_id)
-        owner = group.load_balancer_id if group else group_id
-        return request.with_params({"LoadBalancerId": owner})
-
-    def _of_scaling_group(self, request: Request) -> Request:
-        """Give a call of Auto Scaling with its scaling group, where it names a hook or an activity of one."""
-        hook = Records(self.cloud.store, LifecycleHook).get(request.text("LifecycleHookId"))
-        activity = Records(self.cloud.store, Activity).get(request.text("ScalingActivityId"))
-        owner = hook.group_id if hook else activity.group_id if activity else ""
-        return request.with_params({"ScalingGroupId": owner}) if owner else request
+        user = self.users.get(request.caller.principal_id)
+        return request.with_params({"UserName": user.name}) if user else request
 
     def _tags(self, product: str, request: Request) -> Mapping[str, Collection[str]]:
         """Give the tags that a call names: what it touches has them, or is not touched."""

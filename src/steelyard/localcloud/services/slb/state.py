@@ -53,6 +53,14 @@ class SlbState(BalancingService[LoadBalancer]):
             balancer, self.listeners_of(balancer.id), self.groups_of(balancer.id), self.find_address, shelf
         )
 
+    def with_owner(self, request: Request) -> Request:
+        """Give a call on a server group with the group's load balancer."""
+        group_id = request.text("VServerGroupId")
+        if not group_id or request.text("LoadBalancerId"):
+            return request
+        group = self.server_groups.get(group_id)
+        return request.with_params({"LoadBalancerId": group.load_balancer_id if group else group_id})
+
     def tls_policies(self) -> dict[str, TlsPolicy]:
         """Give all TLS policies by id, the system's and the user's own."""
         return {**POLICIES, **{one.id: one.policy for one in self.cipher_policies.list()}}
