@@ -3,8 +3,9 @@ from __future__ import annotations
 import hashlib
 import json
 
-from steelyard.localcloud.service import ApiError, Request
+from steelyard.localcloud.request import Request
 from steelyard.localcloud.store import Store
+from steelyard.localcloud.wire.error import ApiError
 
 _KIND = "client_token"
 _MAX_TOKENS = 1000

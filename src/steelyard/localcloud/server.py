@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 
 from steelyard.localcloud import unserved
 from steelyard.localcloud.cloud import Cloud
+from steelyard.localcloud.dispatch import Dispatcher
 from steelyard.localcloud.faults.door import FaultDoor
 from steelyard.localcloud.metadata import MetadataService
 from steelyard.localcloud.services.oss.actions import OssService
@@ -37,13 +38,14 @@ class App:
     `answer_now` first.
 
     Args:
-        cloud: What answers the API's calls.
+        cloud: The cloud whose services answer the API's calls.
         metadata: What answers instances.
         faults: What answers whoever asks for faults.
     """
 
     def __init__(self, cloud: Cloud, metadata: MetadataService, faults: FaultDoor) -> None:
         self._cloud = cloud
+        self._dispatcher = Dispatcher(cloud)
         self._faults = faults
         self._metadata = metadata
         oss = cloud.services.get("oss")
@@ -84,7 +86,7 @@ class App:
             request: A request to `/`, where nothing but calls and OSS is.
         """
         is_call = not claims_storage(request.headers, request.path, request.parameters)
-        if not (is_call and self._cloud.is_quick(request) and self._cloud.store.take_if_free()):
+        if not (is_call and self._dispatcher.is_quick(request) and self._cloud.store.take_if_free()):
             return None
         try:
             return self._answer_call(request)
@@ -104,7 +106,7 @@ class App:
         return self._answer_call(request)
 
     def _answer_call(self, request: WireRequest) -> HttpReply:
-        answer = self._cloud.answer(request)
+        answer = self._dispatcher.answer(request)
         if not _wants_xml(request):
             return _json_reply(answer.status, answer.body)
         root = answer_root(request.action, is_error=answer.status >= 400)

@@ -18,13 +18,10 @@ from steelyard.localcloud.services.ess.actions import EssService
 from steelyard.localcloud.services.ram.actions import RamService
 from steelyard.localcloud.services.vpc.actions import VpcService
 from steelyard.localcloud.store import Store
-from steelyard.localcloud.wire.schema import load_schema
 
 IMAGE = "ubuntu_24_04_x64_20G_alibase_20260615.vhd"
 TYPE = "ecs.gn7i-c8g1.2xlarge"
 START = 1_800_000_000.0
-SCHEMA = load_schema()
-"""One for all clouds: reading it takes longer than making the rest of a cloud."""
 
 
 class ListeningBalancer(Service):
@@ -64,7 +61,6 @@ class ScalingCloud:
             identity=load_identity(self.store, "cn-hangzhou"),
             endpoint="127.0.0.1:1",
             clock=lambda: self.now,
-            schema=SCHEMA,
             services=(VpcService, RamService, EcsService, ListeningBalancer, CmsService, EssService),
         )
         self.vpc_id = ""

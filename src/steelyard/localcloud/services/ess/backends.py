@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from steelyard.localcloud.cloud import Cloud
-from steelyard.localcloud.service import Request
+from steelyard.localcloud.service import Request, Service
 from steelyard.localcloud.services.ess import errors
 from steelyard.localcloud.services.ess.models import ScalingGroup
 from steelyard.localcloud.wire.error import ApiError, not_served
@@ -115,7 +115,7 @@ class Backends:
             ApiError: As the load balancer answers.
         """
         service = self._cloud.services.get(_CODES[str(row["Type"])])
-        handler = type(service).handlers().get(action) if service is not None else None
+        handler = type(service).handlers().get(action) if isinstance(service, Service) else None
         if handler is None:
             raise not_served(f"server groups of type {row['Type']}")
         request = Request(

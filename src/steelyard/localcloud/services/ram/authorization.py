@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from steelyard.localcloud.resource_name import action_name, resource_names
-from steelyard.localcloud.service import Request
+from steelyard.localcloud.service import Request, Service
 from steelyard.localcloud.services.ram import errors
 from steelyard.localcloud.services.ram.decision import Call, Decision, decide
 from steelyard.localcloud.services.ram.models import Holder
@@ -40,7 +40,9 @@ class Authorization(RamState):
         if is_account(request.caller):
             return
         account_id = self.cloud.identity.account_id
-        named = self.cloud.services[product].with_owner(request)
+        service = self.cloud.services[product]
+        assert isinstance(service, Service)
+        named = service.with_owner(request)
         context = {"acs:securetransport": {"true" if request.is_secure else "false"}}
         if request.source_address:
             context["acs:sourceip"] = {request.source_address}

@@ -14,6 +14,7 @@ import pytest
 from alibabacloud_tea_openapi.utils import Utils
 
 from steelyard.localcloud.cloud import Cloud
+from steelyard.localcloud.dispatch import Dispatcher
 from steelyard.localcloud.identity import load_identity
 from steelyard.localcloud.service import ApiError, Request, Service, action
 from steelyard.localcloud.store import Store
@@ -75,7 +76,7 @@ class Scaling(Service):
         shop.events.append("scaling stopped")
 
 
-def make_cloud(folder: Path) -> Cloud:
+def make_cloud(folder: Path, *services: type[Service]) -> Cloud:
     store = Store(folder / "state.sqlite")
     return Cloud(
         data_dir=folder,
@@ -83,7 +84,7 @@ def make_cloud(folder: Path) -> Cloud:
         identity=load_identity(store, "cn-hangzhou"),
         endpoint="127.0.0.1:1",
         clock=lambda: NOW,
-        services=(Shop, Scaling),
+        services=services or (Shop, Scaling),
     )
 
 
@@ -111,7 +112,7 @@ def call(cloud: Cloud, name: str, version: str = "2016-04-28", **parameters: str
         **parameters,
     }
     query["Signature"] = Utils.get_rpcsignature(query, "POST", cloud.identity.access_key_secret)
-    return cloud.answer(
+    return Dispatcher(cloud).answer(
         WireRequest(method="POST", path="/", query_string=urlencode(query), headers={"host": "cloud.test"})
     )
 
@@ -216,7 +217,7 @@ def test_what_nobody_serves_is_not_found(cloud):
         assert (answer.status, answer.body["Code"]) == (404, "InvalidAction.NotFound")
 
 
-def test_a_handler_of_an_action_that_the_vendor_does_not_have_is_a_bug(cloud, tmp_path):
+def test_a_handler_of_an_action_that_the_vendor_does_not_have_is_a_bug(tmp_path):
     class Typo(Service):
         code, version = "vpc", "2016-04-28"
 
@@ -224,16 +225,10 @@ def test_a_handler_of_an_action_that_the_vendor_does_not_have_is_a_bug(cloud, tm
         def create(self, request: Request) -> dict[str, object]:
             return {}
 
+    cloud = make_cloud(tmp_path, Typo)
     with pytest.raises(LookupError, match="CreateVcp"):
-        Cloud(
-            data_dir=tmp_path,
-            store=cloud.store,
-            identity=cloud.identity,
-            endpoint="127.0.0.1:1",
-            clock=lambda: NOW,
-            services=(Typo,),
-            schema=cloud.schema,
-        )
+        Dispatcher(cloud)
+    cloud.stop()
 
 
 def test_services_stop_in_the_reverse_order(tmp_path):
