@@ -58,6 +58,7 @@ for i in range(num_nodes):
     node = alicloud.ecs.Instance(
         f"ai-node-{i}",
         instance_name=f"own-node-{i}",
+        host_name=f"own-node-{i}",
         instance_type="ecs.gn7i-c8g1.2xlarge",
         image_id=image.ids[0],
         vswitch_id=network.vswitch_ids[i % 2],

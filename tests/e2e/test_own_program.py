@@ -42,7 +42,9 @@ def test_the_example_is_previewed_brought_up_changed_in_nothing_and_taken_down(
     try:
         assert made["changes"] == {"create": 13}
         wait_for(
-            lambda: len(names_served(made["outputs"]["url"])) >= 1, timeout_s=30, what="a served request"
+            lambda: names_served(made["outputs"]["url"]) == {"own-node-0", "own-node-1"},
+            timeout_s=30,
+            what="both nodes answer, each with its host name",
         )
         again = steelyard.json("up", "--program", EXAMPLE)
         assert again["changes"] == {"same": 13}
