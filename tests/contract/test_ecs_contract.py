@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 from pathlib import Path
 
 import psutil
@@ -368,20 +369,58 @@ class TestDescription:
             models.DescribeInstancesRequest(region_id=REGION, vpc_id=fleet.vpc_id, page_size=2, page_number=2)
         ).body
         assert (page.total_count, page.page_number, len(page.instances.instance)) == (3, 2, 1)
-        seen, token = [], None
-        while token != "":
-            page = fleet.ecs_client.describe_instances(
-                models.DescribeInstancesRequest(
-                    region_id=REGION, vpc_id=fleet.vpc_id, max_results=2, next_token=token
-                )
-            ).body
-            seen += [i.instance_id for i in page.instances.instance]
-            token = page.next_token
-        assert seen == ids
+        page = fleet.ecs_client.describe_instances(
+            models.DescribeInstancesRequest(region_id=REGION, vpc_id=fleet.vpc_id, max_results=2)
+        ).body
+        assert [i.instance_id for i in page.instances.instance] == ids, "less than 10 is taken for 10"
         statuses = fleet.ecs_client.describe_instance_status(
             models.DescribeInstanceStatusRequest(region_id=REGION, instance_id=ids)
         ).body.instance_statuses.instance_status
         assert {s.status for s in statuses} == {"Running"}
+
+    def test_each_filter_asks_for_what_instances_are(self, fleet):
+        (plain,) = fleet.run(status="", internet_charge_type="PayByBandwidth", http_tokens="required")
+        (public,) = fleet.run(internet_max_bandwidth_out=5, http_put_response_hop_limit=7)
+        (paid,) = fleet.run(status="", instance_charge_type="PrePaid", period=1)
+        window = models.DescribeInstancesRequestFilter
+
+        def found(**filters):
+            return {i.instance_id for i in fleet.instances(vpc_id=fleet.vpc_id, **filters)}
+
+        address = fleet.instance(public).public_ip_address.ip_address
+        tomorrow = time.strftime("%Y-%m-%dT%H:%MZ", time.gmtime(time.time() + 86400))
+        for filters, ids in (
+            ({"internet_charge_type": "PayByBandwidth"}, {plain}),
+            ({"http_tokens": "required"}, {plain}),
+            ({"http_put_response_hop_limit": 7}, {public}),
+            ({"public_ip_addresses": json.dumps(address)}, {public}),
+            ({"eip_addresses": '["203.0.113.250"]'}, set()),
+            ({"inner_ip_addresses": '["10.0.0.1"]'}, set()),
+            ({"ipv_6address": ["fd00::1"]}, set()),
+            ({"instance_type_family": "ecs.gn7i"}, {plain, public, paid}),
+            ({"instance_type_family": "ecs.g7"}, set()),
+            ({"instance_network_type": "classic"}, set()),
+            ({"lock_reason": "Recycling"}, set()),
+            ({"hpc_cluster_id": "hpc-1"}, set()),
+            ({"io_optimized": False}, set()),
+            ({"filter": [window(key="CreationStartTime", value=tomorrow)]}, set()),
+            ({"filter": [window(key="CreationEndTime", value=tomorrow)]}, {plain, public, paid}),
+            ({"filter": [window(key="ExpiredStartTime", value=tomorrow)]}, {paid}),
+        ):
+            assert found(**filters) == ids, filters
+        for filters in ([window(key="Mood", value="good")], [window(key="CreationEndTime", value="now")]):
+            with refused("InvalidParameter", text="Filter.N"):
+                found(filter=filters)
+
+    def test_an_elastic_address_finds_its_instance(self, fleet, vpc_client):
+        (instance_id,) = fleet.run()
+        eip = vpc_client.allocate_eip_address(vpc.AllocateEipAddressRequest(region_id=REGION)).body
+        bound = {"allocation_id": eip.allocation_id, "instance_id": instance_id}
+        vpc_client.associate_eip_address(vpc.AssociateEipAddressRequest(**bound))
+        (found,) = fleet.instances(eip_addresses=json.dumps([eip.eip_address]))
+        assert found.instance_id == instance_id
+        vpc_client.unassociate_eip_address(vpc.UnassociateEipAddressRequest(**bound))
+        vpc_client.release_eip_address(vpc.ReleaseEipAddressRequest(allocation_id=eip.allocation_id))
 
     def test_all_that_a_provider_reads_is_there(self, fleet):
         (instance_id,) = fleet.run("#!/bin/sh\n")
@@ -450,6 +489,18 @@ class TestDescription:
             models.ListTagResourcesRequest(**kind, resource_id=[instance_id])
         ).body.tag_resources.tag_resource
         assert [(t.tag_key, t.tag_value) for t in listed] == [("env", "test")]
+        wanted = models.ListTagResourcesRequestTagFilter
+        for key, values, is_there in (
+            ("env", ["prod", "test"], True),
+            ("env", [], True),
+            ("env", ["prod"], False),
+            ("team", [], False),
+        ):
+            request = models.ListTagResourcesRequest(
+                **kind, resource_id=[instance_id], tag_filter=[wanted(tag_key=key, tag_values=values)]
+            )
+            found = client.list_tag_resources(request).body.tag_resources.tag_resource
+            assert bool(found) is is_there, (key, values)
         assert [(t.tag_key, t.tag_value) for t in fleet.instance(instance_id).tags.tag] == [("env", "test")]
         client.untag_resources(
             models.UntagResourcesRequest(**kind, resource_id=[instance_id], tag_key=["env"])
@@ -653,6 +704,23 @@ class TestOffer:
             models.DescribeInstanceTypesRequest(instance_types=[TYPE])
         ).body.instance_types.instance_type
         assert [(t.cpu_core_count, t.gpuamount) for t in types] == [(8, 1)]
+        for bounds, is_there in (
+            ({"minimum_cpu_core_count": 8, "maximum_cpu_core_count": 8, "minimum_gpuamount": 1}, True),
+            ({"minimum_memory_size": 31.0}, False),
+            ({"maximum_gpuamount": 4, "gpu_specs": ["NVIDIA A10"]}, True),
+            ({"instance_categories": ["General-purpose"]}, False),
+            ({"cpu_architectures": ["ARM"]}, False),
+            ({"minimum_local_storage_amount": 1}, False),
+        ):
+            asked = models.DescribeInstanceTypesRequest(instance_types=[TYPE], **bounds)
+            found = ecs_client.describe_instance_types(asked).body.instance_types.instance_type
+            assert bool(found) is is_there, bounds
+        with refused("UnsupportedOperation", text="MinimumInstancePpsRx"):
+            ecs_client.describe_instance_types(
+                models.DescribeInstanceTypesRequest(minimum_instance_pps_rx=1000)
+            )
+        with refused("InvalidParameter", text="MaxResults"):
+            ecs_client.describe_instance_types(models.DescribeInstanceTypesRequest(max_results=1601))
         available = ecs_client.describe_available_resource(
             models.DescribeAvailableResourceRequest(
                 region_id=REGION, destination_resource="InstanceType", instance_type=TYPE

@@ -51,6 +51,35 @@ def release(fleet: Fleet) -> None:
     fleet.instance_ids.clear()
 
 
+class TestPages:
+    def test_tokens_lead_through_all_in_pages_of_ten_at_least(self, ecs_client, make_disk):
+        tag = [models.CreateDiskRequestTag(key="pages", value="here")]
+        ids = [make_disk(tag=tag) for _ in range(12)]
+        wanted = {
+            "region_id": REGION,
+            "tag": [models.DescribeDisksRequestTag(key="pages", value="here")],
+            "max_results": 3,
+        }
+        first = ecs_client.describe_disks(models.DescribeDisksRequest(**wanted)).body
+        assert [one.disk_id for one in first.disks.disk] == ids[:10]
+        rest = ecs_client.describe_disks(
+            models.DescribeDisksRequest(**wanted, next_token=first.next_token)
+        ).body
+        assert ([one.disk_id for one in rest.disks.disk], rest.next_token) == (ids[10:], "")
+
+    def test_what_cannot_be_is_refused(self, ecs_client):
+        for wrong in (
+            {"max_results": 0},
+            {"next_token": "tomorrow"},
+            {"next_token": "-1", "max_results": 10},
+        ):
+            with refused("InvalidParameter"):
+                disks(ecs_client, **wrong)
+        for wrong in ({"page_size": 101}, {"page_size": 0}, {"page_number": 0}):
+            with refused("InvalidParameter", text="Page"):
+                disks(ecs_client, **wrong)
+
+
 class TestDisks:
     def test_one_goes_to_an_instance_and_back(self, ecs_client, fleet: Fleet, make_disk):
         disk_id = make_disk(500, encrypted=True, disk_name="data", performance_level="PL2")

@@ -301,6 +301,37 @@ class TestTags:
             token = body.next_token
         assert keys == [["k0", "k1"], ["k2", "k3"], ["k4"]]
 
+    def test_belong_to_their_region(self, vpc_client, make_vpc):
+        tag = [models.CreateVpcRequestTag(key="far", value="1")]
+        vpc_id = make_vpc(region_id="cn-beijing", tag=tag)
+        listed = {
+            region_id: vpc_client.list_tag_resources(
+                models.ListTagResourcesRequest(
+                    region_id=region_id,
+                    resource_type="VPC",
+                    tag=[models.ListTagResourcesRequestTag(key="far")],
+                )
+            ).body.tag_resources.tag_resource
+            for region_id in ("cn-beijing", REGION)
+        }
+        assert [one.resource_id for one in listed["cn-beijing"]] == [vpc_id]
+        assert listed[REGION] == []
+        with refused("InvalidResourceId.NotFound", 404):
+            vpc_client.tag_resources(
+                models.TagResourcesRequest(
+                    region_id=REGION,
+                    resource_type="VPC",
+                    resource_id=[vpc_id],
+                    tag=[models.TagResourcesRequestTag(key="a", value="1")],
+                )
+            )
+
+    def test_are_listed_fifty_at_most(self, vpc_client):
+        with refused("InvalidParameter", text="MaxResults"):
+            vpc_client.list_tag_resources(
+                models.ListTagResourcesRequest(region_id=REGION, resource_type="VPC", max_results=51)
+            )
+
     def test_on_what_is_not_there_are_refused(self, vpc_client):
         tag = [models.TagResourcesRequestTag(key="a", value="1")]
         with refused("InvalidResourceId.NotFound", 404):

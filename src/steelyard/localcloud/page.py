@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -38,6 +39,8 @@ def token_page(
     token_name: str = "NextToken",
     size_name: str = "MaxResults",
     default: int = 50,
+    most: int = sys.maxsize,
+    nearest: range | None = None,
 ) -> tuple[Sequence[T], str]:
     """Cut out the page that a token asks for.
 
@@ -47,19 +50,23 @@ def token_page(
         token_name: The parameter that holds the token of the page.
         size_name: The parameter that holds the page's size.
         default: Size where the call gives none.
+        most: The largest page.
+        nearest: Sizes of which the nearest is taken, where the API does not refuse others.
 
     Returns:
         The page's items, and the token of the next page; empty on the last one.
 
     Raises:
-        ApiError: `InvalidParameter` for a token that no page gave or a size below 1.
+        ApiError: `InvalidParameter` for a token that no page gave or a size that is not from 1 to `most`.
     """
     token = request.text(token_name) or "0"
     if not token.isascii() or not token.isdigit():
         raise invalid_parameter(token_name, token, "a token of an earlier page")
     start, size = int(token), request.number(size_name, default)
-    if size < 1:
-        raise invalid_parameter(size_name, size, "at least 1")
+    if not 1 <= size <= most:
+        raise invalid_parameter(size_name, size, "at least 1" if size < 1 else f"at most {most}")
+    if nearest is not None:
+        size = min(max(size, nearest[0]), nearest[-1])
     end = start + size
     return items[start:end], str(end) if end < len(items) else ""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
@@ -144,8 +145,9 @@ def list_tags(
     ids_name: str,
     size_name: str = "MaxResults",
     tags_name: str = "Tag",
+    most: int = sys.maxsize,
 ) -> tuple[list[tuple[R, str, str]], str]:
-    """Carry out ListTagResources, filtered by ids and tags.
+    """Carry out ListTagResources, filtered by the call's region, ids, tags and `TagFilter`.
 
     Returns:
         One page of (record, key, value), and the token of the next page.
@@ -154,11 +156,21 @@ def list_tags(
     entries = [
         (record, key, value)
         for record in records.list()
-        if (not ids or record.id in ids) and has_tags(record.tags, wanted)
+        if (not ids or record.id in ids)
+        and getattr(record, "region_id", request.region_id) == request.region_id
+        and has_tags(record.tags, wanted)
+        and all(_has_one_of(record.tags, each) for each in request.records("TagFilter"))
         for key, value in record.tags.items()
     ]
-    page, token = token_page(request, entries, size_name=size_name)
+    page, token = token_page(request, entries, size_name=size_name, most=most)
     return list(page), token
+
+
+def _has_one_of(tags: Mapping[str, str], wanted: Mapping[str, object]) -> bool:
+    """Tell whether tags have the key of a `TagFilter`, with one of its values where it has any."""
+    key, values = str(wanted.get("TagKey") or ""), wanted.get("TagValues") or []
+    assert isinstance(values, list)
+    return key in tags and (not values or tags[key] in values)
 
 
 def _named_records(
@@ -167,7 +179,7 @@ def _named_records(
     found = []
     for record_id in request.texts(ids_name):
         record = records.get(record_id)
-        if record is None:
+        if record is None or getattr(record, "region_id", request.region_id) != request.region_id:
             raise not_found(record_id)
         found.append(record)
     if not found:

@@ -22,8 +22,19 @@ _FILTERS = (
     ("DiskName", "DiskName"),
     ("DiskChargeType", "DiskChargeType"),
     ("ResourceGroupId", "ResourceGroupId"),
+    ("MultiAttach", "MultiAttach"),
+    ("AutoSnapshotPolicyId", "AutoSnapshotPolicyId"),
 )
-_FLAGS = ("Encrypted", "Portable", "DeleteWithInstance")
+_FLAGS = (
+    "Encrypted",
+    "Portable",
+    "DeleteWithInstance",
+    "DeleteAutoSnapshot",
+    "EnableAutoSnapshot",
+    "EnableAutomatedSnapshotPolicy",
+)
+_TOKEN_PAGE = range(10, 500 + 1)
+"""See `both_pages` (help page of DescribeDisks)."""
 
 
 class DiskActions(EcsState):
@@ -126,7 +137,7 @@ class DiskActions(EcsState):
             if disk.region_id == request.region_id and has_tags(disk.tags, tags)
         ]
         found = [row for row in rows if all(row[key] == want for key, want in wanted.items())]
-        page, head = both_pages(request, found)
+        page, head = both_pages(request, found, _TOKEN_PAGE)
         return {**head, "Disks": {"Disk": list(page)}}
 
     @action("ModifyDiskAttribute")

@@ -1,33 +1,21 @@
 from __future__ import annotations
 
 import base64
-import fnmatch
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TypeVar
 
 from steelyard.localcloud.page import number_page, token_page
 from steelyard.localcloud.service import Request, action
 from steelyard.localcloud.services.ecs import errors
+from steelyard.localcloud.services.ecs.instance_filter import instance_filter
 from steelyard.localcloud.services.ecs.models import Instance
-from steelyard.localcloud.services.ecs.state import EcsState, read_json_texts
-from steelyard.localcloud.tag import has_tags, read_tags
+from steelyard.localcloud.services.ecs.state import EcsState
 from steelyard.localcloud.text import utc_text
 
 T = TypeVar("T")
 _MAX_PAGE = 100
-
-# The filters of DescribeInstances that compare one text, with what they compare it to.
-_FILTERS: dict[str, Callable[[Instance], str]] = {
-    "VpcId": lambda instance: instance.vpc_id,
-    "VSwitchId": lambda instance: instance.vswitch_id,
-    "ZoneId": lambda instance: instance.zone_id,
-    "Status": lambda instance: instance.status,
-    "InstanceType": lambda instance: instance.instance_type,
-    "ImageId": lambda instance: instance.image_id,
-    "KeyPairName": lambda instance: instance.key_pair_name,
-    "InstanceChargeType": lambda instance: instance.charge_type,
-    "ResourceGroupId": lambda instance: instance.resource_group_id,
-}
+TOKEN_PAGE = range(10, 100 + 1)
+"""Sizes of the pages that tokens lead through; another is taken for the nearest (help page of DescribeInstances)."""
 
 
 class InstanceActions(EcsState):
@@ -84,40 +72,28 @@ class InstanceActions(EcsState):
         return instance.to_list_answer(others, *eips)
 
     def _found(self, request: Request) -> list[Instance]:
-        ids, addresses = (
-            read_json_texts(request, "InstanceIds"),
-            read_json_texts(request, "PrivateIpAddresses"),
-        )
-        group_id, name, tags = (
-            request.text("SecurityGroupId"),
-            request.text("InstanceName"),
-            read_tags(request),
-        )
-        return [
-            instance
-            for instance in self.in_region(request)
-            if (not ids or instance.id in ids)
-            and (not addresses or instance.private_address in addresses)
-            and (not group_id or group_id in instance.security_group_ids)
-            and (not name or fnmatch.fnmatchcase(instance.name, name))
-            and has_tags(instance.tags, tags)
-            and matches(request, instance, _FILTERS)
-        ]
+        eips: dict[str, list[str]] = {}
+        for eip in self.vpc.eips.list():
+            eips.setdefault(eip.instance_id, []).append(eip.address)
+        matches = instance_filter(request, eips)
+        return [instance for instance in self.in_region(request) if matches(instance)]
 
 
-def matches(request: Request, instance: Instance, filters: dict[str, Callable[[Instance], str]]) -> bool:
-    """Tell whether an instance is what each filter that was sent asks for."""
-    return all(request.text(name) in ("", read(instance)) for name, read in filters.items())
-
-
-def both_pages(request: Request, items: Sequence[T]) -> tuple[Sequence[T], dict[str, object]]:
+def both_pages(
+    request: Request, items: Sequence[T], sizes: range = TOKEN_PAGE
+) -> tuple[Sequence[T], dict[str, object]]:
     """Cut out a page in the style that the call uses: `NextToken` with `MaxResults`, or `PageNumber`.
+
+    Args:
+        request: The call.
+        items: All items, in an order that does not change between calls.
+        sizes: What `MaxResults` may be; another is taken for the nearest.
 
     Returns:
         The page's items, and the answer's `TotalCount`, `PageNumber`, `PageSize` and `NextToken`.
     """
     if request.text("NextToken") or "MaxResults" in request.params:
-        page, token = token_page(request, items, default=10)
+        page, token = token_page(request, items, default=sizes[0], nearest=sizes)
         return page, {"TotalCount": len(items), "NextToken": token}
     page, head = number_page(request, items, max_size=_MAX_PAGE)
     return page, {**head, "NextToken": ""}

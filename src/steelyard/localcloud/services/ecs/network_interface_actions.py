@@ -19,6 +19,8 @@ from steelyard.localcloud.tag import has_tags, read_tags
 
 _Row = tuple[dict[str, object], tuple[str, ...], Mapping[str, str]]
 
+_TOKEN_PAGE = range(10, 500 + 1)
+"""See `both_pages` (help page of DescribeNetworkInterfaces)."""
 _FILTERS = (
     "InstanceId",
     "VpcId",
@@ -71,13 +73,15 @@ class NetworkInterfaceActions(InterfaceMaking):
             row
             for row, groups, row_tags in self._rows(request.region_id)
             if (not ids or row["NetworkInterfaceId"] in ids)
+            and not request.texts("Ipv6Address")
+            and not request.flag("ServiceManaged")
             and (not addresses or row["PrivateIpAddress"] in addresses)
             and primary in ("", row["PrivateIpAddress"])
             and (not group_id or group_id in groups)
             and has_tags(row_tags, tags)
             and all(request.text(name) in ("", row[name]) for name in _FILTERS)
         ]
-        page, head = both_pages(request, found)
+        page, head = both_pages(request, found, _TOKEN_PAGE)
         return {**head, "NetworkInterfaceSets": {"NetworkInterfaceSet": list(page)}}
 
     @action("AttachNetworkInterface")

@@ -7,13 +7,16 @@ from steelyard.localcloud.region_actions import region_row
 from steelyard.localcloud.service import Request, action
 from steelyard.localcloud.services.ecs import check, errors
 from steelyard.localcloud.services.ecs.image_state import ImageState
-from steelyard.localcloud.services.ecs.network_interface import MAX_INTERFACES
-from steelyard.spec.catalogue import INSTANCE_TYPES, REGIONS, InstanceType
-from steelyard.spec.family import family_of, has_erdma
+from steelyard.localcloud.services.ecs.type_row import is_wanted_type, type_row
+from steelyard.spec.catalogue import INSTANCE_TYPES, REGIONS
+from steelyard.spec.family import family_of
 
 _IMAGE_FILTERS = {"instanceTypeId": "InstanceTypeId", "instanceTypeFamily": "InstanceTypeFamily"}
 _CREATIONS = ("VSwitch", "IoOptimized", "Instance", "DedicatedHost", "Disk")
 _SYSTEM_DISKS = ("cloud_essd", "cloud_auto", "cloud_essd_entry", "cloud_efficiency", "cloud_ssd")
+
+_MAX_TYPES = 1600
+"""Instance types on a page (help page of DescribeInstanceTypes)."""
 
 
 class OfferActions(ImageState):
@@ -72,23 +75,11 @@ class OfferActions(ImageState):
 
     @action("DescribeInstanceTypes")
     def describe_instance_types(self, request: Request) -> dict[str, object]:
-        """List instance types by name, family and number of GPUs."""
-        names = request.texts("InstanceTypes")
-        families = [
-            family
-            for family in (*request.texts("InstanceTypeFamilies"), request.text("InstanceTypeFamily"))
-            if family
-        ]
-        found = [
-            instance_type
-            for instance_type in INSTANCE_TYPES.values()
-            if (not names or instance_type.name in names)
-            and (not families or family_of(instance_type.name) in families)
-            and instance_type.num_gpus >= request.number("MinimumGPUAmount", 0)
-            and request.text("GPUSpec") in ("", instance_type.gpu)
-        ]
-        page, token = token_page(request, found, default=max(1, len(found)))
-        return {"InstanceTypes": {"InstanceType": [_type_row(found) for found in page]}, "NextToken": token}
+        """List instance types by name, family, category, GPU, and bounds of cores, memory, GPUs and interfaces."""
+        rows = [type_row(instance_type) for instance_type in INSTANCE_TYPES.values()]
+        found = [row for row in rows if is_wanted_type(request, row)]
+        page, token = token_page(request, found, default=_MAX_TYPES, most=_MAX_TYPES)
+        return {"InstanceTypes": {"InstanceType": list(page)}, "NextToken": token}
 
     @action("DescribeInstanceTypeFamilies", optional=("RegionId",))
     def describe_instance_type_families(self, request: Request) -> dict[str, object]:
@@ -108,7 +99,7 @@ class OfferActions(ImageState):
         image = self.read_image(request)
         rows = []
         for instance_type in INSTANCE_TYPES.values():
-            row = _type_row(instance_type)
+            row = type_row(instance_type)
             known = {name: str(row[key]) for name, key in _IMAGE_FILTERS.items()}
             if all(_has(known, one) for one in request.records("Filter")):
                 rows.append(row)
@@ -128,7 +119,14 @@ class OfferActions(ImageState):
         if wanted and wanted not in INSTANCE_TYPES:
             return []
         if destination == "InstanceType":
-            return [name for name in INSTANCE_TYPES if wanted in ("", name)]
+            cores, memory_gib = request.number("Cores", 0), request.params.get("Memory")
+            return [
+                one.name
+                for one in INSTANCE_TYPES.values()
+                if wanted in ("", one.name)
+                and cores in (0, one.vcpus)
+                and memory_gib in (None, one.memory_gib)
+            ]
         if destination in ("SystemDisk", "DataDisk"):
             return list(_SYSTEM_DISKS if destination == "SystemDisk" else check.DISK_CATEGORIES)
         if destination == "Zone":
@@ -185,22 +183,4 @@ def _resources(types: list[str]) -> dict[str, object]:
         "InstanceGenerations": {"supportedInstanceGeneration": []},
         "SystemDiskCategories": {"supportedSystemDiskCategory": list(_SYSTEM_DISKS)},
         "DataDiskCategories": {"supportedDataDiskCategory": list(check.DISK_CATEGORIES)},
-    }
-
-
-def _type_row(instance_type: InstanceType) -> dict[str, object]:
-    return {
-        "InstanceTypeId": instance_type.name,
-        "InstanceTypeFamily": family_of(instance_type.name),
-        "InstanceFamilyLevel": "EnterpriseLevel",
-        "InstanceCategory": "GPU-Computing-Optimized" if instance_type.num_gpus else "General-purpose",
-        "CpuArchitecture": "X86",
-        "CpuCoreCount": instance_type.vcpus,
-        "MemorySize": float(instance_type.memory_gib),
-        "GPUAmount": instance_type.num_gpus,
-        "GPUSpec": instance_type.gpu,
-        "EniQuantity": MAX_INTERFACES,
-        "EriQuantity": int(has_erdma(instance_type.name)),
-        "EniPrivateIpAddressQuantity": 10,
-        "LocalStorageCategory": "",
     }

@@ -10,6 +10,9 @@ from steelyard.localcloud.services.ecs.state import EcsState, GroupMember, read_
 from steelyard.localcloud.tag import has_tags, read_tags
 from steelyard.localcloud.wire.error import invalid_parameter, missing_parameter
 
+_TOKEN_PAGE = range(1, 100 + 1)
+"""See `both_pages` (help page of DescribeSecurityGroups)."""
+
 
 class SecurityGroupActions(EcsState):
     """Security groups. The namespace host enforces their rules on instances; the loopback host has no packet filter."""
@@ -49,11 +52,13 @@ class SecurityGroupActions(EcsState):
             group
             for group in self.security_groups.list()
             if group.region_id == request.region_id
+            and request.text("NetworkType", "vpc") == "vpc"
+            and not request.flag("ServiceManaged")
             and (not ids or group.id in ids)
             and has_tags(group.tags, tags)
             and all(want in ("", got) for want, got in zip(wanted, _search_keys(group), strict=True))
         ]
-        page, head = both_pages(request, found)
+        page, head = both_pages(request, found, _TOKEN_PAGE)
         rows = [group.to_answer(self.num_instances_of_group(group.id)) for group in page]
         return {**head, "RegionId": request.region_id, "SecurityGroups": {"SecurityGroup": rows}}
 

@@ -29,7 +29,7 @@ class UpkeepActions(EcsState):
     @action("DescribeInstanceMaintenanceAttributes", optional=("RegionId",))
     def describe_instance_maintenance_attributes(self, request: Request) -> dict[str, object]:
         """List what would be done to instances whose host is maintained."""
-        page, head = number_page(request, self._listed(request, "InstanceId"))
+        page, head = number_page(request, self._listed(request, "InstanceId"), max_size=100)
         rows = [
             {
                 "InstanceId": instance.id,
@@ -75,7 +75,7 @@ class UpkeepActions(EcsState):
     @action("DescribeInstanceAttachmentAttributes", optional=("RegionId",))
     def describe_instance_attachment_attributes(self, request: Request) -> dict[str, object]:
         """List which private pools instances may draw from; there is none here."""
-        page, head = number_page(request, self.named_instances(request))
+        page, head = number_page(request, self.named_instances(request), max_size=100)
         rows = [
             {
                 "InstanceId": instance.id,

@@ -161,6 +161,10 @@ class Eip(Record):
             "ResourceGroupId": self.resource_group_id,
             "DeletionProtection": self.is_protected,
             "HDMonitorStatus": "OFF",
+            "PublicIpAddressPoolId": "",
+            "SegmentInstanceId": "",
+            "SecurityProtectionTypes": {"SecurityProtectionType": []},
+            "OperationLocks": {"LockReason": []},
             "Tags": {"Tag": tag_list(self.tags)},
         }
 

@@ -74,6 +74,9 @@ class EipActions(EgressState):
             "EipName": "Name",
             "ISP": "ISP",
             "ResourceGroupId": "ResourceGroupId",
+            "ChargeType": "ChargeType",
+            "PublicIpAddressPoolId": "PublicIpAddressPoolId",
+            "SegmentInstanceId": "SegmentInstanceId",
         }
         wanted = {field: request.texts(name) for name, field in filters.items()}
         found = [
@@ -83,7 +86,7 @@ class EipActions(EgressState):
             for answer in (eip.to_answer(),)
             if all(not values or answer[field] in values for field, values in wanted.items())
         ]
-        page, head = number_page(request, found)
+        page, head = number_page(request, found, max_size=100)
         return {**head, "EipAddresses": {"EipAddress": page}}
 
     @action("ModifyEipAddressAttribute", optional=("RegionId",))

@@ -71,7 +71,7 @@ class RouteEntryActions(RouteState):
             for entry in entries
             if (not ranges or entry.destination in ranges) and _is_wanted(request, entry)
         ]
-        page, token = token_page(request, found, size_name="MaxResult", default=10)
+        page, token = token_page(request, found, size_name="MaxResult", default=10, most=100)
         return {"TotalCount": len(found), "NextToken": token, "RouteEntrys": {"RouteEntry": list(page)}}
 
     @action("ModifyRouteEntry", optional=("RegionId",))

@@ -34,7 +34,7 @@ class TagActions(RouteState):
     @action("ListTagResources", optional=("RegionId",))
     def list_tag_resources(self, request: Request) -> dict[str, object]:
         """List tags, one entry for each resource and key."""
-        page, token = list_tags(request, self._tagged_records(request), ids_name="ResourceId")
+        page, token = list_tags(request, self._tagged_records(request), ids_name="ResourceId", most=50)
         entries = tag_entries(page, request.text("ResourceType").upper())
         return {"TagResources": {"TagResource": entries}, "NextToken": token}
 

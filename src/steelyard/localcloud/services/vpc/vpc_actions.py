@@ -77,6 +77,7 @@ class VpcActions(RouteState):
             if vpc.region_id == request.region_id
             and name in ("", vpc.name)
             and group in ("", vpc.resource_group_id)
+            and not request.text("DhcpOptionsSetId")
             and request.flag("IsDefault", vpc.is_default) == vpc.is_default
             and has_tags(vpc.tags, tags)
         ]

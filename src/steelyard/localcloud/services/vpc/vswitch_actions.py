@@ -102,6 +102,7 @@ class VSwitchActions(VpcState):
             if vswitch.region_id == request.region_id
             and (not ids or vswitch.id in ids)
             and request.flag("IsDefault", vswitch.is_default) == vswitch.is_default
+            and not request.flag("EnableIpv6")
             and has_tags(vswitch.tags, tags)
             and all(want in ("", got) for want, got in zip(wanted, _search_keys(vswitch), strict=True))
         ]

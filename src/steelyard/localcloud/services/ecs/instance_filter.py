@@ -1,0 +1,100 @@
+"""What DescribeInstances may ask for: which instances are those that a call wants."""
+
+from __future__ import annotations
+
+import calendar
+import fnmatch
+import time
+from collections.abc import Callable, Collection, Mapping
+
+from steelyard.localcloud.service import Request
+from steelyard.localcloud.services.ecs.models import Instance
+from steelyard.localcloud.services.ecs.state import read_json_texts
+from steelyard.localcloud.tag import has_tags, read_tags
+from steelyard.localcloud.wire.error import invalid_parameter
+from steelyard.spec.family import family_of
+
+_TEXTS: Mapping[str, Callable[[Instance], str]] = {
+    "VpcId": lambda instance: instance.vpc_id,
+    "VSwitchId": lambda instance: instance.vswitch_id,
+    "ZoneId": lambda instance: instance.zone_id,
+    "Status": lambda instance: instance.status,
+    "InstanceType": lambda instance: instance.instance_type,
+    "InstanceTypeFamily": lambda instance: family_of(instance.instance_type),
+    "ImageId": lambda instance: instance.image_id,
+    "KeyPairName": lambda instance: instance.key_pair_name,
+    "InstanceChargeType": lambda instance: instance.charge_type,
+    "InternetChargeType": lambda instance: instance.internet_charge_type,
+    "ResourceGroupId": lambda instance: instance.resource_group_id,
+    "HttpEndpoint": lambda instance: instance.http_endpoint,
+    "HttpTokens": lambda instance: instance.http_tokens,
+    "HttpPutResponseHopLimit": lambda instance: str(instance.http_hop_limit),
+    "InstanceNetworkType": lambda instance: "vpc",
+    "HpcClusterId": lambda instance: "",
+    "LockReason": lambda instance: "Recycling" if instance.reclaim_at else "",
+}
+_TRUTHS = ("IoOptimized", "DeviceAvailable")
+"""What all instances have; whoever asks for those without gets none."""
+_NEVER = ("InnerIpAddresses", "RdmaIpAddresses")
+"""Lists of addresses that no instance has."""
+_MOMENTS: Mapping[str, tuple[Callable[[Instance], float], bool]] = {
+    "CreationStartTime": (lambda instance: instance.created_at, True),
+    "CreationEndTime": (lambda instance: instance.created_at, False),
+    "ExpiredStartTime": (lambda instance: instance.expires_at, True),
+    "ExpiredEndTime": (lambda instance: instance.expires_at, False),
+}
+"""Keys of `Filter.N`, with what they bound, and whether from below."""
+
+Matches = Callable[[Instance], bool]
+
+
+def instance_filter(request: Request, eips: Mapping[str, Collection[str]]) -> Matches:
+    """Give what tells whether an instance is one that a call asks for.
+
+    Args:
+        request: The call.
+        eips: The elastic addresses of instances, by their ids.
+
+    Raises:
+        ApiError: `InvalidParameter` for a list or a time that is none.
+    """
+    name, group_id, tags = request.text("InstanceName"), request.text("SecurityGroupId"), read_tags(request)
+    ids = read_json_texts(request, "InstanceIds")
+    addresses: list[tuple[list[str], Callable[[Instance], Collection[str]]]] = [
+        (read_json_texts(request, "PrivateIpAddresses"), lambda instance: [instance.private_address]),
+        (read_json_texts(request, "PublicIpAddresses"), lambda instance: instance.public_addresses),
+        (read_json_texts(request, "EipAddresses"), lambda instance: eips.get(instance.id, ())),
+        (request.texts("Ipv6Address"), lambda instance: ()),
+        *((read_json_texts(request, never), lambda instance: ()) for never in _NEVER),
+    ]
+    wanted = {key: request.text(key) for key in _TEXTS if request.text(key)}
+    bounds = [_bound(given) for given in request.records("Filter")]
+    has_all = all(request.flag(truth, True) for truth in _TRUTHS)
+
+    def matches(instance: Instance) -> bool:
+        return (
+            has_all
+            and (not ids or instance.id in ids)
+            and (not group_id or group_id in instance.security_group_ids)
+            and (not name or fnmatch.fnmatchcase(instance.name, name))
+            and has_tags(instance.tags, tags)
+            and all(not some or not set(some).isdisjoint(held(instance)) for some, held in addresses)
+            and all(_TEXTS[key](instance) == text for key, text in wanted.items())
+            and all(bound(instance) for bound in bounds)
+        )
+
+    return matches
+
+
+def _bound(given: Mapping[str, object]) -> Matches:
+    key, text = str(given.get("Key") or ""), str(given.get("Value") or "")
+    if key not in _MOMENTS:
+        raise invalid_parameter("Filter.N.Key", key, f"one of {', '.join(_MOMENTS)}")
+    try:
+        moment = calendar.timegm(time.strptime(text, "%Y-%m-%dT%H:%MZ"))
+    except ValueError:
+        raise invalid_parameter("Filter.N.Value", text, "a time, e.g. 2026-11-29T16:00Z") from None
+    read, is_least = _MOMENTS[key]
+    return lambda instance: (
+        bool(read(instance)) and (read(instance) >= moment if is_least else read(instance) <= moment)
+    )
