@@ -42,6 +42,7 @@ def test_a_node_is_hardened_and_named_for_its_place(demo: Recording) -> None:
         "systemDiskEncrypted": True,
         "httpEndpoint": "enabled",
         "httpTokens": "required",
+        "status": "Running",
         "tags": {
             "steelyard:cluster": "demo",
             "steelyard:group": "workers",

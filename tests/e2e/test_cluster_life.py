@@ -64,6 +64,24 @@ def test_a_cluster_grows_loses_a_node_shrinks_and_ends_without_a_trace(steelyard
     assert left == []
 
 
+def test_a_node_that_died_is_told_by_up_and_started_again_by_its_refresh(steelyard: CommandLine) -> None:
+    steelyard.write_spec(workers=2)
+    head, worker = (node["id"] for node in steelyard.json("up")["nodes"])
+
+    steelyard("cloud", "fault", "kill", worker)
+
+    assert health(steelyard) == {head: True, worker: False}
+    told = steelyard("up", expect=3).stderr
+    assert f"{worker} of 2 nodes: Stopped" in told
+    assert "`steelyard up --refresh` starts what stopped again" in told
+    mended = steelyard.json("up", "--refresh")
+    assert mended["changes"]["update"] == 1
+    assert set(mended["changes"]) == {"update", "same"}
+    assert [node["id"] for node in mended["nodes"]] == [head, worker]
+    assert health(steelyard) == {head: True, worker: True}
+    assert set(steelyard.json("up")["changes"]) == {"same"}
+
+
 def test_an_interrupted_up_is_told_by_status_and_cleared_by_down(steelyard: CommandLine) -> None:
     steelyard.write_spec(workers=2)
     # A parent that ignores ctrl-C, as a shell's background job does, would hand that down.

@@ -12,7 +12,7 @@ from steelyard.cluster.cloud_deployment import CloudAccess, CloudDeployment
 from steelyard.cluster.deployment import Deployment
 from steelyard.cluster.home import Home
 from steelyard.cluster.local_deployment import LocalDeployment
-from steelyard.cluster.node_status import NodeStatus, console_tail, observe
+from steelyard.cluster.node_status import STOPPED, NodeStatus, console_tail, observe
 from steelyard.cluster.price import HourlyPrice, ask_price
 from steelyard.cluster.record import ClusterRecord
 from steelyard.cluster.scaled_node import scaled_ids
@@ -208,12 +208,7 @@ class Cluster:
             ill = [node for node in nodes if not node.is_healthy]
             if not ill:
                 return
-            gone = [node.id for node in ill if node.is_deleted]
-            if gone:
-                raise UnhealthyError(
-                    f"{', '.join(gone)} of {len(nodes)} nodes: the cloud does not know them any more",
-                    hint="`steelyard up --refresh` makes what others deleted again",
-                )
+            self._refuse_lost(ill, len(nodes))
             if time.monotonic() > deadline:
                 names = ", ".join(f"{node.id} ({node.state}, {node.health})" for node in ill)
                 raise UnhealthyError(
@@ -221,6 +216,26 @@ class Cluster:
                     hint=f"the console of {ill[0].id} ends with:\n{console_tail(self._deployment.api(), ill[0].id)}",
                 )
             time.sleep(self._deployment.look_s)
+
+    def _refuse_lost(self, ill: list[NodeStatus], num_nodes: int) -> None:
+        """Tell at once of nodes that no waiting brings back; a scaled one is replaced by its scaling group.
+
+        Raises:
+            UnhealthyError: There are such nodes.
+        """
+        gone = [node.id for node in ill if node.is_deleted]
+        if gone:
+            raise UnhealthyError(
+                f"{', '.join(gone)} of {num_nodes} nodes: the cloud does not know them any more",
+                hint="`steelyard up --refresh` makes what others deleted again",
+            )
+        fixed = self.outputs().get("node_ids") or ()
+        stopped = [node.id for node in ill if node.state == STOPPED and node.id in fixed]
+        if stopped:
+            raise UnhealthyError(
+                f"{', '.join(stopped)} of {num_nodes} nodes: Stopped",
+                hint="`steelyard up --refresh` starts what stopped again",
+            )
 
     @contextmanager
     def gateway(self, *, keeps_connections: bool = True) -> Iterator[GatewayClient]:

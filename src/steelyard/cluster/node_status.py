@@ -12,6 +12,8 @@ from steelyard.cluster.balancer_view import BalancerView
 from steelyard.deploy.provider.api import ECS, Api, pages
 
 DELETED = "Deleted"
+RUNNING = "Running"
+STOPPED = "Stopped"
 _NUM_INSTANCES_A_CALL = 50
 """DescribeInstances takes up to 100 ids; its pages hold 50 here."""
 
@@ -40,8 +42,8 @@ class NodeStatus:
 
     @property
     def is_healthy(self) -> bool:
-        """Whether the load balancer sends it requests."""
-        return self.health == "normal"
+        """Whether it runs and the load balancer sends it requests: that notices only later that a node has died."""
+        return self.health == "normal" and self.state == RUNNING
 
     @property
     def is_deleted(self) -> bool:

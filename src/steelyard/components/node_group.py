@@ -170,6 +170,8 @@ class NodeGroup(pulumi.ComponentResource):
             http_endpoint="enabled",
             http_tokens="required",
             user_data=node_script(args, role=role, head_address=head_address),
+            # Said, though it is the default, so that a refresh sees that one has died and the next `up` starts it.
+            status="Running",
             tags=node_tags(args.cluster, args.group, role),
             opts=pulumi.ResourceOptions(
                 parent=self,

@@ -32,3 +32,23 @@ def test_a_node_that_was_taken_back_is_named_at_once_with_the_mend(cluster, monk
         cluster.wait_until_healthy(timeout_s=3600)
 
     assert "steelyard up --refresh" in caught.value.hint
+
+
+def test_a_node_that_stopped_is_ill_however_the_load_balancer_still_finds_it(cluster, monkeypatch):
+    nodes = [NodeStatus(id="i-dead", state="Stopped", health="normal")]
+    monkeypatch.setattr(cluster, "nodes", lambda: nodes)
+    monkeypatch.setattr(cluster, "outputs", lambda: {"node_ids": ["i-dead"]})
+
+    with pytest.raises(UnhealthyError, match="i-dead of 1 nodes") as caught:
+        cluster.wait_until_healthy(timeout_s=3600)
+
+    assert "`steelyard up --refresh` starts what stopped again" in caught.value.hint
+
+
+def test_a_scaled_node_that_stopped_is_left_to_its_scaling_group(cluster, monkeypatch):
+    dead = NodeStatus(id="i-scaled", state="Stopped", health="abnormal")
+    looks = iter([[dead], [NodeStatus(id="i-new", state="Running", health="normal")]])
+    monkeypatch.setattr(cluster, "nodes", lambda: next(looks))
+    monkeypatch.setattr(cluster, "outputs", lambda: {"node_ids": ["i-1"]})
+
+    cluster.wait_until_healthy(timeout_s=30)

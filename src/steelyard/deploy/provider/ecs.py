@@ -175,6 +175,9 @@ class Instance(ResourceType):
         return dict(rows[0]) if rows else None
 
     def _set_status(self, api: Api, instance_id: str, status: str) -> None:
+        row = self._describe(api, instance_id)
+        if row and row["Status"] == status:
+            return
         action = "StopInstance" if status == "Stopped" else "StartInstance"
         api.call(ECS, action, {"InstanceId": instance_id}, retry_on=_BUSY)
         self._wait(api, instance_id, status)
