@@ -243,3 +243,10 @@ def test_a_cluster_scales_the_groups_that_ask_for_it_and_no_other() -> None:
 
 def test_by_default_nothing_is_scaled(demo: Recording) -> None:
     assert not [one for one in demo.resources.values() if ":ess/" in one.type or ":cms/" in one.type]
+
+
+def test_no_two_groups_nor_clusters_share_the_name_of_a_rule_or_a_task() -> None:
+    scaling = {"target_cpu_percent": 60, "schedules": [{"at": "07:30", "nodes": 4}]}
+    recording = declared(scaling)
+    assert recording.the(":ScalingRule").inputs["scalingRuleName"] == "demo-workers-target"
+    assert recording.the(":ScheduledTask").inputs["scheduledTaskName"] == "demo-workers-0730"

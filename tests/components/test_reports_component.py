@@ -50,7 +50,7 @@ def test_a_rule_over_a_reported_figure_is_a_scaling_rule_and_an_alarm_of_it() ->
     grow, shrink = recording.of_type(":ScalingRule")
     assert grow.inputs == {
         "scalingGroupId": "demo-workers-scaling-group-id",
-        "scalingRuleName": "queued_jobs-0",
+        "scalingRuleName": "demo-workers-metric-0",
         "scalingRuleType": "SimpleScalingRule",
         "adjustmentType": "QuantityChangeInCapacity",
         "adjustmentValue": 2,

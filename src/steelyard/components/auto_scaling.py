@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,11 +13,13 @@ from steelyard.components.node_group import NodeGroupArgs, node_script, spot_str
 from steelyard.components.node_policy import Place, document, scaling_statements
 from steelyard.components.scaling_trigger import ALARM_MINUTES, ScalingTriggers
 from steelyard.components.tag import cluster_tags, node_tags
+from steelyard.components.title import shortened
 from steelyard.errors import UsageError
 from steelyard.spec import DataDiskSpec
 from steelyard.spec.scaling import ScalingSpec
 
 _CONTACT_TITLE = 36
+"""Of the 40 characters of a contact's name (doc of AlarmContact), with room for its number."""
 _OVERLOAD_PERCENT = 90
 _SERVER_GROUP_TYPES = {"network": "NLB", "application": "ALB"}
 
@@ -241,7 +242,7 @@ class AutoScaling(pulumi.ComponentResource):
         )
 
     def _create_alarm(self) -> None:
-        title = _contact_title(self._title)
+        title = shortened(self._title, _CONTACT_TITLE)
         contacts = [
             cms.AlarmContact(
                 f"{self._name}-contact-{i}",
@@ -298,11 +299,3 @@ def _check(args: AutoScalingArgs) -> None:
             f"scaled nodes cannot stand behind a load balancer of kind `{args.nodes.balancer_kind}`",
             "take `classic` or `network`, which attach nodes one by one",
         )
-
-
-def _contact_title(title: str) -> str:
-    """Shorten a title to the 40 characters of a contact's name, with room for its number (doc of AlarmContact)."""
-    if len(title) <= _CONTACT_TITLE:
-        return title
-    mark = hashlib.sha256(title.encode()).hexdigest()[:8]
-    return f"{title[: _CONTACT_TITLE - 9].rstrip('-')}-{mark}"

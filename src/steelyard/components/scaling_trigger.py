@@ -10,6 +10,7 @@ import pulumi
 from pulumi_alicloud import ess
 
 from steelyard.components.node_group import NodeGroupArgs
+from steelyard.components.title import shortened
 from steelyard.errors import UsageError
 from steelyard.spec.monitoring import METRIC_PREFIX, dimensions_of
 from steelyard.spec.scaling import ReportedSpec, ScalingSpec
@@ -17,10 +18,16 @@ from steelyard.spec.scaling import ReportedSpec, ScalingSpec
 ALARM_MINUTES: Final = 3
 """For how many minutes on end a load is beyond its bound before an alarm fires, where nothing else is said."""
 
+_TASK_TITLE: Final = 35
+"""Of the 40 characters of a scheduled task's name (doc of ScheduledTask), with room for its time."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ScalingTriggers:
     """The rules, alarms and scheduled tasks of one scaling group.
+
+    Rules and tasks have names that no other one of the account has in the region (help pages of CreateScalingRule and
+    CreateScheduledTask).
 
     Attributes:
         name: What their names in the program begin with.
@@ -58,7 +65,7 @@ class ScalingTriggers:
         ess.ScalingRule(
             f"{self.name}-target",
             scaling_group_id=self.scaling_group_id,
-            scaling_rule_name="target",
+            scaling_rule_name=f"{self._title}-target",
             scaling_rule_type="TargetTrackingScalingRule",
             metric_name="CpuUtilization",
             target_value=float(self.scaling.target_cpu_percent),
@@ -73,7 +80,7 @@ class ScalingTriggers:
         rule = ess.ScalingRule(
             f"{self.name}-steps",
             scaling_group_id=self.scaling_group_id,
-            scaling_rule_name="steps",
+            scaling_rule_name=f"{self._title}-steps",
             scaling_rule_type="StepScalingRule",
             adjustment_type="QuantityChangeInCapacity",
             estimated_instance_warmup=self.scaling.cooldown_s,
@@ -112,7 +119,7 @@ class ScalingTriggers:
         rule = ess.ScalingRule(
             f"{self.name}-metric-{i}",
             scaling_group_id=self.scaling_group_id,
-            scaling_rule_name=f"{one.metric}-{i}",
+            scaling_rule_name=f"{self._title}-metric-{i}",
             scaling_rule_type="SimpleScalingRule",
             adjustment_type="QuantityChangeInCapacity",
             adjustment_value=one.change,
@@ -143,7 +150,7 @@ class ScalingTriggers:
             ess.ScheduledTask(
                 f"{self.name}-at-{hour}{minute}",
                 scaling_group_id=self.scaling_group_id,
-                scheduled_task_name=f"{self.nodes.group}-{hour}{minute}",
+                scheduled_task_name=f"{shortened(self._title, _TASK_TITLE)}-{hour}{minute}",
                 desired_capacity=schedule.nodes,
                 recurrence_type="Cron",
                 recurrence_value=f"{int(minute)} {int(hour)} * * *",
