@@ -58,6 +58,11 @@ class TestGroup:
             scaling.modify(group_id, desired_capacity=0)
         with refused("InvalidParameter", text="RemovalPolicies"):
             scaling.modify(group_id, removal_policies=["Any"])
+        with refused("InvalidParameter", text="MaxInstanceLifetime"):
+            scaling.modify(group_id, max_instance_lifetime=3600)
+        scaling.modify(group_id, max_instance_lifetime=86400)
+        assert scaling.group(group_id).max_instance_lifetime == 86400
+        scaling.modify(group_id, max_instance_lifetime=0)
         with refused("InvalidParameter", text="MultiAZPolicy"):
             scaling.make(is_enabled=False, multi_azpolicy="ANY")
         with refused("InvalidVSwitchId.NotFound", 404):
@@ -218,6 +223,33 @@ class TestMember:
         scaling.wait_activity(gone)
         assert scaling.members(group_id) == []
         assert scaling.fleet.status(instance_id) == "Running"
+
+    def test_of_several_those_that_cannot_be_are_passed_over_if_the_call_says_so(self, scaling, ess_client):
+        group_id = scaling.make()
+        (instance_id,) = scaling.fleet.run()
+        named = {"scaling_group_id": group_id, "instance_ids": [instance_id, "i-0"]}
+        with refused("InvalidInstanceId.NotFound", 404):
+            ess_client.attach_instances(ess.AttachInstancesRequest(**named))
+        made = ess_client.attach_instances(ess.AttachInstancesRequest(**named, ignore_invalid_instance=True))
+        activity = scaling.wait_activity(made.body.scaling_activity_id, "Warning")
+        assert activity.created_instances == [instance_id]
+        assert "i-0" in activity.detail
+        gone = ess_client.detach_instances(ess.DetachInstancesRequest(**named, ignore_invalid_instance=True))
+        scaling.wait_activity(gone.body.scaling_activity_id, "Warning")
+        assert scaling.members(group_id) == []
+
+    def test_weights_of_attached_instances_are_told_and_checked(self, scaling, ess_client):
+        group_id = scaling.make()
+        (instance_id,) = scaling.fleet.run()
+        named = {"scaling_group_id": group_id, "instance_ids": [instance_id]}
+        for weights in ([101], [1, 2]):
+            with refused("InvalidParameter", text="LoadBalancerWeights"):
+                ess_client.attach_instances(
+                    ess.AttachInstancesRequest(**named, load_balancer_weights=weights)
+                )
+        ess_client.attach_instances(ess.AttachInstancesRequest(**named, load_balancer_weights=[80]))
+        assert [one.load_balancer_weight for one in scaling.members(group_id)] == [80]
+        scaling.wait_members(group_id, 1)
 
     def test_a_removed_member_is_released_and_not_replaced(self, scaling, ess_client):
         group_id = scaling.make(min_size=0, desired_capacity=1)

@@ -122,7 +122,11 @@ def test_the_older_form_weighs_more_than_the_newer(scaling: Scaling) -> None:
     assert (group.health_check_type, group.health_check_types) == ("NONE", ["NONE"])
     scaling.modify(group_id, health_check_types=["LOAD_BALANCER"])
     group = scaling.group(group_id)
-    assert (group.health_check_type, group.health_check_types) == ("LOAD_BALANCER", ["LOAD_BALANCER"])
+    # The Terraform provider reads the newer form where the older one is not answered.
+    assert (group.health_check_type, group.health_check_types) == (None, ["LOAD_BALANCER"])
+    scaling.modify(group_id, health_check_type="ECS")
+    group = scaling.group(group_id)
+    assert (group.health_check_type, group.health_check_types) == ("ECS", ["ECS"])
     with refused("InvalidParameter", text="HealthCheckTypes"):
         scaling.modify(group_id, health_check_types=["PULSE"])
     with refused("InvalidParameter", text="HealthCheckType"):

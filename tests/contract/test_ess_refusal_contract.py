@@ -44,8 +44,27 @@ class TestAdjustment:
         scaling.enable(group_id, scaling.configure(group_id))
         with refused("InvalidParameter", text="AdjustmentType"):
             self.adjust(scaling, group_id, "Twice", 1)
+        for kind, value in (
+            ("QuantityChangeInCapacity", 1001),
+            ("PercentChangeInCapacity", -101),
+            ("TotalCapacity", -1),
+        ):
+            with refused("InvalidParameter", text="AdjustmentValue"):
+                self.adjust(scaling, group_id, kind, value)
         with refused("IncorrectCapacity.NoChange"):
             self.adjust(scaling, group_id, "TotalCapacity", 0)
+
+    def test_that_is_to_be_planned_alone_is_not_carried_out(self, scaling):
+        group_id = scaling.make()
+        request = ess.ScaleWithAdjustmentRequest(
+            scaling_group_id=group_id,
+            adjustment_type="TotalCapacity",
+            adjustment_value=1,
+            execution_mode="PlanOnly",
+        )
+        with refused("UnsupportedOperation", text="PlanOnly"):
+            scaling.client.scale_with_adjustment(request)
+        assert scaling.members(group_id) == []
 
     def test_waits_for_the_one_before_it(self, scaling):
         group_id = scaling.make()

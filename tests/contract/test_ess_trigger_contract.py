@@ -59,6 +59,8 @@ class TestTrigger:
         group_id = scaling.make(is_enabled=False)
         for changes, code, text in (
             ({"adjustment_type": "Double"}, "InvalidParameter", "AdjustmentType"),
+            ({"adjustment_type": "TotalCapacity", "adjustment_value": -1}, "InvalidParameter", "from 0"),
+            ({"scaling_rule_name": "-"}, "InvalidParameter", "ScalingRuleName"),
             ({"adjustment_value": None}, "MissingParameter", "AdjustmentValue"),
             ({"scaling_rule_type": "StepScalingRule"}, "MissingParameter", "StepAdjustments"),
             ({"scaling_rule_type": "TargetTrackingScalingRule"}, "MissingParameter", "MetricName"),
@@ -69,6 +71,33 @@ class TestTrigger:
         self.rule(scaling, group_id, scaling_rule_name="e-one")
         with refused("InvalidScalingRuleName.Duplicate"):
             self.rule(scaling, group_id, scaling_rule_name="e-one")
+        with refused("InvalidScalingRuleName.Duplicate"):
+            self.rule(scaling, scaling.make(is_enabled=False), scaling_rule_name="e-one")
+        large = self.rule(
+            scaling, group_id, adjustment_type="PercentChangeInCapacity", adjustment_value=10000
+        )
+        assert large.scaling_rule_id
+
+    def test_a_target_is_watched_as_often_as_its_rule_says(self, scaling, ess_client):
+        group_id = scaling.make(is_enabled=False)
+        settings = {
+            "scaling_rule_type": "TargetTrackingScalingRule",
+            "adjustment_type": None,
+            "adjustment_value": None,
+            "metric_name": "CpuUtilizationAgent",
+            "target_value": 50.0,
+        }
+        options = ess.CreateScalingRuleRequestAlarmOptions(period=120)
+        rule = self.rule(scaling, group_id, **settings, alarm_options=options)
+        request = ess.DescribeScalingRulesRequest(
+            region_id=REGION, scaling_rule_ids=[rule.scaling_rule_id], show_alarm_rules=True
+        )
+        (kept,) = ess_client.describe_scaling_rules(request).body.scaling_rules
+        assert kept.metric_name == "CpuUtilizationAgent"
+        assert len(kept.alarms) == 2
+        with refused("InvalidParameter", text="AlarmOptions.Period"):
+            options = ess.CreateScalingRuleRequestAlarmOptions(period=7)
+            self.rule(scaling, group_id, **settings, alarm_options=options)
 
     def test_alarms_are_kept_switched_and_deleted(self, scaling, ess_client):
         group_id = scaling.make(is_enabled=False)
@@ -138,6 +167,9 @@ class TestTrigger:
         assert task.launch_expiration_time == 600
         ess_client.delete_scheduled_task(ess.DeleteScheduledTaskRequest(scheduled_task_id=task_id))
         assert ess_client.describe_scheduled_tasks(request).body.scheduled_tasks == []
+        ess_client.create_scheduled_task(
+            ess.CreateScheduledTaskRequest(**settings, scheduled_task_name="e-nightly")
+        )
         with refused("InvalidScheduledTaskId.NotFound", 404):
             ess_client.delete_scheduled_task(ess.DeleteScheduledTaskRequest(scheduled_task_id=task_id))
         for changes, code, text in (
@@ -148,6 +180,13 @@ class TestTrigger:
             ({"recurrence_value": "9"}, "InvalidParameter", "RecurrenceValue"),
             ({"desired_capacity": None}, "MissingParameter", "DesiredCapacity"),
             ({"scaling_group_id": None}, "MissingParameter", "ScheduledAction"),
+            (
+                {"scheduled_action": self.rule(scaling, group_id).scaling_rule_ari},
+                "InvalidParameter",
+                "Action",
+            ),
+            ({"scheduled_task_name": "e"}, "InvalidParameter", "ScheduledTaskName"),
+            ({"scheduled_task_name": "e-nightly"}, "InvalidScheduledTaskName.Duplicate", "e-nightly"),
         ):
             with refused(code, text=text):
                 ess_client.create_scheduled_task(ess.CreateScheduledTaskRequest(**{**settings, **changes}))

@@ -125,3 +125,41 @@ def test_who_came_back_from_standby_has_a_time_of_grace_anew(cloud):
     cloud.call("ess", "ExitStandby", named)
     stage.find(False)
     assert stage.first in cloud.ids(stage.group_id)
+
+
+def protect(cloud: ScalingCloud, group_id: str, instance_id: str, *, is_on: bool = True) -> None:
+    params = {"ScalingGroupId": group_id, "InstanceIds": [instance_id], "ProtectedFromScaleIn": is_on}
+    cloud.call("ess", "SetInstancesProtection", params)
+
+
+@pytest.mark.parametrize("harm", ["stopped", "called unhealthy", "failing a check", "too old"])
+def test_who_is_protected_is_kept_whatever_becomes_of_it(cloud, harm):
+    stage = Stage(
+        cloud, HealthCheckType="", HealthCheckTypes=["ECS", "LOAD_BALANCER"], MaxInstanceLifetime=86400
+    )
+    stage.find(True)
+    protect(cloud, stage.group_id, stage.first)
+    if harm == "stopped":
+        cloud.host.die(stage.first)
+    elif harm == "called unhealthy":
+        cloud.call("ess", "SetInstanceHealth", {"InstanceId": stage.first, "HealthStatus": "Unhealthy"})
+    elif harm == "failing a check":
+        stage.find(False)
+    else:
+        cloud.now += 2 * 86400
+    cloud.look(4)
+    assert cloud.ids(stage.group_id, "Protected") == [stage.first]
+    if harm == "failing a check":
+        assert cloud.members(stage.group_id)[0].is_healthy
+        return
+    protect(cloud, stage.group_id, stage.first, is_on=False)
+    cloud.look(4)
+    assert cloud.ids(stage.group_id) not in ([], [stage.first])
+
+
+def test_a_protected_instance_that_somebody_released_is_replaced(cloud):
+    stage = Stage(cloud)
+    protect(cloud, stage.group_id, stage.first)
+    cloud.call("ecs", "DeleteInstance", {"InstanceId": stage.first, "Force": True})
+    cloud.look(4)
+    assert cloud.ids(stage.group_id) not in ([], [stage.first])

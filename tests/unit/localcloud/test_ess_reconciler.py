@@ -255,7 +255,7 @@ class TestHook:
         cloud.look(2)
         (first,) = cloud.ids(group_id, "Pending:Wait")
         complete(cloud, waiting(cloud, group_id)[0], "ABANDON")
-        cloud.look(2)
+        cloud.look(3)
         assert cloud.ecs.find_instance(first) is None
         cloud.now += 60
         cloud.look(2)
@@ -339,6 +339,45 @@ class TestSpot:
         cloud.look(2)
         instance = cloud.ecs.find_instance(cloud.ids(group_id)[0])
         assert (instance.spot_strategy, instance.spot_price_limit) == ("SpotWithPriceLimit", 3.5)
+
+    def test_without_any_to_be_had_the_policy_says_whether_others_stand_in(self, cloud, monkeypatch):
+        real = cloud.ecs.start_instances
+
+        def short(settings, *, region_id):
+            if settings["SpotStrategy"] != "NoSpot":
+                raise ApiError("OperationDenied.NoStock", "The requested resource is sold out.", 403)
+            return real(settings, region_id=region_id)
+
+        monkeypatch.setattr(cloud.ecs, "start_instances", short)
+        made = {
+            policy: cloud.make_group(
+                DesiredCapacity=1,
+                MultiAZPolicy=policy,
+                OnDemandPercentageAboveBaseCapacity=0,
+                configuration={"SpotStrategy": "SpotAsPriceGo"},
+            )
+            for policy in ("PRIORITY", "BALANCE", "COST_OPTIMIZED", "COMPOSABLE")
+        }
+        cloud.look(2)
+        numbers = {policy: len(cloud.ids(group_id)) for policy, group_id in made.items()}
+        assert numbers == {"PRIORITY": 0, "BALANCE": 0, "COST_OPTIMIZED": 1, "COMPOSABLE": 1}
+
+    def test_they_are_spread_over_as_many_of_the_cheapest_types_as_are_asked_for(self, cloud):
+        types = ["ecs.gn7i-c16g1.4xlarge", "ecs.g7.xlarge", "ecs.gn7i-c8g1.2xlarge"]
+        group_id = cloud.make_group(
+            DesiredCapacity=5,
+            MultiAZPolicy="COST_OPTIMIZED",
+            SpotInstancePools=2,
+            configuration={
+                "SpotStrategy": "SpotAsPriceGo",
+                "InstanceType": "",
+                "InstanceTypes": types,
+            },
+        )
+        cloud.look(2)
+        numbers = Counter(one.instance_type for one in cloud.members(group_id))
+        assert sorted(numbers.values()) == [2, 3]
+        assert numbers["ecs.g7.xlarge"] == 3
 
 
 class TestPrice:

@@ -63,7 +63,10 @@ class PowerActions(EcsState):
             raise errors.incorrect_status(instance.status)
         modes = ("KeepCharging", "StopCharging")
         mode = check.read_choice(request, "StoppedMode", modes, "KeepCharging")
-        grace_s = _grace_s(is_forced=request.flag("ForceStop"))
+        self.begin_stop(instance, grace_s=_grace_s(is_forced=request.flag("ForceStop")), mode=mode)
+
+    def begin_stop(self, instance: Instance, *, grace_s: float, mode: str = "KeepCharging") -> None:
+        """Stop an instance that runs: SIGTERM, and SIGKILL for what is left after some seconds."""
         self.instances.put(replace(instance, status=STOPPING, stopped_mode=mode))
         self.cloud.after_commit(lambda: self.life.shut_down(instance.id, grace_s))
 

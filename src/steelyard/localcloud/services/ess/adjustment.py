@@ -4,11 +4,41 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from steelyard.localcloud.services.ess.trigger_models import STEP, TARGET, ScalingRule
+from steelyard.localcloud.wire.error import invalid_parameter
 
 SCALE_IN_SHARE = 0.9
 """A group that is held at a target shrinks once the metric is below this share of it, so that it does not swing."""
+
+
+_RANGES: Final = {
+    "QuantityChangeInCapacity": (-1000, 1000),
+    "PercentChangeInCapacity": (-100, 10000),
+    "TotalCapacity": (0, 2000),
+}
+"""What an adjustment may be, by its kind (help page of CreateScalingRule)."""
+
+ADJUSTMENTS: Final = tuple(_RANGES)
+
+
+def check_adjustment(kind: str, value: object, name: str = "AdjustmentValue") -> None:
+    """Check that an adjustment is in the range of its kind.
+
+    Args:
+        kind: Of `ADJUSTMENTS`.
+        value: The adjustment.
+        name: The parameter that it came by.
+
+    Raises:
+        ApiError: `InvalidParameter`.
+    """
+    if kind not in _RANGES:
+        raise invalid_parameter("AdjustmentType", kind, f"one of {', '.join(ADJUSTMENTS)}")
+    low, high = _RANGES[kind]
+    if not isinstance(value, int) or not low <= value <= high:
+        raise invalid_parameter(name, value, f"from {low} to {high} where AdjustmentType is {kind}")
 
 
 def goal_of(

@@ -16,7 +16,11 @@ from steelyard.localcloud.services.ess.models import ACTIVE, SERVING
 from steelyard.localcloud.services.ess.trigger_models import AlarmTask
 from steelyard.localcloud.services.ess.trigger_state import TriggerState
 
-SYSTEM_METRICS: Final[Mapping[str, str]] = {"CpuUtilization": CPU, "MemoryUtilization": MEMORY}
+SYSTEM_METRICS: Final[Mapping[str, str]] = {
+    "CpuUtilization": CPU,
+    "CpuUtilizationAgent": CPU,
+    "MemoryUtilization": MEMORY,
+}
 """Metrics of instances that are measured here: CloudMonitor's name by Auto Scaling's."""
 
 COMPARISONS: Final[Mapping[str, str]] = {

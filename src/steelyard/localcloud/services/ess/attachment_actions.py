@@ -52,12 +52,12 @@ class AttachmentActions(EssCore):
     @action("AttachLoadBalancers")
     def attach_load_balancers(self, request: Request) -> dict[str, object]:
         """Attach classic load balancers, whose default servers the members become."""
-        return self._attach(request, _read_balancers(request))
+        return self._attach(request, read_balancers(request, request.texts("LoadBalancers")))
 
     @action("DetachLoadBalancers")
     def detach_load_balancers(self, request: Request) -> dict[str, object]:
         """Detach classic load balancers."""
-        return self._detach(request, _read_balancers(request))
+        return self._detach(request, read_balancers(request, request.texts("LoadBalancers")))
 
     def _attach(self, request: Request, rows: Sequence[Row]) -> dict[str, object]:
         group = self.standing_group(request)
@@ -71,7 +71,7 @@ class AttachmentActions(EssCore):
         if request.flag("ForceAttach"):
             for member in self.members_of(group.id):
                 for row in rows if member.state in SERVING else ():
-                    self.backends.add_to(row, member.id)
+                    self.backends.add_to(row, member)
         return self._done(group, "Attach server groups.")
 
     def _detach(self, request: Request, rows: Sequence[Row]) -> dict[str, object]:
@@ -116,9 +116,12 @@ def read_rows(request: Request) -> list[dict[str, object]]:
     return rows
 
 
-def _read_balancers(request: Request) -> list[dict[str, object]]:
-    names = [str(one) for one in request.texts("LoadBalancers")]
-    rows = [{"LoadBalancerId": name, "Weight": _DEFAULT_WEIGHT} for name in names]
+def read_balancers(request: Request, names: Sequence[str]) -> list[dict[str, object]]:
+    """Read classic load balancers by their ids, and those of `LoadBalancerConfigs` with a weight each.
+
+    Those without a weight give members the one of their scaling configuration.
+    """
+    rows: list[dict[str, object]] = [{"LoadBalancerId": name, "Weight": None} for name in names]
     for one in request.records("LoadBalancerConfigs"):
         rows.append({"LoadBalancerId": str(one["LoadBalancerId"]), "Weight": _weight(one)})
     return [{"Type": "CLB", **row} for row in rows]

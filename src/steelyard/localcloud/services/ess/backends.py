@@ -9,7 +9,7 @@ from typing import Any
 from steelyard.localcloud.cloud import Cloud
 from steelyard.localcloud.service import Request, Service
 from steelyard.localcloud.services.ess import errors
-from steelyard.localcloud.services.ess.models import ScalingGroup
+from steelyard.localcloud.services.ess.models import Member, ScalingGroup
 from steelyard.localcloud.wire.error import ApiError, not_served
 from steelyard.localcloud.zonal.state import ZonalState
 
@@ -45,14 +45,14 @@ class Backends:
         if records.get(name) is None:
             raise errors.server_group_not_found(name)
 
-    def add(self, group: ScalingGroup, instance_id: str) -> None:
+    def add(self, group: ScalingGroup, member: Member) -> None:
         """Send traffic to a member.
 
         Raises:
             ApiError: As the load balancer answers.
         """
         for row in group.server_groups:
-            self.add_to(row, instance_id)
+            self.add_to(row, member)
 
     def remove(self, group: ScalingGroup, instance_id: str) -> None:
         """Send no more traffic to a member; one that is not there any more is fine.
@@ -63,9 +63,11 @@ class Backends:
         for row in group.server_groups:
             self.remove_from(row, instance_id)
 
-    def add_to(self, row: Row, instance_id: str) -> None:
-        """Add an instance to one server group; one that is there already is fine."""
-        weight = int(str(row["Weight"]))
+    def add_to(self, row: Row, member: Member) -> None:
+        """Add a member to one server group; one that is there already is fine."""
+        instance_id = member.id
+        has_none = member.is_weighed or row["Weight"] is None
+        weight = member.weight if has_none else int(str(row["Weight"]))
         try:
             if row["Type"] in ("NLB", "ALB"):
                 server = {"ServerType": "Ecs", "ServerId": instance_id, "Port": row["Port"], "Weight": weight}

@@ -57,7 +57,9 @@ class BalanceActions(EssCore):
         made_at = {one.id: one.created_at for one in self.configurations.list()}
         counted = [member for member in self.members_of(group.id) if member.state in COUNTED]
         movable = [member for member in counted if member.state == IN_SERVICE]
-        return to_move(counted, movable, zone_ids, group.settings, made_at) if zone_ids else []
+        if not zone_ids:
+            return []
+        return to_move(counted, movable, zone_ids, group.settings, made_at, self.hour)
 
     def _even_out(self, group: ScalingGroup, uneven: list[Member], cause: str) -> Activity:
         activity = self.passage.exchange(group, uneven, cause, "Rebalance the instances over the zones.")

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from steelyard.localcloud.cloud import Cloud
+from steelyard.localcloud.services.ecs.models import Instance
 from steelyard.localcloud.services.ess import errors
 from steelyard.localcloud.services.ess.backends import Backends
+from steelyard.localcloud.services.ess.hook_context import ALL, NONE, HookContext
 from steelyard.localcloud.services.ess.launching import Launcher
 from steelyard.localcloud.services.ess.models import (
     SCALE_IN,
@@ -18,7 +21,9 @@ from steelyard.localcloud.services.ess.models import (
 from steelyard.localcloud.services.ess.passage import Passage
 from steelyard.localcloud.services.ess.reconciler import Reconciler
 from steelyard.localcloud.services.ess.state import EssState
-from steelyard.localcloud.wire.error import invalid_parameter
+from steelyard.localcloud.wire.error import ApiError, invalid_parameter
+
+T = TypeVar("T")
 
 _MAX_HOOKS = 6
 
@@ -61,7 +66,9 @@ class EssCore(EssState):
             raise errors.configuration_not_found(configuration_id)
         return configuration
 
-    def scale_to(self, group: ScalingGroup, goal: int, cause: str, *, cooldown_s: int = 0) -> Activity:
+    def scale_to(
+        self, group: ScalingGroup, goal: int, cause: str, *, cooldown_s: int = 0, hooks: HookContext = ALL
+    ) -> Activity:
         """Ask for another number of members; the reconciler brings it about.
 
         Args:
@@ -69,9 +76,10 @@ class EssCore(EssState):
             goal: The number; it is kept within the group's bounds.
             cause: Why, for the activity.
             cooldown_s: Seconds after the activity's end in which alarms change nothing.
+            hooks: Which lifecycle hooks are asked.
         """
         goal = max(group.min_size, min(group.max_size, goal))
-        activity = self.begin_activity(group, cause, f"Change the capacity to {goal}.")
+        activity = self.begin_activity(group, cause, f"Change the capacity to {goal}.", hooks=hooks)
         activity = replace(activity, goal=goal, cooldown_s=cooldown_s)
         self.activities.put(activity)
         if group.desired is not None:
@@ -79,34 +87,70 @@ class EssCore(EssState):
         self.wake()
         return activity
 
-    def take_in(self, group: ScalingGroup, instance_ids: list[str], *, is_entrusted: bool) -> Activity:
+    def take_in(
+        self,
+        group: ScalingGroup,
+        instance_ids: Sequence[str],
+        *,
+        is_entrusted: bool = False,
+        weights: Sequence[int] = (),
+        hooks: HookContext = NONE,
+        is_lenient: bool = False,
+    ) -> Activity:
         """Make members of instances that are there already.
+
+        Args:
+            group: The group, which is active.
+            instance_ids: The instances.
+            is_entrusted: Whether the group releases them when they leave.
+            weights: Their weights behind load balancers, in the same order; none for those of the server groups.
+            hooks: Which lifecycle hooks are asked.
+            is_lenient: Whether instances that cannot be taken in are passed over.
 
         Raises:
             ApiError: `InvalidInstanceId.NotFound`, `InvalidInstanceId.InUse`, `InvalidInstanceId.VPCMismatch`,
                 `IncorrectInstanceStatus` or `IncorrectCapacity.MaxSize`.
         """
-        num_counted = self.num_counted(group.id)
-        if num_counted + len(instance_ids) > group.max_size:
-            raise errors.incorrect_capacity("MaxSize", num_counted + len(instance_ids), group.max_size)
-        activity = self.begin_activity(group, "Instances were attached by a user.", "Attach instances.")
-        self.activities.put(replace(activity, created=tuple(instance_ids)))
-        for instance_id in instance_ids:
-            instance = self.ecs.find_instance(instance_id)
-            if instance is None:
-                raise errors.instance_not_found(instance_id)
-            if self.members.get(instance_id) is not None:
-                raise errors.instance_in_use(instance_id)
-            if instance.vpc_id != group.vpc_id:
-                raise errors.different_vpc(instance_id)
-            if instance.status != "Running":
-                raise errors.incorrect_instance_status(instance_id, instance.status)
-            member = self.new_member(group, activity, instance)
-            self.members.put(replace(member, origin="Attached", is_entrusted=is_entrusted))
+        if not is_lenient:
+            self._grown(group, len(instance_ids))
+        found, ignored = passing(instance_ids, lambda one: self._candidate(group, one), is_lenient=is_lenient)
+        num_counted = self._grown(group, len(found))
+        cause = "Instances were attached by a user."
+        activity = self.begin_activity(group, cause, "Attach instances.", hooks=hooks)
+        activity = replace(activity, created=tuple(one.id for one in found), ignored=ignored)
+        self.activities.put(activity)
+        weight_of = dict(zip(instance_ids, weights, strict=False))
+        for instance in found:
+            member = replace(
+                self.new_member(group, activity, instance), origin="Attached", is_entrusted=is_entrusted
+            )
+            if instance.id in weight_of:
+                member = replace(member, weight=weight_of[instance.id], is_weighed=True)
+            self.members.put(member)
         if group.desired is not None:
-            self.groups.put(replace(group, desired=max(group.desired, num_counted + len(instance_ids))))
+            self.groups.put(replace(group, desired=max(group.desired, num_counted)))
         self.wake()
         return activity
+
+    def _grown(self, group: ScalingGroup, count: int) -> int:
+        """Give a group's capacity with some more members."""
+        num_counted = self.num_counted(group.id) + count
+        if num_counted > group.max_size:
+            raise errors.incorrect_capacity("MaxSize", num_counted, group.max_size)
+        return num_counted
+
+    def _candidate(self, group: ScalingGroup, instance_id: str) -> Instance:
+        """Give an instance that can be taken into a group."""
+        instance = self.ecs.find_instance(instance_id)
+        if instance is None:
+            raise errors.instance_not_found(instance_id)
+        if self.members.get(instance_id) is not None:
+            raise errors.instance_in_use(instance_id)
+        if instance.vpc_id != group.vpc_id:
+            raise errors.different_vpc(instance_id)
+        if instance.status != "Running":
+            raise errors.incorrect_instance_status(instance_id, instance.status)
+        return instance
 
     def make_hook(self, group: ScalingGroup, given: Mapping[str, object]) -> LifecycleHook:
         """Make a lifecycle hook of a group.
@@ -145,6 +189,25 @@ class EssCore(EssState):
                 self.configurations.delete(configuration.id)
         self.groups.delete(group.id)
         self.busy_groups.discard(group.id)
+
+
+def passing(
+    ids: Sequence[str], find: Callable[[str], T], *, is_lenient: bool
+) -> tuple[list[T], tuple[str, ...]]:
+    """Give what is found of some ids, and the ids that were passed over because it was refused.
+
+    Raises:
+        ApiError: As `find`, unless `is_lenient`.
+    """
+    found, ignored = list[T](), list[str]()
+    for one in ids:
+        try:
+            found.append(find(one))
+        except ApiError:
+            if not is_lenient:
+                raise
+            ignored.append(one)
+    return found, tuple(ignored)
 
 
 def changed_hook(hook: LifecycleHook, given: Mapping[str, object]) -> LifecycleHook:

@@ -8,7 +8,8 @@ from steelyard.localcloud.page import number_page
 from steelyard.localcloud.service import Request, action
 from steelyard.localcloud.services.ecs.state import read_json_texts
 from steelyard.localcloud.services.ess import errors
-from steelyard.localcloud.services.ess.attachment_actions import AttachmentActions, read_rows
+from steelyard.localcloud.services.ess.attachment_actions import AttachmentActions, read_balancers, read_rows
+from steelyard.localcloud.services.ess.instance_actions import read_weights
 from steelyard.localcloud.services.ess.models import (
     ACTIVE,
     COUNTED,
@@ -145,7 +146,8 @@ class GroupActions(AttachmentActions):
         self.groups.put(replace(group, state=ACTIVE, retry_at=0.0, num_failures=0))
         ids = request.texts("InstanceIds")
         if ids:
-            self.take_in(replace(group, state=ACTIVE), ids, is_entrusted=False)
+            weights = read_weights(request, ids)
+            self.take_in(replace(group, state=ACTIVE), ids, weights=weights)
         self.wake()
         return {}
 
@@ -212,8 +214,8 @@ class GroupActions(AttachmentActions):
         return name
 
     def _read_server_groups(self, request: Request) -> tuple[dict[str, object], ...]:
-        balancers = [{"LoadBalancerId": one} for one in read_json_texts(request, "LoadBalancerIds")]
-        rows = [*read_rows(request), *({"Type": "CLB", "Weight": 50, **one} for one in balancers)]
+        balancers = read_json_texts(request, "LoadBalancerIds")
+        rows = [*read_rows(request), *read_balancers(request, balancers)]
         for row in rows:
             self.backends.check(row)
         return tuple(rows)

@@ -7,6 +7,7 @@ from typing import Final
 
 from steelyard.localcloud.services.ess.balancer_health import BalancerHealth
 from steelyard.localcloud.services.ess.models import ACTIVE, CHECKING, SERVING, Member, ScalingGroup
+from steelyard.localcloud.services.ess.passage import protects
 from steelyard.localcloud.services.ess.state import EssState
 
 LOOK_S: Final = 1.0
@@ -22,7 +23,8 @@ class HealthWatch:
     """Notes who passes the checks of the load balancers, and who does not and is to be replaced.
 
     A member that has passed once is replaced as soon as a load balancer finds it unhealthy, which the thresholds of the
-    health check decide; one that has not, such as one that still boots, has `GRACE_S`.
+    health check decide; one that has not, such as one that still boots, has `GRACE_S`. Protected members keep the
+    health that they have.
 
     Args:
         state: The service's records.
@@ -59,6 +61,8 @@ class HealthWatch:
             return member
         if passes:
             return replace(member, has_passed=True)
+        if protects(member):
+            return member
         if member.is_healthy and (member.has_passed or now - member.in_service_at >= GRACE_S):
             return replace(member, is_healthy=False, complaint=_COMPLAINT)
         return member

@@ -6,7 +6,8 @@ from dataclasses import replace
 from steelyard.localcloud.page import number_page
 from steelyard.localcloud.service import Request, action
 from steelyard.localcloud.services.ess import errors
-from steelyard.localcloud.services.ess.core import EssCore
+from steelyard.localcloud.services.ess.core import EssCore, passing
+from steelyard.localcloud.services.ess.hook_context import ALL, NONE, HookContext, read_hook_context
 from steelyard.localcloud.services.ess.models import (
     IN_SERVICE,
     PROTECTED,
@@ -23,20 +24,28 @@ class InstanceActions(EssCore):
 
     @action("AttachInstances")
     def attach_instances(self, request: Request) -> dict[str, object]:
-        """Take running instances in; hooks are asked of them as of new ones."""
-        group = self.active_group(request)
-        activity = self.take_in(group, _ids(request), is_entrusted=request.flag("Entrusted"))
+        """Take running instances in; hooks are asked of them with `LifecycleHook` alone."""
+        group, ids = self.active_group(request), _ids(request)
+        activity = self.take_in(
+            group,
+            ids,
+            is_entrusted=request.flag("Entrusted"),
+            weights=read_weights(request, ids),
+            hooks=ALL if request.flag("LifecycleHook") else NONE,
+            is_lenient=request.flag("IgnoreInvalidInstance"),
+        )
         return {"ScalingActivityId": activity.id}
 
     @action("DetachInstances")
     def detach_instances(self, request: Request) -> dict[str, object]:
-        """Let members go, which stay as instances."""
-        return self._remove(request, "detach", "Detach instances.")
+        """Let members go, which stay as instances; hooks are asked of them with `LifecycleHook` alone."""
+        hooks = ALL if request.flag("LifecycleHook") else NONE
+        return self._remove(request, "detach", "Detach instances.", hooks)
 
     @action("RemoveInstances")
     def remove_instances(self, request: Request) -> dict[str, object]:
         """Let members go and release those that the group made, or that it was entrusted with."""
-        return self._remove(request, "release", "Remove instances.")
+        return self._remove(request, "release", "Remove instances.", read_hook_context(request))
 
     @action("DescribeScalingInstances")
     def describe_scaling_instances(self, request: Request) -> dict[str, object]:
@@ -86,7 +95,7 @@ class InstanceActions(EssCore):
         """Keep members when the group shrinks, or no longer."""
         group = self.standing_group(request)
         state = PROTECTED if request.flag("ProtectedFromScaleIn") else IN_SERVICE
-        for member in self._named(group, _ids(request), SERVING):
+        for member in [self._named(group, one, SERVING) for one in _ids(request)]:
             self.members.put(replace(member, state=state))
         return {}
 
@@ -98,7 +107,7 @@ class InstanceActions(EssCore):
         if not named:
             raise missing_parameter("InstanceIds")
         is_entrusted = request.flag("Entrusted")
-        for member in self._named(group, named, (*SERVING, STANDBY)):
+        for member in [self._named(group, one, (*SERVING, STANDBY)) for one in named]:
             if member.origin != "Attached":
                 raise invalid_parameter("InstanceIds", member.id, "an instance that was attached by a user")
             self.members.put(replace(member, is_entrusted=is_entrusted))
@@ -107,20 +116,20 @@ class InstanceActions(EssCore):
     @action("EnterStandby")
     def enter_standby(self, request: Request) -> dict[str, object]:
         """Set members aside: no traffic is sent to them, and they make up no capacity."""
-        return self._remove(request, "standby", "Set instances aside.")
+        return self._remove(request, "standby", "Set instances aside.", NONE)
 
     @action("ExitStandby")
     def exit_standby(self, request: Request) -> dict[str, object]:
         """Take members back that were set aside."""
         group = self.active_group(request)
-        members = self._named(group, _ids(request), (STANDBY,))
+        members = [self._named(group, one, (STANDBY,)) for one in _ids(request)]
         num_counted = self.num_counted(group.id) + len(members)
         if num_counted > group.max_size:
             raise errors.incorrect_capacity("MaxSize", num_counted, group.max_size)
         activity = self.begin_activity(group, "Instances were taken back by a user.", "Exit standby.")
         self.activities.put(replace(activity, created=tuple(member.id for member in members)))
         for member in members:
-            self.backends.add(group, member.id)
+            self.backends.add(group, member)
             now = self.cloud.clock()
             back = replace(member, state=IN_SERVICE, serves=True, in_service_at=now, has_passed=False)
             self.members.put(replace(back, activity_id=activity.id))
@@ -151,15 +160,21 @@ class InstanceActions(EssCore):
             raise errors.activity_not_found(request.text("ScalingActivityId"))
         return {"ScalingActivityId": activity.id, "Detail": activity.detail}
 
-    def _remove(self, request: Request, fate: str, description: str) -> dict[str, object]:
+    def _remove(self, request: Request, fate: str, description: str, hooks: HookContext) -> dict[str, object]:
         group = self.active_group(request)
-        members = self._named(group, _ids(request), (*SERVING, STANDBY))
+        members, ignored = passing(
+            _ids(request),
+            lambda one: self._named(group, one, (*SERVING, STANDBY)),
+            is_lenient=request.flag("IgnoreInvalidInstance"),
+        )
         num_left = self.num_counted(group.id) - sum(member.state in SERVING for member in members)
         is_smaller = request.flag("DecreaseDesiredCapacity", True) or fate == "standby"
         if is_smaller and num_left < group.min_size:
             raise errors.incorrect_capacity("MinSize", num_left, group.min_size)
-        activity = self.begin_activity(group, "Instances were removed by a user.", description)
-        self.activities.put(replace(activity, destroyed=tuple(member.id for member in members)))
+        cause = "Instances were removed by a user."
+        activity = self.begin_activity(group, cause, description, hooks=hooks)
+        gone = tuple(member.id for member in members)
+        self.activities.put(replace(activity, destroyed=gone, ignored=ignored))
         for member in members:
             self.passage.leave(member, activity, fate=fate)
         if group.desired is not None and is_smaller:
@@ -168,16 +183,14 @@ class InstanceActions(EssCore):
         self.wake()
         return {"ScalingActivityId": activity.id}
 
-    def _named(self, group: ScalingGroup, ids: Sequence[str], states: Sequence[str]) -> list[Member]:
-        found = []
-        for instance_id in ids:
-            member = self.members.get(instance_id)
-            if member is None or member.group_id != group.id:
-                raise errors.instance_not_found(instance_id)
-            if member.state not in states:
-                raise errors.incorrect_instance_status(instance_id, member.state)
-            found.append(member)
-        return found
+    def _named(self, group: ScalingGroup, instance_id: str, states: Sequence[str]) -> Member:
+        """Give a member of a group that is in one of some states."""
+        member = self.members.get(instance_id)
+        if member is None or member.group_id != group.id:
+            raise errors.instance_not_found(instance_id)
+        if member.state not in states:
+            raise errors.incorrect_instance_status(instance_id, member.state)
+        return member
 
     def _member_answer(self, member: Member) -> dict[str, object]:
         instance = self.ecs.find_instance(member.id)
@@ -193,3 +206,19 @@ def _ids(request: Request) -> list[str]:
     if len(ids) > 20:
         raise invalid_parameter("InstanceIds", f"{len(ids)} ids", "at most 20 ids in a call")
     return ids
+
+
+def read_weights(request: Request, ids: Sequence[str]) -> list[int]:
+    """Read the weights of instances that are taken in; none where the call names none.
+
+    Raises:
+        ApiError: `InvalidParameter` for a weight out of range, or for another number of weights than of instances.
+    """
+    weights = request.params.get("LoadBalancerWeights") or []
+    assert isinstance(weights, list)
+    if weights and len(weights) != len(ids):
+        raise invalid_parameter("LoadBalancerWeights", weights, f"one for each of {len(ids)} instances")
+    for weight in weights:
+        if not isinstance(weight, int) or not 0 <= weight <= 100:
+            raise invalid_parameter("LoadBalancerWeights", weight, "from 0 to 100")
+    return weights

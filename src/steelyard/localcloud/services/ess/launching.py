@@ -17,9 +17,9 @@ from steelyard.localcloud.services.ess.models import (
 )
 from steelyard.localcloud.services.ess.placement import (
     Place,
+    compensates,
     num_on_demand,
     offers_by_turn,
-    option,
     places_by_turn,
 )
 from steelyard.localcloud.services.ess.refresh import configured
@@ -66,6 +66,7 @@ class Template:
         configuration_id: The scaling configuration; empty for a launch template.
         template_id: The launch template; empty for a scaling configuration.
         template_version: Number of its version.
+        weight: Of members behind classic load balancers that were given none.
     """
 
     settings: Mapping[str, object]
@@ -75,6 +76,7 @@ class Template:
     configuration_id: str = ""
     template_id: str = ""
     template_version: str = ""
+    weight: int = 50
 
 
 class Launcher:
@@ -160,10 +162,14 @@ class Launcher:
         """Give the settings to try for one more member, the best ones first."""
         tags = self._tags(group, template)
         places = places_by_turn(self._places(group), group.settings, members)
-        hour = int(self._state.cloud.clock()) // 3600
         for is_spot in self._spot_choices(group.settings, template, members):
             for place, instance_type in offers_by_turn(
-                places, template.instance_types, group.settings, is_spot=is_spot, hour=hour
+                places,
+                template.instance_types,
+                group.settings,
+                members,
+                is_spot=is_spot,
+                hour=self._state.hour,
             ):
                 settings = {**template.settings, "VSwitchId": place.vswitch_id, "Amount": 1, "Tag": tags}
                 if instance_type:
@@ -182,7 +188,7 @@ class Launcher:
         num_fixed = sum(not member.is_spot for member in members)
         if num_fixed < num_on_demand(settings, len(members) + 1):
             return (False,)
-        return (True, False) if option(settings, "CompensateWithOnDemand", True) else (True,)
+        return (True, False) if compensates(settings) else (True,)
 
     def _places(self, group: ScalingGroup) -> list[Place]:
         found = (self._state.vpc.find_vswitch(vswitch_id) for vswitch_id in group.vswitch_ids)
@@ -208,6 +214,7 @@ class Launcher:
                 configuration_id=template.configuration_id,
                 template_id=template.template_id,
                 template_version=template.template_version,
+                weight=template.weight,
             )
         )
 
@@ -258,6 +265,7 @@ def _from_configuration(configuration_id: str, given: Settings) -> Template:
         },
         is_spot=given.get("SpotStrategy") not in (None, "", "NoSpot"),
         configuration_id=configuration_id,
+        weight=50 if given.get("LoadBalancerWeight") is None else int(str(given["LoadBalancerWeight"])),
     )
 
 

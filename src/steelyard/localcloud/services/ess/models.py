@@ -160,6 +160,8 @@ class Member(Record):
         fate: What becomes of it once it has left: `release`, `detach` or `standby`.
         in_service_at: Unix time since which it serves; 0 where it does not yet.
         hooks_done: Whether the hooks of the transition that it is in have been asked.
+        weight: Its weight behind classic load balancers that were given none.
+        is_weighed: Whether that weight was given for it alone, and counts behind all load balancers.
     """
 
     kind: ClassVar[str] = "ess_member"
@@ -183,6 +185,7 @@ class Member(Record):
     fate: str = "release"
     in_service_at: float = 0.0
     hooks_done: bool = False
+    is_weighed: bool = False
 
     def to_answer(self, private_address: str, spot_strategy: str) -> dict[str, object]:
         """Give the fields of DescribeScalingInstances."""
@@ -220,6 +223,9 @@ class Activity(Record):
         total: Members when it began.
         goal: Members that there are to be, until the activity is under way; None then, and where it has no such goal.
         cooldown_s: Seconds after its end in which alarms change nothing.
+        asks_hooks: Whether its members wait at lifecycle hooks.
+        ignored_hooks: Ids of hooks at which they do not.
+        ignored: Instances that it was to be about and could not be.
     """
 
     kind: ClassVar[str] = "ess_activity"
@@ -236,11 +242,14 @@ class Activity(Record):
     error_message: str = ""
     goal: int | None = None
     cooldown_s: int = 0
+    asks_hooks: bool = True
+    ignored_hooks: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
 
     @property
     def detail(self) -> str:
         """Which instances it is about; the text's form is this cloud's own."""
-        sides = (("new", self.created), ("removed", self.destroyed))
+        sides = (("new", self.created), ("removed", self.destroyed), ("ignored", self.ignored))
         return "; ".join(f"{word} ECS instances: {', '.join(ids)}" for word, ids in sides if ids)
 
     def to_answer(self) -> dict[str, object]:

@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from steelyard.localcloud.service import Request
+from steelyard.localcloud.services.ecs.life import STOP_GRACE_S
 from steelyard.localcloud.services.ecs.models import RUNNING, STOPPED, STOPPING, Instance
 from steelyard.localcloud.services.ess.backends import Backends
 from steelyard.localcloud.services.ess.models import (
     CHECKING,
+    DELETING,
     IN_SERVICE,
     PENDING,
     PENDING_WAIT,
@@ -36,8 +38,9 @@ _log = logging.getLogger(__name__)
 class Passage:
     """Moves members one step at a time; each step is called inside of a transaction of its own.
 
-    A member that leaves is first taken out of the load balancers, then waits at the hooks, and goes at last; hooks are
-    not asked of an instance that does not run any more, since nobody is there to answer.
+    A member that leaves is first taken out of the load balancers, then waits at the hooks, is stopped where it is to be
+    released, and goes at last; hooks are not asked of an instance that does not run any more, since nobody is there to
+    answer.
 
     Args:
         state: The service's records.
@@ -51,7 +54,7 @@ class Passage:
     def is_settled(self, group: ScalingGroup, member: Member, instance: Instance | None) -> bool:
         """Tell whether a member needs no step; it is asked without a transaction."""
         if member.state in SERVING:
-            is_going = instance is not None and _is_wanted_back(group, instance)
+            is_going = instance is not None and _is_wanted_back(group, member, instance)
             return not is_going and not self._is_lost(group, member, instance)
         if member.state == STANDBY:
             return instance is not None
@@ -70,7 +73,7 @@ class Passage:
         elif member.state in SERVING:
             if self._is_lost(group, member, instance):
                 self._replace(group, member, instance)
-            elif instance is not None and _is_wanted_back(group, instance):
+            elif instance is not None and _is_wanted_back(group, member, instance):
                 self.exchange(
                     group,
                     [member],
@@ -137,6 +140,8 @@ class Passage:
             return False
         if instance is None or instance.vpc_id != group.vpc_id:
             return True
+        if protects(member):
+            return False
         if not member.is_healthy:
             return True
         lifetime_s = int(str(group.settings.get("MaxInstanceLifetime") or 0))
@@ -174,7 +179,7 @@ class Passage:
         self.fail(member, ApiError("InstanceNotRunning", f"{member.id} ended before it was in service."))
 
     def _join(self, group: ScalingGroup, member: Member) -> None:
-        self._backends.add(group, member.id)
+        self._backends.add(group, member)
         self._state.members.put(
             replace(
                 member,
@@ -200,7 +205,7 @@ class Passage:
     def _step_leaving(self, group: ScalingGroup, member: Member, instance: Instance | None) -> None:
         result = "CONTINUE" if instance is None or instance.status == STOPPED else self._verdict(member)
         if result == "ROLLBACK" and group.state == "Active":
-            self._backends.add(group, member.id)
+            self._backends.add(group, member)
             kept = replace(member, state=IN_SERVICE, serves=True, hooks_done=False)
             self._state.members.put(kept)
         elif result is not None:
@@ -211,10 +216,30 @@ class Passage:
         if member.fate == "standby" and instance is not None:
             self._state.members.put(replace(member, state=STANDBY, hooks_done=False))
             return
+        if self._is_stopping(member, instance):
+            return
         self._state.members.delete(member.id)
         if member.fate == "release" and instance is not None and not instance.has_deletion_protection:
             self._release(instance)
         _log.info("%s has left %s", member.id, member.group_id)
+
+    def _is_stopping(self, member: Member, instance: Instance | None) -> bool:
+        """Stop an instance before it is released, unless it goes by force; tell whether that is under way.
+
+        What does not end within the group's `StopInstanceTimeout` is killed; without that setting it has the time of a
+        StopInstance.
+        """
+        group = self._state.groups.get(member.group_id)
+        if instance is None or group is None or group.state == DELETING or member.fate != "release":
+            return False
+        if instance.is_released or instance.has_deletion_protection:
+            return False
+        if instance.status == RUNNING and group.settings["ScalingPolicy"] != "forceRelease":
+            grace_s = float(str(group.settings["StopInstanceTimeout"] or STOP_GRACE_S))
+            self._state.ecs.begin_stop(instance, grace_s=grace_s)
+            self._state.members.put(replace(member, state=REMOVING, hooks_done=True))
+            return True
+        return instance.status == STOPPING
 
     def _release(self, instance: Instance) -> None:
         request = Request(
@@ -229,10 +254,14 @@ class Passage:
 
     def _asks(self, group: ScalingGroup, member: Member, transition: str, waiting: str) -> bool:
         """Let a member wait at the hooks of a transition; tell whether there is one that was not asked yet."""
+        activity = self._state.activities.get(member.activity_id)
+        if activity is not None and not activity.asks_hooks:
+            return False
+        ignored = () if activity is None else activity.ignored_hooks
         hooks = [
             hook
             for hook in self._state.hooks_of(group.id)
-            if hook.transition == transition and hook.is_enabled
+            if hook.transition == transition and hook.is_enabled and hook.id not in ignored
         ]
         if member.hooks_done or not hooks:
             return False
@@ -285,11 +314,15 @@ class Passage:
                 self._state.lifecycle_actions.put(ended)
 
 
-def _is_wanted_back(group: ScalingGroup, instance: Instance) -> bool:
+def _is_wanted_back(group: ScalingGroup, member: Member, instance: Instance) -> bool:
     """Tell whether an instance is about to be reclaimed, and its group makes good for that (`SpotInstanceRemedy`)."""
-    return bool(group.settings["SpotInstanceRemedy"]) and bool(instance.reclaim_at)
+    makes_good = bool(group.settings["SpotInstanceRemedy"]) and not protects(member)
+    return makes_good and bool(instance.reclaim_at)
 
 
 def protects(member: Member) -> bool:
-    """Tell whether a member is kept when its group shrinks."""
+    """Tell whether a member is kept, whatever becomes of it: its group does not shrink by it, nor looks at its health.
+
+    Source: help pages of SetInstancesProtection and SetInstanceHealth.
+    """
     return member.state == PROTECTED

@@ -24,9 +24,18 @@ class Place:
 
 
 def is_balanced(settings: Settings) -> bool:
-    """Tell whether a group's members are spread evenly over its zones."""
+    """Tell whether a group's members are spread evenly over its zones; `AzBalance` counts for `COMPOSABLE` alone."""
     policy = settings["MultiAZPolicy"]
-    return policy == "BALANCE" or (policy in _COMPOSED and bool(settings["AzBalance"]))
+    return policy == "BALANCE" or (policy == "COMPOSABLE" and bool(settings["AzBalance"]))
+
+
+def compensates(settings: Settings) -> bool:
+    """Tell whether other instances stand in for spot instances that cannot be had.
+
+    A group whose policy knows no such thing makes what its configuration says and nothing else (help page of
+    CreateScalingGroup).
+    """
+    return settings["MultiAZPolicy"] in _COMPOSED and bool(option(settings, "CompensateWithOnDemand", True))
 
 
 def places_by_turn(places: Sequence[Place], settings: Settings, members: Sequence[Member]) -> list[Place]:
@@ -45,34 +54,53 @@ def places_by_turn(places: Sequence[Place], settings: Settings, members: Sequenc
 
 
 def offers_by_turn(
-    places: Sequence[Place], types: Sequence[str], settings: Settings, *, is_spot: bool, hour: int
+    places: Sequence[Place],
+    types: Sequence[str],
+    settings: Settings,
+    members: Sequence[Member],
+    *,
+    is_spot: bool,
+    hour: int,
 ) -> list[tuple[Place, str]]:
     """Give the instance types to try in each place, the best first.
 
-    `COST_OPTIMIZED` takes the cheapest CPU first, wherever it is; `COMPOSABLE` with the strategy `lowestPrice` the
-    cheapest type of each place; else types come in their order (help page of CreateScalingGroup). Prices are those of
-    the local cloud's table.
+    `COST_OPTIMIZED` takes the cheapest CPU first, wherever it is, and of spot instances the cheapest
+    `SpotInstancePools` types by turns; `COMPOSABLE` with the strategy `lowestPrice` takes the cheapest CPU of each
+    place; else types come in their order (help page of CreateScalingGroup). Prices are those of the local cloud's
+    table.
 
     Args:
         places: Where, in the order to try.
         types: The instance types; none where a launch template names its own.
         settings: The group's.
+        members: Who is there.
         is_spot: Whether a spot instance is to be made.
         hour: Hours since 1970, for the price of spot instances.
     """
     pairs = [(place, name) for place in places for name in types or ("",)]
 
-    def price(place: Place, name: str) -> float:
-        found = spot_price(name, place.zone_id, hour) if is_spot else instance_price(name)
-        return math.inf if found is None else found.amount
+    def price(pair: tuple[Place, str]) -> float:
+        return _cpu_price(pair[1], pair[0].zone_id, is_spot=is_spot, hour=hour)
 
     if settings["MultiAZPolicy"] == "COST_OPTIMIZED":
-        return sorted(pairs, key=lambda pair: price(*pair) / _num_cpus(pair[1]))
+        pairs.sort(key=price)
+        num_pools = int(str(settings["SpotInstancePools"] or 0)) if is_spot else 0
+        pools = list(dict.fromkeys(name for _, name in pairs))[:num_pools]
+        num_of_type = Counter(member.instance_type for member in members if member.is_spot)
+        return sorted(
+            pairs, key=lambda pair: (pair[1] not in pools, num_of_type[pair[1]] if pair[1] in pools else 0)
+        )
     strategy = settings["SpotAllocationStrategy" if is_spot else "AllocationStrategy"]
     if settings["MultiAZPolicy"] == "COMPOSABLE" and strategy == "lowestPrice":
         order = {place: i for i, place in enumerate(places)}
-        return sorted(pairs, key=lambda pair: (order[pair[0]], price(*pair)))
+        return sorted(pairs, key=lambda pair: (order[pair[0]], price(pair)))
     return pairs
+
+
+def _cpu_price(name: str, zone_id: str, *, is_spot: bool, hour: int) -> float:
+    """Give what a CPU of an instance type costs an hour; infinitely much where nobody knows."""
+    found = spot_price(name, zone_id, hour) if is_spot else instance_price(name)
+    return math.inf if found is None else found.amount / _num_cpus(name)
 
 
 def _num_cpus(name: str) -> int:
@@ -105,15 +133,17 @@ def option(settings: Settings, name: str, default: Any) -> Any:
 
 
 def to_remove(
-    members: Sequence[Member], count: int, settings: Settings, made_at: Mapping[str, float]
+    members: Sequence[Member], count: int, settings: Settings, made_at: Mapping[str, float], hour: int
 ) -> list[Member]:
     """Choose the members that go when a group is to shrink.
 
     Args:
         members: Those that may go.
         count: How many go.
-        settings: The group's: zones stay balanced where they are to be, then its removal policies choose.
+        settings: The group's: zones stay balanced where they are to be, of `COST_OPTIMIZED` the dearest CPUs go first,
+            then its removal policies choose.
         made_at: When each scaling configuration was made, by id.
+        hour: Hours since 1970, for the price of spot instances.
     """
     left, gone = list(members), list[Member]()
     policies = settings["RemovalPolicies"]
@@ -124,11 +154,21 @@ def to_remove(
             num_in_zone = Counter(member.zone_id for member in left)
             most = max(num_in_zone.values())
             choice = [member for member in left if num_in_zone[member.zone_id] == most]
+        if settings["MultiAZPolicy"] == "COST_OPTIMIZED":
+            choice = _dearest(choice, hour)
         for policy in policies:
             choice = _preferred(choice, str(policy), made_at)
         gone.append(choice[0])
         left.remove(choice[0])
     return gone
+
+
+def _dearest(members: list[Member], hour: int) -> list[Member]:
+    def price(member: Member) -> float:
+        return _cpu_price(member.instance_type, member.zone_id, is_spot=member.is_spot, hour=hour)
+
+    highest = max(map(price, members))
+    return [member for member in members if price(member) == highest]
 
 
 def to_move(
@@ -137,6 +177,7 @@ def to_move(
     zone_ids: Sequence[str],
     settings: Settings,
     made_at: Mapping[str, float],
+    hour: int,
 ) -> list[Member]:
     """Choose the members whose places are to be taken by new ones, so that no two zones differ by more than one.
 
@@ -146,6 +187,7 @@ def to_move(
         zone_ids: The group's zones.
         settings: The group's: its removal policies choose.
         made_at: When each scaling configuration was made, by id.
+        hour: Hours since 1970, for the price of spot instances.
     """
     left, gone = list(movable), list[Member]()
     num_in_zone = Counter(dict.fromkeys(zone_ids, 0))
@@ -156,7 +198,7 @@ def to_move(
         choice = [member for member in left if member.zone_id == fullest]
         if num_in_zone[fullest] - num_in_zone[emptiest] < 2 or not choice:
             return gone
-        gone += to_remove(choice, 1, settings, made_at)
+        gone += to_remove(choice, 1, settings, made_at, hour)
         left.remove(gone[-1])
         num_in_zone[fullest] -= 1
         num_in_zone[emptiest] += 1

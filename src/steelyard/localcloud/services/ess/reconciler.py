@@ -167,9 +167,9 @@ class Reconciler:
     def _choose(self, group: ScalingGroup, counted: list[Member], count: int) -> list[Member]:
         made_at = {one.id: one.created_at for one in self._state.configurations.list()}
         serving = [one for one in counted if one.state in SERVING and not protects(one)]
-        leaving = to_remove(serving, count, group.settings, made_at)
+        leaving = to_remove(serving, count, group.settings, made_at, self._state.hour)
         coming = [member for member in counted if member.state not in SERVING]
-        return leaving + to_remove(coming, count - len(leaving), group.settings, made_at)
+        return leaving + to_remove(coming, count - len(leaving), group.settings, made_at, self._state.hour)
 
     def _begin(self, group: ScalingGroup, change: str) -> Activity:
         # One that is refused again and again would fill the history.
@@ -232,6 +232,8 @@ class Reconciler:
         status = "Successful"
         if activity.error_code:
             status = "Warning" if serving & set(activity.created) else "Failed"
+        elif activity.ignored:
+            status = "Warning"
         self._state.activities.put(replace(activity, status=status, ended_at=now))
         group = self._state.groups.get(activity.group_id)
         if group is None:

@@ -7,20 +7,27 @@ from typing import Any, Final
 from steelyard.localcloud.page import number_page
 from steelyard.localcloud.service import Request, action
 from steelyard.localcloud.services.ess import errors
-from steelyard.localcloud.services.ess.adjustment import SCALE_IN_SHARE, adjusted
+from steelyard.localcloud.services.ess.adjustment import (
+    ADJUSTMENTS,
+    SCALE_IN_SHARE,
+    adjusted,
+    check_adjustment,
+)
 from steelyard.localcloud.services.ess.alarm_watch import SYSTEM_METRICS
+from steelyard.localcloud.services.ess.hook_context import read_hook_context
+from steelyard.localcloud.services.ess.models import ScalingGroup
+from steelyard.localcloud.services.ess.setting import check_name
 from steelyard.localcloud.services.ess.trigger_models import SIMPLE, STEP, TARGET, AlarmTask, ScalingRule
 from steelyard.localcloud.services.ess.trigger_state import TriggerState
 from steelyard.localcloud.setting import Setting, checked, choice, number
 from steelyard.localcloud.wire.error import invalid_parameter, missing_parameter, not_served
 
 _MAX_A_GROUP = 50
-_ADJUSTMENTS = ("QuantityChangeInCapacity", "PercentChangeInCapacity", "TotalCapacity")
-_TARGET_PERIOD_S = 60
+_TARGET_PERIODS_S = (15, 60, 120, 300, 900)
 
 _SETTINGS: Final[Mapping[str, Setting]] = {
-    "AdjustmentType": choice("", *_ADJUSTMENTS),
-    "AdjustmentValue": number(0, -1000, 2000),
+    "AdjustmentType": choice("", *ADJUSTMENTS),
+    "AdjustmentValue": number(0, -1000, 10000),
     "MinAdjustmentMagnitude": number(0, 1, 2000),
     "Cooldown": number(0, 0, 86400),
     "EstimatedInstanceWarmup": number(300, 0, 86400),
@@ -34,6 +41,7 @@ _SETTINGS: Final[Mapping[str, Setting]] = {
     "MetricType": choice("system", "system", "custom"),
     "StepAdjustments": Setting(default=None),
     "AlarmDimensions": Setting(default=None),
+    "AlarmOptions": Setting(default=None),
 }
 
 
@@ -45,8 +53,7 @@ class RuleActions(TriggerState):
     def create_scaling_rule(self, request: Request) -> dict[str, object]:
         """Create a rule; one that holds a target brings two alarms along."""
         group = self.standing_group(request)
-        own = [rule for rule in self.rules.list() if rule.group_id == group.id]
-        if len(own) >= _MAX_A_GROUP:
+        if sum(rule.group_id == group.id for rule in self.rules.list()) >= _MAX_A_GROUP:
             raise errors.quota_exceeded("ScalingRule", _MAX_A_GROUP)
         rule_type = request.text("ScalingRuleType") or SIMPLE
         if rule_type == "PredictiveScalingRule":
@@ -60,8 +67,7 @@ class RuleActions(TriggerState):
             rule_type=rule_type,
             settings=checked(_SETTINGS, request.params),
         )
-        if any(other.name == rule.name for other in own):
-            raise errors.name_duplicated("ScalingRule", rule.name)
+        self._check_rule_name(rule, group)
         _check(rule)
         self.rules.put(rule)
         self._put_alarms(rule)
@@ -73,6 +79,9 @@ class RuleActions(TriggerState):
         rule = self.rule(request)
         settings = {**rule.settings, **checked(_SETTINGS, request.params)}
         changed = replace(rule, name=request.text("ScalingRuleName") or rule.name, settings=settings)
+        group = self.groups.get(rule.group_id)
+        assert group is not None
+        self._check_rule_name(changed, group)
         _check(changed)
         self.rules.put(changed)
         self._put_alarms(changed)
@@ -125,17 +134,30 @@ class RuleActions(TriggerState):
         """Change the number of members without a rule."""
         group = self.active_group(request)
         kind = request.text("AdjustmentType")
-        if kind not in _ADJUSTMENTS:
-            raise invalid_parameter("AdjustmentType", kind, f"one of {', '.join(_ADJUSTMENTS)}")
+        value = request.number("AdjustmentValue", 0)
+        check_adjustment(kind, value)
+        if request.text("ExecutionMode") == "PlanOnly":
+            raise not_served("ScaleWithAdjustment with ExecutionMode PlanOnly")
         if self.is_busy(group.id):
             raise errors.activity_in_progress()
         current = self.num_counted(group.id)
         least = request.number("MinAdjustmentMagnitude", 0)
-        goal = adjusted(current, kind, request.number("AdjustmentValue", 0), least)
+        goal = adjusted(current, kind, value, least)
         if max(group.min_size, min(group.max_size, goal)) == current:
             raise errors.no_change()
-        activity = self.scale_to(group, goal, "The capacity was adjusted by a user.")
+        hooks = read_hook_context(request)
+        activity = self.scale_to(group, goal, "The capacity was adjusted by a user.", hooks=hooks)
         return {"ScalingActivityId": activity.id, "ActivityType": "CapacityChange"}
+
+    def _check_rule_name(self, rule: ScalingRule, group: ScalingGroup) -> None:
+        """Check a rule's name, which no other rule of the region has (help page of CreateScalingRule)."""
+        check_name("ScalingRuleName", rule.name)
+        for other in self.rules.list():
+            if other.name != rule.name or other.id == rule.id:
+                continue
+            neighbour = self.groups.get(other.group_id)
+            if neighbour is not None and neighbour.region_id == group.region_id:
+                raise errors.name_duplicated("ScalingRule", rule.name)
 
     def _put_alarms(self, rule: ScalingRule) -> None:
         """Bring a target tracking rule's alarms to what the rule says: one to grow and one to shrink."""
@@ -151,7 +173,7 @@ class RuleActions(TriggerState):
         for side, comparison, threshold, count in sides:
             expression = {
                 "MetricName": rule.settings["MetricName"],
-                "Period": _TARGET_PERIOD_S,
+                "Period": _period_s(rule),
                 "Statistics": "Average",
                 "ComparisonOperator": comparison,
                 "Threshold": threshold,
@@ -216,9 +238,24 @@ def _check(rule: ScalingRule) -> None:
     is_system = settings.get("MetricType", "system") == "system"
     if rule.rule_type == TARGET and is_system and settings["MetricName"] not in SYSTEM_METRICS:
         raise not_served(f"the metric {settings['MetricName']} of scaling rules")
+    kind = str(settings.get("AdjustmentType") or "")
+    if rule.rule_type == SIMPLE:
+        check_adjustment(kind, settings["AdjustmentValue"])
     for step in _rows(settings.get("StepAdjustments")):
         if step.get("ScalingAdjustment") is None:
             raise missing_parameter("StepAdjustments.ScalingAdjustment")
+        check_adjustment(kind, step["ScalingAdjustment"], "StepAdjustments.ScalingAdjustment")
+
+
+def _period_s(rule: ScalingRule) -> int:
+    """Give the period of a target tracking rule's alarms."""
+    options = rule.settings.get("AlarmOptions")
+    period = options.get("Period") if isinstance(options, Mapping) else None
+    if period not in (None, *_TARGET_PERIODS_S):
+        raise invalid_parameter(
+            "AlarmOptions.Period", period, f"one of {', '.join(map(str, _TARGET_PERIODS_S))}"
+        )
+    return int(str(period or 60))
 
 
 def _rows(value: object) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ Defaults and limits are those of the help pages of CreateScalingGroup, CreateSca
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 
@@ -17,6 +18,8 @@ REMOVAL_POLICIES: Final = ("OldestInstance", "NewestInstance", "OldestScalingCon
 
 HEALTH_CHECKS: Final = ("ECS", "NONE", "LOAD_BALANCER")
 
+_NAME = re.compile(r"[^\W_][\w.-]{1,63}")
+
 _flag = Setting(default=False, check=lambda value: isinstance(value, bool), want="true or false")
 
 
@@ -28,6 +31,12 @@ _REMOVAL = Setting(
     default=["OldestScalingConfiguration", "OldestInstance"],
     check=lambda value: isinstance(value, list) and len(value) <= 3 and set(value) <= set(REMOVAL_POLICIES),
     want=f"up to three of {', '.join(REMOVAL_POLICIES)}",
+)
+
+_LIFETIME = Setting(
+    default=None,
+    check=lambda value: isinstance(value, int) and (value == 0 or 86400 <= value <= 2**31 - 1),
+    want="0, which is no limit, or from 86400",
 )
 
 GROUP: Final[Mapping[str, Setting]] = {
@@ -54,7 +63,7 @@ GROUP: Final[Mapping[str, Setting]] = {
     "AzBalance": _flag,
     "AutoRebalance": _flag,
     "BalanceMode": choice("BalancedBestEffort", "BalancedBestEffort", "BalancedOnly"),
-    "MaxInstanceLifetime": _optional(number(0, 0, 31536000)),
+    "MaxInstanceLifetime": _LIFETIME,
     "StopInstanceTimeout": _optional(number(30, 30, 240)),
     "GroupDeletionProtection": _flag,
     "LaunchTemplateId": Setting(default=""),
@@ -69,6 +78,22 @@ _UNSERVED: Final[Mapping[str, Collection[str]]] = {
     "GroupType": ("ECI",),
     "ScalingPolicy": ("recycle", "forceRecycle"),
 }
+
+
+def check_name(name: str, value: str) -> None:
+    """Check a name of Auto Scaling.
+
+    Args:
+        name: The parameter.
+        value: The name.
+
+    Raises:
+        ApiError: `InvalidParameter`.
+    """
+    if not _NAME.fullmatch(value):
+        raise invalid_parameter(
+            name, value, "of 2 to 64 letters, digits, _, - and ., beginning with a letter or a digit"
+        )
 
 
 def read_group(given: Mapping[str, Any], before: Mapping[str, object] | None = None) -> dict[str, object]:
@@ -88,14 +113,12 @@ def read_group(given: Mapping[str, Any], before: Mapping[str, object] | None = N
 
 
 def _health_checks(given: Mapping[str, Any]) -> dict[str, object]:
-    """Give what a call says of health checks in both of the API's forms.
+    """Give what a call says of health checks in the form that groups keep: the methods, and the older form where used.
 
-    The older form, of one method, weighs more (help page of CreateScalingGroup). What it shows where the newer one
-    names several is from memory: `ECS` where that is among them.
+    The older form, of one method, weighs more (help page of CreateScalingGroup). It is told of those alone that were
+    given it: the Terraform provider reads the newer one where there is no older one.
     """
     one, several = given.get("HealthCheckType"), given.get("HealthCheckTypes")
     if one:
         return {"HealthCheckTypes": [one]}
-    if several:
-        return {"HealthCheckType": "ECS" if "ECS" in several else several[0]}
-    return {}
+    return {"HealthCheckType": None} if several else {}

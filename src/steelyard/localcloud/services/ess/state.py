@@ -9,6 +9,7 @@ from steelyard.localcloud.service import Request, Service
 from steelyard.localcloud.services.ecs.actions import EcsService
 from steelyard.localcloud.services.ecs.models import Instance
 from steelyard.localcloud.services.ess import errors
+from steelyard.localcloud.services.ess.hook_context import ALL, HookContext
 from steelyard.localcloud.services.ess.models import (
     ACTIVE,
     COUNTED,
@@ -59,6 +60,11 @@ class EssState(Service):
         service = self.cloud.services["vpc"]
         assert isinstance(service, VpcState)
         return service
+
+    @property
+    def hour(self) -> int:
+        """Hours since 1970, by which the price of spot instances goes."""
+        return int(self.cloud.clock()) // 3600
 
     def with_owner(self, request: Request) -> Request:
         """Give a call on a hook or an activity with its scaling group."""
@@ -118,7 +124,13 @@ class EssState(Service):
         return next(found, None)
 
     def begin_activity(
-        self, group: ScalingGroup, cause: str, description: str, *, status: str = "InProgress"
+        self,
+        group: ScalingGroup,
+        cause: str,
+        description: str,
+        *,
+        status: str = "InProgress",
+        hooks: HookContext = ALL,
     ) -> Activity:
         """Keep a new activity of a group; the last 1000 of all groups are kept."""
         now = self.cloud.clock()
@@ -131,6 +143,8 @@ class EssState(Service):
             description=description,
             total=self.num_counted(group.id),
             ended_at=0.0 if status == "InProgress" else now,
+            asks_hooks=not hooks.is_off,
+            ignored_hooks=hooks.ignored,
         )
         self.activities.put(activity)
         self.busy_groups.add(group.id)

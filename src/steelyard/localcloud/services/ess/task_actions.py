@@ -7,6 +7,7 @@ from steelyard.localcloud.page import number_page
 from steelyard.localcloud.service import Request, action
 from steelyard.localcloud.services.ess import errors
 from steelyard.localcloud.services.ess.schedule import next_run, read_time
+from steelyard.localcloud.services.ess.setting import check_name
 from steelyard.localcloud.services.ess.trigger_models import ScheduledTask
 from steelyard.localcloud.services.ess.trigger_state import TriggerState
 from steelyard.localcloud.wire.error import ApiError, invalid_parameter, missing_parameter
@@ -38,7 +39,7 @@ class TaskActions(TriggerState):
         if len(self.tasks.list()) >= _MAX_TASKS:
             raise errors.quota_exceeded("ScheduledTask", _MAX_TASKS)
         task_id = self.cloud.new_id("sct")
-        task = ScheduledTask(
+        draft = ScheduledTask(
             id=task_id,
             created_at=self.cloud.clock(),
             name=request.text("ScheduledTaskName") or task_id,
@@ -46,7 +47,9 @@ class TaskActions(TriggerState):
             is_enabled=request.flag("TaskEnabled", True),
             next_at=0.0,
         )
-        self.tasks.put(self._changed_task(request, task))
+        task = self._changed_task(request, draft)
+        self._check_task_name(task)
+        self.tasks.put(task)
         return {"ScheduledTaskId": task_id}
 
     @action("ModifyScheduledTask")
@@ -58,6 +61,7 @@ class TaskActions(TriggerState):
             name=request.text("ScheduledTaskName") or task.name,
             is_enabled=request.flag("TaskEnabled", task.is_enabled),
         )
+        self._check_task_name(changed)
         self.tasks.put(self._changed_task(request, changed))
         return {}
 
@@ -111,6 +115,12 @@ class TaskActions(TriggerState):
             raise errors.task_not_found(request.text("ScheduledTaskId"))
         return task
 
+    def _check_task_name(self, task: ScheduledTask) -> None:
+        """Check a task's name, which no other task has (help page of CreateScheduledTask)."""
+        check_name("ScheduledTaskName", task.name)
+        if any(other.name == task.name and other.id != task.id for other in self.tasks.list()):
+            raise errors.name_duplicated("ScheduledTask", task.name)
+
     def _check_near(self, text: str, name: str, num_days: int) -> None:
         """Check that a time is not too far ahead (help page of CreateScheduledTask)."""
         ahead_s = read_time(text, name).timestamp() - self.cloud.clock() if text else 0.0
@@ -131,6 +141,10 @@ class TaskActions(TriggerState):
         for name, num_days in (("LaunchTime", 90), ("RecurrenceEndTime", 365)):
             self._check_near(str(settings.get(name) or ""), name, num_days)
         ari, group_id = str(settings.get("ScheduledAction") or ""), str(settings.get("ScalingGroupId") or "")
+        if ari and group_id:
+            raise invalid_parameter(
+                "ScheduledAction", ari, f"left out where ScalingGroupId, {group_id}, is named"
+            )
         if ari:
             self.rule_by_ari(ari)
         elif not group_id:
