@@ -151,6 +151,29 @@ def test_a_policy_can_be_bound_to_a_tag(act_as, fleet: Fleet):
             describe(client, **filters)
 
 
+def test_a_policy_can_be_bound_to_the_tags_of_what_is_touched_and_to_those_that_are_set(act_as, fleet: Fleet):
+    tag = ecs.RunInstancesRequestTag(key="team", value="vision")
+    (mine,), (other,) = fleet.run(tag=[tag]), fleet.run()
+    touched = {"StringEquals": {"acs:ResourceTag/team": "vision"}}
+    given = {"StringLike": {"acs:RequestTag/step": "1*"}}
+    client = EcsClient(
+        act_as(allow("ecs:StopInstance", Condition=touched), allow("ecs:TagResources", Condition=given))
+    )
+    client.stop_instance(ecs.StopInstanceRequest(instance_id=mine))
+    with refused("Forbidden.RAM", 403, other):
+        client.stop_instance(ecs.StopInstanceRequest(instance_id=other))
+
+    def mark(value: str) -> None:
+        tags = [ecs.TagResourcesRequestTag(key="step", value=value)]
+        client.tag_resources(
+            ecs.TagResourcesRequest(region_id=REGION, resource_type="instance", resource_id=[mine], tag=tags)
+        )
+
+    mark("17")
+    with refused("Forbidden.RAM", 403):
+        mark("27")
+
+
 def test_a_denial_weighs_more_and_takes_effect_at_once(act_as, fleet: Fleet):
     config = act_as(allow("ecs:*"))
     assert isinstance(describe(EcsClient(config)), list)

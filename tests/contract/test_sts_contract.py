@@ -90,3 +90,42 @@ def test_a_session_out_of_its_bounds_is_refused(sts_client, trusting_role):
         assume(sts_client, trusting_role, duration_seconds=7200)
     with refused("MissingParameter", text='"RoleArn"'):
         sts_client.assume_role(models.AssumeRoleRequest(role_session_name="session-1"))
+    with refused("InvalidParameter.ExternalId"):
+        assume(sts_client, trusting_role, external_id="?")
+    actions = [f"ecs:Describe{i:04}" for i in range(140)]
+    policy = {"Version": "1", "Statement": [{"Effect": "Allow", "Action": actions, "Resource": "*"}]}
+    with refused("InvalidParameter.Policy.Length"):
+        assume(sts_client, trusting_role, policy=json.dumps(policy))
+
+
+def test_a_role_may_trust_another_one_whatever_capitals_it_is_written_in(
+    sts_client, ram_client, local_cloud, trusting_role
+):
+    name = f"acs:ram::{local_cloud.account_id}:role/Operator"
+    second = ram_client.create_role(
+        ram_models.CreateRoleRequest(role_name="Second", assume_role_policy_document=trust({"RAM": [name]}))
+    ).body.role
+    policy = {
+        "Version": "1",
+        "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*"}],
+    }
+    try:
+        ram_client.create_policy(
+            ram_models.CreatePolicyRequest(policy_name="take-roles", policy_document=json.dumps(policy))
+        )
+        attached = {"policy_name": "take-roles", "policy_type": "Custom", "role_name": "Operator"}
+        ram_client.attach_policy_to_role(ram_models.AttachPolicyToRoleRequest(**attached))
+        with refused("NoPermission", 403):
+            assume(sts_client, second.arn)
+        key = assume(sts_client, trusting_role).credentials
+        config = sdk_config(
+            local_cloud,
+            access_key_id=key.access_key_id,
+            access_key_secret=key.access_key_secret,
+            security_token=key.security_token,
+        )
+        assert assume(StsClient(config), second.arn).assumed_role_user.arn.endswith("Second/session-1")
+        ram_client.detach_policy_from_role(ram_models.DetachPolicyFromRoleRequest(**attached))
+        ram_client.delete_policy(ram_models.DeletePolicyRequest(policy_name="take-roles"))
+    finally:
+        ram_client.delete_role(ram_models.DeleteRoleRequest(role_name="Second"))

@@ -83,6 +83,8 @@ class TestConditions:
             ("StringEqualsIgnoreCase", "ecs:tag/team", "vision", "Vision", ALLOWED),
             ("StringNotEquals", "ecs:tag/team", "vision", "speech", ALLOWED),
             ("StringLike", "ecs:tag/team", "vis*", "vision", ALLOWED),
+            ("StringLike", "ecs:tag/team", "vis*", "Vision", NOT_ALLOWED),
+            ("StringNotLike", "ecs:tag/team", "VIS*", "vision", ALLOWED),
             ("IpAddress", "acs:SourceIp", ["10.0.0.0/8", "192.168.0.0/16"], "10.1.2.3", ALLOWED),
             ("IpAddress", "acs:SourceIp", "10.0.0.0/8", "11.1.2.3", NOT_ALLOWED),
             ("NotIpAddress", "acs:SourceIp", "10.0.0.0/8", "11.1.2.3", ALLOWED),
@@ -111,6 +113,14 @@ class TestConditions:
     def test_a_condition_holds_or_not(self, operator, key, wanted, seen, decision):
         call = Call(action="ecs:StopInstance", resources=[INSTANCE], context={key.lower(): {seen}})
         assert decide([document({"Condition": {operator: {key: wanted}}})], call) is decision
+
+    def test_each_resource_is_judged_by_its_own_tags(self):
+        policy = document({"Condition": {"StringEquals": {"acs:ResourceTag/team": "vision"}}})
+        mine, other = INSTANCE, INSTANCE.replace("i-1", "i-2")
+        tags = {mine: {"team": "vision"}, other: {"team": "speech"}}
+        for resources, decision in (([mine], ALLOWED), ([other], NOT_ALLOWED), ([mine, other], NOT_ALLOWED)):
+            call = Call(action="ecs:StopInstance", resources=resources, context={}, resource_tags=tags)
+            assert decide([policy], call) is decision
 
     def test_all_conditions_have_to_hold(self):
         conditions = {"StringEquals": {"a:b": "1"}, "StringLike": {"c:d": "2*"}}

@@ -4,20 +4,25 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
+from steelyard.localcloud.cloud import Cloud
 from steelyard.localcloud.resource_name import action_name, resource_names
 from steelyard.localcloud.service import Request, Service
 from steelyard.localcloud.services.ram import errors
 from steelyard.localcloud.services.ram.decision import Call, Decision, decide
 from steelyard.localcloud.services.ram.models import Holder
 from steelyard.localcloud.services.ram.state import RamState
+from steelyard.localcloud.services.tag.resource import TaggedResources
 from steelyard.localcloud.text import utc_text
 from steelyard.localcloud.wire.signature import AccessKey
 
 _ASSUMED = re.compile(r"acs:sts::\d+:assumed-role/([^/]+)/.+")
 # Who somebody is may be asked with any key.
 _OPEN = {"sts:GetCallerIdentity"}
-_TAG_KEYS = {"ecs": "ecs:tag"}
-"""Condition keys that a product has for the tags of what is touched: `ecs:tag/<key>` (help page "Policy elements")."""
+_TAG_KEYS = {"ecs": ("ecs:tag",)}
+"""Condition keys that a product has for the tags of what is touched: `ecs:tag/<key>` (help page "Policy elements").
+
+All products have `acs:ResourceTag/<key>` and `acs:RequestTag/<key>` (help page "Conditional operator").
+"""
 
 
 class Authorization(RamState):
@@ -26,6 +31,10 @@ class Authorization(RamState):
     The account's own key may do anything. A role whose policy or itself is gone may do nothing. A temporary key with a
     policy of its session may do what both that and the role's policies allow.
     """
+
+    def __init__(self, cloud: Cloud) -> None:
+        super().__init__(cloud)
+        self._tagged = TaggedResources(cloud.store, cloud.identity.account_id)
 
     def authorize(self, product: str, request: Request) -> None:
         """Check that the caller may have a call carried out.
@@ -42,14 +51,15 @@ class Authorization(RamState):
         account_id = self.cloud.identity.account_id
         service = self.cloud.services[product]
         assert isinstance(service, Service)
-        named = service.with_owner(request)
+        names = resource_names(product, service.with_owner(request), account_id)
         context = {"acs:securetransport": {"true" if request.is_secure else "false"}}
         if request.source_address:
             context["acs:sourceip"] = {request.source_address}
         call = Call(
             action=action_name(product, request.action),
-            resources=resource_names(product, named, account_id),
+            resources=names,
             context={**context, **self._tags(product, request)},
+            resource_tags={name: self._tagged.tags_of(name, request.region_id) for name in names},
         )
         decision = self.decide(request.caller, call)
         if decision is not Decision.ALLOWED:
@@ -95,14 +105,16 @@ class Authorization(RamState):
         return request.with_params({"UserName": user.name}) if user else request
 
     def _tags(self, product: str, request: Request) -> Mapping[str, Collection[str]]:
-        """Give the tags that a call names: what it touches has them, or is not touched."""
-        prefix = _TAG_KEYS.get(product)
-        if prefix is None:
-            return {}
-        return {
-            f"{prefix}/{tag.get('Key')}".lower(): {str(tag.get("Value") or "")}
-            for tag in request.records("Tag")
-        }
+        """Give the tags that a call names: what it touches has them or gets them, or is not touched."""
+        named = [*_records(request, "Tag"), *_records(request, "Tags")]
+        tags = {str(tag.get("Key")): {str(tag.get("Value") or "")} for tag in named}
+        prefixes = ["acs:requesttag", *_TAG_KEYS.get(product, ())]
+        return {f"{prefix}/{key}".lower(): tags[key] for prefix in prefixes for key in tags}
+
+
+def _records(request: Request, name: str) -> list[Mapping[str, object]]:
+    given = request.params.get(name)
+    return [one for one in given if isinstance(one, Mapping)] if isinstance(given, list) else []
 
 
 def is_account(caller: AccessKey) -> bool:

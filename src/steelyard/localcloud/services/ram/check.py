@@ -20,6 +20,7 @@ _NAMES = {
 }
 MAX_TRUST_BYTES = 2048
 MAX_POLICY_BYTES = 6144
+MAX_SESSION_POLICY_BYTES = 2048
 MAX_DESCRIPTION = 1024
 MAX_COMMENTS = 128
 SESSION_DURATIONS_S = range(3600, 43201)
@@ -85,13 +86,13 @@ def read_trust_policy(request: Request, parameter: str) -> str:
     return text
 
 
-def read_policy(request: Request, parameter: str) -> str:
+def read_policy(request: Request, parameter: str, max_bytes: int = MAX_POLICY_BYTES) -> str:
     """Give the document that says what may be done.
 
     Raises:
         ApiError: `MissingParameter`, `MalformedPolicyDocument` or `InvalidParameter.*.Length`.
     """
-    text = _read_text(request, parameter, MAX_POLICY_BYTES)
+    text = _read_text(request, parameter, max_bytes)
     for statement in parse_statements(text):
         _check_one_of(statement, "Resource")
     return text

@@ -2,8 +2,8 @@
 
 A statement applies where its action, its resource and all of its conditions fit; with `NotAction` and `NotResource` it
 is for all others (help page "Policy structure and syntax"). A call is allowed where some statement allows it and none
-denies it (help page "Policy evaluation"). Condition operators other than those below make an Allow not apply and a Deny
-apply.
+denies it (help page "Policy evaluation"). The condition operators are those of the help page "Conditional operator";
+others make an Allow not apply and a Deny apply.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
 from functools import lru_cache
@@ -37,11 +37,18 @@ class Call:
         action: `<product>:<action>`, e.g. `ecs:DescribeInstances`.
         resources: Names of all that it touches, e.g. `acs:ecs:cn-hangzhou:123:instance/i-1`; each has to be allowed.
         context: Values of condition keys; a key of which nothing is known is absent.
+        resource_tags: Tags of those resources that have any, by the resource's name.
     """
 
     action: str
     resources: Sequence[str]
     context: Mapping[str, Collection[str]]
+    resource_tags: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def context_of(self, resource: str) -> Mapping[str, Collection[str]]:
+        """Give the values of condition keys for one resource, its tags among them."""
+        tags = self.resource_tags.get(resource, {})
+        return {**self.context, **{f"acs:resourcetag/{key}".lower(): {tags[key]} for key in tags}}
 
 
 def decide(documents: Iterable[str], call: Call) -> Decision:
@@ -55,9 +62,10 @@ def decide_over(statements: Iterable[Mapping[str, Any]], call: Call) -> Decision
     verdict = Decision.ALLOWED
     for resource in call.resources:
         fitting = [one for one in concerned if _is_for(one, "Resource", resource)]
-        if any(one["Effect"] == "Deny" and holds(one, call.context, unknown=True) for one in fitting):
+        context = call.context_of(resource)
+        if any(one["Effect"] == "Deny" and holds(one, context, unknown=True) for one in fitting):
             return Decision.DENIED
-        if not any(one["Effect"] == "Allow" and holds(one, call.context, unknown=False) for one in fitting):
+        if not any(one["Effect"] == "Allow" and holds(one, context, unknown=False) for one in fitting):
             verdict = Decision.NOT_ALLOWED
     return verdict
 
@@ -70,16 +78,16 @@ def _is_for(statement: Mapping[str, Any], element: str, text: str) -> bool:
 
 def fits(patterns: Iterable[object], text: str) -> bool:
     """Tell whether a text is one of those that patterns name, in which `*` and `?` stand for others."""
-    return any(_pattern(str(pattern)).fullmatch(text) for pattern in patterns)
+    return any(_pattern(str(pattern), re.IGNORECASE).fullmatch(text) for pattern in patterns)
 
 
 @lru_cache(maxsize=1000)
-def _pattern(text: str) -> re.Pattern[str]:
-    """Compile a text in which `*` stands for anything and `?` for one character; capitals do not matter."""
+def _pattern(text: str, flags: re.RegexFlag = re.NOFLAG) -> re.Pattern[str]:
+    """Compile a text in which `*` stands for anything and `?` for one character."""
     parts = (
         ".*" if part == "*" else "." if part == "?" else re.escape(part) for part in re.split(r"([*?])", text)
     )
-    return re.compile("".join(parts), re.IGNORECASE | re.DOTALL)
+    return re.compile("".join(parts), flags | re.DOTALL)
 
 
 def holds(statement: Mapping[str, Any], context: Mapping[str, Collection[str]], *, unknown: bool) -> bool:

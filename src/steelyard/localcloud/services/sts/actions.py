@@ -7,7 +7,12 @@ from dataclasses import asdict
 from steelyard.localcloud.identity import TEMPORARY_KEY_KIND
 from steelyard.localcloud.service import Request, Service, action
 from steelyard.localcloud.services.ram.actions import RamService
-from steelyard.localcloud.services.ram.check import as_list, parse_statements, read_policy
+from steelyard.localcloud.services.ram.check import (
+    MAX_SESSION_POLICY_BYTES,
+    as_list,
+    parse_statements,
+    read_policy,
+)
 from steelyard.localcloud.services.ram.decision import holds
 from steelyard.localcloud.services.ram.models import Role
 from steelyard.localcloud.services.ram.principal_models import random_letters
@@ -17,6 +22,7 @@ from steelyard.localcloud.wire.signature import AccessKey
 
 _ROLE_ARN = re.compile(r"acs:ram::(\d+):role/(.+)")
 _SESSION_NAME = re.compile(r"[A-Za-z0-9.@\-_]{2,64}")
+_EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}")
 INSTANCE_KEY_S = 6 * 3600
 _MIN_DURATION_S = 900
 MAX_KEYS = 10_000
@@ -60,7 +66,12 @@ class StsService(Service):
         duration_s = request.number("DurationSeconds", min(3600, role.max_session_s))
         if not _MIN_DURATION_S <= duration_s <= role.max_session_s:
             raise errors.invalid_value("DurationSeconds", f"{_MIN_DURATION_S} to {role.max_session_s}")
-        policy = read_policy(request, "Policy") if request.text("Policy") else ""
+        external_id = request.text("ExternalId")
+        if external_id and not _EXTERNAL_ID.fullmatch(external_id):
+            raise errors.invalid_value("ExternalId", "2 to 1224 letters, digits and _ + = , . @ : / -")
+        policy = ""
+        if request.text("Policy"):
+            policy = read_policy(request, "Policy", MAX_SESSION_POLICY_BYTES)
         key = self._issue(role, session_name, duration_s, policy)
         user = {"Arn": key.arn, "AssumedRoleId": key.principal_id}
         return {"AssumedRoleUser": user, "Credentials": _credentials(key)}
@@ -102,7 +113,7 @@ class StsService(Service):
         account = f"acs:ram::{self.cloud.identity.account_id}"
         principals = {f"{account}:root"}
         if request.caller.identity_type == "RAMUser":
-            principals.add(request.caller.arn)
+            principals.add(request.caller.arn.lower())
         elif request.caller.identity_type == "AssumedRoleUser":
             principals.add(f"{account}:role/{request.caller.arn.split('/')[1].lower()}")
         context = {"acs:sourceip": {request.source_address}, "sts:externalid": {request.text("ExternalId")}}
@@ -128,11 +139,18 @@ class StsService(Service):
 def _trusts(
     role: Role, principal_type: str, principals: Set[str], context: Mapping[str, Collection[str]]
 ) -> bool:
-    """Tell whether a role lets itself be taken by one of these principals, none of which it denies."""
+    """Tell whether a role lets itself be taken by one of these principals, none of which it denies.
+
+    Args:
+        role: The role.
+        principal_type: `RAM` or `Service`.
+        principals: Names of who asks, in small letters, as capitals do not matter in them.
+        context: Values of condition keys.
+    """
     concerned = [
         statement
         for statement in parse_statements(role.trust_policy)
-        if principals & {str(name) for name in as_list(statement["Principal"].get(principal_type))}
+        if principals & {str(name).lower() for name in as_list(statement["Principal"].get(principal_type))}
     ]
     if any(one["Effect"] == "Deny" and holds(one, context, unknown=True) for one in concerned):
         return False

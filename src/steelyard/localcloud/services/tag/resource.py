@@ -24,6 +24,7 @@ from steelyard.localcloud.services.tag import errors
 from steelyard.localcloud.services.vpc.egress_models import Eip, NatGateway
 from steelyard.localcloud.services.vpc.models import Vpc, VSwitch
 from steelyard.localcloud.store import Store
+from steelyard.localcloud.wire.error import ApiError
 
 KINDS: Mapping[tuple[str, str], type[Record]] = {
     ("ecs", "instance"): Instance,
@@ -103,6 +104,13 @@ class TaggedResources:
         if record is None or getattr(record, "region_id", region_id) != region_id:
             raise errors.resource_not_found(name)
         return Tagged(name=name, kind=kind, records=records, record=record)
+
+    def tags_of(self, name: str, region_id: str) -> Mapping[str, str]:
+        """Give a resource's tags; none where there is no such resource, or one that has none."""
+        try:
+            return self.find(name, region_id).record.tags
+        except ApiError:
+            return {}
 
     def list(self, region_id: str) -> Iterator[Tagged]:
         """Give everything of a region that may be tagged, and what belongs to none, in an order that stays."""
