@@ -18,7 +18,7 @@ from alibabacloud_tea_openapi.exceptions import AlibabaCloudException
 from alibabacloud_vpc20160428 import models
 from cloud_clients import network_client
 
-from steelyard.errors import LocalCloudError
+from steelyard.errors import LocalCloudError, UsageError
 from steelyard.localcloud import daemon
 from steelyard.localcloud.daemon import CloudInfo
 from steelyard.localcloud.log_file import LOG_NAME, MAX_LOG_BYTES
@@ -121,7 +121,68 @@ def test_a_port_that_is_taken_is_told(data_dir):
         taken.listen()
         with pytest.raises(LocalCloudError, match="Address already in use") as caught:
             daemon.start(data_dir, taken.getsockname()[1])
-    assert "cloud.log" in caught.value.hint
+    assert "Traceback" not in caught.value.message
+    assert "--port" in caught.value.hint
+    assert daemon.status(data_dir) is None
+
+
+@pytest.mark.parametrize("port", [-1, 65_536])
+def test_a_port_that_is_none_is_refused(data_dir, port):
+    with pytest.raises(UsageError, match="is no TCP port"):
+        daemon.start(data_dir, port)
+    assert not data_dir.exists()
+
+
+def test_a_cloud_that_runs_does_not_change_its_port(data_dir):
+    port = int(daemon.start(data_dir).endpoint.rpartition(":")[2])
+    assert daemon.start(data_dir, port).endpoint == f"127.0.0.1:{port}"
+    with pytest.raises(UsageError, match="not on port") as caught:
+        daemon.start(data_dir, port - 1)
+    assert f"steelyard cloud stop --data {data_dir}" in caught.value.hint
+
+
+def test_a_cloud_whose_description_was_deleted_writes_it_again(data_dir):
+    info = daemon.start(data_dir)
+    (data_dir / "cloud.json").unlink()
+    assert daemon.start(data_dir) == info
+    wait_until(lambda: daemon.status(data_dir) == info)
+    (data_dir / "cloud.json").unlink()
+    assert daemon.stop(data_dir).was_running
+
+
+def test_a_state_that_is_damaged_is_told_and_left_alone(data_dir):
+    data_dir.mkdir()
+    state = data_dir / "state.sqlite"
+    state.write_text("no state")
+    for _ in range(2):  # What the first one said is not told as the second one's words.
+        with pytest.raises(
+            LocalCloudError, match=r"state\.sqlite cannot be read: file is not a database$"
+        ) as caught:
+            daemon.start(data_dir)
+    assert "move the folder away" in caught.value.hint
+    assert state.read_text() == "no state"
+
+
+def test_a_folder_that_is_none_is_told(tmp_path):
+    (tmp_path / "file").write_text("")
+    for do in (daemon.start, daemon.status, daemon.stop, daemon.purge):
+        with pytest.raises(LocalCloudError, match=f"{tmp_path}/file.* cannot be used") as caught:
+            do(tmp_path / "file")
+        assert "--data DIR" in caught.value.hint
+
+
+def test_a_start_that_is_interrupted_leaves_no_cloud(data_dir):
+    script = "import sys; from pathlib import Path; from steelyard.localcloud import daemon; "
+    starter = subprocess.Popen(
+        [sys.executable, "-c", f"{script} daemon.start(Path(sys.argv[1]))", str(data_dir)],
+        stderr=subprocess.DEVNULL,
+    )
+    with starter:
+        wait_until(lambda: len(psutil.Process(starter.pid).children()) > 0)
+        (cloud,) = psutil.Process(starter.pid).children()
+        starter.send_signal(signal.SIGINT)
+        starter.wait(DEADLINE_S)
+    assert not cloud.is_running()
     assert daemon.status(data_dir) is None
 
 

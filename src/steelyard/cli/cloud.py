@@ -50,7 +50,7 @@ def start_cloud(
     `steelyard cloud start --data ./cloud --port 9000`
 
     Args:
-        port: TCP port on 127.0.0.1; 0 takes a free one.
+        port: TCP port on 127.0.0.1; 0 takes the one it had last, or any free one.
         data: Folder of the local cloud's state.
         host: What instances run on: loopback addresses, or network namespaces in which security groups are enforced
             (Linux, root); `auto` tries the machine and takes namespaces where it has them. Kept with the cloud's
@@ -85,6 +85,8 @@ def stop_cloud(*, data: CloudFolder = None, output: OutputFormat = "text") -> in
     report = daemon.stop(folder_of(data))
     if output == "json":
         print_json(asdict(report))
+    elif not (report.was_running or report.ended or report.left):
+        stderr().print(f"no local cloud ran on {folder_of(data)}")
     else:
         left = ", ".join(map(str, report.left)) or "nothing"
         stderr().print(f"stopped; {len(report.ended)} processes ended, left behind: {left}")

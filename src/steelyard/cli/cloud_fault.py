@@ -42,6 +42,9 @@ class Lasting(Options):
     for_s: Annotated[float, Parameter(name="--for")] = 0.0
 
 
+_UNTOLD = frozenset({"boot_number", "struck"})
+"""Settings by which the cloud ends a fault; they are in the JSON."""
+
 OPTIONS, LASTING = Options(), Lasting()
 
 
@@ -254,7 +257,7 @@ def _client(options: Options) -> FaultClient:
 
 
 def _how(fault: Fault) -> str:
-    return ", ".join(f"{name} {value}" for name, value in fault.settings.items() if name != "boot_number")
+    return ", ".join(f"{name} {value}" for name, value in fault.settings.items() if name not in _UNTOLD)
 
 
 def _time_left(fault: Fault) -> str:

@@ -80,15 +80,16 @@ def _run(words: list[str], *, is_debug: bool) -> int:
         _load_listed(words)
         result = app(words, exit_on_error=False, print_error=False)
     except CycloptsError as error:
-        return _report(" ".join(str(error).split()), "see `steelyard --help`", exit_code=2)
+        return _report(" ".join(str(error).split()), f"see `{_verb(words)} --help`", exit_code=2)
     except SteelyardError as error:
         if is_debug:
             traceback.print_exc()
         return _report(error.message, error.hint, exit_code=error.exit_code)
     except KeyboardInterrupt:
-        return _report(
-            "interrupted", "`steelyard status` tells what stands, `steelyard down` clears it", exit_code=130
-        )
+        hint = "`steelyard status` tells what stands, `steelyard down` clears it"
+        if words[:1] == ["cloud"]:
+            hint = "`steelyard cloud status` tells whether it runs, `steelyard cloud stop` ends it"
+        return _report("interrupted", hint, exit_code=130)
     except BrokenPipeError:
         return 0
     except Exception as error:  # noqa: BLE001 - the last resort of the command line
@@ -98,6 +99,17 @@ def _run(words: list[str], *, is_debug: bool) -> int:
             f"{type(error).__name__}: {error}", "run again with --debug for the traceback", exit_code=1
         )
     return result if isinstance(result, int) else 0
+
+
+def _verb(words: Sequence[str]) -> str:
+    """Give the verb that was typed, as far as there is one."""
+    group, verb = app, ["steelyard"]
+    for word in words:
+        if word.startswith("-") or word not in group:
+            break
+        verb.append(word)
+        group = group[word]
+    return " ".join(verb)
 
 
 def _load_listed(words: Sequence[str]) -> None:

@@ -1,7 +1,7 @@
 """The local cloud's process: `python -m steelyard.localcloud --data DIR [--port N]`.
 
-It prints one line of JSON, a `CloudInfo`, once it answers, and runs until SIGTERM or SIGINT. `daemon.start` is the
-usual way to run it.
+It prints one line of JSON, a `CloudInfo`, once it answers, and runs until SIGTERM or SIGINT. Where it cannot start, the
+line has `refusal` and `hint`. `daemon.start` is the usual way to run it.
 """
 
 from __future__ import annotations
@@ -9,14 +9,19 @@ from __future__ import annotations
 import argparse
 import asyncio
 import fcntl
+import json
 import logging
 import os
 import resource
 import signal
 import socket
+import sqlite3
 import ssl
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import cache, partial
 from pathlib import Path
 from types import FrameType
 
@@ -25,12 +30,13 @@ import uvicorn
 from steelyard.errors import LocalCloudError
 from steelyard.localcloud.certificate import server_context
 from steelyard.localcloud.cloud import Cloud
-from steelyard.localcloud.daemon import LOCK_NAME, CloudInfo, write_info
+from steelyard.localcloud.daemon import INFO_NAME, LOCK_NAME, CloudInfo, write_info
 from steelyard.localcloud.faults.board import FaultBoard
 from steelyard.localcloud.faults.door import FaultDoor
 from steelyard.localcloud.front import Front
 from steelyard.localcloud.hosts.link import dismiss_orphans
 from steelyard.localcloud.identity import load_identity
+from steelyard.localcloud.kept_file import stop_hint, unusable
 from steelyard.localcloud.log_file import keep_log_short
 from steelyard.localcloud.metadata import FileServer, InstanceDirectory, MetadataService
 from steelyard.localcloud.server import App
@@ -63,22 +69,45 @@ def main() -> int:
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     data_dir = arguments.data.resolve()
+    try:
+        with _folder(data_dir):
+            _raise_file_limit()
+            _serve(data_dir, arguments.port, arguments.region)
+    except LocalCloudError as err:
+        return _refuse(err)
+    except OSError as err:
+        _log.exception("the local cloud ends")
+        return _refuse(unusable(data_dir, err))
+    return 0
+
+
+@contextmanager
+def _folder(data_dir: Path) -> Iterator[None]:
+    """Go to a cloud's folder, and hold it against another one.
+
+    Raises:
+        LocalCloudError: Another one has it.
+    """
     os.umask(0o077)
     data_dir.mkdir(parents=True, exist_ok=True)
     os.chdir(data_dir)
-    lock = (data_dir / LOCK_NAME).open("a")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        sys.stderr.write(f"another local cloud runs on {data_dir}\n")
-        return 1
-    try:
-        _raise_file_limit()
-        _serve(data_dir, arguments.port, arguments.region)
-    except LocalCloudError as err:
+    with (data_dir / LOCK_NAME).open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as err:
+            raise LocalCloudError(f"another local cloud runs on {data_dir}", stop_hint(data_dir)) from err
+        yield
+
+
+def _refuse(err: LocalCloudError) -> int:
+    """Tell whoever started this process, and the log, why it ends."""
+    with suppress(OSError):  # The log may be on the disk that is full.
         sys.stderr.write(f"{err.message}; {err.hint}\n")
-        return err.exit_code
-    return 0
+    # Once it has been announced, output goes where errors go, and nobody waits for a refusal.
+    with suppress(OSError):
+        sys.stdout.write(json.dumps({"refusal": err.message, "hint": err.hint}) + "\n")
+        sys.stdout.flush()
+    return err.exit_code
 
 
 def _raise_file_limit() -> None:
@@ -90,7 +119,7 @@ def _raise_file_limit() -> None:
 
 
 def _serve(data_dir: Path, port: int, region_id: str) -> None:
-    store = Store(data_dir / "state.sqlite")
+    store = _open_store(data_dir / "state.sqlite")
     identity = load_identity(store, region_id)
     listener = _bind(store, port)
     endpoint = f"127.0.0.1:{listener.getsockname()[1]}"
@@ -105,15 +134,16 @@ def _serve(data_dir: Path, port: int, region_id: str) -> None:
     )
     board = FaultBoard(cloud)
     app = App(cloud, _metadata_service(cloud), FaultDoor(cloud, board))
-    server = _make_server(app, server_context(data_dir), data_dir / LOCK_NAME)
+    # What it tells of the instances is known once they were taken up.
+    describe = cache(partial(_describe, cloud))
+    server = _make_server(app, server_context(data_dir), data_dir, describe)
     try:
         # Connections wait in the listener's queue until the server runs, so what starts here may already call.
         cloud.start()
         dismiss_orphans(data_dir)
         board.start()
-        info = _describe(cloud)
-        write_info(info)
-        _announce(info)
+        write_info(describe())
+        _announce(describe())
         server.run(sockets=[listener])
     finally:
         app.close()
@@ -121,16 +151,40 @@ def _serve(data_dir: Path, port: int, region_id: str) -> None:
         cloud.stop()
 
 
-def _make_server(app: App, tls: ssl.SSLContext, lock: Path) -> uvicorn.Server:
+def _open_store(path: Path) -> Store:
+    try:
+        return Store(path)
+    except sqlite3.OperationalError as err:
+        raise LocalCloudError(
+            f"the state {path} cannot be used: {err}", "see whether the disk is full, and whose the file is"
+        ) from err
+    except sqlite3.Error as err:
+        raise LocalCloudError(
+            f"the state {path} cannot be read: {err}",
+            "put a good copy of it in its place, or move the folder away and begin anew",
+        ) from err
+
+
+def _keep_folder(data_dir: Path, describe: Callable[[], CloudInfo]) -> bool:
+    """Keep the log short and `cloud.json` where it belongs; tell whether the folder is still there."""
+    if not (data_dir / LOCK_NAME).exists():
+        return False
+    try:
+        keep_log_short(data_dir)
+        if not (data_dir / INFO_NAME).exists():
+            write_info(describe())
+    except (OSError, LocalCloudError) as err:
+        _log.error("the folder cannot be kept in order: %s", err)
+    return True
+
+
+def _make_server(
+    app: App, tls: ssl.SSLContext, data_dir: Path, describe: Callable[[], CloudInfo]
+) -> uvicorn.Server:
     async def look_after_folder() -> None:
-        if not await asyncio.to_thread(lock.exists):
+        if not await asyncio.to_thread(_keep_folder, data_dir, describe):
             # Nobody could find this cloud any more to stop it.
             server.should_exit = True
-            return
-        try:
-            await asyncio.to_thread(keep_log_short, lock.parent)
-        except OSError as err:
-            _log.error("the log cannot be kept short: %s", err)
 
     config = uvicorn.Config(
         app,
@@ -201,10 +255,13 @@ def _bind(store: Store, port: int) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind(("127.0.0.1", candidate))
-        except OSError:
+        except OSError as err:
             listener.close()
             if candidate == wanted[-1]:
-                raise
+                raise LocalCloudError(
+                    f"port {candidate} of 127.0.0.1 cannot be had: {err.strerror}",
+                    "choose another by --port, or none, which takes any free one",
+                ) from err
             continue
         listener.listen(128)
         store.put("endpoint", "port", {"port": listener.getsockname()[1]})

@@ -10,31 +10,30 @@ import fcntl
 import json
 import os
 import shutil
-import signal
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from select import select
 from typing import Any, Self
 
-import psutil
-
-from steelyard.errors import LocalCloudError
+from steelyard.errors import LocalCloudError, UsageError
+from steelyard.localcloud import kin
 from steelyard.localcloud.hosts.leftover import find_leftovers
-from steelyard.localcloud.hosts.link import find_keepers, is_locked
+from steelyard.localcloud.hosts.link import is_locked
 from steelyard.localcloud.hosts.supervised import remove_scratch
+from steelyard.localcloud.kept_file import stop_hint, unusable, write_kept
 from steelyard.localcloud.log_file import LOG_NAME, keep_log_short
 
 LOCK_NAME = "cloud.lock"
 START_DEADLINE_S = 60.0
-STOP_DEADLINE_S = 60.0
 _DEATH_DEADLINE_S = 5.0
-_KILL_DEADLINE_S = 5.0
+_MAX_LAST_WORDS = 2000
+_MAX_PORT = 65_535
 _START_LOCK_NAME = "start.lock"
-_INFO_NAME = "cloud.json"
+INFO_NAME = "cloud.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,11 +99,7 @@ class StopReport:
 
 def write_info(info: CloudInfo) -> None:
     """Write `cloud.json`, readable by its owner alone, in one step."""
-    path = Path(info.data_dir) / _INFO_NAME
-    draft = path.with_suffix(".draft")
-    draft.touch(mode=0o600)
-    draft.write_text(info.to_json() + "\n", encoding="utf-8")
-    draft.replace(path)
+    write_kept(Path(info.data_dir) / INFO_NAME, info.to_json())
 
 
 def start(data_dir: Path, port: int = 0) -> CloudInfo:
@@ -115,21 +110,36 @@ def start(data_dir: Path, port: int = 0) -> CloudInfo:
         port: Port on 127.0.0.1; 0 for the one it had last, or any free one.
 
     Raises:
-        LocalCloudError: It did not come up; the message holds its last words.
+        UsageError: The port is none, or the cloud that runs has another.
+        LocalCloudError: It did not come up; the message says why, or holds its last words.
     """
+    if not 0 <= port <= _MAX_PORT:
+        raise UsageError(
+            f"{port} is no TCP port", hint=f"give one from 1 to {_MAX_PORT}, or 0 for any free one"
+        )
     data_dir = data_dir.resolve()
-    data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with _locked(data_dir / _START_LOCK_NAME):
-        return status(data_dir) or _spawn(data_dir, port)
+    with _usable(data_dir):
+        data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with _locked(data_dir / _START_LOCK_NAME):
+            if not _is_running(data_dir):
+                return _spawn(data_dir, port)
+            info = _await_info(data_dir)
+    if port not in (0, int(info.endpoint.rpartition(":")[2])):
+        raise UsageError(
+            f"the local cloud runs on {info.endpoint}, not on port {port}", hint=stop_hint(data_dir)
+        )
+    return info
 
 
 def status(data_dir: Path) -> CloudInfo | None:
     """Give the local cloud that runs on a folder, or None where none does."""
     data_dir = data_dir.resolve()
-    if not _is_running(data_dir):
+    with _usable(data_dir):
+        is_running = _is_running(data_dir)
+    if not is_running:
         return None
     try:
-        return CloudInfo.from_json((data_dir / _INFO_NAME).read_text(encoding="utf-8"))
+        return CloudInfo.from_json((data_dir / INFO_NAME).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
 
@@ -144,21 +154,21 @@ def stop(data_dir: Path) -> StopReport:
     began = time.monotonic()
     if not data_dir.exists():
         return StopReport(ended=(), left=(), was_running=False, elapsed_s=0.0)
-    with _locked(data_dir / _START_LOCK_NAME):
+    with _usable(data_dir), _locked(data_dir / _START_LOCK_NAME):
         was_running = _is_running(data_dir)
         info = _await_info(data_dir) if was_running else None
         # What an earlier cloud left and this one took up is below neither.
-        family = list(dict.fromkeys([*_family(info.pid), *_strays(data_dir)])) if info else []
-        names = {process: _describe(process) for process in family}
+        family = list(dict.fromkeys([*kin.family(info.pid), *kin.strays(data_dir)])) if info else []
+        names = {process: kin.describe(process) for process in family}
         if family:
-            _end(family[0])
-        survivors = _alive({*family, *_strays(data_dir)})
-        names |= {process: _describe(process) for process in survivors}
-        left = _kill(survivors)
+            kin.end(family[0])
+        survivors = kin.alive({*family, *kin.strays(data_dir)})
+        names |= {process: kin.describe(process) for process in survivors}
+        left = kin.kill(survivors)
         remove_scratch(data_dir)
         leftovers = find_leftovers(data_dir)
         _reap(data_dir)
-        (data_dir / _INFO_NAME).unlink(missing_ok=True)
+        (data_dir / INFO_NAME).unlink(missing_ok=True)
     return StopReport(
         ended=tuple(name for process, name in names.items() if process not in left),
         left=(*(names[process] for process in left), *leftovers),
@@ -176,12 +186,19 @@ def purge(data_dir: Path) -> None:
     data_dir = data_dir.resolve()
     if not data_dir.exists():
         return
-    with _locked(data_dir / _START_LOCK_NAME):
+    with _usable(data_dir), _locked(data_dir / _START_LOCK_NAME):
         if _is_running(data_dir):
-            raise LocalCloudError(
-                f"the local cloud runs on {data_dir}", "stop it first: steelyard cloud stop"
-            )
+            raise LocalCloudError(f"the local cloud runs on {data_dir}", stop_hint(data_dir))
         shutil.rmtree(data_dir)
+
+
+@contextmanager
+def _usable(data_dir: Path) -> Iterator[None]:
+    """Say in one line what the system does not let this process do with a cloud's folder."""
+    try:
+        yield
+    except OSError as err:
+        raise unusable(data_dir, err) from err
 
 
 @contextmanager
@@ -204,24 +221,24 @@ def _is_running(data_dir: Path) -> bool:
 
 def _is_dead(data_dir: Path) -> bool:
     try:
-        info = CloudInfo.from_json((data_dir / _INFO_NAME).read_text(encoding="utf-8"))
+        info = CloudInfo.from_json((data_dir / INFO_NAME).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    process = _process(info.pid)
-    return process is None or not _alive([process])
+    process = kin.process_of(info.pid)
+    return process is None or not kin.alive([process])
 
 
 def _spawn(data_dir: Path, port: int) -> CloudInfo:
-    if (data_dir / _INFO_NAME).exists():
+    if (data_dir / INFO_NAME).exists():
         # The last cloud did not end in order: what its supervisors keep is the new one's to take up.
         _reap(data_dir)
-        _kill(_unsupervised(data_dir))
-        (data_dir / _INFO_NAME).unlink()
+        kin.kill(kin.unsupervised(data_dir))
+        (data_dir / INFO_NAME).unlink()
     keep_log_short(data_dir)
-    log_path = data_dir / LOG_NAME
     reader, writer = os.pipe()
-    log = os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    log = os.open(data_dir / LOG_NAME, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
+        said_before = os.fstat(log).st_size
         command = [sys.executable, "-m", __package__, "--data", str(data_dir), "--port", str(port)]
         # No Popen: the process outlives this one, which must neither wait for it nor warn about it.
         pid = os.posix_spawn(
@@ -238,10 +255,15 @@ def _spawn(data_dir: Path, port: int) -> CloudInfo:
     finally:
         os.close(writer)
         os.close(log)
-    return _await_announcement(reader, pid, log_path)
+    try:
+        return _read_announcement(_await_line(reader), data_dir, said_before)
+    except BaseException:
+        # An interrupted start is none; what an earlier cloud left running waits for the next.
+        kin.kill([process for process in [kin.process_of(pid)] if process])
+        raise
 
 
-def _await_announcement(reader: int, pid: int, log_path: Path) -> CloudInfo:
+def _await_line(reader: int) -> str:
     """Read the line that the new process prints once it answers; its death ends the line."""
     deadline = time.monotonic() + START_DEADLINE_S
     line = b""
@@ -252,11 +274,34 @@ def _await_announcement(reader: int, pid: int, log_path: Path) -> CloudInfo:
             if not chunk:
                 break
             line += chunk
-    if not line.endswith(b"\n"):
-        _kill([process for process in [_process(pid)] if process])
-        last_words = log_path.read_text(encoding="utf-8", errors="replace")[-2000:].strip()
-        raise LocalCloudError(f"the local cloud did not start: {last_words}", f"its log is {log_path}")
-    return CloudInfo.from_json(line.decode())
+    return line.decode()
+
+
+def _read_announcement(line: str, data_dir: Path, said_before: int) -> CloudInfo:
+    """Read what the new process said of itself, a `CloudInfo` or a refusal.
+
+    Args:
+        line: The line; without an end it is that of a process that died or hangs.
+        data_dir: Its folder.
+        said_before: Bytes of the log that are of others before it.
+
+    Raises:
+        LocalCloudError: It did not come up.
+    """
+    log = data_dir / LOG_NAME
+    if not line.endswith("\n"):
+        with log.open("rb") as file:
+            file.seek(said_before)
+            words = file.read().decode(errors="replace")[-_MAX_LAST_WORDS:].strip()
+        raise LocalCloudError(
+            f"the local cloud did not start: {words or 'it ended without a word'}", f"its log is {log}"
+        )
+    fields = json.loads(line)
+    if "refusal" in fields:
+        raise LocalCloudError(
+            f"the local cloud did not start: {fields['refusal']}", fields["hint"] or f"its log is {log}"
+        )
+    return CloudInfo.from_json(line)
 
 
 def _await_info(data_dir: Path) -> CloudInfo:
@@ -273,94 +318,8 @@ def _await_info(data_dir: Path) -> CloudInfo:
     )
 
 
-def _process(pid: int) -> psutil.Process | None:
-    try:
-        return psutil.Process(pid)
-    except psutil.NoSuchProcess:
-        return None
-
-
-def _family(pid: int) -> list[psutil.Process]:
-    """Give a process and all its descendants; it comes first."""
-    process = _process(pid)
-    return [process, *process.children(recursive=True)] if process else []
-
-
-def _strays(data_dir: Path) -> list[psutil.Process]:
-    """Find what belongs to the cloud of a folder wherever it hangs in the tree of processes.
-
-    A process of an instance has its home in the instance's folder; a supervisor or a load balancer names a file of the
-    folder on its command line.
-    """
-    instances, folder = f"{data_dir}/instances/", f"{data_dir}/"
-    found = []
-    for process in psutil.process_iter():
-        try:
-            command = process.cmdline()
-            is_ours = process.environ().get("HOME", "").startswith(instances) or (
-                any(folder in argument or argument == str(data_dir) for argument in command)
-                and any("haproxy" in argument or "steelyard.localcloud" in argument for argument in command)
-            )
-        except psutil.Error:
-            continue
-        if is_ours and process.pid != os.getpid():
-            found.append(process)
-    return found
-
-
-def _unsupervised(data_dir: Path) -> list[psutil.Process]:
-    """Find what belongs to the cloud of a folder and has lost its supervisor."""
-    keepers = set(find_keepers(data_dir))
-    parents = {process.pid: process.info["ppid"] for process in psutil.process_iter(["ppid"])}
-
-    def is_kept(pid: int) -> bool:
-        while pid in parents and pid not in keepers:
-            pid = parents[pid]
-        return pid in keepers
-
-    return [process for process in _strays(data_dir) if not is_kept(process.pid)]
-
-
-def _describe(process: psutil.Process) -> str:
-    try:
-        return f"{process.pid} {' '.join(process.cmdline())[:120] or process.name()}"
-    except psutil.Error:
-        return str(process.pid)
-
-
-def _end(process: psutil.Process) -> None:
-    """Let a process end in its own time, within the deadline."""
-    try:
-        process.send_signal(signal.SIGTERM)
-        process.wait(STOP_DEADLINE_S)
-    except psutil.NoSuchProcess:
-        return
-    except psutil.TimeoutExpired:
-        _kill([process])
-
-
-def _alive(processes: Iterable[psutil.Process]) -> list[psutil.Process]:
-    alive = []
-    for process in processes:
-        try:
-            if process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
-                alive.append(process)
-        except psutil.NoSuchProcess:
-            continue
-    return alive
-
-
-def _kill(processes: list[psutil.Process]) -> list[psutil.Process]:
-    """Kill processes; give those that live on."""
-    for process in processes:
-        with suppress(psutil.NoSuchProcess):
-            process.kill()
-    _, left = psutil.wait_procs(processes, timeout=_KILL_DEADLINE_S)
-    return _alive(left)
-
-
 def _reap(data_dir: Path) -> None:
     """Clear away the last cloud's process if it was a child of this one and died on its own."""
     with suppress(OSError, ValueError):
-        info = CloudInfo.from_json((data_dir / _INFO_NAME).read_text(encoding="utf-8"))
+        info = CloudInfo.from_json((data_dir / INFO_NAME).read_text(encoding="utf-8"))
         os.waitpid(info.pid, os.WNOHANG)

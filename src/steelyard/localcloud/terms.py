@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Self
 
 from steelyard.errors import UsageError
+from steelyard.localcloud.kept_file import load_kept, stop_hint, write_kept
 from steelyard.localcloud.wire.error import ApiError
 
 _FILE_NAME = "terms.json"
@@ -29,13 +30,14 @@ class Terms:
     calls_per_s: float = 0.0
     has_quotas: bool = True
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.calls_per_s < float("inf"):
+            raise ValueError(f"calls_per_s is {self.calls_per_s}")
+
     @classmethod
     def load(cls, data_dir: Path) -> Self:
         """Give those of a cloud's data folder; the default where nothing was said."""
-        try:
-            return cls(**json.loads((data_dir / _FILE_NAME).read_text(encoding="utf-8")))
-        except FileNotFoundError:
-            return cls()
+        return load_kept(data_dir / _FILE_NAME, cls)
 
 
 def agree(data_dir: Path, *, calls_per_s: float | None, has_quotas: bool | None, is_running: bool) -> Terms:
@@ -62,10 +64,9 @@ def agree(data_dir: Path, *, calls_per_s: float | None, has_quotas: bool | None,
     if is_running:
         raise UsageError(
             f"the local cloud runs on other terms: {asdict(before)}",
-            hint="stop it first: steelyard cloud stop",
+            hint=stop_hint(data_dir),
         )
-    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    (data_dir / _FILE_NAME).write_text(json.dumps(asdict(wanted)) + "\n", encoding="utf-8")
+    write_kept(data_dir / _FILE_NAME, json.dumps(asdict(wanted)))
     return wanted
 
 

@@ -1,4 +1,9 @@
-from steelyard.cli.main import _keep_proxies_off_loopback
+from __future__ import annotations
+
+import pytest
+
+from steelyard.cli import cloud
+from steelyard.cli.main import _keep_proxies_off_loopback, main
 
 
 def test_calls_of_the_local_cloud_pass_no_proxy() -> None:
@@ -8,3 +13,41 @@ def test_calls_of_the_local_cloud_pass_no_proxy() -> None:
 
     assert environment["NO_PROXY"] == "127.0.0.0/8,localhost"
     assert environment["no_proxy"] == "internal.example,127.0.0.0/8,localhost"
+
+
+def refuse(words: list[str], monkeypatch: pytest.MonkeyPatch) -> int:
+    monkeypatch.setattr("signal.signal", lambda *args: None)
+    for name in ("NO_PROXY", "no_proxy"):  # which `main` adds to
+        monkeypatch.setenv(name, "")
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    return int(str(ended.value.code))
+
+
+@pytest.mark.parametrize(
+    ("words", "verb"),
+    [
+        (["cloud", "fault", "slow", "i-1", "--share", "much"], "steelyard cloud fault slow"),
+        (["cloud", "begin"], "steelyard cloud"),
+        (["upp"], "steelyard"),
+    ],
+)
+def test_a_wrong_call_is_sent_to_the_help_of_its_verb(
+    words: list[str],
+    verb: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert refuse(words, monkeypatch) == 2
+    assert f"see `{verb} --help`" in capsys.readouterr().err
+
+
+def test_an_interrupted_verb_of_the_cloud_is_told_how_to_look_at_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(*args: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cloud.daemon, "stop", interrupt)
+    assert refuse(["cloud", "stop"], monkeypatch) == 130
+    assert "steelyard cloud status" in capsys.readouterr().err

@@ -1,16 +1,26 @@
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from clocked_cloud import Clock, standing_cloud
+from fake_host import FakeHost
 
+from steelyard.errors import LocalCloudError
+from steelyard.localcloud.cloud import Cloud
 from steelyard.localcloud.faults import board as board_module
 from steelyard.localcloud.faults.board import FaultBoard
+from steelyard.localcloud.faults.cloud_fault import ZoneOut
 from steelyard.localcloud.faults.fault import Order
 from steelyard.localcloud.service import ApiError
+from steelyard.localcloud.services.ecs.actions import EcsService
 from steelyard.localcloud.services.vpc.actions import VpcService
+
+TYPE = "ecs.gn7i-c8g1.2xlarge"
 
 
 @pytest.fixture
@@ -19,6 +29,14 @@ def board(tmp_path: Path) -> Iterator[FaultBoard]:
         board = FaultBoard(cloud)
         yield board
         board.close()
+
+
+@pytest.fixture
+def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
+    """One with instances, on a host without processes."""
+    monkeypatch.setattr("steelyard.localcloud.services.ecs.state.make_host", lambda data_dir: FakeHost())
+    with standing_cloud(tmp_path, Clock(), VpcService, EcsService) as cloud:
+        yield cloud
 
 
 def order(number: int) -> Order:
@@ -37,3 +55,61 @@ def test_there_is_an_end_to_the_faults_that_may_be_in_force(
     board.clear(made[0].id)
     board.make(order(3))
     assert len(board.list()) == 3
+
+
+ZONE_OUT = Order(kind="zone", target="cn-hangzhou-h")
+SOLD_OUT = Order(kind="stock", target=TYPE, settings={"zone": "cn-hangzhou-h"})
+
+
+def test_what_a_kill_left_half_made_is_undone_by_the_next_start(cloud: Cloud) -> None:
+    ecs = cloud.services["ecs"]
+    assert isinstance(ecs, EcsService)
+    FaultBoard(cloud).make(replace(SOLD_OUT, settings={"zone": "cn-hangzhou-i"}))
+    with cloud.transaction():
+        ecs.stock.close_zone("cn-hangzhou-h")
+        ecs.stock.limit(TYPE, "cn-hangzhou-h", 0)
+    FaultBoard(cloud).start()
+    assert ecs.stock.closed_zones() == frozenset()
+    assert ecs.stock.limits() == {(TYPE, "cn-hangzhou-i"): 0}
+
+
+@pytest.mark.parametrize("wanted", [ZONE_OUT, SOLD_OUT], ids=lambda order: order.kind)
+def test_a_fault_that_cannot_be_kept_does_not_happen(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, wanted: Order
+) -> None:
+    put = cloud.store.put
+
+    def refuse(kind: str, *rest: Any) -> None:
+        if kind == "fault":
+            raise sqlite3.OperationalError("database or disk is full")
+        put(kind, *rest)
+
+    board = FaultBoard(cloud)
+    monkeypatch.setattr(cloud.store, "put", refuse)
+    with pytest.raises(sqlite3.OperationalError):
+        board.make(wanted)
+    ecs = cloud.services["ecs"]
+    assert isinstance(ecs, EcsService)
+    assert (board.list(), ecs.stock.closed_zones(), ecs.stock.limits()) == ([], frozenset(), {})
+
+
+def test_a_fault_that_could_not_be_ended_can_be_cleared_again(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*words: object) -> None:
+        raise LocalCloudError("not now")
+
+    board = FaultBoard(cloud)
+    made = board.make(ZONE_OUT)
+    with monkeypatch.context() as patch:
+        patch.setattr(ZoneOut, "end", fail)
+        with pytest.raises(LocalCloudError):
+            board.clear(made.id)
+    assert board.list() == [made]
+    assert list(board.clear_all()) == [made]
+
+
+@pytest.mark.parametrize("for_s", [-1, float("nan"), float("inf"), 1e12, True, "5"])
+def test_a_fault_ends_after_a_number_of_seconds(for_s: object) -> None:
+    with pytest.raises(ApiError, match="must be a number of seconds"):
+        Order.from_json({"kind": "zone", "target": "cn-hangzhou-h", "for_s": for_s})

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from steelyard.errors import LocalCloudError
@@ -13,7 +14,7 @@ from steelyard.localcloud.faults.cloud_fault import Failure, SoldOut, Throttle, 
 from steelyard.localcloud.faults.fault import Fault, Order, fault_not_found, fault_refused, invalid_fault
 from steelyard.localcloud.faults.instance_fault import Cut, Hang, Kill, Reclaim, Slow
 from steelyard.localcloud.faults.kind import FaultKind
-from steelyard.localcloud.service import Request
+from steelyard.localcloud.service import ApiError, Request
 
 KINDS: tuple[type[FaultKind], ...] = (Kill, Hang, Slow, Cut, Reclaim, ZoneOut, Failure, Throttle, SoldOut)
 """Every kind of fault there is."""
@@ -44,12 +45,17 @@ class FaultBoard:
         cloud.before_call = self._before_call
 
     def start(self) -> None:
-        """Take up what was in force when the cloud ended; a machine's faults ended with its boot."""
+        """Take up what was in force when the cloud ended; a machine's faults ended with its boot.
+
+        What was half made or half ended when the cloud was killed is undone.
+        """
         for fault in map(Fault.from_body, self._cloud.store.list(_KIND)):
             if self._kinds[fault.kind].survives_restart:
                 self._keep(fault)
             else:
                 self._cloud.store.delete(_KIND, fault.id)
+        for name, kind in self._kinds.items():
+            kind.tidy([fault for fault in self._faults.values() if fault.kind == name])
 
     def close(self) -> None:
         """End no fault by itself any more; those that last are in force again at the next start."""
@@ -88,11 +94,15 @@ class FaultBoard:
         )
         logger.warning("a fault was asked for: %s %s %s", fault.kind, fault.target, dict(settings))
         if lasts:
-            self._cloud.store.put(_KIND, fault.id, fault.to_body())
+            try:
+                self._cloud.store.put(_KIND, fault.id, fault.to_body())
+            except BaseException:
+                kind.end(fault.target, settings)
+                raise
             self._keep(fault)
         return fault
 
-    def list(self) -> list[Fault]:
+    def list(self) -> Sequence[Fault]:
         """Give the faults that are in force, the oldest first."""
         with self._lock:
             faults = list(self._faults.values())
@@ -108,13 +118,24 @@ class FaultBoard:
         Raises:
             ApiError: `FaultNotFound`.
         """
-        fault = self._drop(fault_id)
+        with self._lock:
+            fault = self._faults.get(fault_id)
         if fault is None:
             raise fault_not_found(fault_id)
         kind = self._kinds[fault.kind]
         if not kind.is_void(fault.target, fault.settings):
             kind.end(fault.target, fault.settings)
+        # Only now: a kill in between must leave something to clear.
+        self._drop(fault_id)
         return fault
+
+    def clear_all(self) -> Sequence[Fault]:
+        """End every fault."""
+        cleared = []
+        for fault in self.list():
+            with suppress(ApiError):  # It ended by itself meanwhile.
+                cleared.append(self.clear(fault.id))
+        return cleared
 
     def _clear_alike(self, order: Order) -> None:
         """End a fault that a new one of the same kind and target takes the place of."""
@@ -150,8 +171,8 @@ class FaultBoard:
                 return
         try:
             self.clear(fault_id)
-        except LocalCloudError as err:
-            logger.error("%s did not end: %s", fault_id, err)
+        except (ApiError, LocalCloudError) as err:
+            logger.error("%s did not end by itself: %s", fault_id, err)
 
     def _before_call(self, product: str, request: Request) -> None:
         if not self._faults:

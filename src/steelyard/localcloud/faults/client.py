@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from steelyard.errors import LocalCloudError, UsageError
 from steelyard.localcloud.daemon import CloudInfo
 from steelyard.localcloud.faults.fault import PATH, Fault, Order
+from steelyard.localcloud.log_file import LOG_NAME
 from steelyard.localcloud.wire.message import WireRequest
 from steelyard.localcloud.wire.signature import SCHEME, acs3_signature
 
@@ -48,7 +51,11 @@ class FaultClient:
         Raises:
             UsageError: There is no such fault.
         """
-        path = f"{PATH}/{fault_id}" if fault_id else PATH
+        if fault_id is not None and not re.fullmatch(r"[\w-]+", fault_id, re.ASCII):
+            raise UsageError(
+                f"{fault_id!r} is no id of a fault", "`steelyard cloud fault list` shows those in force"
+            )
+        path = PATH if fault_id is None else f"{PATH}/{fault_id}"
         return tuple(Fault.from_body(body) for body in self._call("DELETE", path)["cleared"])
 
     def _call(self, method: str, path: str, tree: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -62,6 +69,11 @@ class FaultClient:
             raise LocalCloudError(f"the local cloud at {self._info.endpoint} does not answer: {err}") from err
         finally:
             connection.close()
+        if answer.status >= 500:
+            raise LocalCloudError(
+                f"the local cloud could not do it: {said.get('Message')}",
+                f"its log is {Path(self._info.data_dir) / LOG_NAME}",
+            )
         if answer.status >= 400:
             raise UsageError(
                 f"{said.get('Message')} ({said.get('Code')})", "see `steelyard cloud fault --help`"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import partial
 from typing import ClassVar, Protocol, runtime_checkable
 
-from steelyard.localcloud.faults.fault import Order, invalid_fault
+from steelyard.localcloud.faults.fault import Fault, Order, invalid_fault
 from steelyard.localcloud.faults.instance_fault import InstanceFault
 from steelyard.localcloud.faults.kind import FaultKind
 from steelyard.localcloud.service import ApiError, Request
@@ -44,9 +45,11 @@ class Failure(FaultKind):
     def begin(self, order: Order) -> tuple[Mapping[str, object], bool]:
         """Let them fail from now on."""
         services = self.cloud.services.values()
-        calls = ((service.code, name) for service in services for name in service.call_names())
+        calls = [(service.code, name) for service in services for name in service.call_names()]
         if not any(_is_meant(order.target, product, name) for product, name in calls):
-            raise invalid_fault(f"this cloud serves no action {order.target!r}; `*` stands for any letters")
+            near = get_close_matches(order.target, {name for _, name in calls}, n=1)
+            meant = f"; was {near[0]} meant?" if near else "; `*` stands for any letters"
+            raise invalid_fault(f"this cloud serves no action {order.target!r}{meant}")
         return {
             "code": order.text("code", self._code),
             "status": int(order.number("status", self._status, 400, 599)),
@@ -100,7 +103,9 @@ class SoldOut(InstanceFault):
     def begin(self, order: Order) -> tuple[Mapping[str, object], bool]:
         """Limit the stock."""
         if order.target not in INSTANCE_TYPES:
-            raise invalid_fault(f"there is no instance type {order.target!r}")
+            near = get_close_matches(order.target, INSTANCE_TYPES, n=3)
+            others = f"; there are {', '.join(near)}" if near else ""
+            raise invalid_fault(f"there is no instance type {order.target!r}{others}")
         zones = [order.text("zone", "")] if "zone" in order.settings else self._zones()
         if unknown := [zone for zone in zones if zone not in self._zones()]:
             raise invalid_fault(f"there is no zone {unknown[0]!r}; there are {', '.join(self._zones())}")
@@ -110,13 +115,17 @@ class SoldOut(InstanceFault):
 
     def end(self, target: str, settings: Mapping[str, object]) -> None:
         """Lift the limit."""
-        zones = settings["zones"]
-        assert isinstance(zones, list)
-        self._limit(target, zones, None)
+        self._limit(target, _zones_of(settings), None)
 
     def is_void(self, target: str, settings: Mapping[str, object]) -> bool:
         """Never: a limit stays until it is lifted."""
         return False
+
+    def tidy(self, faults: Sequence[Fault]) -> None:
+        """Lift the limits that no fault has set."""
+        for instance_type, zone in self.ecs.stock.limits() if "ecs" in self.cloud.services else ():
+            if not any(one.target == instance_type and zone in _zones_of(one.settings) for one in faults):
+                self._limit(instance_type, [zone], None)
 
     def _limit(self, instance_type: str, zones: list[str], left: int | None) -> None:
         with self.cloud.transaction():
@@ -125,6 +134,12 @@ class SoldOut(InstanceFault):
 
     def _zones(self) -> list[str]:
         return list(REGIONS[self.cloud.identity.region_id])
+
+
+def _zones_of(settings: Mapping[str, object]) -> list[str]:
+    zones = settings["zones"]
+    assert isinstance(zones, list)
+    return zones
 
 
 @runtime_checkable
@@ -149,7 +164,8 @@ class ZoneOut(InstanceFault):
         """Close the zone, and kill what runs in it."""
         zones = [zone for zones in REGIONS.values() for zone in zones]
         if order.target not in zones:
-            raise invalid_fault(f"there is no zone {order.target!r}")
+            own = REGIONS[self.cloud.identity.region_id]
+            raise invalid_fault(f"there is no zone {order.target!r}; there are {', '.join(own)}")
         with self.cloud.transaction():
             self.ecs.stock.close_zone(order.target)
             struck = [
@@ -173,6 +189,12 @@ class ZoneOut(InstanceFault):
             for instance_id in struck:
                 self._boot_again(instance_id)
         self._tell_tenants(target, has_power=True)
+
+    def tidy(self, faults: Sequence[Fault]) -> None:
+        """Open the zones that no fault has closed."""
+        closed = self.ecs.stock.closed_zones() if "ecs" in self.cloud.services else frozenset()
+        for zone in closed.difference(one.target for one in faults):
+            self.end(zone, {"struck": []})
 
     def _tell_tenants(self, zone_id: str, *, has_power: bool) -> None:
         for service in self.cloud.services.values():

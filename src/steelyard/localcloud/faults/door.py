@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 
 from steelyard.errors import LocalCloudError
 from steelyard.localcloud.cloud import Cloud
@@ -11,6 +12,8 @@ from steelyard.localcloud.faults.fault import PATH, Order, fault_refused, invali
 from steelyard.localcloud.service import ApiError
 from steelyard.localcloud.wire.message import WireRequest
 from steelyard.localcloud.wire.signature import SCHEME, Verifier
+
+_log = logging.getLogger(__name__)
 
 
 class FaultDoor:
@@ -42,6 +45,9 @@ class FaultDoor:
         except LocalCloudError as err:
             refused = fault_refused(err.message)
             status, body = refused.status, {"Code": refused.code, "Message": refused.message}
+        except Exception as err:  # noqa: BLE001 - whatever it is, the caller waits for an answer in JSON
+            _log.exception("%s %s failed", request.method, request.path)
+            status, body = 500, {"Code": "InternalError", "Message": f"{type(err).__name__}: {err}"}
         return status, json.dumps(body).encode()
 
     def _check_caller(self, request: WireRequest) -> None:
@@ -62,8 +68,8 @@ class FaultDoor:
         if request.method == "POST" and not fault_id:
             return 201, {"fault": self._board.make(_read_order(request.body)).to_body()}
         if request.method == "DELETE":
-            ids = [fault_id] if fault_id else [fault.id for fault in self._board.list()]
-            return 200, {"cleared": [self._board.clear(one).to_body() for one in ids]}
+            cleared = [self._board.clear(fault_id)] if fault_id else self._board.clear_all()
+            return 200, {"cleared": [fault.to_body() for fault in cleared]}
         raise ApiError("MethodNotAllowed", f"{request.method} {request.path} is not served", 405)
 
 

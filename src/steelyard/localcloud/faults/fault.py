@@ -11,6 +11,9 @@ from steelyard.localcloud.service import ApiError
 PATH = "/steelyard/faults"
 """Where faults are asked for, on the cloud's one port; the real cloud has nothing there."""
 
+MAX_FOR_S = 86_400 * 365
+"""Longest time after which a fault ends by itself, in seconds; what is to last stays until it is cleared."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
@@ -41,8 +44,8 @@ class Order:
         settings = tree.get("settings", {})
         if not isinstance(kind, str) or not isinstance(target, str) or not isinstance(settings, dict):
             raise invalid_fault("`kind` and `target` are texts, and `settings` is an object")
-        if not isinstance(for_s, int | float) or isinstance(for_s, bool) or for_s < 0:
-            raise invalid_fault(f"`for_s` is {for_s!r}, and must be a number of seconds")
+        if not isinstance(for_s, int | float) or isinstance(for_s, bool) or not 0 <= for_s <= MAX_FOR_S:
+            raise invalid_fault(f"`for_s` is {for_s!r}, and must be a number of seconds, up to {MAX_FOR_S}")
         unknown = tree.keys() - {"kind", "target", "for_s", "settings"}
         if unknown:
             raise invalid_fault(f"an order has no {sorted(unknown)[0]!r}")

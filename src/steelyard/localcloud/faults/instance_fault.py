@@ -16,6 +16,8 @@ from steelyard.localcloud.services.ecs.spot_actions import RECLAIM_NOTICE_S
 
 _MAX_NOTICE_S = 86_400.0
 _BOOT = "boot_number"
+_MAX_NAMED = 5
+"""Instances that a refusal names."""
 
 
 class InstanceFault(FaultKind):
@@ -42,7 +44,9 @@ class InstanceFault(FaultKind):
         """
         instance = self.ecs.find_instance(instance_id)
         if instance is None:
-            raise invalid_fault(f"there is no instance {instance_id!r}")
+            others = [one.id for one in self.ecs.instances.list() if one.status in (STARTING, RUNNING)]
+            known = f"running are {', '.join(others[:_MAX_NAMED])}" if others else "none runs"
+            raise invalid_fault(f"there is no instance {instance_id!r}; {known}")
         if instance.status not in (STARTING, RUNNING):
             raise fault_refused(
                 f"{instance_id} is {instance.status}, and only a running instance can be struck"

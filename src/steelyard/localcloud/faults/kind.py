@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from steelyard.localcloud.cloud import Cloud
-from steelyard.localcloud.faults.fault import Order
+from steelyard.localcloud.faults.fault import Fault, Order
 from steelyard.localcloud.service import ApiError, Request
 
 
@@ -45,6 +45,13 @@ class FaultKind(ABC):
     @abstractmethod
     def end(self, target: str, settings: Mapping[str, object]) -> None:
         """Undo it. What it struck may be gone by now, which is fine."""
+
+    def tidy(self, faults: Sequence[Fault]) -> None:
+        """Undo what belongs to none of the faults of this kind that are in force, as after a kill in the middle of one.
+
+        It is called at the cloud's start.
+        """
+        return
 
     def is_void(self, target: str, settings: Mapping[str, object]) -> bool:
         """Whether it has come to nothing: what it struck was booted anew or is gone."""

@@ -10,12 +10,13 @@ import struct
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal, Self, get_args
 
 from steelyard.errors import LocalCloudError, UsageError
 from steelyard.localcloud.hosts.host import Host, Wiring
 from steelyard.localcloud.hosts.limit import ControlGroups
 from steelyard.localcloud.hosts.loopback import LoopbackHost
+from steelyard.localcloud.kept_file import load_kept, stop_hint, write_kept
 
 HostName = Literal["loopback", "namespace"]
 HostRequest = Literal["auto", "loopback", "namespace"]
@@ -35,13 +36,14 @@ class HostChoice:
     name: HostName = "loopback"
     has_limits: bool = False
 
+    def __post_init__(self) -> None:
+        if self.name not in get_args(HostName):
+            raise ValueError(f"there is no host {self.name!r}")
+
     @classmethod
     def load(cls, data_dir: Path) -> Self:
         """Give what was chosen for a cloud's data folder; the default where nothing was."""
-        try:
-            return cls(**json.loads((data_dir / _FILE_NAME).read_text(encoding="utf-8")))
-        except FileNotFoundError:
-            return cls()
+        return load_kept(data_dir / _FILE_NAME, cls)
 
     @property
     def enforces_security_groups(self) -> bool:
@@ -78,7 +80,7 @@ def choose(
     if is_running:
         raise UsageError(
             f"the local cloud runs on {describe(before)}, not on {describe(wanted)}",
-            hint="stop it first: steelyard cloud stop",
+            hint=stop_hint(data_dir),
         )
     if wanted.name != before.name and _has_addresses(data_dir):
         raise UsageError(
@@ -92,8 +94,7 @@ def choose(
         refuse_namespaces()
     if wanted.has_limits:
         ControlGroups.find()
-    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    (data_dir / _FILE_NAME).write_text(json.dumps(asdict(wanted)) + "\n", encoding="utf-8")
+    write_kept(data_dir / _FILE_NAME, json.dumps(asdict(wanted)))
     return wanted
 
 
