@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from rich.markup import escape
 
 from steelyard.cli.console import ClusterName, OutputFormat, print_json, stderr
-from steelyard.cli.target import cluster_named
+from steelyard.cli.target import cluster_named, home
 from steelyard.cli.train_progress import TrainProgress
 from steelyard.errors import TrainingError, UsageError
 from steelyard.node.client import GatewayClient
@@ -59,7 +59,8 @@ def train(
     `steelyard train --nodes 2:4 --checkpoint oss://my-bucket/run-1 --checkpoint-every 200 train.py`
 
     Args:
-        script: The script; the folder that holds it goes along.
+        script: The script; the folder that holds it goes along, but for version control, caches, virtual environments and
+            what Steelyard itself keeps there.
         args: Arguments for the script.
         balance: Share out the global batch by measured speed, or equally.
         num_nodes: How many nodes to train on; all where it is not given.
@@ -90,7 +91,7 @@ def train(
         "name": name or script.stem,
         "script": script.name,
         "args": list(args),
-        "package": base64.b64encode(pack_folder(script.resolve().parent)).decode("ascii"),
+        "package": base64.b64encode(_package(script)).decode("ascii"),
         **_node_counts(num_nodes, nodes),
         "balance": balance,
         "nproc_per_node": nproc_per_node,
@@ -138,6 +139,14 @@ def checkpoint_place(place: str | None, store: str | None) -> str | None:
             f"--checkpoint is {place!r}, and the cluster has no store for checkpoints", hint=_PLACES
         )
     return f"{store.rstrip('/')}/{place}"
+
+
+def _package(script: Path) -> bytes:
+    """Pack a script's folder; what Steelyard itself keeps there stays at home."""
+    own = home()
+    return pack_folder(
+        script.resolve().parent, leave_out=(own.root, own.cloud_dir, own.stack_dir("any").parent)
+    )
 
 
 def _node_counts(num_nodes: int | None, nodes: str | None) -> dict[str, int | None]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import io
 import os
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from steelyard.errors import UsageError
+from steelyard.localcloud.daemon import LOCK_NAME as CLOUD_LOCK
 
 MAX_PACKAGE_BYTES = 64 * 1024 * 1024
 """Largest package that a gateway takes, compressed, in bytes."""
@@ -18,19 +19,26 @@ _LEFT_OUT = frozenset(
 )
 
 
-def pack_folder(folder: Path, *, max_bytes: int = MAX_PACKAGE_BYTES) -> bytes:
-    """Return a gzipped tar archive of a folder, without version control, caches and virtual environments.
+def pack_folder(
+    folder: Path, *, leave_out: Collection[Path] = (), max_bytes: int = MAX_PACKAGE_BYTES
+) -> bytes:
+    """Return a gzipped tar archive of a folder, without version control, caches, virtual environments and local clouds.
 
     Args:
         folder: The folder; paths in the archive are relative to it.
+        leave_out: Folders that do not go along either where they are below it, such as Steelyard's own, with its keys.
         max_bytes: Largest archive, in bytes.
 
     Raises:
         UsageError: The archive is larger than a gateway takes, or a link leads out of the folder.
     """
+    left_out = {path.resolve() for path in leave_out}
+
+    def is_left_out(path: Path) -> bool:
+        return path.name in _LEFT_OUT or path.resolve() in left_out or (path / CLOUD_LOCK).exists()
 
     def keep(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
-        if Path(member.name).name in _LEFT_OUT:
+        if member.name != "." and is_left_out(folder / member.name):
             return None
         if member.issym() and not _stays_inside(member):
             raise UsageError(

@@ -55,6 +55,20 @@ def test_a_link_within_the_folder_is_packed(tmp_path: Path) -> None:
     assert "./data/net.py" in names(pack_folder(tmp_path))
 
 
+def test_what_steelyard_itself_keeps_in_the_folder_stays_at_home(tmp_path: Path) -> None:
+    home, other = tmp_path / "state", tmp_path / "runs" / "cloud"
+    for cloud in (home / "cloud", other):
+        (cloud / "instances" / "i-1").mkdir(parents=True)
+        (cloud / "cloud.lock").touch()
+    (home / "cloud" / "instances" / "i-1" / "scratch").symlink_to("/tmp/elsewhere")
+    (home / "stacks").mkdir()
+    (tmp_path / "train.py").write_text("pass")
+
+    assert names(pack_folder(tmp_path, leave_out=[home])) == {".", "./train.py", "./runs"}
+    assert "./stacks" in names(pack_folder(home, leave_out=[home]))
+    assert "./instances" in names(pack_folder(other))
+
+
 def test_texts_are_packed_by_name() -> None:
     package = pack_files({"hello.py": "print('hello')"})
 
