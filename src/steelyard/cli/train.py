@@ -59,8 +59,8 @@ def train(
     `steelyard train --nodes 2:4 --checkpoint oss://my-bucket/run-1 --checkpoint-every 200 train.py`
 
     Args:
-        script: The script; the folder that holds it goes along, but for version control, caches, virtual environments and
-            what Steelyard itself keeps there.
+        script: The script; the folder that holds it goes along, but for version control, caches, virtual environments
+            and what Steelyard itself keeps there.
         args: Arguments for the script.
         balance: Share out the global batch by measured speed, or equally.
         num_nodes: How many nodes to train on; all where it is not given.
