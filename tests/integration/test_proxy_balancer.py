@@ -286,6 +286,37 @@ def test_clients_stay_with_their_server_by_cookie(balancer, addresses, make_serv
     assert answers == {first}
 
 
+def test_clients_stay_with_their_server_by_address_whatever_is_changed(balancer, addresses, make_server):
+    address = addresses()
+    servers = {name: make_server(name)[0] for name in "abcd"}
+    settings = {"protocol": "tcp", "check": None, "source_persistence_s": 60}
+    sources = [f"127.91.200.{number}" for number in range(1, 251)]
+
+    def served(sources: list[str]) -> dict[str, str]:
+        return {source: ask_from(source, address) for source in sources}
+
+    balancer.apply(config_of(address, *(servers[name] for name in "abc"), **settings))
+    first = served(sources)
+    # Round robin would give each another one when they come in another order.
+    sources.reverse()
+    assert served(sources) == first
+    # Servers' numbers in HAProxy change with the removal of the first and a reload.
+    balancer.apply(config_of(address, *(servers[name] for name in "bcd"), **settings))
+    balancer.apply(config_of(address, *(servers[name] for name in "bcd"), idle_timeout_s=100, **settings))
+    stayed = [source for source, name in first.items() if name != "a"]
+    assert served(stayed) == {source: first[source] for source in stayed}
+
+
+def ask_from(source: str, address: str) -> str:
+    """Tell which server answers a client's request on a connection of its own."""
+    connection = HTTPConnection(address, PORT, timeout=5, source_address=(source, 0))
+    try:
+        connection.request("GET", "/")
+        return connection.getresponse().read().decode().split()[0]
+    finally:
+        connection.close()
+
+
 def test_clients_are_taken_that_every_gate_lets_in(balancer, addresses, make_server):
     address = addresses()
     first = Gate(
@@ -378,6 +409,49 @@ def test_connections_to_a_removed_server_are_cut_when_their_time_is_over(balance
         while connection.recv(4096):
             pass
         assert 0.9 < time.monotonic() - began < 5
+
+
+def test_connections_to_a_removed_server_are_cut_in_time_by_a_worker_that_a_reload_left_behind(
+    balancer, addresses, make_server
+):
+    address = addresses()
+    first, second = make_server("a")[0], make_server("b")[0]
+    settings = {"protocol": "tcp", "check": None, "drain_timeout_s": 2, "idle_timeout_s": 300}
+    balancer.apply(config_of(address, first, second, **settings))
+    held = [hold_open(address, PORT) for _ in range(2)]
+    balancer.apply(config_of(address, second, **settings))
+    balancer.apply(config_of(address, second, **{**settings, "idle_timeout_s": 200}))
+
+    closed = wait_until(lambda: [one for one in held if is_closed(one)])
+    assert len(closed) == 1, "the connection to the other server stays"
+    for one in held:
+        one.close()
+
+
+def test_connections_to_a_server_that_fails_its_checks_are_cut_when_their_time_is_over(
+    balancer, addresses, make_server
+):
+    address = addresses()
+    first, second = make_server("a")[0], make_server("b")[0]
+    checked = [socket.create_server((one.address, 8081)) for one in (first, second)]
+    settings = {
+        "protocol": "tcp",
+        "drain_timeout_s": 1,
+        "idle_timeout_s": 300,
+        "check": replace(CHECK, protocol="tcp", port=8081),
+    }
+    balancer.apply(config_of(address, first, second, **settings))
+    wait_until(lambda: healthy(balancer), lambda names: names == {"a", "b"})
+    held = [hold_open(address, PORT) for _ in range(4)]
+    # A worker that a reload left behind checks nothing any more.
+    balancer.apply(config_of(address, first, second, **{**settings, "idle_timeout_s": 200}))
+    held += [hold_open(address, PORT) for _ in range(4)]
+
+    checked[0].close()
+    closed = wait_until(lambda: [one for one in held if is_closed(one)], lambda found: len(found) == 4)
+    assert not any(is_closed(one) for one in held if one not in closed)
+    for one in (*held, *checked):
+        one.close()
 
 
 def test_connections_to_a_removed_server_live_on_where_nobody_set_a_time(balancer, addresses, make_server):

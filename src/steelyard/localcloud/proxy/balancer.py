@@ -9,12 +9,27 @@ from pathlib import Path
 
 from steelyard.errors import LocalCloudError
 from steelyard.localcloud.hosts.supervised import AT_LARGE, Placement
-from steelyard.localcloud.proxy.config import ProxyConfig, pem_files, render_config, server_names
-from steelyard.localcloud.proxy.drain import Drains
-from steelyard.localcloud.proxy.health import ServerStatus, parse_statistics, render_state, server_rows
+from steelyard.localcloud.proxy.config import (
+    ProxyConfig,
+    ServerPool,
+    pem_files,
+    render_config,
+    server_names,
+)
+from steelyard.localcloud.proxy.drain import Drains, Watch
+from steelyard.localcloud.proxy.health import (
+    ServerStatus,
+    parse_statistics,
+    render_state,
+    server_rows,
+    unhealthy_s,
+)
 from steelyard.localcloud.proxy.kept import KeptProcess
+from steelyard.localcloud.proxy.persistence import settled_clients, settling_commands
 from steelyard.localcloud.proxy.process import HaproxyProcess
 from steelyard.localcloud.proxy.runtime import RuntimeRefusal, ServerReconciler
+
+_MIN_LOOK_S, _MAX_LOOK_S = 1.0, 10.0
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +53,7 @@ class ProxyBalancer(KeptProcess[HaproxyProcess, ProxyConfig]):
         self._state_path = directory / "servers.state"
         self._pem_folder = directory / "certificates"
         self._drains = Drains(self._cut)
+        self._watch = Watch(self._cut_unhealthy)
 
     def apply(self, config: ProxyConfig) -> None:
         """Bring HAProxy to a configuration, and wait until it is in force.
@@ -47,6 +63,9 @@ class ProxyBalancer(KeptProcess[HaproxyProcess, ProxyConfig]):
         """
         with self._lock:
             self._fulfil(config)
+            timeouts = [timeout_s for _, timeout_s in _drained(config)]
+            period_s = min(max(min(timeouts) / 10, _MIN_LOOK_S), _MAX_LOOK_S) if timeouts else None
+            self._watch.keep(period_s if self._has_work(config) else None)
 
     def statuses(self) -> dict[tuple[str, str], ServerStatus]:
         """Return the status of each server by pool's and server's name; empty where nothing runs.
@@ -70,15 +89,32 @@ class ProxyBalancer(KeptProcess[HaproxyProcess, ProxyConfig]):
             if (pool, server) in server_names(config):
                 return
             try:
-                process.command(f"shutdown sessions server {pool}/{server}")
+                process.close_with(pool, server)
             except LocalCloudError as err:
                 logger.error("connections of %s to %s stay: %s", self._name, server, err)
+
+    def _cut_unhealthy(self) -> None:
+        """Close the connections to servers that have failed their checks for the time of their pool."""
+        with self._lock:
+            process, config = self._process, self._wish
+            if process is None or config is None or not process.is_running:
+                return
+            try:
+                rows = server_rows(process.command("show servers state"))
+                for pool, timeout_s in _drained(config):
+                    for server in pool.servers:
+                        row = rows.get((pool.name, server.name))
+                        if row is not None and unhealthy_s(row) > timeout_s:
+                            process.close_with(pool.name, server.name)
+            except LocalCloudError as err:
+                logger.error("connections of %s to unhealthy servers stay: %s", self._name, err)
 
     def _has_work(self, wish: ProxyConfig) -> bool:
         return bool(wish.listeners)
 
     def _end(self) -> None:
         self._drains.cancel()
+        self._watch.keep(None)
         super()._end()
 
     def _started(self, wish: ProxyConfig, on_end: Callable[[], None]) -> HaproxyProcess:
@@ -110,13 +146,20 @@ class ProxyBalancer(KeptProcess[HaproxyProcess, ProxyConfig]):
         return True
 
     def _reload(self, process: HaproxyProcess, wish: ProxyConfig) -> None:
-        self._write(wish, server_rows(process.command("show servers state")))
+        rows = server_rows(process.command("show servers state"))
+        self._write(wish, rows)
+        pools = [pool.name for pool in wish.pools if pool.source_persistence_s]
+        clients = {pool: settled_clients(process.command(f"show table {pool}"), pool, rows) for pool in pools}
         try:
             process.reload()
         except LocalCloudError:
             if self._wish is not None:
                 self._write(self._wish, {})
             raise
+        if any(clients.values()):
+            rows = server_rows(process.command("show servers state"))
+            for pool in pools:
+                process.commands(settling_commands(clients[pool], pool, rows))
         self._remove_stale_pem(wish)
         gone = _served_at(self._wish) - _served_at(wish)
         if gone:
@@ -147,6 +190,13 @@ class ProxyBalancer(KeptProcess[HaproxyProcess, ProxyConfig]):
 
 def _served_at(config: ProxyConfig | None) -> set[str]:
     return set() if config is None else {*config.addresses, *(place.address for place in config.inner)}
+
+
+def _drained(config: ProxyConfig) -> list[tuple[ServerPool, int]]:
+    """Give the pools whose unhealthy servers keep their connections for a time, with that time in seconds."""
+    return [
+        (one, one.drain_timeout_s) for one in config.pools if one.check and one.drain_timeout_s is not None
+    ]
 
 
 def _bare(config: ProxyConfig) -> ProxyConfig:

@@ -21,6 +21,8 @@ _HARD_STOP_S = 900  # The longest idle time that a listener may have.
 _MAX_RELOADS = 16
 """Reloads that a worker's connections live through: each one holds a process of some MiB until its last one ends."""
 _MAX_CONNECTIONS = 8000
+_MAX_SETTLED = 10_000
+"""Clients of a pool whose server is remembered: a reload hands them over in some two seconds."""
 _SERVER_PROTOCOLS: Mapping[str, Sequence[str]] = {
     "plain": (),
     "tls": ("ssl", "verify none"),
@@ -309,4 +311,7 @@ def _http_servers(pool: ServerPool) -> list[str]:
 def _tcp_servers(pool: ServerPool) -> list[str]:
     if not pool.source_persistence_s:
         return []
-    return [f"  stick-table type ip size 100k expire {pool.source_persistence_s}s", "  stick on src"]
+    return [
+        f"  stick-table type ip size {_MAX_SETTLED} expire {pool.source_persistence_s}s",
+        "  stick on src",
+    ]

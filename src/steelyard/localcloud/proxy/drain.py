@@ -1,4 +1,4 @@
-"""The time that connections to a removed server are given to end by themselves."""
+"""The time that connections to a server that is removed or unhealthy are given to end by themselves."""
 
 from __future__ import annotations
 
@@ -60,3 +60,35 @@ class Drains:
             timer = self._timers.pop(key, None)
         if timer is not None:
             timer.cancel()
+
+
+class Watch:
+    """Looks again and again, in a thread of its own, while it is wanted.
+
+    Args:
+        look: What is done each time.
+    """
+
+    def __init__(self, look: Callable[[], None]) -> None:
+        self._look = look
+        self._period_s: float | None = None
+        self._is_over = threading.Event()
+
+    def keep(self, period_s: float | None) -> None:
+        """Look from now on in this period.
+
+        Args:
+            period_s: Seconds between two looks; None looks no more.
+        """
+        if period_s == self._period_s:
+            return
+        self._is_over.set()
+        self._period_s = period_s
+        if period_s is not None:
+            self._is_over = threading.Event()
+            arguments = (self._is_over, period_s)
+            threading.Thread(target=self._run, args=arguments, name="watch-drain", daemon=True).start()
+
+    def _run(self, is_over: threading.Event, period_s: float) -> None:
+        while not is_over.wait(period_s):
+            self._look()

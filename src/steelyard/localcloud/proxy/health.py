@@ -16,7 +16,7 @@ _STATE_FIELDS = (
     "srv_agent_state bk_f_forced_id srv_f_forced_id srv_fqdn srv_port srvrecord srv_use_ssl srv_check_port "
     "srv_check_addr srv_agent_addr srv_agent_port"
 )
-_BACKEND, _SERVER, _ADMIN_STATE, _WEIGHT = 1, 3, 6, 7
+_BACKEND, _SERVER, _STATE, _ADMIN_STATE, _WEIGHT, _AGE = 1, 3, 5, 6, 7, 9
 _UNCHECKED = ("", "INI", "UNK")
 
 
@@ -82,6 +82,11 @@ def server_rows(text: str) -> dict[tuple[str, str], list[str]]:
     """
     rows = [line.split() for line in text.splitlines()[1:] if line and not line.startswith("#")]
     return {(row[_BACKEND], row[_SERVER]): row for row in rows}
+
+
+def unhealthy_s(row: list[str]) -> int:
+    """Tell for how many seconds a server has been unhealthy, by its row of `server_rows`; 0 for one that is not."""
+    return int(row[_AGE]) if (row[_STATE], row[_ADMIN_STATE]) == ("0", "0") else 0
 
 
 def render_state(config: ProxyConfig, rows: Mapping[tuple[str, str], list[str]]) -> str:

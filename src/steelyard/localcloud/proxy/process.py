@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
+from itertools import islice
 from pathlib import Path
 
 from steelyard.errors import LocalCloudError
 from steelyard.localcloud.hosts.supervised import AT_LARGE, Placement, SupervisedProcess
 from steelyard.localcloud.proxy.binary import find_haproxy
-from steelyard.localcloud.proxy.session import old_workers, sessions_at
+from steelyard.localcloud.proxy.session import old_workers, sessions_at, sessions_with
 
 _START_TIMEOUT_S = 10.0
 _COMMAND_TIMEOUT_S = 10.0
 _POLL_S = 0.005
 _RECEIVE_BYTES = 1 << 16
+_BATCH = 100  # HAProxy reads 16 KiB of commands at once.
 _SOCKET_NAME = "master.sock"
 
 
@@ -119,15 +121,32 @@ class HaproxyProcess:
         """
         return self._exchange(f"@1 {text}")
 
+    def commands(self, texts: Iterable[str]) -> None:
+        """Carry out commands on the current worker, many at a time, and leave their answers aside.
+
+        Raises:
+            LocalCloudError: If HAProxy does not answer.
+        """
+        waiting = iter(texts)
+        while batch := list(islice(waiting, _BATCH)):
+            self._exchange(";".join(f"@1 {text}" for text in batch))
+
+    def close_with(self, pool: str, server: str) -> None:
+        """Close the connections to a server.
+
+        Raises:
+            LocalCloudError: If HAProxy does not answer.
+        """
+        self.command(f"shutdown sessions server {pool}/{server}")
+        self._close_old("show sess", lambda text: sessions_with(text, pool, server))
+
     def close_at(self, addresses: Collection[str]) -> None:
         """Close the connections that came in at addresses which it served before a reload, and serves no more.
 
         Raises:
             LocalCloudError: If HAProxy does not answer.
         """
-        for worker in old_workers(self._exchange("show proc")):
-            for session in sessions_at(self._exchange(f"@!{worker} show sess all"), addresses):
-                self._exchange(f"@!{worker} shutdown session {session}")
+        self._close_old("show sess all", lambda text: sessions_at(text, addresses))
 
     def stop(self) -> None:
         """End HAProxy with all of its connections, and wait until it is gone."""
@@ -137,6 +156,12 @@ class HaproxyProcess:
     def process_ids(self) -> list[int]:
         """Return the ids of the supervisor, the master and the workers."""
         return self._supervised.process_ids() if self._supervised is not None else []
+
+    def _close_old(self, question: str, find: Callable[[str], list[str]]) -> None:
+        """Close connections of the workers that only serve theirs to the end, by the answer of each to a question."""
+        for worker in old_workers(self._exchange("show proc")):
+            for session in find(self._exchange(f"@!{worker} {question}")):
+                self._exchange(f"@!{worker} shutdown session {session}")
 
     def _serves(self) -> bool:
         # While the master forks its first worker it refuses, resets or ends what it has just accepted.

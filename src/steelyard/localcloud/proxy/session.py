@@ -1,4 +1,4 @@
-"""What HAProxy tells of its connections (management guide, `show sess all`, and of the master `show proc`)."""
+"""What HAProxy tells of its connections (management guide, `show sess`, and of the master `show proc`)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection
 
 _SESSION = re.compile(r"(0x[0-9a-f]+): \[")
+_SERVED = re.compile(r"(0x[0-9a-f]+): .* be=(\S+) srv=(\S+) ")
 _PLACE = re.compile(r"\s+frontend=.* addr=(\S+):\d+$")
 
 
@@ -26,6 +27,21 @@ def sessions_at(text: str, addresses: Collection[str]) -> list[str]:
         elif (place := _PLACE.match(line)) and place[1] in addresses:
             found.append(name)
     return found
+
+
+def sessions_with(text: str, pool: str, server: str) -> list[str]:
+    """Find the connections that go to a server.
+
+    Args:
+        text: The answer to `show sess`.
+        pool: The pool's name.
+        server: The server's.
+
+    Returns:
+        The name of each, by which it can be shut down.
+    """
+    found = (_SERVED.match(line) for line in text.splitlines())
+    return [served[1] for served in found if served and (served[2], served[3]) == (pool, server)]
 
 
 def old_workers(text: str) -> list[int]:

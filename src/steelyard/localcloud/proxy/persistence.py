@@ -1,0 +1,44 @@
+"""Which client's address stays on which server of a pool, as HAProxy tells and takes it. Pure.
+
+A worker that a reload starts knows nothing of it: HAProxy hands tables over between peers on ports alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+_ENTRY = re.compile(r"0x\S+: key=(\S+) .*\bserver_id=(\d+)")
+_POOL, _ID, _NAME = 1, 2, 3  # Columns of `show servers state`.
+
+Rows = Mapping[tuple[str, str], list[str]]
+
+
+def settled_clients(table: str, pool: str, rows: Rows) -> dict[str, str]:
+    """Read the answer to `show table POOL`.
+
+    Args:
+        table: The answer.
+        pool: The pool's name.
+        rows: The servers, by `server_rows`.
+
+    Returns:
+        The server's name by the client's address.
+    """
+    names = {row[_ID]: row[_NAME] for row in rows.values() if row[_POOL] == pool}
+    entries = (match for line in table.splitlines() if (match := _ENTRY.match(line)))
+    return {entry[1]: names[entry[2]] for entry in entries if entry[2] in names}
+
+
+def settling_commands(clients: Mapping[str, str], pool: str, rows: Rows) -> Iterator[str]:
+    """Give the commands that settle clients again; those whose server is gone choose anew.
+
+    Args:
+        clients: As `settled_clients` gives them.
+        pool: The pool's name.
+        rows: The servers that are there now, by `server_rows`.
+    """
+    numbers = {row[_NAME]: row[_ID] for row in rows.values() if row[_POOL] == pool}
+    for address, name in clients.items():
+        if name in numbers:
+            yield f"set table {pool} key {address} data.server_id {numbers[name]}"
