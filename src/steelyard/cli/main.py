@@ -22,7 +22,10 @@ from steelyard.errors import SteelyardError
 app = App(
     name="steelyard",
     version=__version__,
-    help="Load-balanced clusters for distributed AI training on Alibaba Cloud.",
+    help=(
+        "Load-balanced clusters for distributed AI training on Alibaba Cloud.\n\n"
+        "With `--debug` any verb tells what it does, and where in the code an error comes from."
+    ),
     help_format="markdown",
     result_action="return_value",
     suppress_keyboard_interrupt=False,
@@ -52,6 +55,14 @@ for verb in ("kill", "hang", "slow", "cut", "reclaim", "zone", "throttle", "fail
 cloud.command(fault)
 app.command(jobs)
 app.command(cloud)
+
+
+_AFTER_INTERRUPT = {
+    "up": "`steelyard up` again goes on, `steelyard down` clears what stands",
+    "down": "`steelyard down` again goes on",
+    "cloud": "`steelyard cloud status` tells whether it runs, `steelyard cloud stop` ends it",
+}
+"""What to do next, by the verb that was broken off in what it was changing."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -86,18 +97,16 @@ def _run(words: list[str], *, is_debug: bool) -> int:
             traceback.print_exc()
         return _report(error.message, error.hint, exit_code=error.exit_code)
     except KeyboardInterrupt:
-        hint = "`steelyard status` tells what stands, `steelyard down` clears it"
-        if words[:1] == ["cloud"]:
-            hint = "`steelyard cloud status` tells whether it runs, `steelyard cloud stop` ends it"
-        return _report("interrupted", hint, exit_code=130)
+        return _report("interrupted", _AFTER_INTERRUPT.get(words[0], ""), exit_code=130)
     except BrokenPipeError:
         return 0
+    except OSError as error:
+        if is_debug or error.filename is None:
+            return _report_unforeseen(error, is_debug=is_debug)
+        hint = "see that its folder is there, and that you may write there"
+        return _report(f"{error.filename}: {error.strerror}", hint, exit_code=1)
     except Exception as error:  # noqa: BLE001 - the last resort of the command line
-        if is_debug:
-            traceback.print_exc()
-        return _report(
-            f"{type(error).__name__}: {error}", "run again with --debug for the traceback", exit_code=1
-        )
+        return _report_unforeseen(error, is_debug=is_debug)
     return result if isinstance(result, int) else 0
 
 
@@ -124,6 +133,14 @@ def _load_listed(words: Sequence[str]) -> None:
     if group.default_command is None:
         for name in group:
             _ = group[name]
+
+
+def _report_unforeseen(error: Exception, *, is_debug: bool) -> int:
+    if is_debug:
+        traceback.print_exc()
+    return _report(
+        f"{type(error).__name__}: {error}", "run again with --debug for the traceback", exit_code=1
+    )
 
 
 def _report(message: str, hint: str, *, exit_code: int) -> int:

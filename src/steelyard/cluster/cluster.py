@@ -20,6 +20,7 @@ from steelyard.deploy import OnStep, Resource, Result
 from steelyard.errors import UnhealthyError, UsageError
 from steelyard.node.client import GatewayClient, GatewayTrust
 from steelyard.spec import ClusterSpec
+from steelyard.spec.tls import FILE_SETTINGS
 
 PROJECT = "steelyard"
 """Name of the Pulumi project, as in `Pulumi.yaml`."""
@@ -82,9 +83,12 @@ class Cluster:
         """Make sure that the target can be used, asking what has to be asked; what follows asks nothing more.
 
         Raises:
+            UsageError: A file that the cluster file names cannot be read.
             CredentialError: There is no access key, or the cloud does not take it.
             DeployError: What the target needs is not there.
         """
+        for setting in FILE_SETTINGS:
+            self.spec.load_balancer.tls.read(setting)
         self._deployment.prepare()
 
     def visit(self) -> AbstractContextManager[None]:

@@ -2,13 +2,11 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from pathlib import Path
 
 import pulumi
 from pulumi_alicloud import cas, slb
 
 from steelyard.components.tag import cluster_tags
-from steelyard.errors import UsageError
 from steelyard.spec.tls import TlsSpec
 
 _KEEPER = "cn-hangzhou"
@@ -49,8 +47,8 @@ class CertificateArgs:
         if spec.certificate_file is None or spec.key_file is None:
             return None
         return cls(
-            certificate=_read(spec.certificate_file, "certificate_file"),
-            key=pulumi.Output.secret(_read(spec.key_file, "key_file")),
+            certificate=spec.read("certificate_file"),
+            key=pulumi.Output.secret(spec.read("key_file")),
             policy=spec.policy,
         )
 
@@ -119,13 +117,3 @@ def service_certificate_identifier(
 def _name(cluster: str, args: CertificateArgs) -> str:
     """Give a name that another certificate does not have: old and new stand side by side while they are exchanged."""
     return f"{cluster}-{hashlib.sha256(str(args.certificate).encode()).hexdigest()[:12]}"
-
-
-def _read(path: str, setting: str) -> str:
-    try:
-        return Path(path).read_text(encoding="ascii")
-    except (OSError, UnicodeDecodeError) as err:
-        reason = getattr(err, "strerror", None) or "it is no PEM text"
-        raise UsageError(
-            f"load_balancer.tls.{setting}: {path} cannot be read: {reason}", "name a PEM file"
-        ) from err

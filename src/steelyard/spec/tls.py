@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
+from steelyard.errors import UsageError
 from steelyard.spec import rule
 from steelyard.spec.part import Part
 from steelyard.spec.rule import Text
@@ -52,3 +53,23 @@ class TlsSpec(Part):
         """
         paths = {name: str(folder / path) for name in FILE_SETTINGS if (path := getattr(self, name))}
         return self.model_copy(update=paths)
+
+    def read(self, setting: str) -> str | None:
+        """Return the text of the file that a setting names; None where it names none.
+
+        Args:
+            setting: One of `FILE_SETTINGS`.
+
+        Raises:
+            UsageError: If the file cannot be read.
+        """
+        path = getattr(self, setting)
+        if path is None:
+            return None
+        try:
+            return Path(path).read_text(encoding="ascii")
+        except (OSError, UnicodeDecodeError) as err:
+            reason = getattr(err, "strerror", None) or "it is no PEM text"
+            raise UsageError(
+                f"load_balancer.tls.{setting}: {path} cannot be read: {reason}", "name a PEM file"
+            ) from err

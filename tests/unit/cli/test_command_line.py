@@ -109,3 +109,33 @@ def test_a_local_cloud_that_does_not_run_is_named_by_its_folder(tmp_path: Path) 
         assert done.returncode == 1
         assert f"no local cloud runs on {tmp_path / 'my cloud'}" in done.stderr.replace("\n", "")
         assert "`steelyard cloud start --data 'my cloud'` starts it" in done.stderr
+
+
+def test_a_folder_of_the_home_that_is_none_is_named_without_a_word_of_python(tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "stacks").write_text("")
+    (tmp_path / "cluster.yaml").write_text("name: demo\n")
+
+    done = run(tmp_path, "up")
+
+    assert done.returncode == 1
+    assert f"error: {tmp_path / 'home' / 'stacks' / 'demo'}: Not a directory" in done.stderr
+    assert "hint: see that its folder is there" in done.stderr
+
+
+def test_the_help_tells_how_to_see_more_of_an_error(tmp_path: Path) -> None:
+    assert "--debug" in run(tmp_path, "--help").stdout
+
+
+def test_a_certificate_that_is_not_there_is_named_before_anything_starts(tmp_path: Path) -> None:
+    (tmp_path / "cluster.yaml").write_text(
+        "name: demo\nload_balancer:\n  listeners: [{port: 443, protocol: https}]\n"
+        "  tls: {certificate_file: gateway.pem, key_file: gateway.key}\n"
+    )
+
+    for verb in ("preview", "up"):
+        done = run(tmp_path, verb)
+
+        assert done.returncode == 2
+        assert f"load_balancer.tls.certificate_file: {tmp_path / 'gateway.pem'} cannot be read" in done.stderr
+        assert not (tmp_path / "home").exists()
