@@ -71,6 +71,12 @@ class Egress:
         )
 
     def translate(self, snat_ip: str, **source: object) -> str:
+        """Let the VSwitch, or another source, out by an address, and wait until that can be worked on."""
+        entry_id = self.begin_translating(snat_ip, **source)
+        wait_for(self.entries, lambda found: all(one.status == "Available" for one in found))
+        return entry_id
+
+    def begin_translating(self, snat_ip: str, **source: object) -> str:
         request = models.CreateSnatEntryRequest(
             region_id=REGION,
             snat_table_id=self.table_id,

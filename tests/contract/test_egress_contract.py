@@ -8,7 +8,7 @@ import pytest
 from alibabacloud_vpc20160428 import models
 from alibabacloud_vpc20160428.client import Client
 from contract_egress import REGION, Egress, create_gateway, standing_egress
-from contract_sdk import refused, wait_for
+from contract_sdk import code_of, refused, wait_for
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ class TestNatGateway:
         assert vpc.nat_gateway_ids.nat_gateway_ids == [egress.gateway_id]
 
     def test_keeps_its_vpc_and_its_vswitch_from_being_deleted(self, egress):
-        with refused("DependencyViolation.NatGateway"):
+        with refused("DependencyViolation.EnhancedNatgw"):
             egress.client.delete_vswitch(models.DeleteVSwitchRequest(v_switch_id=egress.vswitch_id))
         with refused("DependencyViolation.VSwitch"):
             egress.client.delete_vpc(models.DeleteVpcRequest(vpc_id=egress.vpc_id))
@@ -55,9 +55,28 @@ class TestNatGateway:
         assert (found.nat_gateway_id, found.description) == (egress.gateway_id, "why")
         assert egress.gateways(name="out", vpc_id=egress.vpc_id) == []
 
+    def test_changes_how_it_holds_addresses_once_and_whether_it_replies_to_pings(self, egress):
+        def change(**settings: object) -> None:
+            egress.client.modify_nat_gateway_attribute(
+                models.ModifyNatGatewayAttributeRequest(
+                    region_id=REGION, nat_gateway_id=egress.gateway_id, **settings
+                )
+            )
+
+        assert (egress.gateway.eip_bind_mode, egress.gateway.icmp_reply_enabled) == ("MULTI_BINDED", True)
+        change(eip_bind_mode="NAT", icmp_reply_enabled=False)
+        assert (egress.gateway.eip_bind_mode, egress.gateway.icmp_reply_enabled) == ("NAT", False)
+        change(name="same")
+        assert (egress.gateway.eip_bind_mode, egress.gateway.icmp_reply_enabled) == ("NAT", False)
+        with refused("InvalidParameter", text="EipBindMode"):
+            change(eip_bind_mode="MULTI_BINDED")
+        with refused("UnsupportedOperation", text="EnableSessionLog"):
+            change(enable_session_log=True)
+
     @pytest.mark.parametrize(
         ("settings", "code", "text"),
         [
+            ({"private_link_enabled": True}, "UnsupportedOperation", "PrivateLinkEnabled"),
             ({"nat_type": "Normal"}, "InvalidParameter", "Enhanced"),
             ({"nat_type": None}, "InvalidParameter", "Enhanced"),
             ({"internet_charge_type": "PayBySpec"}, "InvalidParameter", "PayByLcu"),
@@ -158,10 +177,62 @@ class TestEip:
                 )
             )
 
-        change("200")
-        assert egress.eips(allocation_id=eip.allocation_id)[0].bandwidth == "200"
-        with refused("InvalidParameter", text="Bandwidth"):
-            change("0")
+        change("500")
+        (found,) = egress.eips(allocation_id=eip.allocation_id)
+        assert (found.bandwidth, found.internet_charge_type) == ("500", "PayByBandwidth")
+        for wrong in ("0", "501"):
+            with refused("InvalidParameter", text="Bandwidth"):
+                change(wrong)
+        with refused("InvalidParameter", text="from 1 to 200"):
+            egress.allocate(internet_charge_type="PayByTraffic", bandwidth="201")
+
+    def test_of_a_sort_that_is_not_here_is_refused_by_name(self, egress):
+        for settings, name in (
+            ({"security_protection_types": ["AntiDDoS_Enhanced"]}, "SecurityProtectionTypes"),
+            ({"public_ip_address_pool_id": "pippool-1"}, "PublicIpAddressPoolId"),
+        ):
+            with refused("UnsupportedOperation", text=name):
+                egress.allocate(**settings)
+        with refused("InvalidParameter", text="Netmode"):
+            egress.allocate(netmode="private")
+
+    def test_is_taken_by_force_off_a_gateway_that_uses_it(self, egress):
+        used, other = egress.allocate(), egress.allocate()
+        for eip in (used, other):
+            egress.bind(eip.allocation_id)
+        egress.translate(f"{used.eip_address},{other.eip_address}")
+        egress.translate(used.eip_address, source_cidr="10.60.1.0/24")
+        egress.client.create_forward_entry(
+            models.CreateForwardEntryRequest(
+                region_id=REGION,
+                forward_table_id=egress.gateway.forward_table_ids.forward_table_id[0],
+                external_ip=used.eip_address,
+                external_port="80",
+                internal_ip="10.60.0.9",
+                internal_port="80",
+                ip_protocol="tcp",
+            )
+        )
+        egress.client.unassociate_eip_address(
+            models.UnassociateEipAddressRequest(
+                region_id=REGION,
+                allocation_id=used.allocation_id,
+                instance_id=egress.gateway_id,
+                instance_type="Nat",
+                force=True,
+            )
+        )
+        assert egress.eips(allocation_id=used.allocation_id)[0].status == "Available"
+        assert [entry.snat_ip for entry in egress.entries()] == [other.eip_address]
+        forwards = egress.client.describe_forward_table_entries(
+            models.DescribeForwardTableEntriesRequest(region_id=REGION, nat_gateway_id=egress.gateway_id)
+        ).body.forward_table_entries.forward_table_entry
+        assert forwards == []
+
+    def test_are_listed_by_the_hundred(self, egress):
+        egress.eips(page_size=100)
+        with refused("InvalidParameter", text="PageSize"):
+            egress.eips(page_size=101)
 
     def test_that_is_protected_is_not_released(self, egress):
         eip = egress.allocate()
@@ -208,6 +279,35 @@ class TestSnatEntry:
         with refused("InvalidCidrBlock.Malformed"):
             egress.translate(eip.eip_address, source_cidr="10.60.0.1/24")
         assert egress.translate(eip.eip_address, source_cidr="10.60.1.0/24").startswith("snat-")
+
+    def test_keeps_the_vswitch_that_it_lets_out_from_being_deleted(self, egress, make_vswitch):
+        other = make_vswitch(egress.vpc_id, "10.60.3.0/24")
+        eip = egress.allocate()
+        egress.bind(eip.allocation_id)
+        entry_id = egress.translate(eip.eip_address, source_vswitch_id=other)
+        with refused("DependencyViolation.SnatEntry"):
+            egress.client.delete_vswitch(models.DeleteVSwitchRequest(v_switch_id=other))
+        egress.delete_entry(entry_id)
+        egress.client.delete_vswitch(models.DeleteVSwitchRequest(v_switch_id=other))
+
+    def test_keeps_clients_to_one_of_its_addresses_where_it_is_told_to(self, egress):
+        eip = egress.allocate()
+        egress.bind(eip.allocation_id)
+        entry_id = egress.translate(eip.eip_address, source_cidr="10.60.0.0/24", eip_affinity=1)
+        assert egress.entries()[0].eip_affinity == "1"
+        for affinity, code in ((0, ""), (2, "InvalidParameter")):
+            request = models.ModifySnatEntryRequest(
+                region_id=REGION,
+                snat_table_id=egress.table_id,
+                snat_entry_id=entry_id,
+                eip_affinity=affinity,
+            )
+            assert code_of(lambda request=request: egress.client.modify_snat_entry(request)) == code
+        assert egress.entries()[0].eip_affinity == "0"
+        with refused("UnsupportedOperation", text="NetworkInterfaceId"):
+            egress.translate(eip.eip_address, network_interface_id="eni-1")
+        with refused("MissingParameter", text="SnatIp"):
+            egress.translate("")
 
     def test_of_an_unknown_table_is_refused(self, vpc_client):
         with refused("InvalidSnatTableId.NotFound", 404):

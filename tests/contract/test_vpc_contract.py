@@ -28,6 +28,21 @@ def create_vswitch(client, vpc_id, cidr_block, zone_id="cn-hangzhou-h", **settin
 
 
 class TestVpc:
+    def test_with_addresses_of_ipv6_or_of_a_pool_is_refused_by_name(self, vpc_client, make_vpc):
+        for settings, name in (
+            ({"enable_ipv_6": True}, "EnableIpv6"),
+            ({"ipv_4ipam_pool_id": "p"}, "Ipv4Ipam"),
+        ):
+            with refused("UnsupportedOperation", text=name):
+                vpc_client.create_vpc(models.CreateVpcRequest(region_id=REGION, **settings))
+        vpc_id = make_vpc(enable_ipv_6=False)
+        with refused("UnsupportedOperation", text="EnableIPv6"):
+            vpc_client.modify_vpc_attribute(
+                models.ModifyVpcAttributeRequest(region_id=REGION, vpc_id=vpc_id, enable_ipv_6=True)
+            )
+        with refused("UnsupportedOperation", text="Ipv6CidrBlock"):
+            create_vswitch(vpc_client, vpc_id, "10.0.0.0/24", ipv_6cidr_block=7)
+
     def test_is_pending_first_then_available_with_a_router_and_a_route_table(self, vpc_client):
         made = vpc_client.create_vpc(
             models.CreateVpcRequest(

@@ -125,7 +125,7 @@ def test_a_route_table(vpc_client: Client, make_vpc: Callable[..., str]) -> None
     delete()
 
 
-def test_a_route_entry_and_a_forward_entry(egress: Egress) -> None:
+def test_a_route_entry_and_entries_of_a_gateway(egress: Egress) -> None:
     client = egress.client
     request = models.DescribeRouteTableListRequest(
         region_id=REGION, vpc_id=egress.vpc_id, route_table_type="System"
@@ -171,6 +171,12 @@ def test_a_route_entry_and_a_forward_entry(egress: Egress) -> None:
         )
 
     wait_refusal("IncorretForwardEntryStatus", forward, take_back)
+    sources = (f"10.66.0.{number}/32" for number in range(1, 200))
+    wait_refusal(
+        "IncorretSnatEntryStatus",
+        lambda: egress.begin_translating(eip.eip_address, source_cidr=next(sources)),
+        egress.delete_entry,
+    )
 
 
 class TestUserCidr:

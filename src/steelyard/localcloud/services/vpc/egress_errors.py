@@ -112,6 +112,11 @@ def snat_entry_not_found() -> ApiError:
     return ApiError("InvalidSnatEntryId.NotFound", "Specified SNAT entry does not exist.", 404)
 
 
+def incorrect_snat_entry_status() -> ApiError:
+    """Tell that a SNAT entry is not available yet (help page of DeleteSnatEntry; the spelling is its own)."""
+    return ApiError("IncorretSnatEntryStatus", "Some Snat entry status blocked this operation.")
+
+
 def malformed_snat_ip() -> ApiError:
     """Tell that what a SNAT entry should send by is no address."""
     return ApiError("InvalidSnatIp.Malformed", "The specified SnatIp is not a valid IP address.")

@@ -13,7 +13,11 @@ from steelyard.localcloud.text import utc_text
 
 @dataclass(frozen=True, kw_only=True)
 class NatGateway(Record):
-    """An enhanced Internet NAT gateway with its two tables."""
+    """An enhanced Internet NAT gateway with its two tables.
+
+    Attributes:
+        replies_to_pings: Kept and answered, since nothing answers at an elastic address here.
+    """
 
     kind: ClassVar[str] = "natgateway"
 
@@ -27,6 +31,7 @@ class NatGateway(Record):
     snat_table_id: str
     forward_table_id: str
     is_protected: bool
+    replies_to_pings: bool = True
 
     def to_attribute_answer(
         self, *, now: float, eips: list[Eip], num_snat_entries: int, num_forward_entries: int
@@ -86,7 +91,7 @@ class NatGateway(Record):
             "EipBindMode": self.eip_bind_mode,
             "DeletionProtection": self.is_protected,
             "EcsMetricEnabled": False,
-            "IcmpReplyEnabled": True,
+            "IcmpReplyEnabled": self.replies_to_pings,
             "PrivateLinkEnabled": False,
             "SnatTableIds": {"SnatTableId": [self.snat_table_id]},
             "ForwardTableIds": {"ForwardTableId": [self.forward_table_id]},
@@ -200,7 +205,11 @@ class EipHolder:
 
 @dataclass(frozen=True, kw_only=True)
 class SnatEntry(Record):
-    """A rule by which a VSwitch, or a range, reaches the Internet from an elastic address."""
+    """A rule by which a VSwitch, or a range, reaches the Internet from an elastic address.
+
+    Attributes:
+        is_sticky: Whether a client keeps to one of several addresses; kept and answered.
+    """
 
     kind: ClassVar[str] = "snatentry"
 
@@ -210,6 +219,7 @@ class SnatEntry(Record):
     snat_ip: str
     source_vswitch_id: str
     source_cidr: str
+    is_sticky: bool = False
 
     @property
     def addresses(self) -> list[str]:
@@ -227,5 +237,5 @@ class SnatEntry(Record):
             "SourceVSwitchId": self.source_vswitch_id,
             "SourceCIDR": self.source_cidr,
             "Status": status_at(self.created_at, now),
-            "EipAffinity": "0",
+            "EipAffinity": str(int(self.is_sticky)),
         }

@@ -35,8 +35,11 @@ class EgressState(VpcState):
         return "NatGateway" if any(one.vpc_id == vpc_id for one in self.nat_gateways.list()) else None
 
     def in_vswitch(self, vswitch_id: str) -> str | None:
-        """Name what of the egress stands in a VSwitch."""
-        return "NatGateway" if any(one.vswitch_id == vswitch_id for one in self.nat_gateways.list()) else None
+        """Name what of the egress stands in a VSwitch, in the words that the vendor's provider tries again on."""
+        if any(one.vswitch_id == vswitch_id for one in self.nat_gateways.list()):
+            return "EnhancedNatgw"
+        is_source = any(one.source_vswitch_id == vswitch_id for one in self.snat_entries.list())
+        return "SnatEntry" if is_source else None
 
     def num_addresses(self, vswitch_id: str) -> int:
         """Count the addresses of a VSwitch that gateways hold: one each."""

@@ -15,8 +15,9 @@ from steelyard.localcloud.wire.error import invalid_parameter, not_served
 EIP_NETWORK = IPv4Network("203.0.113.0/24")
 
 _DEFAULT_MBIT_PER_S = "5"
-_MAX_MBIT_PER_S = 1000
-_CHARGE_TYPES = ("PayByTraffic", "PayByBandwidth")
+_MAX_MBIT_PER_S = {"PayByBandwidth": 500, "PayByTraffic": 200}
+"""By how they are charged, the default first (help page of AllocateEipAddress)."""
+_UNSERVED = ("SecurityProtectionTypes", "PublicIpAddressPoolId", "Zone")
 _MODES = ("NAT", "BINDED", "MULTI_BINDED")
 
 
@@ -29,11 +30,14 @@ class EipActions(EgressState):
     @action("AllocateEipAddress", optional=("RegionId", "AutoPay", "Period", "PricingCycle"))
     def allocate_eip_address(self, request: Request) -> dict[str, object]:
         """Allocate an elastic address, paid by its use."""
+        request.refuse_unserved(*_UNSERVED)
         if request.text("InstanceChargeType", "PostPaid") != "PostPaid":
             raise not_served("EIPs by subscription")
-        charge = request.text("InternetChargeType") or "PayByTraffic"
-        if charge not in _CHARGE_TYPES:
-            raise invalid_parameter("InternetChargeType", charge, " or ".join(_CHARGE_TYPES))
+        if request.text("Netmode", "public") != "public":
+            raise invalid_parameter("Netmode", request.text("Netmode"), "public")
+        charge = request.text("InternetChargeType") or next(iter(_MAX_MBIT_PER_S))
+        if charge not in _MAX_MBIT_PER_S:
+            raise invalid_parameter("InternetChargeType", charge, " or ".join(_MAX_MBIT_PER_S))
         check.check_name("Eip", request.text("Name"))
         check.check_description("Eip", request.text("Description"))
         eip = Eip(
@@ -42,7 +46,7 @@ class EipActions(EgressState):
             tags=read_tags(request),
             region_id=request.region_id,
             address=self._free_address(request.text("IpAddress")),
-            bandwidth=_bandwidth(request, _DEFAULT_MBIT_PER_S),
+            bandwidth=_bandwidth(request, _DEFAULT_MBIT_PER_S, charge),
             internet_charge_type=charge,
             name=request.text("Name"),
             description=request.text("Description"),
@@ -98,7 +102,7 @@ class EipActions(EgressState):
         self.eips.put(
             replace(
                 eip,
-                bandwidth=_bandwidth(request, eip.bandwidth),
+                bandwidth=_bandwidth(request, eip.bandwidth, eip.internet_charge_type),
                 name=request.text("Name", eip.name),
                 description=request.text("Description", eip.description),
             )
@@ -116,6 +120,8 @@ class EipActions(EgressState):
         elif instance_type in ("EcsInstance", "NetworkInterface"):
             holder = self._free_holder(instance_type, instance_id)
             vpc_id, address = holder.vpc_id, holder.private_address
+            if request.text("PrivateIpAddress") not in ("", address):
+                raise not_served("EIPs of further private addresses (PrivateIpAddress)")
             mode = _mode(request, holder)
         else:
             raise not_served(
@@ -137,16 +143,30 @@ class EipActions(EgressState):
 
     @action("UnassociateEipAddress", optional=("RegionId",))
     def unassociate_eip_address(self, request: Request) -> dict[str, object]:
-        """Take an elastic address off what holds it."""
+        """Take an elastic address off what holds it; with `Force` the entries of a NAT gateway that use it go, too."""
         eip = self.eip(request)
         if not eip.is_bound or request.text("InstanceId") not in ("", eip.instance_id):
             raise egress_errors.incorrect_eip_status()
+        if request.flag("Force"):
+            self._drop_entries_of(eip)
         if self.is_used_by_snat(eip.address, eip.instance_id):
             raise egress_errors.eip_used_by_snat()
         if any(entry.external_ip == eip.address for entry in self.forward_entries_of(eip.instance_id)):
             raise egress_errors.eip_used_by_forward_entry()
         self.eips.put(eip.released())
         return {}
+
+    def _drop_entries_of(self, eip: Eip) -> None:
+        """Delete what a NAT gateway does with an address: entries, and its part in those of several addresses."""
+        for entry in self.snat_entries_of(eip.instance_id):
+            kept = [address for address in entry.addresses if address != eip.address]
+            if not kept:
+                self.snat_entries.delete(entry.id)
+            elif len(kept) < len(entry.addresses):
+                self.snat_entries.put(replace(entry, snat_ip=",".join(kept)))
+        for forward in self.forward_entries_of(eip.instance_id):
+            if forward.external_ip == eip.address:
+                self.forward_entries.delete(forward.id)
 
     @action("ModifyEipForwardMode", optional=("RegionId",))
     def modify_eip_forward_mode(self, request: Request) -> dict[str, object]:
@@ -220,10 +240,10 @@ class EipActions(EgressState):
         return address
 
 
-def _bandwidth(request: Request, default: str) -> str:
-    text = request.text("Bandwidth") or default
-    if not text.isdecimal() or not 1 <= int(text) <= _MAX_MBIT_PER_S:
-        raise invalid_parameter("Bandwidth", text, f"from 1 to {_MAX_MBIT_PER_S}")
+def _bandwidth(request: Request, default: str, charge: str) -> str:
+    text, most = request.text("Bandwidth") or default, _MAX_MBIT_PER_S[charge]
+    if not text.isdecimal() or not 1 <= int(text) <= most:
+        raise invalid_parameter("Bandwidth", text, f"from 1 to {most} with {charge}")
     return text
 
 

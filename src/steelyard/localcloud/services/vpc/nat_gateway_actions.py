@@ -14,6 +14,7 @@ from steelyard.spec.catalogue import REGIONS
 
 _SPECS = ("Small", "Middle", "Large", "XLarge.1")
 _BIND_MODES = ("MULTI_BINDED", "NAT")
+_UNSERVED = ("PrivateLinkEnabled", "AccessMode", "SecurityProtectionEnabled", "NatIp", "Ipv4Prefix")
 
 
 class NatGatewayActions(RouteState):
@@ -22,6 +23,7 @@ class NatGatewayActions(RouteState):
     @action("CreateNatGateway", optional=("RegionId",))
     def create_nat_gateway(self, request: Request) -> dict[str, object]:
         """Create an enhanced Internet NAT gateway, paid by its use: the one sort that is still sold."""
+        request.refuse_unserved(*_UNSERVED)
         _check_sort(request)
         check.check_name("NatGateway", request.text("Name"))
         check.check_description("NatGateway", request.text("Description"))
@@ -48,6 +50,7 @@ class NatGatewayActions(RouteState):
             snat_table_id=self.cloud.new_id("stb"),
             forward_table_id=self.cloud.new_id("ftb"),
             is_protected=False,
+            replies_to_pings=request.flag("IcmpReplyEnabled", True),
         )
         self.nat_gateways.put(gateway)
         self._route_out(gateway, vpc.route_table_id)
@@ -122,13 +125,19 @@ class NatGatewayActions(RouteState):
 
     @action("ModifyNatGatewayAttribute", optional=("RegionId",))
     def modify_nat_gateway_attribute(self, request: Request) -> dict[str, object]:
-        """Change a NAT gateway's name or description."""
+        """Change a NAT gateway's name, description, replies to pings or, to `NAT` alone, how its EIPs are bound."""
+        request.refuse_unserved("EnableSessionLog", "LogDelivery")
         gateway = self.available_nat_gateway(request.text("NatGatewayId"))
         check.check_name("NatGateway", request.text("Name"))
         check.check_description("NatGateway", request.text("Description"))
+        mode = request.text("EipBindMode") or gateway.eip_bind_mode
+        if mode not in (gateway.eip_bind_mode, "NAT"):
+            raise invalid_parameter("EipBindMode", mode, "NAT, the one that it can be changed to")
         self.nat_gateways.put(
             replace(
                 gateway,
+                eip_bind_mode=mode,
+                replies_to_pings=request.flag("IcmpReplyEnabled", gateway.replies_to_pings),
                 name=request.text("Name", gateway.name),
                 description=request.text("Description", gateway.description),
             )

@@ -8,7 +8,8 @@ from steelyard.localcloud.service import Request, action
 from steelyard.localcloud.services.vpc import check, egress_errors, errors
 from steelyard.localcloud.services.vpc.egress_models import NatGateway, SnatEntry
 from steelyard.localcloud.services.vpc.egress_state import EgressState
-from steelyard.localcloud.wire.error import missing_parameter
+from steelyard.localcloud.services.vpc.models import status_at
+from steelyard.localcloud.wire.error import invalid_parameter, missing_parameter
 
 
 class SnatActions(EgressState):
@@ -17,6 +18,7 @@ class SnatActions(EgressState):
     @action("CreateSnatEntry", optional=("RegionId",))
     def create_snat_entry(self, request: Request) -> dict[str, object]:
         """Let a VSwitch, or a range, reach the Internet by elastic addresses of the gateway."""
+        request.refuse_unserved("NetworkInterfaceId")
         gateway = self.gateway_of_table(request.text("SnatTableId"))
         check.check_name("Snat", request.text("SnatEntryName"))
         snat_ip = self._addresses(request, gateway)
@@ -33,6 +35,7 @@ class SnatActions(EgressState):
             snat_ip=snat_ip,
             source_vswitch_id=vswitch_id,
             source_cidr=cidr,
+            is_sticky=_is_sticky(request, False),
         )
         self.snat_entries.put(entry)
         return {"SnatEntryId": entry.id}
@@ -60,12 +63,14 @@ class SnatActions(EgressState):
 
     @action("ModifySnatEntry", optional=("RegionId",))
     def modify_snat_entry(self, request: Request) -> dict[str, object]:
-        """Change a SNAT entry's name or addresses."""
+        """Change a SNAT entry's name, addresses or whether clients keep to one of them."""
+        request.refuse_unserved("NetworkInterfaceId")
         gateway, entry = self._entry(request)
         check.check_name("Snat", request.text("SnatEntryName"))
         snat_ip = self._addresses(request, gateway) if request.text("SnatIp") else entry.snat_ip
         name = request.text("SnatEntryName", entry.name)
-        self.snat_entries.put(replace(entry, name=name, snat_ip=snat_ip))
+        is_sticky = _is_sticky(request, entry.is_sticky)
+        self.snat_entries.put(replace(entry, name=name, snat_ip=snat_ip, is_sticky=is_sticky))
         return {}
 
     @action("DeleteSnatEntry", optional=("RegionId",))
@@ -80,12 +85,16 @@ class SnatActions(EgressState):
         entry = self.snat_entries.get(request.text("SnatEntryId"))
         if entry is None or entry.table_id != gateway.snat_table_id:
             raise egress_errors.snat_entry_not_found()
+        if status_at(entry.created_at, self.cloud.clock()) != "Available":
+            raise egress_errors.incorrect_snat_entry_status()
         return gateway, entry
 
     def _addresses(self, request: Request, gateway: NatGateway) -> str:
         bound = {eip.address for eip in self.eips_of(gateway.id)}
         mapped = {entry.external_ip for entry in self.forward_entries_of(gateway.id) if entry.maps_address}
         addresses = request.texts("SnatIp")
+        if not addresses:
+            raise missing_parameter("SnatIp")
         for address in addresses:
             try:
                 IPv4Address(address)
@@ -111,3 +120,10 @@ class SnatActions(EgressState):
         if vswitch is None or vswitch.vpc_id != gateway.vpc_id:
             raise errors.vswitch_not_found()
         return vswitch.id, vswitch.cidr_block
+
+
+def _is_sticky(request: Request, default: bool) -> bool:
+    affinity = request.number("EipAffinity", int(default))
+    if affinity not in (0, 1):
+        raise invalid_parameter("EipAffinity", affinity, "0 or 1")
+    return affinity == 1

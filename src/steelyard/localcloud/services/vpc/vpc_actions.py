@@ -15,6 +15,7 @@ from steelyard.localcloud.wire.error import not_served
 
 DEFAULT_CIDR = "172.16.0.0/12"
 MAX_VPCS = 10
+_UNSERVED = ("EnableIpv6", "Ipv6CidrBlock", "Ipv4IpamPoolId", "Ipv6IpamPoolId")
 
 
 class VpcActions(RouteState):
@@ -23,6 +24,7 @@ class VpcActions(RouteState):
     @action("CreateVpc")
     def create_vpc(self, request: Request) -> dict[str, object]:
         """Create a VPC with its router."""
+        request.refuse_unserved(*_UNSERVED)
         network = check.read_vpc_cidr(request.text("CidrBlock") or DEFAULT_CIDR, errors.malformed_vpc_cidr)
         check.check_name("Vpc", request.text("VpcName"))
         check.check_description("Vpc", request.text("Description"))
@@ -32,8 +34,7 @@ class VpcActions(RouteState):
     @action("CreateDefaultVpc", optional=("RegionId", "Ipv6CidrBlock"))
     def create_default_vpc(self, request: Request) -> dict[str, object]:
         """Create the one default VPC of a region."""
-        if request.flag("EnableIpv6"):
-            raise not_served("VPCs with IPv6")
+        request.refuse_unserved(*_UNSERVED)
         if any(vpc.is_default for vpc in self.vpcs_of(request.region_id)):
             raise errors.default_vpc_exists()
         return self._make_vpc(request, IPv4Network(DEFAULT_CIDR), is_default=True)
@@ -92,6 +93,7 @@ class VpcActions(RouteState):
     @action("ModifyVpcAttribute", optional=("RegionId",))
     def modify_vpc_attribute(self, request: Request) -> dict[str, object]:
         """Change a VPC's name, description, DNS host names or, while it is empty, its range."""
+        request.refuse_unserved("EnableIPv6", "Ipv6CidrBlock")
         vpc = self.available_vpc(request)
         check.check_name("Vpc", request.text("VpcName"))
         check.check_description("Vpc", request.text("Description"))

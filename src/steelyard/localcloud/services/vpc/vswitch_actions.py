@@ -24,6 +24,7 @@ class VSwitchActions(VpcState):
     @action("CreateVSwitch", optional=("RegionId",))
     def create_vswitch(self, request: Request) -> dict[str, object]:
         """Create a VSwitch in a zone of its VPC's region."""
+        request.refuse_unserved("Ipv6CidrBlock", "VpcIpv6CidrBlock")
         if not request.text("CidrBlock"):
             raise missing_parameter("CidrBlock")
         vpc = self.available_vpc(request)
@@ -117,6 +118,7 @@ class VSwitchActions(VpcState):
     @action("ModifyVSwitchAttribute", optional=("RegionId",))
     def modify_vswitch_attribute(self, request: Request) -> dict[str, object]:
         """Change a VSwitch's name or description."""
+        request.refuse_unserved("EnableIPv6", "Ipv6CidrBlock", "VpcIpv6CidrBlock")
         vswitch = self.available_vswitch(request)
         check.check_name("VSwitch", request.text("VSwitchName"))
         check.check_description("VSwitch", request.text("Description"))
