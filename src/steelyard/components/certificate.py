@@ -44,11 +44,12 @@ class CertificateArgs:
         """
         if spec.certificate_id:
             return cls(certificate_id=spec.certificate_id, policy=spec.policy)
-        if spec.certificate_file is None or spec.key_file is None:
+        certificate, key = spec.read("certificate_file"), spec.read("key_file")
+        if certificate is None or key is None:
             return None
         return cls(
-            certificate=spec.read("certificate_file"),
-            key=pulumi.Output.secret(spec.read("key_file")),
+            certificate=certificate,
+            key=pulumi.Output.secret(key),
             policy=spec.policy,
         )
 
