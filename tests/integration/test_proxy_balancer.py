@@ -135,6 +135,20 @@ def test_an_address_that_is_given_up_takes_its_connections_along_and_no_others(
         connection.close()
 
 
+def test_a_listener_that_is_given_up_takes_its_connections_along_and_no_others(
+    balancer, addresses, make_server
+):
+    address, (server, _) = addresses(), make_server("a")
+    config = config_of(address, server, name="tcp-8000", protocol="tcp", check=None, idle_timeout_s=300)
+    second = replace(config.listeners[0], name="tcp-8001", port=8001)
+    balancer.apply(replace(config, listeners=(*config.listeners, second)))
+    with hold_open(address, PORT) as on_kept, hold_open(address, 8001) as on_given_up:
+        balancer.apply(config)
+        wait_until(lambda: is_closed(on_given_up))
+        on_kept.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert on_kept.recv(1000)
+
+
 def is_closed(connection: socket.socket) -> bool:
     """Tell whether the other end has closed a connection, whatever was said before."""
     connection.settimeout(0.1)

@@ -161,10 +161,11 @@ class ProxyBalancer(KeptProcess[HaproxyProcess, ProxyConfig]):
             for pool in pools:
                 process.commands(settling_commands(clients[pool], pool, rows))
         self._remove_stale_pem(wish)
-        gone = _served_at(self._wish) - _served_at(wish)
-        if gone:
-            # The load balancer is not there any more, and no connection goes on through what is not there.
+        # No connection goes on through what is not there any more.
+        if gone := _served_at(self._wish) - _served_at(wish):
             process.close_at(gone)
+        if gone := _listeners(self._wish) - _listeners(wish):
+            process.close_through(gone)
 
     def _write(self, config: ProxyConfig, rows: dict[tuple[str, str], list[str]]) -> None:
         pem = pem_files(config)
@@ -190,6 +191,10 @@ class ProxyBalancer(KeptProcess[HaproxyProcess, ProxyConfig]):
 
 def _served_at(config: ProxyConfig | None) -> set[str]:
     return set() if config is None else {*config.addresses, *(place.address for place in config.inner)}
+
+
+def _listeners(config: ProxyConfig | None) -> set[str]:
+    return set() if config is None else {listener.name for listener in config.listeners}
 
 
 def _drained(config: ProxyConfig) -> list[tuple[ServerPool, int]]:

@@ -17,7 +17,8 @@ CONNECTION_HASH = "connection-hash"
 """The scheduler that hashes a client's address and port: the other two of the four are the listener's own."""
 MAX_WEIGHT = 256  # HAProxy's own bound; classic load balancers end at 100.
 _CONNECT_TIMEOUT_S = 5
-_HARD_STOP_S = 900  # The longest idle time that a listener may have.
+_HARD_STOP_S = 86_400
+"""How long connections go on that a reload found open; those without traffic end by the listener's idle time."""
 _MAX_RELOADS = 16
 """Reloads that a worker's connections live through: each one holds a process of some MiB until its last one ends."""
 _MAX_CONNECTIONS = 8000

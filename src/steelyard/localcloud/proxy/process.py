@@ -11,7 +11,12 @@ from pathlib import Path
 from steelyard.errors import LocalCloudError
 from steelyard.localcloud.hosts.supervised import AT_LARGE, Placement, SupervisedProcess
 from steelyard.localcloud.proxy.binary import find_haproxy
-from steelyard.localcloud.proxy.session import old_workers, sessions_at, sessions_with
+from steelyard.localcloud.proxy.session import (
+    old_workers,
+    sessions_at,
+    sessions_through,
+    sessions_with,
+)
 
 _START_TIMEOUT_S = 10.0
 _COMMAND_TIMEOUT_S = 10.0
@@ -139,6 +144,14 @@ class HaproxyProcess:
         """
         self.command(f"shutdown sessions server {pool}/{server}")
         self._close_old("show sess", lambda text: sessions_with(text, pool, server))
+
+    def close_through(self, listeners: Collection[str]) -> None:
+        """Close the connections that came in through listeners which a reload has taken away.
+
+        Raises:
+            LocalCloudError: If HAProxy does not answer.
+        """
+        self._close_old("show sess", lambda text: sessions_through(text, listeners))
 
     def close_at(self, addresses: Collection[str]) -> None:
         """Close the connections that came in at addresses which it served before a reload, and serves no more.

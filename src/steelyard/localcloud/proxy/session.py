@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection
 
 _SESSION = re.compile(r"(0x[0-9a-f]+): \[")
-_SERVED = re.compile(r"(0x[0-9a-f]+): .* be=(\S+) srv=(\S+) ")
+_SERVED = re.compile(r"(0x[0-9a-f]+): .* fe=(\S+) be=(\S+) srv=(\S+) ")
 _PLACE = re.compile(r"\s+frontend=.* addr=(\S+):\d+$")
 
 
@@ -40,8 +40,24 @@ def sessions_with(text: str, pool: str, server: str) -> list[str]:
     Returns:
         The name of each, by which it can be shut down.
     """
-    found = (_SERVED.match(line) for line in text.splitlines())
-    return [served[1] for served in found if served and (served[2], served[3]) == (pool, server)]
+    return [name for name, _, *served in _served(text) if served == [pool, server]]
+
+
+def sessions_through(text: str, listeners: Collection[str]) -> list[str]:
+    """Find the connections that came in through some listeners.
+
+    Args:
+        text: The answer to `show sess`.
+        listeners: The listeners' names.
+
+    Returns:
+        The name of each, by which it can be shut down.
+    """
+    return [name for name, listener, *_ in _served(text) if listener in listeners]
+
+
+def _served(text: str) -> list[tuple[str, ...]]:
+    return [served.groups() for line in text.splitlines() if (served := _SERVED.match(line))]
 
 
 def old_workers(text: str) -> list[int]:
