@@ -108,6 +108,7 @@ def test_a_bucket_with_objects_is_only_destroyed_where_that_was_asked_for(
     with pytest.raises(ResourceError) as caught:
         stack.destroy(provider)
     assert caught.value.code == "BucketNotEmpty"
+    assert "`checkpoints.force_destroy: true`" in caught.value.hint
     stack.up(bucket(name, destroys=True), provider)
     stack.destroy(provider)
     assert name not in [found.name for found in client.list_buckets(oss.ListBucketsRequest()).buckets or ()]

@@ -20,6 +20,10 @@ _ENCRYPTION: Final = {
     "kmsDataEncryption": "kms_data_encryption",
 }
 _MAX_DELETED = 1000
+_HOW_TO_DELETE = (
+    "it stays with what is in it; to delete both, say `checkpoints.force_destroy: true` in the cluster file, or "
+    "`force_destroy=True` in the program, run up, and then down"
+)
 
 
 class Bucket(ResourceType):
@@ -121,9 +125,12 @@ class Bucket(ResourceType):
                 api.call_storage("DeleteBucket", lambda client: client.delete_bucket(request))
                 return
             except ResourceError as err:
-                if err.code != "BucketNotEmpty" or not (
-                    inputs.get("forceDestroy") and _empty(api, resource_id)
-                ):
+                if err.code != "BucketNotEmpty":
+                    raise
+                if not inputs.get("forceDestroy"):
+                    err.hint = _HOW_TO_DELETE
+                    raise
+                if not _empty(api, resource_id):
                     raise
 
 
