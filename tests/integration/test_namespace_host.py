@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import errno
 import http.client
 import json
@@ -256,6 +257,28 @@ def test_an_instance_reaches_its_metadata_and_neither_the_machine_nor_the_world(
     assert item == (200, address)
     assert missing[0] == 404
     assert all(errors)
+
+
+@needs_namespaces
+def test_an_instance_proves_who_it_is_and_reads_of_its_network(fleets):
+    fleet = fleets()
+    instance_id, address = serve(fleet)
+    metadata, identity = ("100.100.100.200", 80), "/latest/dynamic/instance-identity"
+
+    def look() -> tuple[str, str, str, str]:
+        mac = ask(*metadata, path="/latest/meta-data/mac")[1]
+        _, document = ask(*metadata, path=f"{identity}/document")
+        _, signature = ask(*metadata, path=f"{identity}/pkcs7?audience=a%20b")
+        _, block = ask(
+            *metadata, path=f"/2016-01-01/meta-data/network/interfaces/macs/{mac}/vswitch-cidr-block"
+        )
+        return mac, document, signature, block
+
+    mac, document, signature, block = in_instance(fleet, instance_id, look)
+    told = json.loads(document)
+    assert (told["instance-id"], told["private-ipv4"], told["mac"]) == (instance_id, address, mac)
+    assert block == VSWITCH_CIDR
+    assert len(base64.b64decode(signature)) > 300
 
 
 @needs_namespaces

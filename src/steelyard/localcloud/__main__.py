@@ -28,7 +28,7 @@ from types import FrameType
 import uvicorn
 
 from steelyard.errors import LocalCloudError
-from steelyard.localcloud.certificate import server_context
+from steelyard.localcloud.certificate import CertificateFiles, server_context
 from steelyard.localcloud.cloud import Cloud
 from steelyard.localcloud.daemon import INFO_NAME, LOCK_NAME, CloudInfo, write_info
 from steelyard.localcloud.faults.board import FaultBoard
@@ -36,6 +36,7 @@ from steelyard.localcloud.faults.door import FaultDoor
 from steelyard.localcloud.front import Front
 from steelyard.localcloud.hosts.link import dismiss_orphans
 from steelyard.localcloud.identity import load_identity
+from steelyard.localcloud.instance_identity import AuthoritySigner
 from steelyard.localcloud.kept_file import stop_hint, unusable
 from steelyard.localcloud.log_file import keep_log_short
 from steelyard.localcloud.metadata import FileServer, InstanceDirectory, MetadataService
@@ -242,6 +243,7 @@ def _metadata_service(cloud: Cloud) -> MetadataService:
         key=cloud.identity.access_key_secret,
         clock=cloud.clock,
         files=nas if isinstance(nas, FileServer) else None,
+        sign_identity=AuthoritySigner(CertificateFiles.of(cloud.data_dir)),
     )
 
 

@@ -13,48 +13,29 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
+from urllib.parse import parse_qsl
 
+from steelyard.localcloud.instance_identity import Signer
+from steelyard.localcloud.metadata_items import (
+    CREDENTIALS,
+    META_DATA,
+    SIGNATURE,
+    InstanceMetadata,
+    identity_document,
+    listing,
+    metadata_items,
+    named_version,
+)
 from steelyard.localcloud.text import utc_text
 from steelyard.localcloud.wire.message import WireRequest
-from steelyard.spec.catalogue import INSTANCE_TYPES
 
 TOKEN_HEADER = "x-aliyun-ecs-metadata-token"
 TTL_HEADER = "x-aliyun-ecs-metadata-token-ttl-seconds"
+FORWARDED_HEADER = "x-forwarded-for"
 MAX_TTL_S = 21600
 CREDENTIAL_S = 6 * 3600.0
-_CREDENTIALS = "latest/meta-data/ram/security-credentials/"
-_MOUNT_TARGETS = "latest/meta-data/steelyard/mount-targets/"
-
-
-@dataclass(frozen=True, kw_only=True)
-class InstanceMetadata:
-    """What the metadata service tells an instance of itself.
-
-    Attributes:
-        http_tokens: `required` where a token has to come along with each request, else `optional`.
-        is_http_enabled: Whether the service answers this instance at all.
-        user_data: The instance's user data, decoded.
-        ram_role_name: Role that the instance may act in; empty where it has none.
-        public_key: The public half of its key pair; empty where it has none.
-        spot_termination_at: Unix time at which it will be taken back; None as long as nobody said so.
-    """
-
-    instance_id: str
-    private_ipv4: str
-    region_id: str
-    zone_id: str
-    instance_type: str
-    hostname: str
-    vpc_id: str
-    vswitch_id: str
-    image_id: str = ""
-    owner_account_id: str = ""
-    user_data: str = ""
-    ram_role_name: str = ""
-    http_tokens: str = "optional"
-    is_http_enabled: bool = True
-    public_key: str = ""
-    spot_termination_at: float | None = None
+_MOUNT_TARGETS = f"{META_DATA}steelyard/mount-targets/"
+_MAX_DIGITS = 20
 
 
 @runtime_checkable
@@ -112,6 +93,7 @@ class MetadataService:
         key: Secret that tokens are made with; they stay good over a restart with the same key.
         clock: Gives the Unix time.
         files: Who knows the file systems; None where the cloud offers none.
+        sign_identity: Signs identity documents.
     """
 
     def __init__(
@@ -122,12 +104,14 @@ class MetadataService:
         key: str,
         clock: Callable[[], float],
         files: FileServer | None = None,
+        sign_identity: Signer,
     ) -> None:
         self._directory = directory
         self._issuer = issuer
         self._key = key.encode()
         self._clock = clock
         self._files = files
+        self._sign_identity = sign_identity
         self._credentials: dict[tuple[str, str], tuple[float, str]] = {}
 
     def answer(self, request: WireRequest, path: str) -> MetadataReply:
@@ -138,6 +122,7 @@ class MetadataService:
             path: `<instance id>/latest/...`.
         """
         instance_id, _, item = path.partition("/")
+        item = named_version(item)
         instance = self._directory.instance_metadata(instance_id) if self._directory else None
         if instance is None or not instance.is_http_enabled:
             return _NOT_FOUND
@@ -152,11 +137,22 @@ class MetadataService:
             return _FORBIDDEN
         if item.startswith(_MOUNT_TARGETS):
             return self._mount(instance, item.removeprefix(_MOUNT_TARGETS))
-        if item == _CREDENTIALS + instance.ram_role_name and instance.ram_role_name:
-            text = self._role_credentials(instance)
-        else:
-            text = _items(instance).get(item.rstrip("/"))
+        text = self._item(instance, item.rstrip("/"), request)
         return _NOT_FOUND if text is None else MetadataReply(status=200, text=text)
+
+    def _item(self, instance: InstanceMetadata, item: str, request: WireRequest) -> str | None:
+        items = metadata_items(instance)
+        if item not in items:
+            return listing(items, item)
+        if item == CREDENTIALS + instance.ram_role_name:
+            return self._role_credentials(instance)
+        if item == SIGNATURE:
+            return self._signature(instance, request)
+        return items[item]
+
+    def _signature(self, instance: InstanceMetadata, request: WireRequest) -> str | None:
+        audience = dict(parse_qsl(request.query_string)).get("audience")
+        return self._sign_identity(identity_document(instance, audience).encode())
 
     def _mount(self, instance: InstanceMetadata, domain: str) -> MetadataReply:
         try:
@@ -185,8 +181,10 @@ class MetadataService:
     def _issue_token(self, request: WireRequest, instance_id: str) -> MetadataReply:
         if request.method != "PUT":
             return MetadataReply(status=405, text="405 - Method Not Allowed")
+        if FORWARDED_HEADER in request.headers:
+            return _FORBIDDEN  # Whoever asks through a proxy may not be the instance.
         ttl = request.headers.get(TTL_HEADER, "")
-        if not ttl.isascii() or not ttl.isdigit() or not 1 <= int(ttl) <= MAX_TTL_S:
+        if not _is_number(ttl) or not 1 <= int(ttl) <= MAX_TTL_S:
             return MetadataReply(status=400, text="400 - Bad Request")
         expires_at = int(self._clock()) + int(ttl)
         return MetadataReply(status=200, text=f"{expires_at}-{self._sign(instance_id, expires_at)}")
@@ -196,36 +194,11 @@ class MetadataService:
 
     def _is_valid(self, token: str, instance_id: str) -> bool:
         expires_at, _, signature = token.partition("-")
-        if not expires_at.isascii() or not expires_at.isdigit():
+        if not _is_number(expires_at):
             return False
         wanted = self._sign(instance_id, int(expires_at))
         return hmac.compare_digest(wanted.encode(), signature.encode()) and self._clock() <= int(expires_at)
 
 
-def _items(instance: InstanceMetadata) -> dict[str, str]:
-    base = "latest/meta-data/"
-    items = {
-        "instance-id": instance.instance_id,
-        "private-ipv4": instance.private_ipv4,
-        "region-id": instance.region_id,
-        "zone-id": instance.zone_id,
-        "hostname": instance.hostname,
-        "vpc-id": instance.vpc_id,
-        "vswitch-id": instance.vswitch_id,
-        "image-id": instance.image_id,
-        "owner-account-id": instance.owner_account_id,
-        "instance/instance-type": instance.instance_type,
-    }
-    if instance.ram_role_name:
-        items["ram/security-credentials"] = instance.ram_role_name
-    if instance.public_key:
-        items["public-keys/0/openssh-key"] = instance.public_key
-    if instance.spot_termination_at is not None:
-        items["instance/spot/termination-time"] = utc_text(instance.spot_termination_at)
-    instance_type = INSTANCE_TYPES.get(instance.instance_type)
-    if instance_type is not None:
-        items["steelyard/imitated-speed"] = str(instance_type.imitated_speed)
-    named = {base + name: text for name, text in items.items()}
-    named["latest/user-data"] = instance.user_data
-    named["latest/meta-data"] = "\n".join(sorted({name.split("/")[0] for name in items}))
-    return named
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS

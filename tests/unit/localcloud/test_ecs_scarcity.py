@@ -156,7 +156,9 @@ class Issuer:
 
 
 def termination_time(ecs: EcsService, instance_id: str) -> tuple[int, str]:
-    service = MetadataService(directory=ecs, issuer=Issuer(), key="k", clock=time.time)
+    service = MetadataService(
+        directory=ecs, issuer=Issuer(), key="k", clock=time.time, sign_identity=lambda content: ""
+    )
     request = WireRequest(method="GET", path="/", query_string="", headers={})
     reply = service.answer(request, f"{instance_id}/latest/meta-data/instance/spot/termination-time")
     return reply.status, reply.text

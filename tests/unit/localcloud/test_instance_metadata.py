@@ -1,18 +1,24 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from steelyard.localcloud.certificate import CertificateFiles, server_context
+from steelyard.localcloud.instance_identity import AuthoritySigner
 from steelyard.localcloud.metadata import (
     CREDENTIAL_S,
+    FORWARDED_HEADER,
     MAX_TTL_S,
     TOKEN_HEADER,
     TTL_HEADER,
-    InstanceMetadata,
     MetadataService,
 )
+from steelyard.localcloud.metadata_items import InstanceMetadata, InterfaceMetadata
 from steelyard.localcloud.wire.message import WireRequest
 from steelyard.spec.catalogue import INSTANCE_TYPES
 
@@ -29,6 +35,23 @@ NODE = InstanceMetadata(
     user_data="#!/bin/sh\n",
     http_tokens="required",
     ram_role_name="demo-node",
+    name="worker-0",
+    image_id="ubuntu_24_04",
+    owner_account_id="1716016463976967",
+    mac_address="00:16:3e:00:00:0a",
+    serial_number="00163e00000a",
+    elastic_ipv4="127.5.0.1",
+    interfaces=(
+        InterfaceMetadata(
+            id="eni-1",
+            mac_address="00:16:3e:00:00:0a",
+            addresses=("10.0.1.10", "10.0.1.11"),
+            vpc_id="vpc-1",
+            vswitch_id="vsw-1",
+            vpc_cidr_block="10.0.0.0/8",
+            vswitch_cidr_block="10.0.1.0/24",
+        ),
+    ),
 )
 OPEN = InstanceMetadata(
     instance_id="i-2",
@@ -40,6 +63,10 @@ OPEN = InstanceMetadata(
     vpc_id="vpc-1",
     vswitch_id="vsw-1",
 )
+
+
+def sign(content: bytes) -> str:
+    return f"signed: {content.decode()}"
 
 
 class Directory:
@@ -82,14 +109,16 @@ def issuer() -> Issuer:
 
 @pytest.fixture
 def service(clock, issuer) -> MetadataService:
-    return MetadataService(directory=Directory(NODE, OPEN), issuer=issuer, key="secret", clock=clock)
+    return MetadataService(
+        directory=Directory(NODE, OPEN), issuer=issuer, key="secret", clock=clock, sign_identity=sign
+    )
 
 
-def ask(service, path, method="GET", **headers):
+def ask(service, path, method="GET", query="", **headers):
     request = WireRequest(
         method=method,
         path=f"/metadata/{path}",
-        query_string="",
+        query_string=query,
         headers={name.replace("_", "-"): value for name, value in headers.items()},
     )
     return service.answer(request, path)
@@ -114,6 +143,20 @@ def get_token(service, instance_id="i-1", ttl="60"):
         ("vswitch-id", "vsw-1"),
         ("steelyard/imitated-speed", str(INSTANCE_TYPES[TYPE].imitated_speed)),
         ("ram/security-credentials/", "demo-node"),
+        ("instance/instance-name", "worker-0"),
+        ("serial-number", "00163e00000a"),
+        ("mac", "00:16:3e:00:00:0a"),
+        ("network-type", "vpc"),
+        ("eipv4", "127.5.0.1"),
+        ("vpc-cidr-block", "10.0.0.0/8"),
+        ("vswitch-cidr-block", "10.0.1.0/24"),
+        ("sub-private-ipv4-list", '["10.0.1.11"]'),
+        ("network/interfaces/macs/", "00:16:3e:00:00:0a/"),
+        ("network/interfaces/macs/00:16:3e:00:00:0a/network-interface-id", "eni-1"),
+        ("network/interfaces/macs/00:16:3e:00:00:0a/private-ipv4s", '["10.0.1.10", "10.0.1.11"]'),
+        ("network/interfaces/macs/00:16:3e:00:00:0a/netmask", "255.255.255.0"),
+        ("network/interfaces/macs/00:16:3e:00:00:0a/gateway", "10.0.1.253"),
+        ("instance/", "instance-name\ninstance-type"),
     ],
 )
 def test_an_instance_learns_who_it_is(service, item, text):
@@ -125,6 +168,63 @@ def test_an_instance_reads_its_user_data_and_the_list_of_items(service):
     token = {TOKEN_HEADER: get_token(service)}
     assert ask(service, "i-1/latest/user-data", **token).text == "#!/bin/sh\n"
     assert "instance-id" in ask(service, "i-1/latest/meta-data/", **token).text.split("\n")
+
+
+def test_folders_of_items_list_what_is_below_them(service):
+    token = {TOKEN_HEADER: get_token(service)}
+    assert ask(service, "i-1/", **token).text == "2016-01-01\nlatest"
+    for version in ("latest", "2016-01-01"):
+        assert ask(service, f"i-1/{version}/", **token).text == "dynamic/\nmeta-data/\nuser-data"
+        assert ask(service, f"i-1/{version}/meta-data/instance-id", **token).text == "i-1"
+    listed = ask(service, "i-1/latest/meta-data", **token).text.split("\n")
+    assert {"instance-id", "instance/", "network/", "ram/"} <= set(listed)
+    assert "eipv4" not in ask(service, "i-2/latest/meta-data").text
+    assert ask(service, "i-2/latest/user-data").status == 404
+
+
+def test_an_instance_has_an_identity_document_and_its_signature(service):
+    token = {TOKEN_HEADER: get_token(service)}
+    place = "i-1/latest/dynamic/instance-identity"
+    assert ask(service, f"{place}/document").status == 403
+    document = json.loads(ask(service, f"{place}/document", **token).text)
+    assert document == {
+        "owner-account-id": "1716016463976967",
+        "instance-id": "i-1",
+        "mac": "00:16:3e:00:00:0a",
+        "region-id": "cn-hangzhou",
+        "serial-number": "00163e00000a",
+        "zone-id": "cn-hangzhou-h",
+        "instance-type": TYPE,
+        "image-id": "ubuntu_24_04",
+        "private-ipv4": "127.64.1.10",
+    }
+    for query, expected in (("", document), ("audience=app%201", {**document, "audience": "app 1"})):
+        signed = ask(service, f"{place}/pkcs7", query=query, **token).text.removeprefix("signed: ")
+        assert json.loads(signed) == expected
+        assert list(json.loads(signed)) == list(expected)
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="there is no openssl to verify with")
+@pytest.mark.parametrize("is_forged", [False, True])
+def test_the_signature_is_one_that_openssl_verifies(tmp_path: Path, is_forged: bool):
+    server_context(tmp_path)
+    files = CertificateFiles.of(tmp_path)
+    content = tmp_path / "document"
+    content.write_text('{"instance-id":"i-1"}')
+    body = AuthoritySigner(files)(content.read_bytes())
+    (tmp_path / "signature").write_text(f"-----BEGIN PKCS7-----\n{body}\n-----END PKCS7-----\n")
+    if is_forged:
+        content.write_text('{"instance-id":"i-2"}')
+    words = "openssl smime -verify -inform PEM -noverify -in signature -content document -certfile"
+    verified = subprocess.run(
+        [*words.split(), str(files.authority)], cwd=tmp_path, capture_output=True, check=False
+    )
+    assert (verified.returncode == 0) is not is_forged, verified.stderr
+
+
+def test_a_token_is_not_given_to_whoever_asks_through_a_proxy(service):
+    headers = {TTL_HEADER: "60", FORWARDED_HEADER: "192.0.2.1"}
+    assert ask(service, "i-1/latest/api/token", "PUT", **headers).status == 403
 
 
 def test_without_a_token_only_an_open_instance_is_answered(service):
@@ -143,18 +243,22 @@ def test_a_token_serves_its_own_instance_until_it_expires(service, clock):
 
 def test_a_token_is_good_over_a_restart_of_the_cloud(service, clock, issuer):
     token = {TOKEN_HEADER: get_token(service)}
-    again = MetadataService(directory=Directory(NODE), issuer=issuer, key="secret", clock=clock)
+    again = MetadataService(
+        directory=Directory(NODE), issuer=issuer, key="secret", clock=clock, sign_identity=sign
+    )
     assert ask(again, "i-1/latest/meta-data/instance-id", **token).status == 200
-    other = MetadataService(directory=Directory(NODE), issuer=issuer, key="another", clock=clock)
+    other = MetadataService(
+        directory=Directory(NODE), issuer=issuer, key="another", clock=clock, sign_identity=sign
+    )
     assert ask(other, "i-1/latest/meta-data/instance-id", **token).status == 403
 
 
-@pytest.mark.parametrize("token", ["", "x", "99999999999-forged", "-", "١-x"])  # noqa: RUF001
+@pytest.mark.parametrize("token", ["", "x", "99999999999-forged", "-", "١-x", "9" * 5000 + "-x"])  # noqa: RUF001
 def test_a_forged_token_is_refused(service, token):
     assert ask(service, "i-1/latest/meta-data/instance-id", **{TOKEN_HEADER: token}).status == 403
 
 
-@pytest.mark.parametrize("ttl", ["0", str(MAX_TTL_S + 1), "long", "-1", ""])
+@pytest.mark.parametrize("ttl", ["0", str(MAX_TTL_S + 1), "long", "-1", "", "9" * 5000])
 def test_a_token_of_a_bad_life_is_refused(service, ttl):
     assert ask(service, "i-1/latest/api/token", "PUT", **{TTL_HEADER: ttl}).status == 400
 
@@ -170,7 +274,7 @@ def test_what_is_not_there_is_not_found(service, clock, issuer):
     assert ask(service, "i-none/latest/meta-data/instance-id").status == 404
     # No speed is imitated for a type that the catalogue does not have, and on the real cloud for none.
     assert ask(service, "i-2/latest/meta-data/steelyard/imitated-speed").status == 404
-    empty = MetadataService(directory=None, issuer=issuer, key="secret", clock=clock)
+    empty = MetadataService(directory=None, issuer=issuer, key="secret", clock=clock, sign_identity=sign)
     assert ask(empty, "i-1/latest/meta-data/instance-id").status == 404
 
 
@@ -189,7 +293,9 @@ def test_an_instance_gets_keys_of_its_own_role_alone_and_new_ones_in_time(servic
 
 def test_an_instance_gets_a_new_key_once_the_cloud_has_forgotten_the_one_it_has(clock, issuer):
     node = replace(NODE, http_tokens="optional")
-    service = MetadataService(directory=Directory(node), issuer=issuer, key="key", clock=clock)
+    service = MetadataService(
+        directory=Directory(node), issuer=issuer, key="key", clock=clock, sign_identity=sign
+    )
     path = f"i-1/latest/meta-data/ram/security-credentials/{node.ram_role_name}"
     first = json.loads(ask(service, path).text)["AccessKeyId"]
     issuer.forgotten.add(first)
@@ -200,7 +306,9 @@ def test_an_instance_gets_a_new_key_once_the_cloud_has_forgotten_the_one_it_has(
 
 def test_keys_of_instances_that_are_gone_leave_no_memory_behind(clock, issuer):
     nodes = [replace(NODE, instance_id=f"i-{number}", http_tokens="optional") for number in range(50)]
-    service = MetadataService(directory=Directory(*nodes), issuer=issuer, key="key", clock=clock)
+    service = MetadataService(
+        directory=Directory(*nodes), issuer=issuer, key="key", clock=clock, sign_identity=sign
+    )
     for node in nodes:
         path = f"{node.instance_id}/latest/meta-data/ram/security-credentials/{node.ram_role_name}"
         assert ask(service, path).status == 200

@@ -13,7 +13,11 @@ from urllib.parse import urlsplit
 
 _TIMEOUT_S = 10.0
 _MAX_BODY_BYTES = 64 * 1024
-_PASSED_ON = ("x-aliyun-ecs-metadata-token", "x-aliyun-ecs-metadata-token-ttl-seconds")
+_PASSED_ON = (
+    "x-aliyun-ecs-metadata-token",
+    "x-aliyun-ecs-metadata-token-ttl-seconds",
+    "x-forwarded-for",
+)
 
 logger = logging.getLogger(__name__)
 
@@ -36,9 +40,13 @@ class _Request(BaseHTTPRequestHandler):
         if url is None:
             self.send_error(404)
             return
+        length = self.headers.get("Content-Length") or "0"
+        if not (length.isascii() and length.isdigit() and len(length) <= len(str(_MAX_BODY_BYTES))):
+            self.send_error(400)
+            return
         parts = urlsplit(url)
         headers = {name: value for name, value in self.headers.items() if name.lower() in _PASSED_ON}
-        self.rfile.read(min(int(self.headers.get("Content-Length") or 0), _MAX_BODY_BYTES))
+        self.rfile.read(min(int(length), _MAX_BODY_BYTES))
         cloud = http.client.HTTPConnection(parts.netloc, timeout=_TIMEOUT_S)
         try:
             cloud.request(self.command, parts.path + self.path, headers=headers)

@@ -125,6 +125,11 @@ class Instance(Record):
         return (self.private_address, *self.secondary_addresses)
 
     @property
+    def serial_number(self) -> str:
+        """What its firmware would tell."""
+        return self.mac_address.replace(":", "")
+
+    @property
     def public_addresses(self) -> list[str]:
         """The addresses by which it can be reached from outside: on one machine there is no other than its own."""
         is_public = self.has_public_address or self.internet_max_bandwidth_out > 0
@@ -146,7 +151,7 @@ class Instance(Record):
             "StoppedMode": self.stopped_mode if self.status == STOPPED else "Not-applicable",
             "Cpu": instance_type.vcpus,
             "Memory": int(instance_type.memory_gib * 1024),
-            "SerialNumber": self.mac_address.replace(":", ""),
+            "SerialNumber": self.serial_number,
             "CreationTime": minute_text(self.created_at),
             "ExpiredTime": minute_text(self.expires_at) if self.expires_at else "2099-12-31T15:59Z",
             "AutoReleaseTime": minute_text(self.auto_release_at) if self.auto_release_at else "",

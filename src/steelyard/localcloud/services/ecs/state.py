@@ -10,7 +10,7 @@ from steelyard.localcloud.cloud import Cloud
 from steelyard.localcloud.hosts.address import AddressInUse
 from steelyard.localcloud.hosts.choice import make_host
 from steelyard.localcloud.hosts.host import Host
-from steelyard.localcloud.metadata import InstanceMetadata
+from steelyard.localcloud.metadata_items import InstanceMetadata, InterfaceMetadata
 from steelyard.localcloud.record import Records
 from steelyard.localcloud.service import Request, Service
 from steelyard.localcloud.services.ecs import errors
@@ -272,6 +272,29 @@ class EcsState(Service):
             is_http_enabled=instance.http_endpoint == "enabled",
             public_key=self._public_key(instance),
             spot_termination_at=instance.reclaim_at or None,
+            name=instance.name,
+            mac_address=instance.mac_address,
+            serial_number=instance.serial_number,
+            public_ipv4=next(iter(instance.public_addresses), ""),
+            elastic_ipv4=next((eip.address for eip in self.vpc.eips_of(instance.id)), ""),
+            interfaces=self._interface_metadata(instance),
+        )
+
+    def _interface_metadata(self, instance: Instance) -> tuple[InterfaceMetadata, ...]:
+        parts: list[tuple[str, Instance | NetworkInterface]] = [(instance.network_interface_id, instance)]
+        parts += [(one.id, one) for one in self.interfaces_of(instance.id)]
+        return tuple(
+            InterfaceMetadata(
+                id=interface_id,
+                mac_address=one.mac_address,
+                addresses=one.addresses,
+                vpc_id=one.vpc_id,
+                vswitch_id=one.vswitch_id,
+                vpc_cidr_block=vpc.cidr_block,
+                vswitch_cidr_block=vswitch.cidr_block,
+            )
+            for interface_id, one in parts
+            if (vpc := self.vpc.vpcs.get(one.vpc_id)) and (vswitch := self.vpc.vswitches.get(one.vswitch_id))
         )
 
     def _public_key(self, instance: Instance) -> str:
