@@ -18,8 +18,8 @@ from udp_servers import EchoServer, UdpClient, names
 from steelyard.errors import LocalCloudError
 from steelyard.localcloud.datagram.balancer import DatagramBalancer
 from steelyard.localcloud.datagram.plan import DatagramListener, Place, Probe, Target
-from steelyard.localcloud.proxy.gate import Gate
-from steelyard.localcloud.proxy.health import Health
+from steelyard.localcloud.traffic.gate import Gate
+from steelyard.localcloud.traffic.server_status import Health
 
 FRONT = [Place(address="127.0.0.1")]
 PROBE = Probe(interval_s=0.05, timeout_s=0.2, healthy_threshold=2, unhealthy_threshold=2)
@@ -155,7 +155,7 @@ def test_a_port_that_is_taken_is_told_and_the_plan_before_stays(balancer, server
 
 
 def test_a_killed_process_is_started_again(balancer, servers, port, monkeypatch) -> None:
-    monkeypatch.setattr("steelyard.localcloud.proxy.kept._MIN_LIFE_S", 0.0)
+    monkeypatch.setattr("steelyard.localcloud.traffic.kept._MIN_LIFE_S", 0.0)
     balancer.apply(FRONT, [listener(servers, port, 1, 0, 0)])
     worker = next(
         pid

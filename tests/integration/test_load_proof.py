@@ -23,8 +23,8 @@ from traffic import Traffic, ask, wait_until
 from steelyard.localcloud.hosts.address import AddressBook
 from steelyard.localcloud.proxy.balancer import ProxyBalancer
 from steelyard.localcloud.proxy.config import HealthCheck, Listener, ProxyConfig, Server
-from steelyard.localcloud.proxy.health import Health
 from steelyard.localcloud.proxy.tls import Tls
+from steelyard.localcloud.traffic.server_status import Health
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 

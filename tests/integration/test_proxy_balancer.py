@@ -26,9 +26,9 @@ from steelyard.localcloud.proxy.config import (
     Server,
     ServerPool,
 )
-from steelyard.localcloud.proxy.gate import EVERYBODY, ClientRule, Gate
-from steelyard.localcloud.proxy.health import Health
 from steelyard.localcloud.proxy.route import Forward, Match, Route
+from steelyard.localcloud.traffic.gate import EVERYBODY, ClientRule, Gate
+from steelyard.localcloud.traffic.server_status import Health
 
 PORT = 8000
 CHECK = HealthCheck(protocol="http", interval_s=1, timeout_s=1, healthy_threshold=2, unhealthy_threshold=2)
@@ -391,7 +391,7 @@ def test_without_listeners_nothing_runs(balancer, addresses):
 
 
 def test_a_killed_haproxy_is_started_again(balancer, addresses, make_server, monkeypatch):
-    monkeypatch.setattr("steelyard.localcloud.proxy.kept._MIN_LIFE_S", 0.0)
+    monkeypatch.setattr("steelyard.localcloud.traffic.kept._MIN_LIFE_S", 0.0)
     address = addresses()
     balancer.apply(config_of(address, make_server("a")[0]))
     family = balancer.process_ids()

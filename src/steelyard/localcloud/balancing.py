@@ -16,12 +16,12 @@ from steelyard.localcloud.datagram.plan import DatagramListener
 from steelyard.localcloud.hosts.address import AddressInUse
 from steelyard.localcloud.pem import KeyPair
 from steelyard.localcloud.proxy.config import CONNECTION_HASH, ProxyConfig, Server
-from steelyard.localcloud.proxy.health import ServerStatus
 from steelyard.localcloud.record import Record, Records
 from steelyard.localcloud.service import Request, Service
 from steelyard.localcloud.services.cas.actions import CasService
 from steelyard.localcloud.services.ecs.state import EcsState
 from steelyard.localcloud.services.vpc.state import VpcState
+from steelyard.localcloud.traffic.server_status import ServerStatus
 from steelyard.localcloud.wire.error import ApiError
 
 _log = logging.getLogger(__name__)

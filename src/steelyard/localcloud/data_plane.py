@@ -12,7 +12,7 @@ from steelyard.localcloud.datagram.plan import Place
 from steelyard.localcloud.hosts.supervised import AT_LARGE, Placement
 from steelyard.localcloud.proxy.balancer import ProxyBalancer
 from steelyard.localcloud.proxy.config import ProxyConfig
-from steelyard.localcloud.proxy.health import ServerStatus
+from steelyard.localcloud.traffic.server_status import ServerStatus
 
 _log = logging.getLogger(__name__)
 

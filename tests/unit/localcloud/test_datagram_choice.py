@@ -14,7 +14,7 @@ from steelyard.localcloud.datagram.plan import (
     from_tree,
     to_text,
 )
-from steelyard.localcloud.proxy.gate import Gate
+from steelyard.localcloud.traffic.gate import Gate
 
 
 def targets(*weights: int) -> list[Target]:

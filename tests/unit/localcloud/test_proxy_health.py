@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from steelyard.localcloud.proxy.config import HealthCheck, Listener, ProxyConfig, Server
-from steelyard.localcloud.proxy.health import Health, parse_statistics, render_state, server_rows
+from steelyard.localcloud.proxy.health import parse_statistics, render_state, server_rows
+from steelyard.localcloud.traffic.server_status import Health
 
 COLUMNS = "# pxname,svname,stot,status,weight,check_status,"
 STATE = """1

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from steelyard.errors import LocalCloudError
 from steelyard.localcloud.datagram.plan import DatagramListener, Place, to_text
 from steelyard.localcloud.datagram.process import DatagramProcess
-from steelyard.localcloud.proxy.health import Health, ServerStatus
-from steelyard.localcloud.proxy.kept import KeptProcess
+from steelyard.localcloud.traffic.kept import KeptProcess
+from steelyard.localcloud.traffic.server_status import Health, ServerStatus
 
 Wish = tuple[tuple[Place, ...], tuple[DatagramListener, ...]]
 """Where to listen, and what to do there."""
@@ -54,19 +54,16 @@ class DatagramBalancer(KeptProcess[DatagramProcess, Wish]):
     def _has_work(self, wish: Wish) -> bool:
         return bool(wish[1])
 
-    def _started(self, wish: Wish, on_end: Callable[[], None]) -> DatagramProcess:
-        process = DatagramProcess(self._name, self._directory, on_end, self._placement)
+    def _new_process(self) -> DatagramProcess:
+        return DatagramProcess(self._name, self._directory, self._on_end, self._placement)
+
+    def _begin(self, process: DatagramProcess, wish: Wish) -> None:
         process.start()
         try:
             self._change(process, wish)
         except LocalCloudError:
             process.stop()
             raise
-        return process
-
-    def _adopted(self, on_end: Callable[[], None]) -> DatagramProcess | None:
-        process = DatagramProcess(self._name, self._directory, on_end, self._placement)
-        return process if process.adopt() else None
 
     def _change(self, process: DatagramProcess, wish: Wish) -> None:
         answer = process.order(f'{{"order": "apply", "plan": {to_text(*wish)}}}')

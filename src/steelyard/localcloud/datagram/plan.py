@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from steelyard.localcloud.proxy.gate import Gate
+from steelyard.localcloud.traffic.gate import Gate
 
 Scheduler = Literal["wrr", "rr", "wlc", "sch", "tch"]
 

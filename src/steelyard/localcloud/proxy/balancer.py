@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 from steelyard.errors import LocalCloudError
@@ -18,16 +17,16 @@ from steelyard.localcloud.proxy.config import (
 )
 from steelyard.localcloud.proxy.drain import Drains, Watch
 from steelyard.localcloud.proxy.health import (
-    ServerStatus,
     parse_statistics,
     render_state,
     server_rows,
     unhealthy_s,
 )
-from steelyard.localcloud.proxy.kept import KeptProcess
 from steelyard.localcloud.proxy.persistence import settled_clients, settling_commands
 from steelyard.localcloud.proxy.process import HaproxyProcess
 from steelyard.localcloud.proxy.runtime import RuntimeRefusal, ServerReconciler
+from steelyard.localcloud.traffic.kept import KeptProcess
+from steelyard.localcloud.traffic.server_status import ServerStatus
 
 _MIN_LOOK_S, _MAX_LOOK_S = 1.0, 10.0
 
@@ -117,15 +116,12 @@ class ProxyBalancer(KeptProcess[HaproxyProcess, ProxyConfig]):
         self._watch.keep(None)
         super()._end()
 
-    def _started(self, wish: ProxyConfig, on_end: Callable[[], None]) -> HaproxyProcess:
-        self._write(wish, {})
-        process = HaproxyProcess(self._name, self._directory, self._config_path, on_end, self._placement)
-        process.start()
-        return process
+    def _new_process(self) -> HaproxyProcess:
+        return HaproxyProcess(self._name, self._directory, self._config_path, self._on_end, self._placement)
 
-    def _adopted(self, on_end: Callable[[], None]) -> HaproxyProcess | None:
-        process = HaproxyProcess(self._name, self._directory, self._config_path, on_end, self._placement)
-        return process if process.adopt() else None
+    def _begin(self, process: HaproxyProcess, wish: ProxyConfig) -> None:
+        self._write(wish, {})
+        process.start()
 
     def _change(self, process: HaproxyProcess, wish: ProxyConfig) -> None:
         previous = self._wish

@@ -9,9 +9,10 @@ from typing import Literal
 from steelyard.localcloud.datagram.plan import DatagramListener
 from steelyard.localcloud.hosts.host import Entrance
 from steelyard.localcloud.proxy.check import HealthCheck, check_arguments, check_lines
-from steelyard.localcloud.proxy.gate import Gate, gate_lines
+from steelyard.localcloud.proxy.gate import gate_lines
 from steelyard.localcloud.proxy.route import Route, pool_lines, request_lines
 from steelyard.localcloud.proxy.tls import Tls, bind_arguments
+from steelyard.localcloud.traffic.gate import Gate
 
 CONNECTION_HASH = "connection-hash"
 """The scheduler that hashes a client's address and port: the other two of the four are the listener's own."""

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import Enum
 
 from steelyard.localcloud.proxy.config import ProxyConfig, ServerPool
+from steelyard.localcloud.traffic.server_status import Health, ServerStatus
 
 # Columns of `show servers state`, version 1 (HAProxy management guide, chapter 9.3).
 _STATE_FIELDS = (
@@ -18,32 +17,6 @@ _STATE_FIELDS = (
 )
 _BACKEND, _SERVER, _STATE, _ADMIN_STATE, _WEIGHT, _AGE = 1, 3, 5, 6, 7, 9
 _UNCHECKED = ("", "INI", "UNK")
-
-
-class Health(Enum):
-    """What a load balancer knows of a server; the values are the SLB API's words."""
-
-    NORMAL = "normal"
-    ABNORMAL = "abnormal"
-    UNAVAILABLE = "unavailable"
-    """No check has been completed yet, or there is none."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ServerStatus:
-    """One server as HAProxy sees it.
-
-    Attributes:
-        health: Whether it takes traffic.
-        weight: The weight in effect.
-        reason: HAProxy's word on the last check, e.g. `L4CON`.
-        num_sessions: Sessions that it has served since HAProxy's last reload.
-    """
-
-    health: Health
-    weight: int
-    reason: str
-    num_sessions: int
 
 
 def parse_statistics(text: str) -> dict[tuple[str, str], ServerStatus]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import socket
-import time
 from collections.abc import Callable, Collection, Iterable
 from itertools import islice
 from pathlib import Path
 
 from steelyard.errors import LocalCloudError
-from steelyard.localcloud.hosts.supervised import AT_LARGE, Placement, SupervisedProcess
+from steelyard.localcloud.hosts.supervised import AT_LARGE, Placement
 from steelyard.localcloud.proxy.binary import find_haproxy
 from steelyard.localcloud.proxy.session import (
     old_workers,
@@ -17,23 +16,21 @@ from steelyard.localcloud.proxy.session import (
     sessions_through,
     sessions_with,
 )
+from steelyard.localcloud.traffic.process import TrafficProcess
 
-_START_TIMEOUT_S = 10.0
 _COMMAND_TIMEOUT_S = 10.0
-_POLL_S = 0.005
 _RECEIVE_BYTES = 1 << 16
 _BATCH = 100  # HAProxy reads 16 KiB of commands at once.
-_SOCKET_NAME = "master.sock"
 
 
-class HaproxyProcess:
+class HaproxyProcess(TrafficProcess):
     """HAProxy in master-worker mode; the master outlives each reload.
 
     Args:
         name: The load balancer's id.
         directory: Folder that holds the configuration, the console and the lock.
         config_path: The configuration file, written before the start and before each reload.
-        on_end: Called once, in a thread of its own, when HAProxy and its supervisor are gone.
+        on_end: See `TrafficProcess`.
         placement: Where it lives.
     """
 
@@ -45,18 +42,8 @@ class HaproxyProcess:
         on_end: Callable[[], None],
         placement: Placement = AT_LARGE,
     ) -> None:
-        self._placement = placement
+        super().__init__(name=name, what=name, directory=directory, on_end=on_end, placement=placement)
         self._config_path = config_path
-        self._directory = directory
-        self._name = name
-        self._on_end = on_end
-        self._supervised: SupervisedProcess | None = None
-        self._socket_path = Path()
-
-    @property
-    def is_running(self) -> bool:
-        """Whether a process of it may be alive."""
-        return self._supervised is not None and self._supervised.is_running
 
     def start(self) -> None:
         """Start HAProxy and wait until its worker serves.
@@ -64,44 +51,8 @@ class HaproxyProcess:
         Raises:
             LocalCloudError: If it does not come up; the message holds its own words.
         """
-        binary = find_haproxy()
-        supervised = self._new_supervised()
-        # The socket lives in the supervisor's private folder: a Unix socket's path has to be short.
-        self._socket_path = supervised.prepare() / _SOCKET_NAME
-        arguments = ["-W", "-db", "-f", str(self._config_path), "-S", str(self._socket_path)]
-        supervised.start([str(binary), *arguments])
-        self._supervised = supervised
-        deadline = time.monotonic() + _START_TIMEOUT_S
-        while not self._serves():
-            if not supervised.is_running or time.monotonic() > deadline:
-                self.stop()
-                raise LocalCloudError(
-                    f"the load balancer {self._name} did not start: {self._last_words()}",
-                    hint=f"See {supervised.console_path}.",
-                )
-            time.sleep(_POLL_S)
-
-    def adopt(self) -> bool:
-        """Take up an HAProxy that an earlier cloud left running in the folder; False where none serves there."""
-        supervised = self._new_supervised()
-        if not supervised.adopt():
-            return False
-        self._supervised = supervised
-        self._socket_path = supervised.scratch / _SOCKET_NAME
-        if self._serves():
-            return True
-        self.stop()
-        return False
-
-    def _new_supervised(self) -> SupervisedProcess:
-        return SupervisedProcess(
-            name=self._name,
-            directory=self._directory,
-            environment={},
-            stays=False,
-            placement=self._placement,
-            on_end=self._on_end,
-        )
+        binary = str(find_haproxy())
+        self._start(lambda path: [binary, "-W", "-db", "-f", str(self._config_path), "-S", str(path)])
 
     def reload(self) -> None:
         """Take the configuration file over without losing a connection, and wait until the new worker serves.
@@ -161,15 +112,6 @@ class HaproxyProcess:
         """
         self._close_old("show sess all", lambda text: sessions_at(text, addresses))
 
-    def stop(self) -> None:
-        """End HAProxy with all of its connections, and wait until it is gone."""
-        if self._supervised is not None:
-            self._supervised.stop(0)
-
-    def process_ids(self) -> list[int]:
-        """Return the ids of the supervisor, the master and the workers."""
-        return self._supervised.process_ids() if self._supervised is not None else []
-
     def _close_old(self, question: str, find: Callable[[str], list[str]]) -> None:
         """Close connections of the workers that only serve theirs to the end, by the answer of each to a question."""
         for worker in old_workers(self._exchange("show proc")):
@@ -201,9 +143,10 @@ class HaproxyProcess:
                 parts.append(part)
         return b"".join(parts).decode(errors="replace").strip()
 
+    def _complaint(self) -> str:
+        return f"the load balancer {self._name} did not start: {self._last_words()}"
+
     def _last_words(self) -> str:
-        if self._supervised is None:
-            return ""
         lines = self._supervised.console_path.read_text(errors="replace").splitlines()
         alerts = [line for line in lines if "ALERT" in line]
         return explained(" ".join((alerts or lines)[-3:]))

@@ -14,7 +14,7 @@ from typing import Literal
 
 from steelyard.localcloud.hosts.packet_filter import FilterRule, PacketFilter
 from steelyard.localcloud.proxy.config import ProxyConfig
-from steelyard.localcloud.proxy.gate import EVERYBODY, ClientRule, Gate
+from steelyard.localcloud.traffic.gate import EVERYBODY, ClientRule, Gate
 
 
 def guarded(config: ProxyConfig, packet_filter: PacketFilter) -> ProxyConfig:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from steelyard.localcloud.proxy.health import Health, ServerStatus
+from steelyard.localcloud.traffic.server_status import Health, ServerStatus
 from steelyard.localcloud.zonal.models import Server, ServerGroup
 from steelyard.localcloud.zonal.state import B, G, L, ZonalState
 

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from steelyard.localcloud.page import token_answer
-from steelyard.localcloud.proxy.health import ServerStatus
 from steelyard.localcloud.record import Records
 from steelyard.localcloud.service import Request, action
 from steelyard.localcloud.services.alb.acl_actions import AclActions
@@ -14,6 +13,7 @@ from steelyard.localcloud.services.alb.plan import pool_name
 from steelyard.localcloud.services.alb.rule_actions import RuleActions
 from steelyard.localcloud.services.alb.security_policy_actions import SecurityPolicyActions
 from steelyard.localcloud.services.alb.template_actions import TemplateActions
+from steelyard.localcloud.traffic.server_status import ServerStatus
 from steelyard.localcloud.zonal.directory_actions import ZonalDirectoryActions
 from steelyard.localcloud.zonal.health import ZonalHealth
 

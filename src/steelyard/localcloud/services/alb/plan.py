@@ -9,7 +9,6 @@ from typing import Any
 from steelyard.localcloud.balancing import ALGORITHMS
 from steelyard.localcloud.proxy import config as proxy
 from steelyard.localcloud.proxy.check import HealthCheck
-from steelyard.localcloud.proxy.gate import Gate
 from steelyard.localcloud.proxy.grpc_check import HEALTH_PATH
 from steelyard.localcloud.proxy.tls import Tls
 from steelyard.localcloud.proxy.tls_policy import TlsPolicy
@@ -17,6 +16,7 @@ from steelyard.localcloud.services.alb.models import Listener, LoadBalancer, Rul
 from steelyard.localcloud.services.alb.route_plan import plan_route
 from steelyard.localcloud.services.alb.setting import grpc_codes, mapping
 from steelyard.localcloud.setting import SERVER_IP
+from steelyard.localcloud.traffic.gate import Gate
 from steelyard.localcloud.zonal.health import server_name
 from steelyard.localcloud.zonal.models import ACTIVE
 

@@ -3,7 +3,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from steelyard.localcloud.proxy.health import Health
 from steelyard.localcloud.record import Records
 from steelyard.localcloud.region_actions import NestedRegionActions
 from steelyard.localcloud.service import Request, action
@@ -18,6 +17,7 @@ from steelyard.localcloud.services.slb.plan import listener_name, server_name, s
 from steelyard.localcloud.services.slb.rule_actions import RuleActions
 from steelyard.localcloud.services.slb.server_group_actions import ServerGroupActions
 from steelyard.localcloud.tag_actions import TagActions
+from steelyard.localcloud.traffic.server_status import Health
 from steelyard.localcloud.wire.error import ApiError
 from steelyard.spec.catalogue import REGIONS
 

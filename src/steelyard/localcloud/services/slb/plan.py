@@ -10,7 +10,6 @@ from steelyard.localcloud.balancing import ALGORITHMS, weight_in_effect
 from steelyard.localcloud.datagram.plan import DatagramListener, Probe, Scheduler, Target
 from steelyard.localcloud.proxy import config as proxy
 from steelyard.localcloud.proxy.check import HealthCheck
-from steelyard.localcloud.proxy.gate import Gate
 from steelyard.localcloud.proxy.route import Forward, Match, Redirect, Route
 from steelyard.localcloud.proxy.tls import Tls
 from steelyard.localcloud.proxy.tls_policy import POLICIES, TlsPolicy
@@ -18,6 +17,7 @@ from steelyard.localcloud.services.slb.domain_extension import DomainExtension
 from steelyard.localcloud.services.slb.models import ACTIVE, Listener, LoadBalancer, Server, ServerGroup
 from steelyard.localcloud.services.slb.rule import Rule
 from steelyard.localcloud.services.slb.setting import OWN_ADDRESS
+from steelyard.localcloud.traffic.gate import Gate
 
 _BACKEND_PORT = -520
 _HTTPS_PORT = 443

@@ -5,33 +5,19 @@ import shutil
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 from steelyard.errors import LocalCloudError
 from steelyard.localcloud.hosts.supervised import AT_LARGE, Placement
+from steelyard.localcloud.traffic.process import TrafficProcess
 
 _MIN_LIFE_S = 5.0
 
 logger = logging.getLogger(__name__)
 
 
-class Process(Protocol):
-    """A tree of processes under a supervisor."""
-
-    @property
-    def is_running(self) -> bool:
-        """Whether a process of it may be alive."""
-
-    def stop(self) -> None:
-        """End it, and wait until it is gone."""
-
-    def process_ids(self) -> list[int]:
-        """Return the ids of its processes."""
-
-
-P = TypeVar("P", bound=Process)
+P = TypeVar("P", bound=TrafficProcess)
 W = TypeVar("W")
 
 
@@ -61,16 +47,16 @@ class KeptProcess(ABC, Generic[P, W]):
         """Tell whether a wish needs the process."""
 
     @abstractmethod
-    def _started(self, wish: W, on_end: Callable[[], None]) -> P:
-        """Start the process with a wish, and wait until it serves.
+    def _new_process(self) -> P:
+        """Give a process that is not started yet, and calls `_on_end` once it has ended."""
+
+    @abstractmethod
+    def _begin(self, process: P, wish: W) -> None:
+        """Start a process with a wish, and wait until it serves.
 
         Raises:
             LocalCloudError: If it does not; nothing of it is left then.
         """
-
-    @abstractmethod
-    def _adopted(self, on_end: Callable[[], None]) -> P | None:
-        """Take up the process that an earlier cloud left running in the folder; None where none does."""
 
     @abstractmethod
     def _change(self, process: P, wish: W) -> None:
@@ -125,7 +111,9 @@ class KeptProcess(ABC, Generic[P, W]):
     def _take_up(self) -> None:
         """Look once for a process that runs from before."""
         self._is_known = True
-        self._process, self._started_at = self._adopted(self._on_end), time.monotonic()
+        process = self._new_process()
+        if process.adopt():
+            self._process, self._started_at = process, time.monotonic()
 
     def _end(self) -> None:
         process, self._process = self._process, None
@@ -134,7 +122,9 @@ class KeptProcess(ABC, Generic[P, W]):
 
     def _start(self, wish: W) -> None:
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._process, self._started_at = self._started(wish, self._on_end), time.monotonic()
+        process = self._new_process()
+        self._begin(process, wish)
+        self._process, self._started_at = process, time.monotonic()
 
     def _on_end(self) -> None:
         with self._lock:
