@@ -128,8 +128,8 @@ def _squashed(name: str) -> str:
 def _products_of(path: Path) -> tuple[str, ...]:
     first, *rest = path.relative_to(SOURCES).parts
     if first == "services" and len(rest) > 1:
-        return (rest[0],)
-    return _SHARED.get(first, (GATEWAY,))
+        return _SHARED.get(rest[0], (rest[0],))
+    return (GATEWAY,)
 
 
 def _texts(template: Sequence[ast.expr], function: ast.FunctionDef, product: str, depth: int = 3) -> set[str]:
@@ -169,7 +169,7 @@ def _callers(product: str) -> Mapping[str, list[tuple[ast.FunctionDef, ast.Call]
 
 def _sources_of(product: str) -> list[Path]:
     shared = [name for name, products in _SHARED.items() if product in products]
-    folders = [SOURCES / "services" / product, *(SOURCES / name for name in shared)]
+    folders = [SOURCES / "services" / product, *(SOURCES / "services" / name for name in shared)]
     return [path for folder in folders for path in sorted(folder.rglob("*.py"))]
 
 

@@ -15,7 +15,7 @@ from steelyard.localcloud.services.alb.actions import AlbService
 from steelyard.localcloud.services.alb.models import Acl, Listener, LoadBalancer, Rule, ServerGroup
 from steelyard.localcloud.services.alb.setting import read_check, read_group, read_listener
 from steelyard.localcloud.services.ecs.actions import EcsService
-from steelyard.localcloud.zonal.models import ACTIVE, INTRANET
+from steelyard.localcloud.services.zonal.models import ACTIVE, INTRANET
 
 COMMON = {"created_at": NOW, "region_id": "cn-hangzhou", "settling_as": "Configuring"}
 

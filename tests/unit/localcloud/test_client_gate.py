@@ -7,8 +7,8 @@ import pytest
 from steelyard.localcloud.datagram.plan import DatagramListener
 from steelyard.localcloud.hosts.packet_filter import FilterRule, PacketFilter
 from steelyard.localcloud.proxy.config import Listener, ProxyConfig
+from steelyard.localcloud.services.zonal.guard import guarded
 from steelyard.localcloud.traffic.gate import EVERYBODY, ClientRule, Gate
-from steelyard.localcloud.zonal.guard import guarded
 
 DROP_ALL = ClientRule(accepts=False, cidrs=(EVERYBODY,))
 

@@ -8,8 +8,8 @@ from steelyard.localcloud.proxy.config import HealthCheck, Server
 from steelyard.localcloud.services.nlb.models import Listener, LoadBalancer, ServerGroup
 from steelyard.localcloud.services.nlb.plan import plan_proxy
 from steelyard.localcloud.services.nlb.setting import read_check, read_group, read_listener
+from steelyard.localcloud.services.zonal.models import ACTIVE, INACTIVE, INTRANET
 from steelyard.localcloud.wire.error import ApiError
-from steelyard.localcloud.zonal.models import ACTIVE, INACTIVE, INTRANET
 
 BALANCER = LoadBalancer(
     id="nlb-1",

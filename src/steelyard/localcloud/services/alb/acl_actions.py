@@ -8,9 +8,9 @@ from steelyard.localcloud.services.alb import errors
 from steelyard.localcloud.services.alb.listener_actions import ListenerActions
 from steelyard.localcloud.services.alb.models import Acl, AclEntry, Listener
 from steelyard.localcloud.services.alb.rule_setting import check_range
+from steelyard.localcloud.services.zonal.errors import in_use
 from steelyard.localcloud.tag import has_tags, read_tags
 from steelyard.localcloud.wire.error import invalid_parameter
-from steelyard.localcloud.zonal.errors import in_use
 
 RESOURCE_TYPE = "acl"
 _MAX_ENTRIES_A_CALL = 20

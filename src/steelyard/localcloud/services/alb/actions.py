@@ -13,9 +13,9 @@ from steelyard.localcloud.services.alb.plan import pool_name
 from steelyard.localcloud.services.alb.rule_actions import RuleActions
 from steelyard.localcloud.services.alb.security_policy_actions import SecurityPolicyActions
 from steelyard.localcloud.services.alb.template_actions import TemplateActions
+from steelyard.localcloud.services.zonal.directory_actions import ZonalDirectoryActions
+from steelyard.localcloud.services.zonal.health import ZonalHealth
 from steelyard.localcloud.traffic.server_status import ServerStatus
-from steelyard.localcloud.zonal.directory_actions import ZonalDirectoryActions
-from steelyard.localcloud.zonal.health import ZonalHealth
 
 
 class AlbService(

@@ -8,10 +8,10 @@ from steelyard.localcloud.service import Request, action
 from steelyard.localcloud.services.alb.models import Listener, LoadBalancer, ServerGroup
 from steelyard.localcloud.services.alb.setting import mapping, read_listener
 from steelyard.localcloud.services.alb.state import AlbState
+from steelyard.localcloud.services.zonal import errors
+from steelyard.localcloud.services.zonal.listener_actions import ZonalListenerActions
 from steelyard.localcloud.tag import read_tags
 from steelyard.localcloud.wire.error import invalid_parameter, missing_parameter, not_served
-from steelyard.localcloud.zonal import errors
-from steelyard.localcloud.zonal.listener_actions import ZonalListenerActions
 
 # The schema calls it required within a part that is itself left out.
 _OPTIONAL = ("QuicConfig.QuicListenerId",)

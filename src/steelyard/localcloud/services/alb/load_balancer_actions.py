@@ -6,13 +6,13 @@ from dataclasses import replace
 from steelyard.localcloud.service import Request, action
 from steelyard.localcloud.services.alb.models import Listener, LoadBalancer, ServerGroup
 from steelyard.localcloud.services.alb.state import AlbState
+from steelyard.localcloud.services.zonal.load_balancer_actions import nested, read_address_type
+from steelyard.localcloud.services.zonal.models import ACTIVE, INTERNET
+from steelyard.localcloud.services.zonal.shift_actions import ZonalShiftActions
+from steelyard.localcloud.services.zonal.zone import claim_zones
 from steelyard.localcloud.tag import read_tags
 from steelyard.localcloud.text import utc_text
 from steelyard.localcloud.wire.error import ApiError, invalid_parameter, not_served
-from steelyard.localcloud.zonal.load_balancer_actions import nested, read_address_type
-from steelyard.localcloud.zonal.models import ACTIVE, INTERNET
-from steelyard.localcloud.zonal.shift_actions import ZonalShiftActions
-from steelyard.localcloud.zonal.zone import claim_zones
 
 _EDITIONS = ("Basic", "Standard", "StandardWithWaf")
 _MODES = ("Fixed", "Dynamic")

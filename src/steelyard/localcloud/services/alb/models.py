@@ -4,9 +4,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from steelyard.localcloud.text import utc_text
-from steelyard.localcloud.zonal import models
-from steelyard.localcloud.zonal.models import (
+from steelyard.localcloud.services.zonal import models
+from steelyard.localcloud.services.zonal.models import (
     Settling,
     ZonalBalancer,
     Zone,
@@ -14,6 +13,7 @@ from steelyard.localcloud.zonal.models import (
     answered_tags,
     answered_zone,
 )
+from steelyard.localcloud.text import utc_text
 
 Condition = Mapping[str, Any]
 """A condition of a rule by the API's names: `Type`, and the settings of that type, e.g. `PathConfig`."""

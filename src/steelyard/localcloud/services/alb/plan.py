@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from steelyard.localcloud.balancing import ALGORITHMS
 from steelyard.localcloud.proxy import config as proxy
 from steelyard.localcloud.proxy.check import HealthCheck
 from steelyard.localcloud.proxy.grpc_check import HEALTH_PATH
@@ -15,10 +14,11 @@ from steelyard.localcloud.proxy.tls_policy import TlsPolicy
 from steelyard.localcloud.services.alb.models import Listener, LoadBalancer, Rule, ServerGroup
 from steelyard.localcloud.services.alb.route_plan import plan_route
 from steelyard.localcloud.services.alb.setting import grpc_codes, mapping
+from steelyard.localcloud.services.balancing import ALGORITHMS
+from steelyard.localcloud.services.zonal.health import server_name
+from steelyard.localcloud.services.zonal.models import ACTIVE
 from steelyard.localcloud.setting import SERVER_IP
 from steelyard.localcloud.traffic.gate import Gate
-from steelyard.localcloud.zonal.health import server_name
-from steelyard.localcloud.zonal.models import ACTIVE
 
 _COOKIE_NAME = "SERVERID"
 _SERVER_PROTOCOLS = {"HTTP": "plain", "HTTPS": "tls", "gRPC": "h2"}

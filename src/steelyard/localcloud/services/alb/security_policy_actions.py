@@ -5,10 +5,10 @@ from steelyard.localcloud.proxy.tls_policy import POLICIES, TlsPolicy
 from steelyard.localcloud.service import Request, action
 from steelyard.localcloud.services.alb.listener_actions import ListenerActions
 from steelyard.localcloud.services.alb.models import Listener, LoadBalancer, ServerGroup
+from steelyard.localcloud.services.zonal import models
+from steelyard.localcloud.services.zonal.models import answered_tags
+from steelyard.localcloud.services.zonal.security_policy_actions import ZonalPolicyActions
 from steelyard.localcloud.text import utc_text
-from steelyard.localcloud.zonal import models
-from steelyard.localcloud.zonal.models import answered_tags
-from steelyard.localcloud.zonal.security_policy_actions import ZonalPolicyActions
 
 
 class SecurityPolicyActions(ZonalPolicyActions[LoadBalancer, ServerGroup, Listener], ListenerActions):

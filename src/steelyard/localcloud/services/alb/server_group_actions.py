@@ -7,9 +7,9 @@ from steelyard.localcloud.service import Request, action
 from steelyard.localcloud.services.alb.models import Listener, LoadBalancer, ServerGroup
 from steelyard.localcloud.services.alb.setting import mapping, read_check, read_group
 from steelyard.localcloud.services.alb.state import AlbState
+from steelyard.localcloud.services.zonal import models
+from steelyard.localcloud.services.zonal.server_group_actions import ZonalServerGroupActions
 from steelyard.localcloud.wire.error import missing_parameter
-from steelyard.localcloud.zonal import models
-from steelyard.localcloud.zonal.server_group_actions import ZonalServerGroupActions
 
 
 class ServerGroupActions(ZonalServerGroupActions[LoadBalancer, ServerGroup, Listener], AlbState):

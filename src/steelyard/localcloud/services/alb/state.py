@@ -16,9 +16,9 @@ from steelyard.localcloud.services.alb.models import (
     ServerGroup,
 )
 from steelyard.localcloud.services.alb.plan import Shelf, plan_proxy
+from steelyard.localcloud.services.zonal import errors
+from steelyard.localcloud.services.zonal.state import ZonalState
 from steelyard.localcloud.wire.error import ApiError
-from steelyard.localcloud.zonal import errors
-from steelyard.localcloud.zonal.state import ZonalState
 
 
 class AlbState(ZonalState[LoadBalancer, ServerGroup, Listener]):

@@ -10,8 +10,8 @@ from steelyard.localcloud.cloud import Cloud
 from steelyard.localcloud.service import Request, Service
 from steelyard.localcloud.services.ess import errors
 from steelyard.localcloud.services.ess.models import Member, ScalingGroup
+from steelyard.localcloud.services.zonal.state import ZonalState
 from steelyard.localcloud.wire.error import ApiError, not_served
-from steelyard.localcloud.zonal.state import ZonalState
 
 Row = Mapping[str, object]
 

@@ -9,8 +9,8 @@ from steelyard.localcloud.services.nlb.load_balancer_actions import LoadBalancer
 from steelyard.localcloud.services.nlb.models import Listener, LoadBalancer, ServerGroup
 from steelyard.localcloud.services.nlb.security_policy_actions import SecurityPolicyActions
 from steelyard.localcloud.services.nlb.server_group_actions import ServerGroupActions
-from steelyard.localcloud.zonal.directory_actions import ZonalDirectoryActions
-from steelyard.localcloud.zonal.health import ZonalHealth
+from steelyard.localcloud.services.zonal.directory_actions import ZonalDirectoryActions
+from steelyard.localcloud.services.zonal.health import ZonalHealth
 
 
 class NlbService(

@@ -7,10 +7,10 @@ from steelyard.localcloud.service import Request, action
 from steelyard.localcloud.services.nlb.models import Listener, LoadBalancer, ServerGroup
 from steelyard.localcloud.services.nlb.setting import read_listener
 from steelyard.localcloud.services.nlb.state import NlbState
+from steelyard.localcloud.services.zonal import errors
+from steelyard.localcloud.services.zonal.listener_actions import ZonalListenerActions
 from steelyard.localcloud.tag import read_tags
 from steelyard.localcloud.wire.error import invalid_parameter, not_served
-from steelyard.localcloud.zonal import errors
-from steelyard.localcloud.zonal.listener_actions import ZonalListenerActions
 
 # What the schema calls required and the parameter descriptions do not, unless something else is asked for.
 _GROUPS: Mapping[str, tuple[str, ...]] = {

@@ -4,8 +4,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import ClassVar
 
-from steelyard.localcloud.zonal import models
-from steelyard.localcloud.zonal.models import ZonalBalancer, Zone, answered_health, answered_zone
+from steelyard.localcloud.services.zonal import models
+from steelyard.localcloud.services.zonal.models import ZonalBalancer, Zone, answered_health, answered_zone
 
 
 @dataclass(frozen=True, kw_only=True)

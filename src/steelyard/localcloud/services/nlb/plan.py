@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, cast
 
-from steelyard.localcloud.balancing import ALGORITHMS, weight_in_effect
 from steelyard.localcloud.datagram.plan import DatagramListener, Probe, Scheduler, Target
 from steelyard.localcloud.pem import KeyPair
 from steelyard.localcloud.proxy import config as proxy
 from steelyard.localcloud.proxy.tls import Tls
 from steelyard.localcloud.proxy.tls_policy import POLICIES, TlsPolicy
+from steelyard.localcloud.services.balancing import ALGORITHMS, weight_in_effect
 from steelyard.localcloud.services.nlb.models import Listener, LoadBalancer, ServerGroup
 from steelyard.localcloud.services.nlb.setting import ALPN_POLICIES
+from steelyard.localcloud.services.zonal.health import server_name
+from steelyard.localcloud.services.zonal.models import ACTIVE
 from steelyard.localcloud.setting import SERVER_IP
-from steelyard.localcloud.zonal.health import server_name
-from steelyard.localcloud.zonal.models import ACTIVE
 
 
 def plan_proxy(

@@ -7,10 +7,10 @@ from steelyard.localcloud.proxy.tls_policy import POLICIES, TlsPolicy
 from steelyard.localcloud.service import Request, action
 from steelyard.localcloud.services.nlb.listener_actions import ListenerActions
 from steelyard.localcloud.services.nlb.models import Listener, LoadBalancer, ServerGroup
+from steelyard.localcloud.services.zonal import models
+from steelyard.localcloud.services.zonal.models import answered_tags
+from steelyard.localcloud.services.zonal.security_policy_actions import ZonalPolicyActions
 from steelyard.localcloud.wire.error import invalid_parameter
-from steelyard.localcloud.zonal import models
-from steelyard.localcloud.zonal.models import answered_tags
-from steelyard.localcloud.zonal.security_policy_actions import ZonalPolicyActions
 
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,200}\Z")
 

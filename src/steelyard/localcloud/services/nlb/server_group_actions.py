@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from steelyard.localcloud.services.nlb.models import Listener, LoadBalancer, ServerGroup
 from steelyard.localcloud.services.nlb.setting import read_check, read_group
 from steelyard.localcloud.services.nlb.state import NlbState
-from steelyard.localcloud.zonal import models
-from steelyard.localcloud.zonal.server_group_actions import ZonalServerGroupActions
+from steelyard.localcloud.services.zonal import models
+from steelyard.localcloud.services.zonal.server_group_actions import ZonalServerGroupActions
 
 
 class ServerGroupActions(ZonalServerGroupActions[LoadBalancer, ServerGroup, Listener], NlbState):

@@ -3,9 +3,9 @@ from __future__ import annotations
 from steelyard.localcloud.proxy.config import ProxyConfig
 from steelyard.localcloud.services.nlb.models import Job, Listener, LoadBalancer, SecurityPolicy, ServerGroup
 from steelyard.localcloud.services.nlb.plan import plan_proxy
+from steelyard.localcloud.services.zonal import errors
+from steelyard.localcloud.services.zonal.state import ZonalState
 from steelyard.localcloud.wire.error import ApiError
-from steelyard.localcloud.zonal import errors
-from steelyard.localcloud.zonal.state import ZonalState
 
 
 class NlbState(ZonalState[LoadBalancer, ServerGroup, Listener]):

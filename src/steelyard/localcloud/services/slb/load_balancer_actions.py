@@ -2,10 +2,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from steelyard.localcloud.balancing import INTERNET_CIDR
 from steelyard.localcloud.hosts.address import AddressExhausted, AddressInUse
 from steelyard.localcloud.page import number_page
 from steelyard.localcloud.service import Request, action
+from steelyard.localcloud.services.balancing import INTERNET_CIDR
 from steelyard.localcloud.services.slb import errors
 from steelyard.localcloud.services.slb.models import ACTIVE, INACTIVE, SPEC, LoadBalancer
 from steelyard.localcloud.services.slb.state import SlbState

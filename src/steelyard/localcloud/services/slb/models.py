@@ -4,8 +4,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from steelyard.localcloud.balancing import Balancer
 from steelyard.localcloud.record import Record
+from steelyard.localcloud.services.balancing import Balancer
 from steelyard.localcloud.tag import tag_rows
 from steelyard.localcloud.text import utc_text
 

@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
-from steelyard.localcloud.balancing import ALGORITHMS, weight_in_effect
 from steelyard.localcloud.datagram.plan import DatagramListener, Probe, Scheduler, Target
 from steelyard.localcloud.proxy import config as proxy
 from steelyard.localcloud.proxy.check import HealthCheck
 from steelyard.localcloud.proxy.route import Forward, Match, Redirect, Route
 from steelyard.localcloud.proxy.tls import Tls
 from steelyard.localcloud.proxy.tls_policy import POLICIES, TlsPolicy
+from steelyard.localcloud.services.balancing import ALGORITHMS, weight_in_effect
 from steelyard.localcloud.services.slb.domain_extension import DomainExtension
 from steelyard.localcloud.services.slb.models import ACTIVE, Listener, LoadBalancer, Server, ServerGroup
 from steelyard.localcloud.services.slb.rule import Rule

@@ -3,12 +3,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from steelyard.localcloud.balancing import BalancingService
 from steelyard.localcloud.cloud import Cloud
 from steelyard.localcloud.proxy.config import ProxyConfig
 from steelyard.localcloud.proxy.tls_policy import POLICIES, TlsPolicy
 from steelyard.localcloud.record import Records
 from steelyard.localcloud.service import Request
+from steelyard.localcloud.services.balancing import BalancingService
 from steelyard.localcloud.services.slb import errors
 from steelyard.localcloud.services.slb.access_list import AccessControlList
 from steelyard.localcloud.services.slb.certificate import CaCertificate, ServerCertificate

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 
 from steelyard.localcloud.service import Request
 from steelyard.localcloud.services.ecs.models import RUNNING, Instance
+from steelyard.localcloud.services.zonal import errors
+from steelyard.localcloud.services.zonal.models import Server, ServerGroup
 from steelyard.localcloud.wire.error import invalid_parameter, missing_parameter, not_served
-from steelyard.localcloud.zonal import errors
-from steelyard.localcloud.zonal.models import Server, ServerGroup
 
 MAX_SERVERS_A_CALL = 200
 _DEFAULT_WEIGHT = 100

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from steelyard.localcloud.balancing import INTERNET_CIDR
 from steelyard.localcloud.hosts.address import AddressExhausted, AddressInUse, served_address
 from steelyard.localcloud.hosts.host import Host
 from steelyard.localcloud.service import Request
+from steelyard.localcloud.services.balancing import INTERNET_CIDR
 from steelyard.localcloud.services.vpc.models import VSwitch
 from steelyard.localcloud.services.vpc.state import VpcState
+from steelyard.localcloud.services.zonal import errors
+from steelyard.localcloud.services.zonal.models import Zone
 from steelyard.localcloud.wire.error import ApiError, invalid_parameter, not_served
-from steelyard.localcloud.zonal import errors
-from steelyard.localcloud.zonal.models import Zone
 from steelyard.spec.catalogue import REGIONS
 
 _MAX_ZONES = 10

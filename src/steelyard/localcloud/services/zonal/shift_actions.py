@@ -3,11 +3,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from steelyard.localcloud.service import Request, action
+from steelyard.localcloud.services.zonal import errors
+from steelyard.localcloud.services.zonal.load_balancer_actions import ZonalBalancerActions
+from steelyard.localcloud.services.zonal.models import ACTIVE, SHIFTED, Zone, zone_status
+from steelyard.localcloud.services.zonal.state import B, G, L
 from steelyard.localcloud.wire.error import invalid_parameter
-from steelyard.localcloud.zonal import errors
-from steelyard.localcloud.zonal.load_balancer_actions import ZonalBalancerActions
-from steelyard.localcloud.zonal.models import ACTIVE, SHIFTED, Zone, zone_status
-from steelyard.localcloud.zonal.state import B, G, L
 
 
 class ZonalShiftActions(ZonalBalancerActions[B, G, L]):

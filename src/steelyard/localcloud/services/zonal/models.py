@@ -3,9 +3,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from steelyard.localcloud.balancing import Balancer
 from steelyard.localcloud.proxy.tls_policy import TlsPolicy
 from steelyard.localcloud.record import Record
+from steelyard.localcloud.services.balancing import Balancer
 
 ACTIVE, INACTIVE, SHIFTED = "Active", "Inactive", "Shifted"
 INTERNET, INTRANET = "Internet", "Intranet"

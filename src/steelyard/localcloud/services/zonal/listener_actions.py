@@ -7,11 +7,11 @@ from dataclasses import replace
 from steelyard.localcloud.page import token_answer
 from steelyard.localcloud.service import Request, action
 from steelyard.localcloud.services.cas.actions import certificate_number
+from steelyard.localcloud.services.zonal import errors
+from steelyard.localcloud.services.zonal.load_balancer_actions import ZonalBalancerActions
+from steelyard.localcloud.services.zonal.state import B, G, L
 from steelyard.localcloud.tag import has_tags, read_tags
 from steelyard.localcloud.wire.error import invalid_parameter, missing_parameter
-from steelyard.localcloud.zonal import errors
-from steelyard.localcloud.zonal.load_balancer_actions import ZonalBalancerActions
-from steelyard.localcloud.zonal.state import B, G, L
 
 RESOURCE_TYPE = "listener"
 

@@ -8,12 +8,12 @@ from typing import ClassVar
 from steelyard.localcloud.page import token_answer
 from steelyard.localcloud.service import Request, action
 from steelyard.localcloud.services.vpc.models import Vpc
+from steelyard.localcloud.services.zonal import errors
+from steelyard.localcloud.services.zonal.models import INTERNET, INTRANET, Zone, addresses_of
+from steelyard.localcloud.services.zonal.state import B, G, L, ZonalState
+from steelyard.localcloud.services.zonal.zone import Place, claim_zones, read_places, release
 from steelyard.localcloud.tag import has_tags, read_tags
 from steelyard.localcloud.wire.error import ApiError, invalid_parameter, not_served
-from steelyard.localcloud.zonal import errors
-from steelyard.localcloud.zonal.models import INTERNET, INTRANET, Zone, addresses_of
-from steelyard.localcloud.zonal.state import B, G, L, ZonalState
-from steelyard.localcloud.zonal.zone import Place, claim_zones, read_places, release
 
 RESOURCE_TYPE = "loadbalancer"
 _MAX_GROUPS = 4

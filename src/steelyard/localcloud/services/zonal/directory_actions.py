@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 from steelyard.localcloud.record import Records
 from steelyard.localcloud.region_actions import RegionActions
 from steelyard.localcloud.service import Request, action
+from steelyard.localcloud.services.zonal.models import ServerGroup
+from steelyard.localcloud.services.zonal.state import B, G, L, ZonalState
 from steelyard.localcloud.tag import list_tags, set_tags, tag_entries, unset_tags
 from steelyard.localcloud.wire.error import ApiError, invalid_parameter
-from steelyard.localcloud.zonal.models import ServerGroup
-from steelyard.localcloud.zonal.state import B, G, L, ZonalState
 from steelyard.spec.catalogue import REGIONS
 
 

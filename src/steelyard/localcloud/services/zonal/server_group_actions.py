@@ -6,12 +6,12 @@ from dataclasses import replace
 
 from steelyard.localcloud.page import token_answer
 from steelyard.localcloud.service import Request, action
+from steelyard.localcloud.services.zonal import errors
+from steelyard.localcloud.services.zonal.load_balancer_actions import ZonalBalancerActions
+from steelyard.localcloud.services.zonal.models import Server, ServerGroup
+from steelyard.localcloud.services.zonal.server import ServerReader
+from steelyard.localcloud.services.zonal.state import B, G, L
 from steelyard.localcloud.tag import has_tags, read_tags
-from steelyard.localcloud.zonal import errors
-from steelyard.localcloud.zonal.load_balancer_actions import ZonalBalancerActions
-from steelyard.localcloud.zonal.models import Server, ServerGroup
-from steelyard.localcloud.zonal.server import ServerReader
-from steelyard.localcloud.zonal.state import B, G, L
 
 RESOURCE_TYPE = "servergroup"
 

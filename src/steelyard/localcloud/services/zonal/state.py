@@ -6,16 +6,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import ClassVar, Generic, TypeVar
 
-from steelyard.localcloud.balancing import BalancingService
 from steelyard.localcloud.cloud import Cloud
 from steelyard.localcloud.proxy.config import ProxyConfig
 from steelyard.localcloud.proxy.tls_policy import POLICIES, TlsPolicy
 from steelyard.localcloud.record import Records
 from steelyard.localcloud.service import Request
-from steelyard.localcloud.wire.error import ApiError
-from steelyard.localcloud.zonal import errors
-from steelyard.localcloud.zonal.guard import guarded
-from steelyard.localcloud.zonal.models import (
+from steelyard.localcloud.services.balancing import BalancingService
+from steelyard.localcloud.services.zonal import errors
+from steelyard.localcloud.services.zonal.guard import guarded
+from steelyard.localcloud.services.zonal.models import (
     INACTIVE,
     Job,
     Listener,
@@ -25,6 +24,7 @@ from steelyard.localcloud.zonal.models import (
     Settling,
     ZonalBalancer,
 )
+from steelyard.localcloud.wire.error import ApiError
 
 _MAX_JOBS = 1000
 

@@ -3,9 +3,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
+from steelyard.localcloud.services.zonal.models import Server, ServerGroup
+from steelyard.localcloud.services.zonal.state import B, G, L, ZonalState
 from steelyard.localcloud.traffic.server_status import Health, ServerStatus
-from steelyard.localcloud.zonal.models import Server, ServerGroup
-from steelyard.localcloud.zonal.state import B, G, L, ZonalState
 
 
 def server_name(server: Server) -> str:

@@ -5,12 +5,12 @@ from typing import ClassVar
 
 from steelyard.localcloud.proxy.tls_policy import TlsPolicy
 from steelyard.localcloud.service import Request, action
+from steelyard.localcloud.services.zonal import errors
+from steelyard.localcloud.services.zonal.listener_actions import ZonalListenerActions
+from steelyard.localcloud.services.zonal.models import SecurityPolicy
+from steelyard.localcloud.services.zonal.state import B, G, L
 from steelyard.localcloud.tag import has_tags, read_tags
 from steelyard.localcloud.tls_choice import read_tls_policy
-from steelyard.localcloud.zonal import errors
-from steelyard.localcloud.zonal.listener_actions import ZonalListenerActions
-from steelyard.localcloud.zonal.models import SecurityPolicy
-from steelyard.localcloud.zonal.state import B, G, L
 
 RESOURCE_TYPE = "securitypolicy"
 
