@@ -3,15 +3,14 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from typing import Protocol, runtime_checkable
 
-from steelyard.localcloud.cloud import Cloud
 from steelyard.localcloud.resource_name import action_name, resource_names
 from steelyard.localcloud.service import Request, Service
 from steelyard.localcloud.services.ram import errors
 from steelyard.localcloud.services.ram.decision import Call, Decision, decide
 from steelyard.localcloud.services.ram.models import Holder
 from steelyard.localcloud.services.ram.state import RamState
-from steelyard.localcloud.services.tag.resource import TaggedResources
 from steelyard.localcloud.text import utc_text
 from steelyard.localcloud.wire.signature import AccessKey
 
@@ -25,16 +24,20 @@ All products have `acs:ResourceTag/<key>` and `acs:RequestTag/<key>` (help page 
 """
 
 
+@runtime_checkable
+class TagKeeper(Protocol):
+    """A service that knows the tags of all products' resources (tag)."""
+
+    def tags_of(self, name: str, region_id: str) -> Mapping[str, str]:
+        """Give the tags of what RAM names so; none where it has none, or is not there."""
+
+
 class Authorization(RamState):
     """What a key may do: what the policies allow that are attached to its role, or to its user and the user's groups.
 
     The account's own key may do anything. A role whose policy or itself is gone may do nothing. A temporary key with a
     policy of its session may do what both that and the role's policies allow.
     """
-
-    def __init__(self, cloud: Cloud) -> None:
-        super().__init__(cloud)
-        self._tagged = TaggedResources(cloud.store, cloud.identity.account_id)
 
     def authorize(self, product: str, request: Request) -> None:
         """Check that the caller may have a call carried out.
@@ -59,7 +62,7 @@ class Authorization(RamState):
             action=action_name(product, request.action),
             resources=names,
             context={**context, **self._tags(product, request)},
-            resource_tags={name: self._tagged.tags_of(name, request.region_id) for name in names},
+            resource_tags={name: self._tags_of(name, request.region_id) for name in names},
         )
         decision = self.decide(request.caller, call)
         if decision is not Decision.ALLOWED:
@@ -103,6 +106,10 @@ class Authorization(RamState):
             return request
         user = self.users.get(request.caller.principal_id)
         return request.with_params({"UserName": user.name}) if user else request
+
+    def _tags_of(self, name: str, region_id: str) -> Mapping[str, str]:
+        keeper = self.cloud.services.get("tag")
+        return keeper.tags_of(name, region_id) if isinstance(keeper, TagKeeper) else {}
 
     def _tags(self, product: str, request: Request) -> Mapping[str, Collection[str]]:
         """Give the tags that a call names: what it touches has them or gets them, or is not touched."""

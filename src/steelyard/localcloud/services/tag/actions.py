@@ -26,6 +26,10 @@ class TagService(Service):
         super().__init__(cloud)
         self._resources = TaggedResources(cloud.store, cloud.identity.account_id)
 
+    def tags_of(self, name: str, region_id: str) -> Mapping[str, str]:
+        """Give a resource's tags; none where there is no such resource, or one that has none. RAM asks this."""
+        return self._resources.tags_of(name, region_id)
+
     @action("TagResources")
     def tag_resources(self, request: Request) -> dict[str, object]:
         """Set tags on resources; those that cannot have them are told, the others get them."""
