@@ -93,3 +93,23 @@ def test_what_is_not_there_is_refused(cms_client, make_group):
         cms_client.modify_monitor_group(cms.ModifyMonitorGroupRequest(group_id="7", group_name="x"))
     with refused("MissingParameter"):
         cms_client.create_monitor_group(cms.CreateMonitorGroupRequest(group_name=""))
+
+
+def test_groups_have_tags(cms_client, make_group):
+    group_id, other = make_group(), make_group()
+    # The Terraform provider reads this list whether it is there or not.
+    assert groups(cms_client, group_id=group_id)[0].tags.tag == []
+    tags = [cms.AddTagsRequestTag(key="team", value="vision"), cms.AddTagsRequestTag(key="step", value="1")]
+    cms_client.add_tags(cms.AddTagsRequest(region_id="cn-hangzhou", group_ids=[group_id], tag=tags))
+    wanted = cms.DescribeMonitorGroupsRequestTag(key="team", value="vision")
+    (group,) = groups(cms_client, tag=[wanted])
+    assert str(group.group_id) == group_id != other
+    assert [(one.key, one.value) for one in group.tags.tag] == [("team", "vision"), ("step", "1")]
+    gone = cms.RemoveTagsRequestTag(key="team", value="vision")
+    request = cms.RemoveTagsRequest(region_id="cn-hangzhou", group_ids=[group_id], tag=[gone])
+    assert cms_client.remove_tags(request).body.tag.tags == ["team"]
+    assert [one.key for one in groups(cms_client, group_id=group_id)[0].tags.tag] == ["step"]
+    with refused("ResourceNotFound", 404):
+        cms_client.add_tags(cms.AddTagsRequest(region_id="cn-hangzhou", group_ids=["1"], tag=tags))
+    with refused("MissingParameter", text="Tag"):
+        cms_client.add_tags(cms.AddTagsRequest(region_id="cn-hangzhou", group_ids=[group_id]))

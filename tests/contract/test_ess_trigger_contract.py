@@ -220,6 +220,7 @@ class TestOlderVersion:
         assert group["RemovalPolicies"] == {"RemovalPolicy": ["NewestInstance"]}
         assert group["VSwitchIds"] == {"VSwitchId": [scaling.fleet.vswitch_id]}
         assert group["Tags"]["Tag"][0]["TagKey"] == "team"
+        assert group["DBInstanceIds"] == {"DBInstanceId": []}
         call(
             "CreateScalingConfiguration",
             ScalingGroupId=group_id,
@@ -229,11 +230,15 @@ class TestOlderVersion:
             SpotStrategy="SpotWithPriceLimit",
             SpotPriceLimit__1__InstanceType=TYPE,
             SpotPriceLimit__1__PriceLimit="2.5",
+            SystemDisk__Category="cloud_essd",
+            SystemDisk__Encrypted="true",
+            SystemDisk__KMSKeyId="key-1",
         )
         (one,) = call("DescribeScalingConfigurations", ScalingGroupId=group_id)["ScalingConfigurations"][
             "ScalingConfiguration"
         ]
-        assert one["SpotPriceLimits"] == {"SpotPriceModel": [{"InstanceType": TYPE, "PriceLimit": 2.5}]}
+        assert (one["SystemDisk.Encrypted"], one["SystemDisk.KMSKeyId"]) == (True, "key-1")
+        assert one["SpotPriceLimit"] == {"SpotPriceModel": [{"InstanceType": TYPE, "PriceLimit": 2.5}]}
         rule = call(
             "CreateScalingRule",
             ScalingGroupId=group_id,

@@ -36,6 +36,8 @@ _SYSTEM_DISK = {
     "systemDiskPerformanceLevel": "PerformanceLevel",
     "systemDiskSize": "Size",
 }
+_DOTTED_DISK = {"systemDiskEncrypted": "SystemDisk.Encrypted", "systemDiskKmsKeyId": "SystemDisk.KMSKeyId"}
+"""Those that answers call otherwise than the rest."""
 
 
 class ScalingConfiguration(ResourceType):
@@ -101,13 +103,13 @@ class ScalingConfiguration(ResourceType):
             return None
         group = find_group(api, found["ScalingGroupId"]) or {}
         disk = {name: f"SystemDisk{key}" for name, key in _SYSTEM_DISK.items()}
-        disk["systemDiskName"] = "SystemDiskName"
+        disk.update(_DOTTED_DISK, systemDiskName="SystemDiskName")
         return {
             **shown(found, {**self._CHANGE, **disk, "scalingGroupId": "ScalingGroupId"}),
             "instanceTypes": (found.get("InstanceTypes") or {}).get("InstanceType") or [],
             "spotPriceLimits": [
                 shown(one, _SPOT_LIMIT)
-                for one in (found.get("SpotPriceLimits") or {}).get("SpotPriceModel") or []
+                for one in (found.get("SpotPriceLimit") or {}).get("SpotPriceModel") or []
             ],
             "dataDisks": [shown(one, _DISK) for one in (found.get("DataDisks") or {}).get("DataDisk") or []],
             "tags": {one["Key"]: one["Value"] for one in (found.get("Tags") or {}).get("Tag") or []},

@@ -20,6 +20,16 @@ _IRREGULAR: Final[Mapping[str, str]] = {
     "SuspendedProcesses": "SuspendedProcess",
 }
 
+_OLDER_NAMES: Final[Mapping[str, str]] = {
+    "SpotPriceLimits": "SpotPriceLimit",
+    "SystemDiskEncrypted": "SystemDisk.Encrypted",
+    "SystemDiskKMSKeyId": "SystemDisk.KMSKeyId",
+    "SystemDiskEncryptAlgorithm": "SystemDisk.EncryptAlgorithm",
+    "SystemDiskProvisionedIops": "SystemDisk.ProvisionedIops",
+    "ImageOptionsLoginAsNonRoot": "ImageOptions.LoginAsNonRoot",
+}
+"""What the older version calls fields of DescribeScalingConfigurations."""
+
 
 def newer_parameters(schema: Schema, shape: str, flat: Mapping[str, str]) -> dict[str, str]:
     """Name an older version's parameters as the newer one does; unknown ones stay as they are.
@@ -62,8 +72,8 @@ def _newer_name(schema: Schema, shape: str, parts: Sequence[str]) -> str:
 
 
 def older_answer(answer: Mapping[str, object]) -> dict[str, object]:
-    """Wrap the lists of an answer as the older version does."""
-    return {name: _older_value(name, value) for name, value in answer.items()}
+    """Name the fields of an answer as the older version does, and wrap its lists."""
+    return {_OLDER_NAMES.get(name, name): _older_value(name, value) for name, value in answer.items()}
 
 
 def _older_value(name: str, value: object) -> object:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from steelyard.localcloud.record import Record
+from steelyard.localcloud.tag import tag_list
 
 OK, ALARM, NO_DATA = "OK", "ALARM", "INSUFFICIENT_DATA"
 
@@ -187,6 +188,7 @@ class MonitorGroup(Record):
             "GroupId": int(self.id),
             "GroupName": self.name,
             "ContactGroups": {"ContactGroup": [{"Name": name} for name in self.contact_groups]},
+            "Tags": {"Tag": tag_list(self.tags)},
             "Type": "custom",
             "ServiceId": "",
             "BindUrl": "",

@@ -7,7 +7,8 @@ from steelyard.localcloud.page import number_page
 from steelyard.localcloud.service import Request, action
 from steelyard.localcloud.services.cms import errors
 from steelyard.localcloud.services.cms.models import MonitorGroup
-from steelyard.localcloud.services.cms.state import DONE_IN_NUMBERS, CmsState
+from steelyard.localcloud.services.cms.state import DONE, DONE_IN_NUMBERS, CmsState
+from steelyard.localcloud.tag import has_tags, merged_tags, read_tags
 from steelyard.localcloud.wire.error import missing_parameter
 
 MAX_GROUPS = 1000
@@ -37,13 +38,15 @@ class MonitorGroupActions(CmsState):
 
     @action("DescribeMonitorGroups")
     def describe_monitor_groups(self, request: Request) -> dict[str, object]:
-        """List groups by id, name and a part of the name."""
+        """List groups by id, name, a part of the name and tags."""
+        wanted = read_tags(request)
         found = [
             group
             for group in self.monitor_groups.list()
             if request.text("GroupId") in ("", group.id)
             and request.text("GroupName") in ("", group.name)
             and request.text("Keyword") in group.name
+            and has_tags(group.tags, wanted)
         ]
         page, head = number_page(request, found, max_size=100)
         return {
@@ -75,8 +78,38 @@ class MonitorGroupActions(CmsState):
         answer = {"GroupName": group.name, "ContactGroups": {"ContactGroup": contact_groups}}
         return {**DONE_IN_NUMBERS, "Group": answer}
 
+    @action("AddTags")
+    def add_tags(self, request: Request) -> dict[str, object]:
+        """Set tags on groups."""
+        tags = _read_tags(request)
+        for group in self._named_groups(request):
+            self.monitor_groups.put(replace(group, tags=merged_tags(group.tags, tags)))
+        return dict(DONE)
+
+    @action("RemoveTags")
+    def remove_tags(self, request: Request) -> dict[str, object]:
+        """Take tags away from groups, by their keys."""
+        keys = list(_read_tags(request))
+        for group in self._named_groups(request):
+            left = {key: value for key, value in group.tags.items() if key not in keys}
+            self.monitor_groups.put(replace(group, tags=left))
+        return {**DONE, "Tag": {"Tags": keys}}
+
+    def _named_groups(self, request: Request) -> list[MonitorGroup]:
+        named = request.texts("GroupIds")
+        if not named:
+            raise missing_parameter("GroupIds")
+        return [self._monitor_group(group_id) for group_id in named]
+
     def _monitor_group(self, group_id: str) -> MonitorGroup:
         group = self.monitor_groups.get(group_id)
         if group is None:
             raise errors.monitor_group_not_found(group_id)
         return group
+
+
+def _read_tags(request: Request) -> dict[str, str]:
+    tags = read_tags(request)
+    if not tags:
+        raise missing_parameter("Tag")
+    return tags

@@ -111,6 +111,8 @@ class ScalingGroup(Record):
             "CreationTime": utc_text(self.created_at),
             "ModificationTime": utc_text(self.modified_at),
             "SystemSuspended": False,
+            # The Terraform provider reads this list whether it is there or not, and ends where it is not.
+            "DBInstanceIds": [],
             "SuspendedProcesses": list(self.suspended),
             "Tags": [
                 {"TagKey": key, "TagValue": value, "Propagate": True} for key, value in self.tags.items()
