@@ -275,6 +275,24 @@ class TestHook:
         assert one.instance_id in cloud.ids(group_id)
         assert one.instance_id in cloud.balancer.servers
 
+    @pytest.mark.parametrize("is_removed", [True, False])
+    def test_once_rolled_back_it_is_not_asked_to_leave_again(self, cloud, is_removed):
+        group_id = cloud.make_group(DesiredCapacity=2, LifecycleHooks=[hook("SCALE_IN")])
+        cloud.look(2)
+        before = cloud.ids(group_id)
+        if is_removed:
+            cloud.call("ess", "RemoveInstances", {"ScalingGroupId": group_id, "InstanceIds": before[:1]})
+        else:
+            cloud.modify(group_id, DesiredCapacity=1)
+        cloud.look(2)
+        (one,) = waiting(cloud, group_id)
+        complete(cloud, one, "ROLLBACK")
+        cloud.look(4)
+        assert cloud.ids(group_id) == before
+        assert cloud.group(group_id).desired == 2
+        assert cloud.activities(group_id)[-1].status == "Failed"
+        assert waiting(cloud, group_id) == []
+
     def test_a_dead_leaver_is_not_waited_for(self, cloud, host):
         group_id = cloud.make_group(DesiredCapacity=1, LifecycleHooks=[hook("SCALE_IN")])
         cloud.look(2)

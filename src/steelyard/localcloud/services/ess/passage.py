@@ -12,6 +12,7 @@ from steelyard.localcloud.services.ecs.life import STOP_GRACE_S
 from steelyard.localcloud.services.ecs.models import RUNNING, STOPPED, STOPPING, Instance
 from steelyard.localcloud.services.ess.backends import Backends
 from steelyard.localcloud.services.ess.models import (
+    ACTIVE,
     CHECKING,
     DELETING,
     IN_SERVICE,
@@ -204,12 +205,29 @@ class Passage:
 
     def _step_leaving(self, group: ScalingGroup, member: Member, instance: Instance | None) -> None:
         result = "CONTINUE" if instance is None or instance.status == STOPPED else self._verdict(member)
-        if result == "ROLLBACK" and group.state == "Active":
-            self._backends.add(group, member)
-            kept = replace(member, state=IN_SERVICE, serves=True, hooks_done=False)
-            self._state.members.put(kept)
+        if result == "ROLLBACK" and group.state == ACTIVE:
+            self._take_back(group, member)
         elif result is not None:
             self._go(member, instance)
+
+    def _take_back(self, group: ScalingGroup, member: Member) -> None:
+        """Let a member that was about to leave serve again, as a hook wants it.
+
+        What asked for fewer members is rejected with that (help page of CompleteLifecycleAction). That the wanted
+        number goes back with it, so that the member is not asked to leave again, is this cloud's own.
+        """
+        self._backends.add(group, member)
+        self._state.members.put(replace(member, state=IN_SERVICE, serves=True, hooks_done=False))
+        activity = self._state.activities.get(member.activity_id)
+        if activity is None:
+            return
+        message = f"A lifecycle hook rolled {member.id} back."
+        self._state.activities.put(
+            replace(activity, error_code="LifecycleHook.RolledBack", error_message=message)
+        )
+        if group.desired is not None and member.is_healthy and not activity.created:
+            num_counted = min(group.max_size, self._state.num_counted(group.id))
+            self._state.groups.put(replace(group, desired=max(group.desired, num_counted)))
 
     def _go(self, member: Member, instance: Instance | None) -> None:
         self._forget_actions(member)

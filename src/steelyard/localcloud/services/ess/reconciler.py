@@ -228,10 +228,12 @@ class Reconciler:
 
     def _end(self, activity: Activity) -> None:
         now = self._state.cloud.clock()
-        serving = {one.id for one in self._state.members_of(activity.group_id) if one.state in SERVING}
+        members = {one.id: one.state for one in self._state.members_of(activity.group_id)}
         status = "Successful"
         if activity.error_code:
-            status = "Warning" if serving & set(activity.created) else "Failed"
+            has_come = any(members.get(one) in SERVING for one in activity.created)
+            has_gone = any(one not in members for one in activity.destroyed)
+            status = "Warning" if has_come or has_gone else "Failed"
         elif activity.ignored:
             status = "Warning"
         self._state.activities.put(replace(activity, status=status, ended_at=now))
