@@ -163,6 +163,36 @@ def test_a_group_stays_while_a_listener_uses_it_and_goes_with_its_load_balancer(
         pairs.describe(used)
 
 
+def test_a_listener_goes_from_a_pair_to_a_vserver_group_and_back(pairs):
+    pair = pairs.create()
+    group = pairs.client.create_vserver_group(
+        models.CreateVServerGroupRequest(region_id=REGION, load_balancer_id=pairs.balancer_id)
+    ).body.vserver_group_id
+    pairs.listen("tcp", 8080, pair)
+
+    def change(**settings) -> tuple[str, str]:
+        request = models.SetLoadBalancerTCPListenerAttributeRequest(
+            load_balancer_id=pairs.balancer_id, listener_port=8080, **settings
+        )
+        pairs.client.set_load_balancer_tcplistener_attribute(request)
+        request = models.DescribeLoadBalancerTCPListenerAttributeRequest(
+            load_balancer_id=pairs.balancer_id, listener_port=8080
+        )
+        found = pairs.client.describe_load_balancer_tcplistener_attribute(request).body
+        return found.vserver_group_id or "", found.master_slave_server_group_id or ""
+
+    assert change(vserver_group="on", vserver_group_id=group, master_slave_server_group="off") == (group, "")
+    assert pairs.listed() == {pair: []}
+    assert change(master_slave_server_group="on", master_slave_server_group_id=pair) == ("", pair)
+    assert change(vserver_group_id=group) == (group, "")
+    both = {"vserver_group_id": group, "master_slave_server_group_id": pair}
+    with refused("InvalidParameter", text="of one sort"):
+        change(**both)
+    # Its load balancer's own servers have no port at this listener.
+    with refused("MissingParameter", text="BackendServerPort"):
+        change(vserver_group="off")
+
+
 def test_what_cannot_be_is_refused(pairs, fleet):
     (server_id,) = fleet.run()
     with refused("InvalidParameter", text="one Master and one Slave"):

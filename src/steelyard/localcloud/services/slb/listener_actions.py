@@ -170,9 +170,7 @@ class ListenerActions(SlbState):
             is_running=False,
             settings=settings,
         )
-        has_servers = listener.server_group_id or settings["BackendServerPort"]
-        if not has_servers and not listener.is_redirect:
-            raise missing_parameter("BackendServerPort")
+        _check_servers(listener)
         self.listeners.put(listener)
         return {}
 
@@ -180,7 +178,9 @@ class ListenerActions(SlbState):
         listener = self.listener(request, protocol)
         settings = read_settings(request, protocol, listener.settings)
         self._check_named(listener.load_balancer_id, settings)
-        self.listeners.put(replace(listener, settings=settings))
+        changed = replace(listener, settings=settings)
+        _check_servers(changed)
+        self.listeners.put(changed)
         self.apply(request, listener.load_balancer_id)
         return {}
 
@@ -216,3 +216,13 @@ class ListenerActions(SlbState):
         listeners = self.listeners_of(load_balancer_id)
         if port not in [listener.port for listener in listeners if listener.protocol == "https"]:
             raise invalid_parameter("ForwardPort", port, "the port of an HTTPS listener")
+
+
+def _check_servers(listener: Listener) -> None:
+    """Check that a listener that has no server group knows a port of its load balancer's own servers.
+
+    Raises:
+        ApiError: `MissingParameter`.
+    """
+    if not (listener.server_group_id or listener.settings["BackendServerPort"] or listener.is_redirect):
+        raise missing_parameter("BackendServerPort")

@@ -18,7 +18,7 @@ from steelyard.localcloud.setting import (
     path,
     text,
 )
-from steelyard.localcloud.wire.error import missing_parameter, not_served
+from steelyard.localcloud.wire.error import invalid_parameter, missing_parameter, not_served
 
 SCHEDULERS = ("wrr", "wlc", "rr", "sch", "tch")
 OWN_ADDRESS = "$_ip"
@@ -177,13 +177,12 @@ def read_settings(
         ApiError: `InvalidParameter` for a value that is not allowed, `MissingParameter` for sticky sessions without
             their type or its cookie, access control without its list, a redirect without its port or TLS without a
             certificate,
-            `UnsupportedOperation` for what the local cloud does not serve.
+            `InvalidParameter` for two server groups, `UnsupportedOperation` for what the local cloud does not serve.
     """
     known = BY_PROTOCOL[protocol]
     given = checked(known, {_ALIASES.get(name, name): value for name, value in request.params.items()})
     settings = defaults(known) | dict(old or {}) | given
-    if request.text("VServerGroup") == "off":
-        settings["VServerGroupId"] = ""
+    settings |= _group_ids(request, known, given)
     if protocol == "udp" and settings["ProxyProtocolV2Enabled"]:
         raise not_served("the proxy protocol for datagrams")
     check_stickiness(settings)
@@ -195,6 +194,26 @@ def read_settings(
     if settings.get("ConnectionDrain") == "on" and not settings["ConnectionDrainTimeout"]:
         raise missing_parameter("ConnectionDrainTimeout")
     return settings
+
+
+def _group_ids(
+    request: Request, known: Mapping[str, Setting], given: Mapping[str, object]
+) -> dict[str, object]:
+    """Give the server groups that a call leaves a listener without: a group of one sort replaces that of the other.
+
+    Raises:
+        ApiError: `InvalidParameter` for one of each sort.
+    """
+    sorts = {"VServerGroupId": "VServerGroup", "MasterSlaveServerGroupId": "MasterSlaveServerGroup"}
+    wanted = [name for name, switch in sorts.items() if name in given and request.text(switch) != "off"]
+    if len(wanted) > 1:
+        raise invalid_parameter("MasterSlaveServerGroupId", given["MasterSlaveServerGroupId"], "of one sort")
+    gone = [
+        name
+        for name, switch in sorts.items()
+        if request.text(switch) == "off" or (wanted and name not in wanted)
+    ]
+    return {name: "" for name in gone if name in known}
 
 
 def _check_access(settings: Mapping[str, object]) -> None:
