@@ -71,6 +71,7 @@ class EcsService(
             "launchtemplate": self.launch_templates.records,
             "deploymentset": self.deployment_sets,
             "disk": self.disks,
+            "snapshot": self.snapshots,
             "image": self.images,
             "eni": self.interfaces,
             "command": self.commands,

@@ -23,6 +23,8 @@ DISK_CATEGORIES = (
     "elastic_ephemeral_disk_standard",
     "elastic_ephemeral_disk_premium",
 )
+PROVISIONED_CATEGORIES = ("cloud_auto", "cloud_regional_disk_auto")
+"""Whose performance may burst or be provisioned (help page of CreateDisk)."""
 _PASSWORD_SIGNS = "()`~!@#$%^&*-_+=|{}[]:;\"<>,.?/'\\"
 _HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,62}[A-Za-z0-9])?")
 

@@ -25,6 +25,10 @@ class Disk(Record):
         deletes_with_instance: Whether it goes with its instance; else it stays, and can be given to another one.
         image_id: The image that a system disk was made from.
         attached_at: Unix time at which the instance got it; 0 where none has it.
+        source_snapshot_id: The snapshot that it was made of.
+        was_attached: Whether an instance ever had it, without which it has nothing that a snapshot could be of.
+        deletes_auto_snapshots: Kept and answered, as is the next: there are no automatic snapshots here.
+        is_bursting: Kept and answered, as is the next; of `cloud_auto` disks.
     """
 
     kind: ClassVar[str] = "disk"
@@ -46,6 +50,12 @@ class Disk(Record):
     charge_type: str
     attached_at: float
     resource_group_id: str
+    source_snapshot_id: str = ""
+    was_attached: bool = False
+    deletes_auto_snapshots: bool = True
+    takes_auto_snapshots: bool = True
+    is_bursting: bool = False
+    provisioned_iops: int = 0
 
     @property
     def status(self) -> str:
@@ -74,8 +84,12 @@ class Disk(Record):
             "KMSKeyId": self.kms_key_id,
             "Device": self.device,
             "DeleteWithInstance": self.deletes_with_instance,
-            "DeleteAutoSnapshot": True,
-            "EnableAutoSnapshot": True,
+            "DeleteAutoSnapshot": self.deletes_auto_snapshots,
+            "EnableAutoSnapshot": self.takes_auto_snapshots,
+            "AutoSnapshotPolicyId": "",
+            "SourceSnapshotId": self.source_snapshot_id,
+            "BurstingEnabled": self.is_bursting,
+            "ProvisionedIops": self.provisioned_iops,
             "EnableAutomatedSnapshotPolicy": False,
             "ImageId": self.image_id,
             "DiskChargeType": self.charge_type,

@@ -5,12 +5,13 @@ from dataclasses import replace
 from steelyard.localcloud.service import Request, action
 from steelyard.localcloud.services.ecs import check, errors, part_errors
 from steelyard.localcloud.services.ecs.disk import MAX_DISKS, Disk, next_device
+from steelyard.localcloud.services.ecs.disk_setting import data_sizes, read_data_disk
 from steelyard.localcloud.services.ecs.instance_actions import both_pages
 from steelyard.localcloud.services.ecs.models import RUNNING, STOPPED
-from steelyard.localcloud.services.ecs.run_setting import DATA_DISK_GIB, read_disk
-from steelyard.localcloud.services.ecs.state import EcsState, read_json_texts
+from steelyard.localcloud.services.ecs.snapshot_actions import SnapshotActions, restored
+from steelyard.localcloud.services.ecs.state import read_json_texts
 from steelyard.localcloud.tag import has_tags, read_tags
-from steelyard.localcloud.wire.error import missing_parameter
+from steelyard.localcloud.wire.error import missing_parameter, not_served
 from steelyard.spec.catalogue import REGIONS
 
 _FILTERS = (
@@ -23,8 +24,10 @@ _FILTERS = (
     ("DiskChargeType", "DiskChargeType"),
     ("ResourceGroupId", "ResourceGroupId"),
     ("MultiAttach", "MultiAttach"),
+    ("SnapshotId", "SourceSnapshotId"),
     ("AutoSnapshotPolicyId", "AutoSnapshotPolicyId"),
 )
+_UNSERVED = ("StorageSetId", "StorageClusterId", "EncryptAlgorithm", "AdvancedFeatures", "Arn")
 _FLAGS = (
     "Encrypted",
     "Portable",
@@ -37,26 +40,38 @@ _TOKEN_PAGE = range(10, 500 + 1)
 """See `both_pages` (help page of DescribeDisks)."""
 
 
-class DiskActions(EcsState):
+class DiskActions(SnapshotActions):
     """Disks."""
 
     @action("CreateDisk")
     def create_disk(self, request: Request) -> dict[str, object]:
-        """Make a data disk that no instance has."""
+        """Make a data disk that no instance has, by itself or as one of a snapshot."""
+        request.refuse_unserved(*_UNSERVED)
+        if request.text("MultiAttach", "Disabled") != "Disabled":
+            raise not_served("disks of several instances (MultiAttach)")
         zone_id = request.text("ZoneId")
         if zone_id not in REGIONS[request.region_id]:
             raise errors.zone_not_found()
         if request.text("InstanceId"):
             # With it, the API makes a disk that is paid for together with a prepaid instance.
             raise errors.value_not_supported("InstanceId", request.text("InstanceId"))
-        if request.params.get("Size") is None:
+        snapshot = self.find_snapshot(request.text("SnapshotId"), request.region_id)
+        if request.params.get("Size") is None and snapshot is None:
             raise missing_parameter("Size")
         given = {
             "Category": request.text("DiskCategory") or "cloud",
             "Encrypted": str(request.flag("Encrypted")).lower(),
             **{
                 name: request.params.get(name)
-                for name in ("Size", "PerformanceLevel", "DiskName", "Description", "KMSKeyId")
+                for name in (
+                    "Size",
+                    "PerformanceLevel",
+                    "DiskName",
+                    "Description",
+                    "KMSKeyId",
+                    "BurstingEnabled",
+                    "ProvisionedIops",
+                )
             },
         }
         disk = Disk(
@@ -72,9 +87,9 @@ class DiskActions(EcsState):
             charge_type="PostPaid",
             attached_at=0.0,
             resource_group_id=request.text("ResourceGroupId"),
-            **read_disk("data", given, "Disk", 0, DATA_DISK_GIB),
+            **read_data_disk(given, "Disk", snapshot),
         )
-        self.disks.put(disk)
+        self.disks.put(restored(disk, snapshot, self.cloud.clock()))
         return {"DiskId": disk.id}
 
     @action("AttachDisk")
@@ -100,6 +115,7 @@ class DiskActions(EcsState):
                 device=device,
                 deletes_with_instance=request.flag("DeleteWithInstance", disk.deletes_with_instance),
                 attached_at=self.cloud.clock(),
+                was_attached=True,
             )
         )
         self.instances.put(replace(instance, disk_ids=(*instance.disk_ids, disk.id)))
@@ -142,15 +158,22 @@ class DiskActions(EcsState):
 
     @action("ModifyDiskAttribute")
     def modify_disk_attribute(self, request: Request) -> dict[str, object]:
-        """Change disks' names, descriptions, and whether they go with their instances."""
+        """Change disks' names, descriptions, whether they go with their instances, and what else is kept of them."""
         ids = [request.text("DiskId"), *request.texts("DiskIds")]
+        if not any(ids):
+            raise missing_parameter("DiskId")
         for disk in [self._disk(disk_id) for disk_id in ids if disk_id]:
+            if request.flag("BurstingEnabled") and disk.category not in check.PROVISIONED_CATEGORIES:
+                raise errors.value_not_supported("BurstingEnabled", True)
             self.disks.put(
                 replace(
                     disk,
                     name=check.read_name(request, "DiskName", disk.name),
                     description=check.read_description(request, disk.description),
                     deletes_with_instance=request.flag("DeleteWithInstance", disk.deletes_with_instance),
+                    deletes_auto_snapshots=request.flag("DeleteAutoSnapshot", disk.deletes_auto_snapshots),
+                    takes_auto_snapshots=request.flag("EnableAutoSnapshot", disk.takes_auto_snapshots),
+                    is_bursting=request.flag("BurstingEnabled", disk.is_bursting),
                 )
             )
         return {}
@@ -162,7 +185,7 @@ class DiskActions(EcsState):
         check.read_choice(request, "Type", ("offline", "online"), "offline")
         if size_gib < disk.size_gib:
             raise part_errors.disk_size_too_small(size_gib, disk.size_gib)
-        check.read_disk_size("NewSize", size_gib, 0, DATA_DISK_GIB)
+        check.read_disk_size("NewSize", size_gib, 0, range(1, data_sizes(disk.category).stop))
         self.disks.put(replace(disk, size_gib=size_gib))
         return {"OrderId": ""}
 

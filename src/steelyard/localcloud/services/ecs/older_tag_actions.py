@@ -16,6 +16,7 @@ _COUNTED = {
     "instance": "Instance",
     "disk": "Disk",
     "image": "Image",
+    "snapshot": "Snapshot",
     "securitygroup": "Securitygroup",
     "eni": "Eni",
     "keypair": "KeyPair",

@@ -61,6 +61,44 @@ def disk_size_too_small(size_gib: int, least_gib: int) -> ApiError:
     )
 
 
+def disk_never_attached() -> ApiError:
+    """Tell that a disk never had anything of which a snapshot could be made (help page of CreateSnapshot)."""
+    return ApiError(
+        "IncorrectDiskStatus.NeverAttached",
+        "The specified disk has never been attached to any instance.",
+        403,
+    )
+
+
+def snapshot_not_found() -> ApiError:
+    """Tell that there is no such snapshot (help page of DeleteSnapshot)."""
+    return ApiError("InvalidSnapshotId.NotFound", "The specified SnapshotId does not exist.", 404)
+
+
+def snapshot_not_ready() -> ApiError:
+    """Tell that a snapshot is still being made (help page of CreateDisk)."""
+    return ApiError(
+        "InvalidSnapshotId.NotReady", "The specified snapshot creation is not completed yet.", 403
+    )
+
+
+def snapshot_made_disk() -> ApiError:
+    """Tell that a disk was made of a snapshot; the vendor's provider looks for this code."""
+    return ApiError(
+        "SnapshotCreatedDisk", "The snapshot has been used to create disks, delete it with Force.", 403
+    )
+
+
+def snapshot_name_reserved() -> ApiError:
+    """Tell that names of automatic snapshots begin as this one does (help page of CreateSnapshot)."""
+    return ApiError("InvalidSnapshotName.Malformed", "The specified SnapshotName begins with auto.")
+
+
+def too_many_snapshots() -> ApiError:
+    """Tell that a disk has as many snapshots as it may have (help page of CreateSnapshot)."""
+    return ApiError("QuotaExceed.Snapshot", "The snapshot quota exceeds.", 403)
+
+
 def interface_not_found() -> ApiError:
     """Tell that there is no such network interface (help page of DetachNetworkInterface)."""
     return ApiError("InvalidEniId.NotFound", "The specified EniId is not found.", 404)

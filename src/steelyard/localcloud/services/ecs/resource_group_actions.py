@@ -6,7 +6,7 @@ from steelyard.localcloud.service import Request, action
 from steelyard.localcloud.services.ecs import change_errors, errors
 from steelyard.localcloud.tag_actions import TagActions
 
-_TYPES = ("instance", "disk", "securitygroup", "eni", "keypair", "image")
+_TYPES = ("instance", "disk", "snapshot", "securitygroup", "eni", "keypair", "image", "launchtemplate")
 
 
 class ResourceGroupActions(TagActions):

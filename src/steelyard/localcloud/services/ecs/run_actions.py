@@ -10,6 +10,7 @@ from steelyard.localcloud.services.ecs import check, errors, part_errors
 from steelyard.localcloud.services.ecs.auto_release import AutoRelease
 from steelyard.localcloud.services.ecs.cpu_option import OF_TYPE, read_cpu_options
 from steelyard.localcloud.services.ecs.disk import Disk
+from steelyard.localcloud.services.ecs.disk_setting import DiskOrder, read_disks
 from steelyard.localcloud.services.ecs.image_state import ImageState
 from steelyard.localcloud.services.ecs.interface_making import InterfaceMaking
 from steelyard.localcloud.services.ecs.launch_template import Settings, merged
@@ -18,10 +19,8 @@ from steelyard.localcloud.services.ecs.network_interface import UNSERVED as UNSE
 from steelyard.localcloud.services.ecs.run_interface import Secondary, read_interfaces
 from steelyard.localcloud.services.ecs.run_setting import (
     Deployment,
-    DiskOrder,
     Identity,
     read_billing,
-    read_disks,
     read_instance_type,
     read_metadata_options,
     read_options,
@@ -29,6 +28,7 @@ from steelyard.localcloud.services.ecs.run_setting import (
     read_traffic_mode,
 )
 from steelyard.localcloud.services.ecs.sequence_name import INSTANCE_ID, Names, read_names
+from steelyard.localcloud.services.ecs.snapshot_actions import restored
 from steelyard.localcloud.services.ecs.subscription import read_subscription
 from steelyard.localcloud.services.vpc.models import VSwitch
 from steelyard.localcloud.tag import read_tags
@@ -101,7 +101,7 @@ class RunActions(InterfaceMaking, ImageState, AutoRelease):
         draft = self._draft(request, order.primary, vswitch)
         if not starts:
             draft = replace(draft, status=STOPPED, stopped_mode="KeepCharging")
-        disks = read_disks(request, self.read_image(request))
+        disks = read_disks(request, self.read_image(request), self.find_snapshot)
         secondaries = [self._secondary(given, request, draft) for given in order.secondaries]
         request.stop_if_dry_run()
         wanted = request.text("PrivateIpAddress") or str(order.primary.get("PrimaryIpAddress") or "")
@@ -286,9 +286,11 @@ class RunActions(InterfaceMaking, ImageState, AutoRelease):
         return self.groups_in_vpc(given, vpc_id)
 
     def _ordered(self, instance: Instance, order: DiskOrder) -> Disk:
-        return Disk(
+        disk = Disk(
             id=self.cloud.new_id("d"),
             created_at=instance.created_at,
+            tags=instance.tags,
+            was_attached=True,
             region_id=instance.region_id,
             zone_id=instance.zone_id,
             instance_id=instance.id,
@@ -300,6 +302,7 @@ class RunActions(InterfaceMaking, ImageState, AutoRelease):
             resource_group_id=instance.resource_group_id,
             **order.settings,
         )
+        return restored(disk, order.snapshot, self.cloud.clock())
 
     def _complete(self, draft: Instance, address: str, named: Names) -> Instance:
         instance_id = self.cloud.new_id("i")

@@ -5,25 +5,17 @@ from __future__ import annotations
 import calendar
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TypedDict
 
 from steelyard.localcloud.service import Request
 from steelyard.localcloud.services.ecs import change_errors, check, errors
-from steelyard.localcloud.services.ecs.disk import next_device
-from steelyard.localcloud.services.ecs.image import Image
 from steelyard.localcloud.services.ecs.network_interface import TRAFFIC_MODES
 from steelyard.localcloud.wire.error import invalid_parameter, missing_parameter
 from steelyard.spec.catalogue import INSTANCE_TYPES
 from steelyard.spec.family import has_erdma
 from steelyard.spec.price import Price, spot_price
 
-DATA_DISK_GIB = range(1, 65536 + 1)
-"""Sizes of a data disk."""
-
 _MAX_SPOT_DURATION_H = 6
-_SMALLEST_GIB = {"PL0": 1, "PL1": 1, "PL2": 461, "PL3": 1261}
-"""Smallest ESSDs of the performance levels (help page of RunInstances); of PL1 smaller ones are taken, too."""
 _MIN_RELEASE_NOTICE_S, _MAX_RELEASE_NOTICE_S = 1800, 3 * 366 * 86400
 """How far ahead a release may be set (help page of ModifyInstanceAutoReleaseTime: half an hour to three years)."""
 _BANDWIDTHS_MBIT_PER_S = range(100 + 1)  # Help page of RunInstances.
@@ -227,104 +219,3 @@ def _price_limit(request: Request) -> float:
     value = request.params.get("SpotPriceLimit", 0.0)
     assert isinstance(value, float)
     return value
-
-
-class DiskSettings(TypedDict):
-    """What a disk is made from."""
-
-    type: str
-    category: str
-    size_gib: int
-    performance_level: str
-    name: str
-    description: str
-    is_encrypted: bool
-    kms_key_id: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class DiskOrder:
-    """A disk that an instance is to be made with."""
-
-    settings: DiskSettings
-    device: str
-    deletes_with_instance: bool
-    image_id: str = ""
-
-
-def read_disks(request: Request, image: Image) -> list[DiskOrder]:
-    """Read the system disk and the data disks that an instance is to be made with.
-
-    Raises:
-        ApiError: For a size or a category that a disk cannot have.
-    """
-    system = request.params.get("SystemDisk") or {}
-    assert isinstance(system, dict)
-    bounds = range(image.size_gib, 2048 + 1)
-    settings = read_disk("system", system, "SystemDisk", max(40, image.size_gib), bounds)
-    orders = [
-        DiskOrder(settings=settings, device="/dev/xvda", deletes_with_instance=True, image_id=image.image_id)
-    ]
-    for number, data in enumerate(request.records("DataDisk"), 1):
-        if data.get("Size") is None:
-            raise missing_parameter(f"DataDisk.{number}.Size")
-        orders.append(
-            DiskOrder(
-                settings=read_disk("data", data, f"DataDisk.{number}", 0, DATA_DISK_GIB),
-                device=str(data.get("Device") or next_device(order.device for order in orders)),
-                deletes_with_instance=bool(data.get("DeleteWithInstance", True)),
-            )
-        )
-    return orders
-
-
-def read_disk(
-    kind: str, given: Mapping[str, object], name: str, default_gib: int, bounds: range
-) -> DiskSettings:
-    """Read what a disk is made from.
-
-    Args:
-        kind: `system` or `data`.
-        given: Its parameters by their names within the disk's, such as `Size`.
-        name: What stands before those names.
-        default_gib: Size where none is given.
-        bounds: Sizes that it may have.
-
-    Raises:
-        ApiError: For a size, a category or a name that a disk cannot have.
-    """
-    category = str(given.get("Category") or "cloud_essd")
-    if category not in check.DISK_CATEGORIES:
-        raise errors.value_not_supported(f"{name}.Category", category)
-    size_gib = check.read_disk_size(f"{name}.Size", given.get("Size"), default_gib, bounds)
-    return DiskSettings(
-        type=kind,
-        category=category,
-        size_gib=size_gib,
-        performance_level=read_performance_level(
-            str(given.get("PerformanceLevel") or ""), category, size_gib
-        ),
-        name=check.checked_name("DiskName", str(given.get("DiskName") or "")),
-        description=str(given.get("Description") or ""),
-        is_encrypted=str(given.get("Encrypted") or "false").lower() == "true",
-        kms_key_id=str(given.get("KMSKeyId") or ""),
-    )
-
-
-def read_performance_level(wanted: str, category: str, size_gib: int) -> str:
-    """Give a disk's performance level, which ESSDs alone have.
-
-    Args:
-        wanted: The level; empty for PL1.
-        category: The disk's category; of another than `cloud_essd` the level is not asked.
-        size_gib: Its size, of which the higher levels need some.
-
-    Raises:
-        ApiError: `InvalidPerformanceLevel.ValueNotSupported`.
-    """
-    if category != "cloud_essd":
-        return ""
-    level = wanted or "PL1"
-    if size_gib < _SMALLEST_GIB.get(level, size_gib + 1):
-        raise errors.value_not_supported("PerformanceLevel", f"{level} of {size_gib} GiB")
-    return level

@@ -13,7 +13,7 @@ from steelyard.localcloud.hosts.host import Host
 from steelyard.localcloud.metadata_items import InstanceMetadata, InterfaceMetadata
 from steelyard.localcloud.record import Records
 from steelyard.localcloud.service import Request, Service
-from steelyard.localcloud.services.ecs import errors
+from steelyard.localcloud.services.ecs import errors, part_errors
 from steelyard.localcloud.services.ecs.deployment_set import MAX_INSTANCES, DeploymentSet
 from steelyard.localcloud.services.ecs.disk import Disk
 from steelyard.localcloud.services.ecs.firewall import Firewall
@@ -22,6 +22,7 @@ from steelyard.localcloud.services.ecs.launch_template import LaunchTemplates
 from steelyard.localcloud.services.ecs.life import InstanceLife, Survivors
 from steelyard.localcloud.services.ecs.models import Instance, SecurityGroup
 from steelyard.localcloud.services.ecs.network_interface import NetworkInterface
+from steelyard.localcloud.services.ecs.snapshot import Snapshot
 from steelyard.localcloud.services.ecs.stock import Stock
 from steelyard.localcloud.services.ram.state import RamState
 from steelyard.localcloud.services.vpc.route_state import RouteState
@@ -69,6 +70,7 @@ class EcsState(Service):
         self.deployment_sets = Records(cloud.store, DeploymentSet)
         self.stock = Stock(cloud.store)
         self.disks = Records(cloud.store, Disk)
+        self.snapshots = Records(cloud.store, Snapshot)
         self.interfaces = self.firewall.interfaces
         self.life = InstanceLife(cloud, self.host, self.firewall)
         self.survivors = Survivors()
@@ -171,6 +173,19 @@ class EcsState(Service):
         """Give an instance's disks, its system disk first."""
         found = (self.disks.get(disk_id) for disk_id in instance.disk_ids)
         return [disk for disk in found if disk is not None]
+
+    def find_snapshot(self, snapshot_id: str, region_id: str) -> Snapshot | None:
+        """Give a snapshot of a region; None where no id is given.
+
+        Raises:
+            ApiError: `InvalidSnapshotId.NotFound`.
+        """
+        if not snapshot_id:
+            return None
+        snapshot = self.snapshots.get(snapshot_id)
+        if snapshot is None or snapshot.region_id != region_id:
+            raise part_errors.snapshot_not_found()
+        return snapshot
 
     def rewire(self, instance_id: str) -> None:
         """Bring an instance's network to what its records say, once that is kept; it is called in a transaction."""

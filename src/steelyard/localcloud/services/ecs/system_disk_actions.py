@@ -4,11 +4,10 @@ from dataclasses import replace
 
 from steelyard.localcloud.service import Request, action
 from steelyard.localcloud.services.ecs import check, errors, part_errors
+from steelyard.localcloud.services.ecs.disk_setting import read_iops, read_performance_level
 from steelyard.localcloud.services.ecs.image_state import ImageState
 from steelyard.localcloud.services.ecs.instance_actions import refuse_released
 from steelyard.localcloud.services.ecs.models import STOPPED
-from steelyard.localcloud.services.ecs.run_setting import read_performance_level
-from steelyard.localcloud.wire.error import not_served
 
 _LARGEST_GIB = 2048
 
@@ -58,10 +57,8 @@ class SystemDiskActions(ImageState):
 
     @action("ModifyDiskSpec")
     def modify_disk_spec(self, request: Request) -> dict[str, object]:
-        """Change a disk's category or performance level, at once."""
-        for name in ("DestinationZoneId", "PerformanceControlOptions", "ProvisionedIops"):
-            if request.params.get(name):
-                raise not_served(f"{name} in ModifyDiskSpec")
+        """Change a disk's category, performance level or provisioned IOPS, at once."""
+        request.refuse_unserved("DestinationZoneId", "PerformanceControlOptions")
         disk = self.disks.get(request.text("DiskId"))
         if disk is None:
             raise part_errors.disk_not_found()
@@ -70,7 +67,8 @@ class SystemDiskActions(ImageState):
         level = read_performance_level(
             request.text("PerformanceLevel") or disk.performance_level, category, disk.size_gib
         )
-        changed = replace(changed, performance_level=level)
+        iops = read_iops("Disk", request.params.get("ProvisionedIops", disk.provisioned_iops), category)
+        changed = replace(changed, performance_level=level, provisioned_iops=iops)
         if changed == disk:
             raise part_errors.disk_spec_unchanged()
         request.stop_if_dry_run()

@@ -9,12 +9,14 @@ from typing import Any
 
 from steelyard.localcloud.record import Record, Records
 from steelyard.localcloud.services.alb import models as alb
+from steelyard.localcloud.services.ecs.custom_image import CustomImage
 from steelyard.localcloud.services.ecs.deployment_set import DeploymentSet
 from steelyard.localcloud.services.ecs.disk import Disk
 from steelyard.localcloud.services.ecs.key_pair import KeyPair, KeyPairs
 from steelyard.localcloud.services.ecs.launch_template import LaunchTemplate
 from steelyard.localcloud.services.ecs.models import Instance, SecurityGroup
 from steelyard.localcloud.services.ecs.network_interface import NetworkInterface
+from steelyard.localcloud.services.ecs.snapshot import Snapshot
 from steelyard.localcloud.services.ess.models import ScalingGroup
 from steelyard.localcloud.services.nas.models import FileSystem
 from steelyard.localcloud.services.nlb import models as nlb
@@ -23,6 +25,7 @@ from steelyard.localcloud.services.slb.models import LoadBalancer
 from steelyard.localcloud.services.tag import errors
 from steelyard.localcloud.services.vpc.egress_models import Eip, NatGateway
 from steelyard.localcloud.services.vpc.models import Vpc, VSwitch
+from steelyard.localcloud.services.vpc.route_models import RouteTable
 from steelyard.localcloud.store import Store
 from steelyard.localcloud.wire.error import ApiError
 
@@ -32,10 +35,13 @@ KINDS: Mapping[tuple[str, str], type[Record]] = {
     ("ecs", "launchtemplate"): LaunchTemplate,
     ("ecs", "deploymentset"): DeploymentSet,
     ("ecs", "disk"): Disk,
+    ("ecs", "snapshot"): Snapshot,
+    ("ecs", "image"): CustomImage,
     ("ecs", "eni"): NetworkInterface,
     ("ecs", "keypair"): KeyPair,
     ("vpc", "vpc"): Vpc,
     ("vpc", "vswitch"): VSwitch,
+    ("vpc", "routetable"): RouteTable,
     ("vpc", "natgateway"): NatGateway,
     ("vpc", "eip"): Eip,
     ("slb", "loadbalancer"): LoadBalancer,
