@@ -19,19 +19,17 @@ from steelyard.balance import Policy, Shares, SpeedPolicy, Straggler, split_equa
 from steelyard.errors import UsageError
 from steelyard.training.checkpoint.attach import Checkpoints
 from steelyard.training.checkpoint.snapshot import Place, Trained
-from steelyard.training.elastic_cycle import ElasticCycle
-from steelyard.training.elastic_loader import ElasticLoader
 from steelyard.training.environment import WorkerEnvironment
 from steelyard.training.event import EventLog
 from steelyard.training.gradient import CommunicationHook
 from steelyard.training.imitation import accelerator_of
 from steelyard.training.journal import StepJournal
-from steelyard.training.kept_states import KeptStates, Stateful
+from steelyard.training.kept_states import Stateful
 from steelyard.training.leaving import Boundary
 from steelyard.training.loader import BalancedLoader, loadable_length
 from steelyard.training.order import STATE_VERSION, agree_on_order, check_length, check_state
 from steelyard.training.plan import SharePlan
-from steelyard.training.run_mode import make_cycle, make_team, prepare_for
+from steelyard.training.run_mode import loader_for, make_cycle, make_team, prepare_for
 from steelyard.training.share_bounds import ShareBounds, policy_within
 from steelyard.training.window import Cursor, WindowSampler, hash_seed
 
@@ -127,7 +125,6 @@ class Balancer:
         )
         self._checkpoints = Checkpoints(place, self._team, self._cycle, self._report)
         self._boundary = Boundary(self._cycle, self._checkpoints, self.close, listens=bool(place.elastic))
-        self._kept = self._cycle.kept if isinstance(self._cycle, ElasticCycle) else KeptStates()
 
     @property
     def rank(self) -> int:
@@ -245,8 +242,7 @@ class Balancer:
         # draws from, so that a resumed run would see other masks.
         generator = torch.Generator().manual_seed(self.worker_seed)
         loader_options = {"generator": generator, **loader_options}
-        kind = ElasticLoader if isinstance(self._cycle, ElasticCycle) else BalancedLoader
-        return kind(
+        return loader_for(self._cycle)(
             DataLoader(dataset, batch_sampler=sampler, **loader_options),
             sampler,
             observer=self._cycle,
@@ -296,7 +292,7 @@ class Balancer:
         Where workers come and go, they also go back with a step that is made again, and a worker that comes takes
         its peers' by the same names.
         """
-        self._kept.add(**objects)
+        self._cycle.kept.add(**objects)
 
     def checkpoint(
         self, path: str | Path | None = None, *, every_steps: int | None = None, keep: int | None = None
@@ -319,7 +315,7 @@ class Balancer:
             UsageError: If it was called before `prepare`, or the place is neither a folder nor a bucket.
             TrainingError: If nothing can be kept there, or a checkpoint is of another model.
         """
-        place = Place(balancer=self, kept=self._kept)
+        place = Place(balancer=self, kept=self._cycle.kept)
         return self._checkpoints.begin(path, every_steps=every_steps, num_kept=keep, place=place)
 
     def state_dict(self) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from steelyard.balance import Policy, Shares
 from steelyard.errors import TrainingError
 from steelyard.training.exchange import StepReport
 from steelyard.training.imitation import ImitatedAccelerator
+from steelyard.training.kept_states import KeptStates
 from steelyard.training.plan import SharePlan
 from steelyard.training.step_loss import StepLoss, TokenSum
 from steelyard.training.window import Cursor, Window
@@ -137,6 +138,8 @@ class StepCycle:
         self._proposal = plan.newest
         self.plan = plan
         self.cursor = cursor
+        self.kept = KeptStates()
+        """States that are saved with the training; where a step has to be made again they go back."""
         self.gradients = GradientLink()
         self.on_boundary: Callable[[], None] = lambda: None
         """Called between two steps, when all that the script does in one is done."""

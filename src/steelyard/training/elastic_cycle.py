@@ -13,7 +13,6 @@ from steelyard.errors import UsageError
 from steelyard.training.cycle import StepCycle, StepOutcome
 from steelyard.training.elastic_team import ElasticTeam
 from steelyard.training.imitation import ImitatedAccelerator
-from steelyard.training.kept_states import KeptStates
 from steelyard.training.plan import SharePlan
 from steelyard.training.used_parameters import UsedParameters
 from steelyard.training.vote import QuorumTokens, Vote
@@ -74,8 +73,6 @@ class ElasticCycle(StepCycle):
         self._is_decided = False
         self._has_term = False
         self._used: UsedParameters | None = None
-        self.kept = KeptStates()
-        """What goes back where a step has to be made again."""
         self.is_made = True
         """Whether all made the last step."""
         self.num_repeats = 0

@@ -14,11 +14,13 @@ from steelyard.balance import Policy
 from steelyard.training.attachment import attach, wrap
 from steelyard.training.cycle import StepCycle
 from steelyard.training.elastic_cycle import ElasticCycle
+from steelyard.training.elastic_loader import ElasticLoader
 from steelyard.training.elastic_model import prepare_elastic
 from steelyard.training.elastic_team import ElasticTeam
 from steelyard.training.environment import WorkerEnvironment
 from steelyard.training.exchange import Exchange
 from steelyard.training.gradient import CommunicationHook, refuse_inexact
+from steelyard.training.loader import BalancedLoader
 from steelyard.training.plan import SharePlan
 from steelyard.training.team import Team
 from steelyard.training.token_count import TokenCount
@@ -78,6 +80,11 @@ def make_cycle(
         tokens=TokenCount(team.group),
         **options,
     )
+
+
+def loader_for(cycle: StepCycle) -> type[BalancedLoader]:
+    """Return the kind of loader that gives windows to what follows the steps."""
+    return ElasticLoader if isinstance(cycle, ElasticCycle) else BalancedLoader
 
 
 def prepare_for(
