@@ -181,7 +181,7 @@ def test_rules_are_tried_in_their_order_on_every_listener_of_https() -> None:
     }
     conditions = recording.named("lb-rule-443-calls").inputs["ruleConditions"]
     assert [one["type"] for one in conditions] == ["Host", "Path"]
-    assert recording.named("lb-servers-calls").inputs["protocol"] == "gRPC"
+    assert recording.named("lb-servers-calls").inputs["protocol"] == "GRPC"
     listener = recording.named("lb-listener-443").inputs
     assert listener["certificates"] == {"certificateId": "12345678-cn-hangzhou"}
     assert listener["securityPolicyId"] == "tls_cipher_policy_1_2"

@@ -201,6 +201,14 @@ class TestServerGroup:
         application.change_group(group_id, health_check_config=change(health_check_protocol="gRPC"))
         assert seen() == ("gRPC", "POST", ["0"])
 
+    @pytest.mark.parametrize("word", ["gRPC", "GRPC"])
+    def test_that_speaks_grpc_does_so_in_the_word_that_was_sent(self, application, word):
+        group_id = application.group({"health_check_protocol": word}, protocol=word)
+        found = application.find_group(group_id)
+        assert (found.protocol, found.health_check_config.health_check_protocol) == (word, word)
+        with refused("OperationDenied.ServerGroupProtocolMismatch"):
+            application.listen(application.balance(), group_id)
+
     def test_that_a_listener_or_a_rule_uses_is_not_deleted(self, application):
         own, further = application.group(), application.group()
         listener_id = application.listen(application.balance(), own)

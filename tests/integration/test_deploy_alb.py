@@ -269,9 +269,9 @@ def secure(*names: str, path: str = "/healthz") -> Callable[[], None]:
         group = alicloud.alb.ServerGroup(
             "group",
             server_group_name="calls",
-            protocol="gRPC",
+            protocol="GRPC",
             vpc_id=net.id,
-            health_check_config={"health_check_enabled": True, "health_check_protocol": "gRPC"},
+            health_check_config={"health_check_enabled": True, "health_check_protocol": "GRPC"},
         )
         ids = [
             pulumi.Output.concat(

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 _TIMEOUT_S = 600
 """The longest that there is: streams of a job's log may be silent for long."""
-_PROTOCOLS: Mapping[str, str] = {"http": "HTTP", "https": "HTTPS", "grpc": "gRPC"}
+_PROTOCOLS: Mapping[str, str] = {"http": "HTTP", "https": "HTTPS", "grpc": "GRPC"}
+"""The words that the provider's schema takes; the API's page writes `gRPC`."""
 _PRIORITY_STEP = 10
 
 

@@ -21,8 +21,8 @@ from steelyard.localcloud.setting import SERVER_IP
 from steelyard.localcloud.traffic.gate import Gate
 
 _COOKIE_NAME = "SERVERID"
-_SERVER_PROTOCOLS = {"HTTP": "plain", "HTTPS": "tls", "gRPC": "h2"}
-_CHECK_PROTOCOLS = {"HTTP": "http", "HTTPS": "http", "TCP": "tcp", "gRPC": "grpc"}
+_SERVER_PROTOCOLS = {"HTTP": "plain", "HTTPS": "tls", "GRPC": "h2"}
+_CHECK_PROTOCOLS = {"HTTP": "http", "HTTPS": "http", "TCP": "tcp", "GRPC": "grpc"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +117,7 @@ def _pool(listener: Listener, group: ServerGroup, shelf: Shelf) -> dict[str, Any
             for server in group.servers
             if (address := shelf.find_address(str(server["ServerId"]))) is not None
         ),
-        "server_protocol": _SERVER_PROTOCOLS[group.protocol],
+        "server_protocol": _SERVER_PROTOCOLS[group.protocol.upper()],
         "check": _check(group.check) if group.check["HealthCheckEnabled"] else None,
         "request_timeout_s": _int(listener.settings["RequestTimeout"]),
         "cookie": _cookie(sticky) if sticky["StickySessionEnabled"] else None,
@@ -137,8 +137,8 @@ def _algorithm(group: ServerGroup) -> str:
 def _check(check: Mapping[str, object]) -> HealthCheck:
     codes = check["HealthCheckCodes"]
     assert isinstance(codes, list | tuple)
-    kind, path = str(check["HealthCheckProtocol"]), str(check["HealthCheckPath"])
-    is_grpc = kind == "gRPC"
+    kind, path = str(check["HealthCheckProtocol"]).upper(), str(check["HealthCheckPath"])
+    is_grpc = kind == "GRPC"
     return HealthCheck(
         protocol=_CHECK_PROTOCOLS[kind],  # type: ignore[arg-type]
         is_tls=kind == "HTTPS",

@@ -23,8 +23,11 @@ from steelyard.localcloud.wire.error import invalid_parameter, missing_parameter
 
 Settings = Mapping[str, object]
 
+_GRPC_WORDS = ("gRPC", "GRPC")
+"""The API's word, and the one that the Terraform provider takes alone; what was sent is answered."""
+
 _GROUP: Mapping[str, Setting] = {
-    "Protocol": choice("HTTP", "HTTP", "HTTPS", "gRPC"),
+    "Protocol": choice("HTTP", "HTTP", "HTTPS", *_GRPC_WORDS),
     "Scheduler": choice("Wrr", "Wrr", "Wlc", "Sch", "Uch"),
     "ServerGroupType": choice("Instance", "Instance", "Ip", "Fc"),
     "CrossZoneEnabled": Setting(default=True),
@@ -70,7 +73,7 @@ _GRPC_RANGE = re.compile(r"([0-9]{1,2})(?:-([0-9]{1,2}))?\Z")
 _MAX_GRPC_RANGES = 20
 _CHECK: Mapping[str, Setting] = {
     "HealthCheckEnabled": Setting(default=True),
-    "HealthCheckProtocol": choice("HTTP", "HTTP", "HTTPS", "TCP", "gRPC"),
+    "HealthCheckProtocol": choice("HTTP", "HTTP", "HTTPS", "TCP", *_GRPC_WORDS),
     "HealthCheckConnectPort": number(0, 0, 65535),
     "HealthCheckTimeout": number(5, 1, 300),
     "HealthCheckInterval": number(2, 1, 50),
@@ -158,12 +161,10 @@ def read_check(given: Settings, old: Settings | None = None) -> dict[str, object
     Raises:
         ApiError: `InvalidParameter` for a value that is not allowed.
     """
-    # The Terraform provider writes gRPC in capitals.
-    words = {name: "gRPC" if value == "GRPC" else value for name, value in given.items()}
-    values = checked(_CHECK, words)
+    values = checked(_CHECK, given)
     check = defaults(_CHECK) | dict(old or {}) | values
-    is_grpc = check["HealthCheckProtocol"] == "gRPC"
-    if is_grpc != ((old or {}).get("HealthCheckProtocol") == "gRPC"):
+    is_grpc = check["HealthCheckProtocol"] in _GRPC_WORDS
+    if is_grpc != ((old or {}).get("HealthCheckProtocol") in _GRPC_WORDS):
         # Neither's codes and methods mean anything to the other.
         check |= {**(_GRPC if is_grpc else {name: _CHECK[name].default for name in _GRPC}), **values}
     codes = check["HealthCheckCodes"]

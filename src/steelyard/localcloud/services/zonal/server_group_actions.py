@@ -19,7 +19,7 @@ RESOURCE_TYPE = "servergroup"
 class ZonalServerGroupActions(ZonalBalancerActions[B, G, L]):
     """Server groups and the servers in them: what changes is in force when the answer comes.
 
-    Of draining, what a removed server's connections are given is served; those of an unhealthy server are left alone.
+    Where draining is on, the connections of a server that is removed or unhealthy are closed when its time is over.
     """
 
     @abstractmethod
