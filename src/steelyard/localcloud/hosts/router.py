@@ -7,45 +7,17 @@ import itertools
 import os
 import socket
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from functools import partial
-from pathlib import Path
 from typing import Self
 
-from steelyard.localcloud.hosts import cable, kernel, nftables
-from steelyard.localcloud.hosts.cable import SERVICE_ADDRESS, Wire
+from steelyard.localcloud.hosts import cable, kernel
+from steelyard.localcloud.hosts.cable import SERVICE_ADDRESS
 from steelyard.localcloud.hosts.host import Wiring
-from steelyard.localcloud.hosts.leftover import CABLE_PREFIX
 from steelyard.localcloud.hosts.packet_filter import PacketFilter
+from steelyard.localcloud.hosts.plug import Plug, set_up_loopback, write_setting
 
 METADATA_ADDRESS = "100.100.100.200"
-_OWN = ""
-"""What stands for an instance's own interface, whose id is not asked, beside the ids of the others."""
-
-
-@dataclass(kw_only=True, eq=False)
-class Plug:
-    """An instance's end of its cables, as they lie; changed by its router alone.
-
-    Attributes:
-        network: Descriptor of the instance's network namespace; open until the instance is unplugged.
-        identity: What tells the namespace from others.
-        address: The first address of its own interface.
-        wires: Its cables by the id of the network interface, that of its own under the empty id.
-        routes: Blocks to which the instance has a way.
-        lock: Held while its cables change; taken inside of the router's lock, never around it.
-        is_pulled: Whether it has been unplugged.
-    """
-
-    network: int
-    identity: kernel.NetworkId
-    address: str
-    wires: dict[str, Wire] = field(default_factory=dict)
-    routes: tuple[str, ...] = ()
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    is_pulled: bool = False
 
 
 class Router:
@@ -116,15 +88,14 @@ class Router:
             OSError: The kernel refuses it.
         """
         self.unplug(instance_id)
-        network = kernel.new_network()
-        plug = Plug(network=network, identity=kernel.network_id(network), address=address)
+        plug = self._new_plug(kernel.new_network(), address)
         try:
             if packet_filter is not None:
-                kernel.inside(lambda: nftables.install(packet_filter), network=network)
-            kernel.inside(_set_up_loopback, network=network)
-            self._bring(plug, wiring)
+                plug.filter(packet_filter)
+            plug.set_up()
+            plug.bring(wiring)
         except BaseException:
-            self._pull(plug)
+            plug.pull()
             raise
         with self._lock:
             self._plugs[instance_id] = plug
@@ -152,21 +123,20 @@ class Router:
         """
         network = os.open(f"/proc/{keeper}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         try:
-            plug = Plug(network=network, identity=kernel.network_id(network), address=address)
-            plug.wires = self._find_wires(network, {_OWN: address} | _first_addresses(wiring))
-            if _OWN not in plug.wires:
-                raise OSError(errno.ENODEV, f"no cable leads to {address}")
+            plug = self._new_plug(network, address)
             if packet_filter is not None:
-                kernel.inside(lambda: nftables.install(packet_filter), network=network)
-            for wire in plug.wires.values():
-                kernel.inside(partial(cable.put_up, wire, wiring.routes), network=network)
-            self._bring(plug, wiring)
+                plug.filter(packet_filter)
+            if not plug.take_up(wiring):
+                raise OSError(errno.ENODEV, f"no cable leads to {address}")
         except BaseException:
             os.close(network)
             raise
         with self._lock:
             self._plugs[instance_id] = plug
         return plug
+
+    def _new_plug(self, network: int, address: str) -> Plug:
+        return Plug(network=network, address=address, router=self.network, numbers=self._numbers)
 
     def wire(self, instance_id: str, wiring: Wiring) -> None:
         """Bring an instance's cables to what they are to be; one that is not plugged in is fine.
@@ -177,83 +147,10 @@ class Router:
         with self._lock:
             plug = self._plugs.get(instance_id)
         if plug is not None:
-            self._bring(plug, wiring)
-
-    def _bring(self, plug: Plug, wiring: Wiring) -> None:
-        """Lay, remove and readdress cables until they are what they are to be."""
-        wanted = {_OWN: (plug.address, *wiring.addresses), **wiring.devices}
-        with plug.lock:
-            if plug.is_pulled:
-                return
-            for interface_id in [one for one in plug.wires if one not in wanted]:
-                self._remove(plug, plug.wires.pop(interface_id))
-            self._change_routes(plug, wiring.routes)
-            for interface_id, addresses in wanted.items():
-                before = plug.wires.get(interface_id) or self._lay(plug, interface_id)
-                plug.wires[interface_id] = self._readdress(plug, before, addresses)
-
-    def _lay(self, plug: Plug, interface_id: str) -> Wire:
-        taken = [wire.device for wire in plug.wires.values()]
-        wire = Wire(
-            device=cable.OWN_DEVICE if interface_id == _OWN else cable.free_device(taken),
-            cable=f"{CABLE_PREFIX}{next(self._numbers)}",
-            addresses=(),
-        )
-        try:
-            kernel.inside(lambda: cable.lay(wire.cable, wire.device, plug.network), network=self.network)
-            kernel.inside(lambda: cable.put_up(wire, plug.routes), network=plug.network)
-        except BaseException:
-            kernel.inside(lambda: cable.cut(wire.cable), network=self.network)
-            raise
-        plug.wires[interface_id] = wire
-        return wire
-
-    def _readdress(self, plug: Plug, wire: Wire, addresses: tuple[str, ...]) -> Wire:
-        gone = [one for one in wire.addresses if one not in addresses]
-        new = [one for one in addresses if one not in wire.addresses]
-        if gone:
-            kernel.inside(lambda: cable.lead_nowhere(gone), network=self.network)
-            kernel.inside(lambda: cable.leave(wire, gone), network=plug.network)
-        if new:
-            kernel.inside(lambda: cable.lead(wire.cable, new), network=self.network)
-            kernel.inside(lambda: cable.take(wire, new), network=plug.network)
-        return replace(wire, addresses=addresses)
-
-    def _remove(self, plug: Plug, wire: Wire) -> None:
-        kernel.inside(lambda: cable.leave(wire, wire.addresses), network=plug.network)
-        kernel.inside(lambda: cable.cut(wire.cable), network=self.network)
-
-    def _change_routes(self, plug: Plug, routes: tuple[str, ...]) -> None:
-        gone = [block for block in plug.routes if block not in routes]
-        is_new = not set(routes) <= set(plug.routes)
-        for wire in plug.wires.values():
-            if is_new:
-                kernel.inside(partial(cable.put_up, wire, routes), network=plug.network)
-            if gone:
-                kernel.inside(partial(cable.forget_routes, wire, gone), network=plug.network)
-        plug.routes = routes
-
-    def _find_wires(self, network: int, first_addresses: Mapping[str, str]) -> dict[str, Wire]:
-        """Find the cables of an instance as they lie; one of an interface that it has no more is under its device.
-
-        An end to which no address is led is of a cable that was about to be laid, and is removed.
-        """
-        led = kernel.inside(cable.led, network=self.network)
-        names = {address: interface_id for interface_id, address in first_addresses.items()}
-        wires = {}
-        for device, addresses in kernel.inside(cable.devices, network=network).items():
-            ends = {led[address] for address in addresses if address in led}
-            if not ends:
-                kernel.inside(partial(cable.cut, device), network=network)
-                continue
-            known = next((names[address] for address in addresses if address in names), device)
-            wires[known] = Wire(device=device, cable=ends.pop(), addresses=addresses)
-        return wires
+            plug.bring(wiring)
 
     def unplug(self, instance_id: str, only: Plug | None = None) -> None:
-        """Remove an instance's cable and let go of its namespace; one that is not plugged in is fine.
-
-        The cable goes first: sockets that nobody holds any more may keep the namespace for minutes.
+        """Remove an instance's cables and let go of its namespace; one that is not plugged in is fine.
 
         Args:
             instance_id: The instance.
@@ -264,14 +161,7 @@ class Router:
             if plug is None or (only is not None and plug is not only):
                 return
             del self._plugs[instance_id]
-            self._pull(plug)
-
-    def _pull(self, plug: Plug) -> None:
-        with plug.lock:
-            plug.is_pulled = True
-            for wire in plug.wires.values():
-                kernel.inside(partial(cable.cut, wire.cable), network=self.network)
-            os.close(plug.network)
+            plug.pull()
 
     def filter(self, instance_id: str, packet_filter: PacketFilter) -> None:
         """Put another filter in force; an instance that is not plugged in is fine.
@@ -281,12 +171,8 @@ class Router:
         """
         with self._lock:
             plug = self._plugs.get(instance_id)
-            network = os.dup(plug.network) if plug is not None else None
-        if network is not None:
-            try:
-                kernel.inside(lambda: nftables.install(packet_filter), network=network)
-            finally:
-                os.close(network)
+        if plug is not None:
+            plug.filter(packet_filter)
 
     def cut(self, instance_id: str) -> bool:
         """Take an instance's ends of its cables down, so that nothing arrives; False for one that is not plugged in.
@@ -294,9 +180,7 @@ class Router:
         Raises:
             OSError: The kernel refuses it.
         """
-        return self._at_plug(
-            instance_id, lambda plug: cable.take_down(wire.device for wire in plug.wires.values())
-        )
+        return self._at_plug(instance_id, Plug.take_down)
 
     def mend(self, instance_id: str) -> bool:
         """Put an instance's ends of its cables up again; False for one that is not plugged in.
@@ -304,22 +188,21 @@ class Router:
         Raises:
             OSError: The kernel refuses it.
         """
-        return self._at_plug(instance_id, _put_up)
+        return self._at_plug(instance_id, Plug.put_up)
 
     def _at_plug(self, instance_id: str, work: Callable[[Plug], None]) -> bool:
         with self._lock:
             plug = self._plugs.get(instance_id)
             if plug is None:
                 return False
-            with plug.lock:
-                kernel.inside(lambda: work(plug), network=plug.network)
+            work(plug)
             return True
 
     def instance_at(self, address: str) -> str | None:
         """Name the instance of an address, None where none is plugged in."""
         with self._lock:
             for name, plug in self._plugs.items():
-                if any(address in wire.addresses for wire in list(plug.wires.values())):
+                if plug.has(address):
                     return name
         return None
 
@@ -355,29 +238,12 @@ class Router:
 
 
 def _set_up_router() -> None:
-    _write_setting("ipv4/ip_forward", "1")
+    write_setting("ipv4/ip_forward", "1")
     # An instance cannot speak from another's address, by which the metadata service would know it.
-    _write_setting("ipv4/conf/all/rp_filter", "1")
-    _set_up_loopback()
+    write_setting("ipv4/conf/all/rp_filter", "1")
+    set_up_loopback()
     for address in (SERVICE_ADDRESS, METADATA_ADDRESS):
         _add_address(address)
-
-
-def _put_up(plug: Plug) -> None:
-    for wire in plug.wires.values():
-        cable.put_up(wire, plug.routes)
-
-
-def _first_addresses(wiring: Wiring) -> dict[str, str]:
-    return {interface_id: addresses[0] for interface_id, addresses in wiring.devices.items()}
-
-
-def _set_up_loopback() -> None:
-    with suppress(FileNotFoundError):  # A kernel without IPv6 has nothing to switch off.
-        _write_setting("ipv6/conf/all/disable_ipv6", "1")
-        _write_setting("ipv6/conf/default/disable_ipv6", "1")
-    with cable.links() as links:
-        links.link("set", index=1, state="up")
 
 
 def _add_address(address: str) -> None:
@@ -389,7 +255,3 @@ def _add_address(address: str) -> None:
 def _remove_address(address: str) -> None:
     with cable.links() as links:
         links.addr("del", index=1, address=address, prefixlen=32)
-
-
-def _write_setting(name: str, value: str) -> None:
-    Path("/proc/sys/net", name).write_text(value, encoding="ascii")
