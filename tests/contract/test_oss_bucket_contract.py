@@ -86,6 +86,28 @@ def test_referers_are_all_let_in_until_some_are_named(shelf: Shelf) -> None:
     )
     client.put_bucket_referer(oss.PutBucketRefererRequest(bucket=bucket, referer_configuration=wanted))
     assert (read().allow_empty_referer, read().referer_list.referers) == (False, ["https://a.test"])
+    with storage_refused("MalformedXML", 400):
+        wanted = oss.RefererConfiguration(referer_list=oss.RefererList(referers=["https://a.test"]))
+        client.put_bucket_referer(oss.PutBucketRefererRequest(bucket=bucket, referer_configuration=wanted))
+
+
+def test_a_page_that_may_not_lead_here_is_refused_to_who_signs_a_url_or_nothing(shelf: Shelf) -> None:
+    shelf.put("picture", b"seen")
+    wanted = oss.RefererConfiguration(
+        allow_empty_referer=False, referer_list=oss.RefererList(referers=["https://a.test"])
+    )
+    shelf.client.put_bucket_referer(
+        oss.PutBucketRefererRequest(bucket=shelf.bucket, referer_configuration=wanted)
+    )
+    signed = shelf.client.presign(oss.GetObjectRequest(bucket=shelf.bucket, key="picture")).url
+
+    assert httpx.get(signed, headers={"Referer": "https://a.test/page?x=1"}).content == b"seen"
+    for headers in ({}, {"Referer": "https://b.test/"}):
+        answer = httpx.get(signed, headers=headers)
+        assert answer.status_code == 403
+        assert "<Code>AccessDenied</Code>" in answer.text
+        assert "You are denied by bucket referer policy." in answer.text
+    assert shelf.get("picture") == b"seen"  # Signed in a header, it comes from a program and not from a page.
 
 
 def test_a_policy_is_json_and_is_kept_until_it_is_deleted(shelf: Shelf) -> None:

@@ -78,6 +78,8 @@ def test_a_bucket_with_anything_in_it_is_not_deleted(shelf: Shelf) -> None:
 def test_names_that_cannot_be_are_refused(shelf: Shelf, local_cloud: CloudInfo) -> None:
     with storage_refused("InvalidObjectName", 400):
         shelf.put("k" * 1020 + "long")
+    with storage_refused("InvalidObjectName", 400):
+        shelf.put("/absolute")
     # The SDK refuses a bad bucket name itself, so it is asked for by hand, unsigned: the name comes second.
     with storage_refused("InvalidArgument", 400):
         shelf.client.put_bucket(oss.PutBucketRequest(bucket=shelf.bucket, acl="everybody"))

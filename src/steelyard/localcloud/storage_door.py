@@ -99,7 +99,7 @@ class StorageDoor:
         return await self._in_thread(lambda: self._service.run(errand, request))
 
     def _admit(self, request: StorageRequest, raw_query: str) -> tuple[StorageRequest, Errand]:
-        request = self._service.verify(request, raw_query)
+        request = self._service.lead(self._service.verify(request, raw_query))
         return request, self._service.find(request)
 
     async def _store(
@@ -211,7 +211,7 @@ class _BodyReader:
 
 def _read_request(scope: Scope, headers: Mapping[str, str], raw_query: str, endpoint: str) -> StorageRequest:
     path = plain_path(scope["raw_path"].decode("ascii"))
-    bucket, key = _place(path, headers.get("host", ""), endpoint)
+    bucket, key, root = _place(path, headers.get("host", ""), endpoint)
     return StorageRequest(
         method=scope["method"],
         bucket=bucket,
@@ -222,18 +222,19 @@ def _read_request(scope: Scope, headers: Mapping[str, str], raw_query: str, endp
         caller=None,
         source_address=(scope.get("client") or ("",))[0],
         is_secure=scope["scheme"] == "https",
+        root=root,
     )
 
 
-def _place(path: str, host: str, endpoint: str) -> tuple[str, str]:
-    """Tell bucket and key: the bucket is in the path, or in front of the host's name."""
+def _place(path: str, host: str, endpoint: str) -> tuple[str, str, str]:
+    """Tell bucket, key and the bucket's path: the bucket is in the path, or in front of the host's name."""
     match = _BUCKET_HOST.fullmatch(host)
     if match is not None:
-        return match[1], path.removeprefix("/")
+        return match[1], path.removeprefix("/"), "/"
     if host.endswith(f".{endpoint}"):
-        return host.removesuffix(f".{endpoint}"), path.removeprefix("/")
+        return host.removesuffix(f".{endpoint}"), path.removeprefix("/"), "/"
     bucket, _, key = path.removeprefix("/").partition("/")
-    return bucket, key
+    return bucket, key, f"/{bucket}/"
 
 
 def _error_answer(request: StorageRequest, err: ApiError, endpoint: str) -> StorageAnswer:

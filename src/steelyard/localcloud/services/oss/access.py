@@ -6,6 +6,7 @@ from steelyard.localcloud.services.oss import errors
 from steelyard.localcloud.services.oss.bucket_policy import decide_for
 from steelyard.localcloud.services.oss.document import read_document
 from steelyard.localcloud.services.oss.models import Bucket
+from steelyard.localcloud.services.oss.referer import RefererRules
 from steelyard.localcloud.services.oss.request import Level, Operation, StorageRequest
 from steelyard.localcloud.services.oss.state import StorageState
 from steelyard.localcloud.services.oss.text import plain_path
@@ -43,6 +44,8 @@ class StorageAccess:
             StorageError: `AccessDenied`, or `NoSuchBucket` of a stranger.
         """
         caller = request.caller
+        if not operation.is_public:
+            self._check_referer(request)
         if operation.is_public or (caller is not None and (self._ram is None or is_account(caller))):
             return
         context = _context_of(request)
@@ -56,6 +59,15 @@ class StorageAccess:
                 if caller is None:
                     raise errors.access_denied("Anonymous access is forbidden for this operation.")
                 raise errors.access_denied(f"You have no right to {action} on {call.resources[0]}.")
+
+    def _check_referer(self, request: StorageRequest) -> None:
+        """Check which page a call for an object comes from; one that is signed in a header comes from a program."""
+        if request.level is not Level.OBJECT or "authorization" in request.headers:
+            return
+        bucket = self._state.buckets.get(request.bucket)
+        document = bucket.settings.get("referer", "") if bucket is not None else ""
+        if document and not RefererRules.read(document).lets_in(request.header("referer")):
+            raise errors.access_denied("You are denied by bucket referer policy.")
 
     def _verdicts(self, request: StorageRequest, call: Call, place: str) -> set[Decision]:
         caller, bucket = request.caller, self._state.buckets.get(place.partition("/")[0])

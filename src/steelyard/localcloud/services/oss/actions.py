@@ -27,6 +27,7 @@ from steelyard.localcloud.services.oss.setting import BucketSettings, setting_op
 from steelyard.localcloud.services.oss.signature import SUB_RESOURCES, StorageVerifier
 from steelyard.localcloud.services.oss.state import StorageState
 from steelyard.localcloud.services.oss.symlink_actions import SymlinkActions
+from steelyard.localcloud.services.oss.visit import Visits
 from steelyard.localcloud.services.ram.authorization import Authorization
 from steelyard.localcloud.wire.signature import AccessKey
 
@@ -58,7 +59,7 @@ class OssService(Service):
 
     Objects are files in the cloud's folder `oss`, under names of their own; what an object is called, consists of and
     carries is in the store. A write is a file first and a record then, so that a killed cloud has all of it or nothing.
-    Of a bucket's configurations website, logging and referer are kept and not carried out.
+    Of a bucket's configurations logging and acceleration are kept and not carried out.
     """
 
     code, version = "oss", "2019-05-17"
@@ -72,6 +73,7 @@ class OssService(Service):
         self._verifier = StorageVerifier(cloud, cloud.clock)
         self.lifecycle = LifecycleSweep(self.state, cloud.transaction)
         self.cors = CorsActions(self.state)
+        self._visits = Visits(self.state)
         self._multipart = MultipartActions(self.state, cloud.transaction, cloud.identity.account_id)
         self._errands = self._collect()
 
@@ -124,6 +126,13 @@ class OssService(Service):
         """
         caller = self._verifier.verify(request, raw_query)
         return StorageRequest(**{**vars(request), "caller": caller})
+
+    def lead(self, request: StorageRequest) -> StorageRequest:
+        """Give the call as one for the page that it means, where it is a visit of a web site."""
+        if request.caller is not None:
+            return request
+        with self.cloud.transaction():
+            return self._visits.lead(request)
 
     def find(self, request: StorageRequest) -> Errand:
         """Find who serves a call, and check that the caller may have it served.
@@ -195,11 +204,18 @@ class OssService(Service):
         Returns:
             The answer, and the names of the blobs that are kept for it until they are given to `BlobStore.release`.
         """
-        self._access().check(errand.operation, request)
+        access = self._access()
+        access.check(errand.operation, request)
         if errand.operation.is_open:
             return errand.serve(request), ()
+
+        def serve(asked: StorageRequest) -> StorageAnswer:
+            if asked is not request:
+                access.check(errand.operation, asked)
+            return errand.serve(asked)
+
         with self.cloud.transaction():
-            answer = errand.serve(request)
+            answer = self._visits.serve(request, serve)
             held = self.blobs.hold(answer.segments if request.method == "GET" else ())
         return answer, held
 

@@ -44,7 +44,7 @@ def check_key(key: str) -> None:
     Raises:
         StorageError: `InvalidObjectName`: too long, with a slash or backslash in front, or no text.
     """
-    is_bad = key.startswith("\\") or any(character in key for character in "\0\ufffd\U0010ffff")
+    is_bad = key.startswith(("/", "\\")) or any(character in key for character in "\0\ufffd\U0010ffff")
     if is_bad or len(key.encode()) > _MAX_KEY_BYTES:
         raise errors.invalid_object_name(key)
 

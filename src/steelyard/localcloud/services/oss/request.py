@@ -43,6 +43,7 @@ class StorageRequest:
         caller: Who signed; None where nobody did.
         source_address: Address that the call came from.
         is_secure: Whether it came over TLS.
+        root: Path of the bucket, by the way that the call came: `/` where the bucket is in the host's name.
         document: The body of an operation that takes a document.
         blob: The body of an operation that takes an object, as it stands on the disk.
     """
@@ -56,6 +57,7 @@ class StorageRequest:
     caller: AccessKey | None
     source_address: str = ""
     is_secure: bool = False
+    root: str = "/"
     document: bytes = b""
     blob: Blob | None = None
 

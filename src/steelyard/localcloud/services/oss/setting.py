@@ -11,8 +11,10 @@ from steelyard.localcloud.services.oss.bucket_policy import check_bucket_policy,
 from steelyard.localcloud.services.oss.cors import check_cors
 from steelyard.localcloud.services.oss.document import answer_document, child_text, kept_text, read_document
 from steelyard.localcloud.services.oss.lifecycle_rule import check_lifecycle
+from steelyard.localcloud.services.oss.referer import check_referer
 from steelyard.localcloud.services.oss.request import Body, Level, Operation, StorageAnswer, StorageRequest
 from steelyard.localcloud.services.oss.state import StorageState
+from steelyard.localcloud.services.oss.website import check_website
 
 BUCKET_ACLS = ("private", "public-read", "public-read-write")
 PUBLIC_BLOCK = "PublicAccessBlockConfiguration"
@@ -121,7 +123,11 @@ SETTINGS: tuple[BucketSetting, ...] = (
         check=check_cors,
     ),
     BucketSetting(
-        name="website", noun="Website", root="WebsiteConfiguration", missing="NoSuchWebsiteConfiguration"
+        name="website",
+        noun="Website",
+        root="WebsiteConfiguration",
+        missing="NoSuchWebsiteConfiguration",
+        check=check_website,
     ),
     BucketSetting(
         name="logging", noun="Logging", root="BucketLoggingStatus", default="<BucketLoggingStatus/>"
@@ -131,6 +137,7 @@ SETTINGS: tuple[BucketSetting, ...] = (
         noun="Referer",
         root="RefererConfiguration",
         default="<RefererConfiguration><AllowEmptyReferer>true</AllowEmptyReferer><RefererList/></RefererConfiguration>",
+        check=check_referer,
         can_delete=False,
     ),
     BucketSetting(
@@ -161,8 +168,8 @@ SETTINGS: tuple[BucketSetting, ...] = (
         can_delete=False,
     ),
 )
-"""What buckets can be given. `versioning`, `encryption`, `lifecycle`, `policy`, `cors`, `publicAccessBlock` and
-`tagging` have an effect; the others are kept and given back."""
+"""What buckets can be given. `versioning`, `encryption`, `lifecycle`, `policy`, `cors`, `website`, `referer`,
+`publicAccessBlock` and `tagging` have an effect; the others are kept and given back."""
 
 
 class BucketSettings:
