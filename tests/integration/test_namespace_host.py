@@ -172,6 +172,34 @@ def test_what_no_rule_allows_is_dropped_and_a_change_takes_effect_when_it_is_ans
 
 
 @needs_namespaces
+def test_what_a_prefix_list_names_passes_until_it_names_it_no_more(fleets):
+    fleet = fleets()
+    clients, servers = make_group(fleet), make_group(fleet)
+    client, client_address = serve(fleet, clients)
+    _, address = serve(fleet, servers)
+    entry = ecs.CreatePrefixListRequestEntry(cidr=f"{client_address}/32")
+    prefix_list_id = fleet.ecs_client.create_prefix_list(
+        ecs.CreatePrefixListRequest(
+            region_id=REGION,
+            prefix_list_name="clients",
+            address_family="IPv4",
+            max_entries=5,
+            entry=[entry],
+        )
+    ).body.prefix_list_id
+    authorize(fleet, servers, source_prefix_list_id=prefix_list_id)
+    assert passes(fleet, client, address)
+    fleet.ecs_client.modify_prefix_list(
+        ecs.ModifyPrefixListRequest(
+            region_id=REGION,
+            prefix_list_id=prefix_list_id,
+            remove_entry=[ecs.ModifyPrefixListRequestRemoveEntry(cidr=f"{client_address}/32")],
+        )
+    )
+    assert not passes(fleet, client, address)
+
+
+@needs_namespaces
 def test_members_of_a_group_reach_each_other_unless_its_inner_policy_is_drop(fleets):
     fleet = fleets()
     first, _ = serve(fleet)

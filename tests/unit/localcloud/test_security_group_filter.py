@@ -11,6 +11,7 @@ from steelyard.localcloud.hosts.packet_filter import FilterRule
 from steelyard.localcloud.services.ecs.firewall import Firewall, plan_filter
 from steelyard.localcloud.services.ecs.models import Instance, SecurityGroup
 from steelyard.localcloud.services.ecs.network_interface import NetworkInterface
+from steelyard.localcloud.services.ecs.prefix_list import PrefixList
 
 GROUP = SecurityGroup(
     id="sg-1",
@@ -78,6 +79,14 @@ def test_rules_of_all_protocols_have_no_ports():
     assert (planned.protocol, planned.ports) == ("", None)
 
 
+def test_a_rule_of_a_prefix_list_is_one_for_each_of_its_ranges():
+    ranges = (IPv4Network("10.0.0.0/8"), IPv4Network("192.0.2.7/32"))
+    planned = plan_filter([group(rule(SourcePrefixListId="pl-1"))], {}, {"pl-1": ranges})
+    assert tuple(one.network for one in planned.ingress) == ranges
+    planned = plan_filter([group(rule("egress", DestPrefixListId="pl-1"))], {}, {"pl-1": ranges})
+    assert tuple(one.network for one in planned.egress) == ranges
+
+
 @pytest.mark.parametrize(
     "without_effect",
     [
@@ -115,8 +124,9 @@ class Scene:
         self.host = FakeHost(enforces_security_groups=True)
         self.firewall = Firewall(cloud, self.host)
 
-    def put(self, record: SecurityGroup | Instance | NetworkInterface) -> None:
+    def put(self, record: SecurityGroup | Instance | NetworkInterface | PrefixList) -> None:
         kinds = {
+            PrefixList: self.firewall.prefix_lists,
             Instance: self.firewall.instances,
             NetworkInterface: self.firewall.interfaces,
             SecurityGroup: self.firewall.security_groups,
@@ -227,3 +237,24 @@ def test_a_change_of_status_changes_no_filter(scene):
     scene.put(replace(made, status="Stopping"))
     scene.put(group(description="other words"))
     assert scene.host.filters == {}
+
+
+def test_a_changed_prefix_list_is_in_force_on_those_that_run(scene):
+    prefix_list = PrefixList(
+        id="pl-1",
+        created_at=0.0,
+        region_id="cn-hangzhou",
+        name="",
+        description="",
+        address_family="IPv4",
+        max_entries=5,
+        resource_group_id="",
+        entries=({"Cidr": "10.0.0.0/8", "Description": ""},),
+    )
+    scene.put(prefix_list)
+    scene.put(group(rule(SourcePrefixListId="pl-1")))
+    boot(scene, instance("i-1", "10.0.0.1"))
+    scene.put(replace(prefix_list, entries=({"Cidr": "172.16.0.0/12", "Description": ""},)))
+    assert [one.network for one in scene.host.filters["i-1"].ingress] == [IPv4Network("172.16.0.0/12")]
+    scene.put(replace(prefix_list, address_family="IPv6", entries=({"Cidr": "fd00::/8", "Description": ""},)))
+    assert scene.host.filters["i-1"].ingress == ()

@@ -21,6 +21,7 @@ from steelyard.localcloud.services.ecs.network_directory import NetworkDirectory
 from steelyard.localcloud.services.ecs.network_interface_actions import NetworkInterfaceActions
 from steelyard.localcloud.services.ecs.offer_actions import OfferActions
 from steelyard.localcloud.services.ecs.older_tag_actions import OlderTagActions
+from steelyard.localcloud.services.ecs.prefix_list_actions import PrefixListActions
 from steelyard.localcloud.services.ecs.price_actions import PriceActions
 from steelyard.localcloud.services.ecs.private_address_actions import PrivateAddressActions
 from steelyard.localcloud.services.ecs.resource_group_actions import ResourceGroupActions
@@ -55,6 +56,7 @@ class EcsService(
     SecurityGroupActions,
     GroupMembershipActions,
     RuleActions,
+    PrefixListActions,
     OfferActions,
     PriceActions,
     NetworkDirectory,
@@ -72,6 +74,7 @@ class EcsService(
             "deploymentset": self.deployment_sets,
             "disk": self.disks,
             "snapshot": self.snapshots,
+            "prefixlist": self.prefix_lists,
             "image": self.images,
             "eni": self.interfaces,
             "command": self.commands,

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from ipaddress import IPv4Network
+from types import MappingProxyType
 
 from steelyard.errors import LocalCloudError
 from steelyard.localcloud.cloud import Cloud
@@ -15,31 +16,44 @@ from steelyard.localcloud.hosts.packet_filter import FilterRule, PacketFilter, P
 from steelyard.localcloud.record import Records
 from steelyard.localcloud.services.ecs.models import Instance, SecurityGroup
 from steelyard.localcloud.services.ecs.network_interface import NetworkInterface
+from steelyard.localcloud.services.ecs.prefix_list import PrefixList
 
 _PROTOCOLS: Mapping[str, Protocol] = {"TCP": "tcp", "UDP": "udp", "ICMP": "icmp", "GRE": "gre", "ALL": ""}
-_PEERS = {"ingress": ("SourceCidrIp", "SourceGroupId"), "egress": ("DestCidrIp", "DestGroupId")}
+_PEERS = {
+    "ingress": ("SourceCidrIp", "SourceGroupId", "SourcePrefixListId"),
+    "egress": ("DestCidrIp", "DestGroupId", "DestPrefixListId"),
+}
 
 logger = logging.getLogger(__name__)
 
 
-def plan_filter(groups: Sequence[SecurityGroup], members: Mapping[str, frozenset[str]]) -> PacketFilter:
+Prefixes = Mapping[str, Sequence[IPv4Network]]
+"""The ranges of prefix lists, by their ids."""
+
+
+def plan_filter(
+    groups: Sequence[SecurityGroup],
+    members: Mapping[str, frozenset[str]],
+    prefixes: Prefixes = MappingProxyType({}),
+) -> PacketFilter:
     """Plan what an instance's security groups let pass. Pure.
 
     The rules of all groups are one list, by priority and at the same priority with Drop first. What no rule matches
     meets the groups' defaults: a basic group lets its own members in, unless its inner access policy is Drop, and
-    everything out; an enterprise group lets nothing in or out (help page "Security group rules"). Rules of IPv6 and of
-    prefix lists have no effect: instances here have IPv4 alone, and there are no prefix lists.
+    everything out; an enterprise group lets nothing in or out (help page "Security group rules"). Rules of IPv6 have no
+    effect: instances here have IPv4 alone.
 
     Args:
         groups: The instance's groups.
         members: Addresses of the members of each group, in the instance's VPC.
+        prefixes: The ranges of the prefix lists that rules name.
     """
     inner = tuple(
         FilterRule(accepts=True, set_name=group.id)
         for group in groups
         if group.group_type == "normal" and group.inner_access_policy == "Accept"
     )
-    ingress, egress = _rules(groups, "ingress") + inner, _rules(groups, "egress")
+    ingress, egress = _rules(groups, "ingress", prefixes) + inner, _rules(groups, "egress", prefixes)
     names = {rule.set_name for rule in (*ingress, *egress) if rule.set_name}
     return PacketFilter(
         ingress=ingress,
@@ -49,18 +63,17 @@ def plan_filter(groups: Sequence[SecurityGroup], members: Mapping[str, frozenset
     )
 
 
-def _rules(groups: Sequence[SecurityGroup], direction: str) -> tuple[FilterRule, ...]:
+def _rules(groups: Sequence[SecurityGroup], direction: str, prefixes: Prefixes) -> tuple[FilterRule, ...]:
     given = [rule for group in groups for rule in group.rules if rule["Direction"] == direction]
     given.sort(key=lambda rule: (int(str(rule["Priority"])), rule["Policy"] != "Drop"))
-    return tuple(planned for rule in given for planned in _plan_rule(rule, direction))
+    return tuple(planned for rule in given for planned in _plan_rule(rule, direction, prefixes))
 
 
-def _plan_rule(rule: Mapping[str, object], direction: str) -> list[FilterRule]:
+def _plan_rule(rule: Mapping[str, object], direction: str, prefixes: Prefixes) -> list[FilterRule]:
     protocol = _PROTOCOLS.get(str(rule["IpProtocol"]))
     if protocol is None:
         return []
-    network_name, group_name = _PEERS[direction]
-    cidr, group_id = str(rule.get(network_name) or ""), str(rule.get(group_name) or "")
+    cidr, group_id, prefix_list_id = (str(rule.get(name) or "") for name in _PEERS[direction])
     has_ports = protocol in ("tcp", "udp")
     shared = FilterRule(
         accepts=rule["Policy"] == "Accept",
@@ -69,6 +82,7 @@ def _plan_rule(rule: Mapping[str, object], direction: str) -> list[FilterRule]:
         source_ports=_ports(rule["SourcePortRange"]) if has_ports else None,
     )
     planned = [replace(shared, network=IPv4Network(cidr, strict=False))] if cidr else []
+    planned += [replace(shared, network=network) for network in prefixes.get(prefix_list_id, ())]
     return [*planned, replace(shared, set_name=group_id)] if group_id else planned
 
 
@@ -97,6 +111,7 @@ class Firewall:
         self.instances = Records(cloud.store, Instance, self._on_instance)
         self.interfaces = Records(cloud.store, NetworkInterface, self._on_interface)
         self.security_groups = Records(cloud.store, SecurityGroup, self._on_group)
+        self.prefix_lists = Records(cloud.store, PrefixList, self._on_group)
 
     def watch(self, watcher: Callable[[], None]) -> None:
         """Have a call made after each change of a rule, a group or a member, once the change is kept."""
@@ -162,9 +177,17 @@ class Firewall:
             if member.vpc_id == vpc_id:
                 for group_id in member.security_group_ids:
                     addresses.setdefault(group_id, set()).update(member.addresses)
-        return plan_filter(groups, {name: frozenset(found) for name, found in addresses.items()})
+        named = {
+            str(rule[name])
+            for group in groups
+            for rule in group.rules
+            for name in ("SourcePrefixListId", "DestPrefixListId")
+            if rule.get(name)
+        }
+        prefixes = {one.id: one.networks for one in self.prefix_lists.named(sorted(named))}
+        return plan_filter(groups, {name: frozenset(found) for name, found in addresses.items()}, prefixes)
 
-    def _on_group(self, group_id: str) -> None:
+    def _on_group(self, changed_id: str) -> None:
         self._tell()
 
     def _on_instance(self, instance_id: str) -> None:

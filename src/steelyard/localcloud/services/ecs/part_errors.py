@@ -99,6 +99,21 @@ def too_many_snapshots() -> ApiError:
     return ApiError("QuotaExceed.Snapshot", "The snapshot quota exceeds.", 403)
 
 
+def prefix_list_not_found() -> ApiError:
+    """Tell that there is no such prefix list (help page of DeletePrefixList)."""
+    return ApiError("InvalidPrefixListId.NotFound", "The specified prefix list was not found.", 404)
+
+
+def prefix_list_in_use() -> ApiError:
+    """Tell that rules name a prefix list (help page of DeletePrefixList)."""
+    return ApiError("NotAllowed.AssociationExist", "The specified prefix list has associated resources.")
+
+
+def too_many_prefix_lists() -> ApiError:
+    """Tell that a region holds no more prefix lists; the code is from memory."""
+    return ApiError("QuotaExceed.PrefixList", "The prefix list quota exceeds.", 403)
+
+
 def interface_not_found() -> ApiError:
     """Tell that there is no such network interface (help page of DetachNetworkInterface)."""
     return ApiError("InvalidEniId.NotFound", "The specified EniId is not found.", 404)

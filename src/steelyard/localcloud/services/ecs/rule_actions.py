@@ -36,7 +36,9 @@ class RuleActions(EcsState):
         """Give a security group's rules, of both directions or one; an unknown `NicType` is left aside."""
         group = self.security_group(request)
         direction = request.text("Direction") or "all"
-        rules = [rule for rule in group.rules if direction in ("all", rule["Direction"])]
+        rules = [
+            {**rule, **self._names(rule)} for rule in group.rules if direction in ("all", rule["Direction"])
+        ]
         return {
             "SecurityGroupId": group.id,
             "SecurityGroupName": group.name,
@@ -46,6 +48,16 @@ class RuleActions(EcsState):
             "InnerAccessPolicy": group.inner_access_policy,
             "Permissions": {"Permission": rules},
         }
+
+    def _names(self, rule: Rule) -> dict[str, object]:
+        """Give the names of the groups and prefix lists that a rule names by their ids."""
+        names: dict[str, object] = {}
+        for side in ("Source", "Dest"):
+            for what, records in (("Group", self.security_groups), ("PrefixList", self.prefix_lists)):
+                named = str(rule.get(f"{side}{what}Id") or "")
+                record = records.get(named) if named else None
+                names[f"{side}{what}Name"] = record.name if record is not None else ""
+        return names
 
     @action("AuthorizeSecurityGroup")
     def authorize_security_group(self, request: Request) -> dict[str, object]:
@@ -81,13 +93,14 @@ class RuleActions(EcsState):
         group = self.security_group(request)
         rules = list(group.rules)
         for given in _permissions(request):
-            rule = self._rule(given, direction)
+            rule = self._rule(given, direction, group.region_id)
             if any(_same(rule, other) for other in rules):
                 continue
             now = utc_text(self.cloud.clock())
             rules.append({**rule, "SecurityGroupRuleId": self.cloud.new_id("sgr"), "CreateTime": now})
-        if len(rules) > MAX_RULES:
-            raise invalid_parameter("Permissions", len(rules), f"at most {MAX_RULES} rules in a group")
+        num_rules = sum(map(self._weight, rules))
+        if num_rules > MAX_RULES:
+            raise invalid_parameter("Permissions", num_rules, f"at most {MAX_RULES} rules in a group")
         self.security_groups.put(replace(group, rules=tuple(rules)))
         return {}
 
@@ -97,7 +110,7 @@ class RuleActions(EcsState):
         if rule_ids:
             kept = [rule for rule in group.rules if rule["SecurityGroupRuleId"] not in rule_ids]
         else:
-            unwanted = [self._rule(given, direction) for given in _permissions(request)]
+            unwanted = [self._rule(given, direction, group.region_id) for given in _permissions(request)]
             kept = [rule for rule in group.rules if not any(_same(rule, other) for other in unwanted)]
         self.security_groups.put(replace(group, rules=tuple(kept)))
         return {}
@@ -113,12 +126,18 @@ class RuleActions(EcsState):
             given = {name: value for name, value in given.items() if name not in _ALL_PEERS}
             given |= {name: request.params[name] for name in _PEERS[direction] if request.params.get(name)}
         kept = {name: old[name] for name in ("SecurityGroupRuleId", "CreateTime")}
-        new = {**self._rule(given, direction), **kept}
+        new = {**self._rule(given, direction, group.region_id), **kept}
         rules = tuple(new if rule is old else rule for rule in group.rules)
         self.security_groups.put(replace(group, rules=rules))
         return {}
 
-    def _rule(self, given: Mapping[str, object], direction: str) -> dict[str, object]:
+    def _weight(self, rule: Rule) -> int:
+        """Give how many rules one counts for: as many as a prefix list that it names may have entries."""
+        named = str(rule["SourcePrefixListId"] or rule["DestPrefixListId"])
+        prefix_list = self.prefix_lists.get(named) if named else None
+        return prefix_list.max_entries if prefix_list is not None else 1
+
+    def _rule(self, given: Mapping[str, object], direction: str, region_id: str) -> dict[str, object]:
         """Check a rule and give it as the API answers it."""
         protocol = str(given.get("IpProtocol") or "").upper()
         if not protocol:
@@ -129,7 +148,7 @@ class RuleActions(EcsState):
         if not peers:
             raise missing_parameter(_PEERS[direction][0])
         for name, peer in peers.items():
-            self._check_peer(name, peer)
+            self._check_peer(name, peer, region_id)
         policy = str(given.get("Policy") or "accept").capitalize()
         if policy not in ("Accept", "Drop"):
             raise errors.value_not_supported("Policy", policy)
@@ -149,8 +168,10 @@ class RuleActions(EcsState):
             **peers,
         }
 
-    def _check_peer(self, name: str, peer: str) -> None:
-        if name.endswith("GroupId"):
+    def _check_peer(self, name: str, peer: str, region_id: str) -> None:
+        if name.endswith("PrefixListId"):
+            self.prefix_list(peer, region_id)
+        elif name.endswith("GroupId"):
             self.security_group_by_id(peer)
         elif name.endswith("CidrIp"):
             try:

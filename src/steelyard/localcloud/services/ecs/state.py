@@ -22,6 +22,7 @@ from steelyard.localcloud.services.ecs.launch_template import LaunchTemplates
 from steelyard.localcloud.services.ecs.life import InstanceLife, Survivors
 from steelyard.localcloud.services.ecs.models import Instance, SecurityGroup
 from steelyard.localcloud.services.ecs.network_interface import NetworkInterface
+from steelyard.localcloud.services.ecs.prefix_list import PrefixList
 from steelyard.localcloud.services.ecs.snapshot import Snapshot
 from steelyard.localcloud.services.ecs.stock import Stock
 from steelyard.localcloud.services.ram.state import RamState
@@ -66,6 +67,7 @@ class EcsState(Service):
         self.firewall = Firewall(cloud, self.host)
         self.instances = self.firewall.instances
         self.security_groups = self.firewall.security_groups
+        self.prefix_lists = self.firewall.prefix_lists
         self.launch_templates = LaunchTemplates(cloud.store)
         self.deployment_sets = Records(cloud.store, DeploymentSet)
         self.stock = Stock(cloud.store)
@@ -173,6 +175,17 @@ class EcsState(Service):
         """Give an instance's disks, its system disk first."""
         found = (self.disks.get(disk_id) for disk_id in instance.disk_ids)
         return [disk for disk in found if disk is not None]
+
+    def prefix_list(self, prefix_list_id: str, region_id: str) -> PrefixList:
+        """Give a prefix list of a region.
+
+        Raises:
+            ApiError: `InvalidPrefixListId.NotFound`.
+        """
+        one = self.prefix_lists.get(prefix_list_id)
+        if one is None or one.region_id != region_id:
+            raise part_errors.prefix_list_not_found()
+        return one
 
     def find_snapshot(self, snapshot_id: str, region_id: str) -> Snapshot | None:
         """Give a snapshot of a region; None where no id is given.

@@ -16,6 +16,7 @@ from steelyard.localcloud.services.ecs.key_pair import KeyPair, KeyPairs
 from steelyard.localcloud.services.ecs.launch_template import LaunchTemplate
 from steelyard.localcloud.services.ecs.models import Instance, SecurityGroup
 from steelyard.localcloud.services.ecs.network_interface import NetworkInterface
+from steelyard.localcloud.services.ecs.prefix_list import PrefixList
 from steelyard.localcloud.services.ecs.snapshot import Snapshot
 from steelyard.localcloud.services.ess.models import ScalingGroup
 from steelyard.localcloud.services.nas.models import FileSystem
@@ -37,6 +38,7 @@ KINDS: Mapping[tuple[str, str], type[Record]] = {
     ("ecs", "disk"): Disk,
     ("ecs", "snapshot"): Snapshot,
     ("ecs", "image"): CustomImage,
+    ("ecs", "prefixlist"): PrefixList,
     ("ecs", "eni"): NetworkInterface,
     ("ecs", "keypair"): KeyPair,
     ("vpc", "vpc"): Vpc,
