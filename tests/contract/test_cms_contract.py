@@ -200,6 +200,15 @@ class TestRule:
         with refused("ResourceNotFound", 404):
             client.enable_metric_rules(cms.EnableMetricRulesRequest(rule_id=[rule_id]))
 
+    def test_a_threshold_stays_as_it_was_put(self, client, namespace, metric, contact_group):
+        exact = cms.PutResourceMetricRuleRequestEscalationsCritical(
+            comparison_operator="GreaterThanThreshold", statistics="Average", threshold="123456789.5", times=1
+        )
+        escalations = cms.PutResourceMetricRuleRequestEscalations(critical=exact)
+        rule_id = put_rule(client, contact_group, namespace, metric, escalations=escalations)
+        assert rules(client, rule_ids=rule_id)[0].escalations.critical.threshold == "123456789.5"
+        client.delete_metric_rules(cms.DeleteMetricRulesRequest(id=[rule_id]))
+
     def test_targets_are_kept(self, client, namespace, metric, contact_group):
         rule_id = put_rule(client, contact_group, namespace, metric)
         target = cms.PutMetricRuleTargetsRequestTargets(
@@ -219,6 +228,14 @@ class TestRule:
             put_rule(client, "nobody", namespace, metric)
         with refused("ParameterInvalid", text="Period"):
             put_rule(client, contact_group, namespace, metric, period="7")
+        with refused("ParameterInvalid", text="NoDataPolicy"):
+            put_rule(client, contact_group, namespace, metric, no_data_policy="SLEEP")
+        past = cms.PutResourceMetricRuleRequestEscalationsCritical(
+            comparison_operator="GreaterThanYesterday", statistics="Average", threshold="1"
+        )
+        with refused("UnsupportedOperation", text="GreaterThanYesterday"):
+            escalations = cms.PutResourceMetricRuleRequestEscalations(critical=past)
+            put_rule(client, contact_group, namespace, metric, escalations=escalations)
         bad = cms.PutResourceMetricRuleRequestEscalationsCritical(
             comparison_operator="Above", statistics="Average", threshold="1"
         )

@@ -123,6 +123,30 @@ class TestRule:
         pass_minutes(cloud, 1, 50)
         assert state(cloud) == ("ALARM", "Critical")
 
+    def test_a_rule_sleeps_in_the_hours_that_are_not_its_own(self, cloud):
+        day = datetime.fromtimestamp(cloud.now + 8 * 3600, UTC)
+        put_rule(cloud, NoEffectiveInterval=f"{day:%H}:00-{day:%H}:59")
+        pass_minutes(cloud, 3, 50)
+        assert state(cloud)[0] == "OK"
+
+    @pytest.mark.parametrize(
+        ("policy", "wanted", "told"),
+        [
+            ("", ("ALARM", "Critical"), []),
+            ("KEEP_LAST_STATE", ("ALARM", "Critical"), []),
+            ("INSUFFICIENT_DATA", ("INSUFFICIENT_DATA", ""), [("INSUFFICIENT_DATA", "Critical")]),
+            ("OK", ("OK", ""), [("OK", "Critical")]),
+        ],
+    )
+    def test_without_figures_the_policy_for_that_decides(self, cloud, policy, wanted, told):
+        put_rule(cloud, NoDataPolicy=policy, SilenceTime=86400)
+        cloud.now += 1
+        pass_minutes(cloud, 3, 50)
+        before = notices(cloud)
+        pass_minutes(cloud, 3, None)
+        assert state(cloud) == wanted
+        assert notices(cloud)[len(before) :] == told
+
     def test_other_series_do_not_matter(self, cloud):
         put_rule(cloud)
         for _ in range(4):

@@ -68,6 +68,14 @@ def judge(
     return (ALARM if is_beyond else OK), values[-1]
 
 
+def is_number(text: str) -> bool:
+    """Tell whether a text is a finite number."""
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
+
+
 def is_effective(interval: str, now: float) -> bool:
     """Tell whether a time of day lies in an interval such as `00:00-23:59`, both ends included, in UTC+8.
 

@@ -83,7 +83,7 @@ class AlertNotice(Record):
     """A rule that fired, or was over; contacts are named, and nothing is sent to anybody.
 
     Attributes:
-        state: `ALARM` or `OK`.
+        state: `ALARM`, `OK` or, where a rule is to tell that nothing is known, `INSUFFICIENT_DATA`.
         dimensions: JSON text of what fired it.
     """
 

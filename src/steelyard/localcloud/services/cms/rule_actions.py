@@ -7,7 +7,7 @@ from dataclasses import replace
 from steelyard.localcloud.page import number_page
 from steelyard.localcloud.service import Request, action
 from steelyard.localcloud.services.cms import dimension, errors
-from steelyard.localcloud.services.cms.evaluation import COMPARISONS
+from steelyard.localcloud.services.cms.evaluation import COMPARISONS, is_number
 from steelyard.localcloud.services.cms.models import ALARM, NO_DATA, OK, MetricRule
 from steelyard.localcloud.services.cms.series import STATISTICS
 from steelyard.localcloud.services.cms.state import DONE, DONE_IN_NUMBERS, CmsState
@@ -15,6 +15,11 @@ from steelyard.localcloud.services.cms.watch import LEVELS
 from steelyard.localcloud.wire.error import missing_parameter, not_served
 
 MAX_RULES = 1000
+_WITH_THE_PAST = frozenset(
+    f"{side}Than{past}" for side in ("Greater", "Less") for past in ("Yesterday", "LastWeek", "LastPeriod")
+)
+"""Comparisons with an earlier figure, which are not served."""
+_NO_DATA_POLICIES = ("KEEP_LAST_STATE", "INSUFFICIENT_DATA", "OK")
 
 
 class RuleActions(CmsState):
@@ -33,6 +38,12 @@ class RuleActions(CmsState):
         rule = self.rule_before(request)
         dimension.read(request.text("Resources"))
         period_s = seconds_of(request, "Period", 300, (15, 60, 300, 900, 1800, 3600))
+        no_data_policy = request.text("NoDataPolicy") or _NO_DATA_POLICIES[0]
+        if no_data_policy not in _NO_DATA_POLICIES:
+            wanted = ", ".join(_NO_DATA_POLICIES)
+            raise errors.parameter_invalid(
+                f"NoDataPolicy is not valid: {no_data_policy!r} is not one of {wanted}."
+            )
         self.rules.put(
             replace(
                 rule,
@@ -41,7 +52,7 @@ class RuleActions(CmsState):
                 period_s=period_s,
                 interval_s=seconds_of(request, "Interval", period_s),
                 no_effective_interval=request.text("NoEffectiveInterval"),
-                no_data_policy=request.text("NoDataPolicy") or "KEEP_LAST_STATE",
+                no_data_policy=no_data_policy,
                 escalations=_escalations(request),
                 labels=tuple(
                     {"Key": str(one["Key"]), "Value": str(one["Value"])} for one in request.records("Labels")
@@ -210,6 +221,8 @@ def escalation(given: Mapping[str, object], place: str = "") -> Mapping[str, obj
         ApiError: `ParameterInvalid`.
     """
     comparison = str(given.get("ComparisonOperator") or "")
+    if comparison in _WITH_THE_PAST:
+        raise not_served(f"{place}ComparisonOperator {comparison}")
     statistic = str(given.get("Statistics") or "Average")
     for name, value, choices in (
         ("ComparisonOperator", comparison, tuple(COMPARISONS)),
@@ -219,16 +232,14 @@ def escalation(given: Mapping[str, object], place: str = "") -> Mapping[str, obj
             raise errors.parameter_invalid(
                 f"{place}{name} is not valid: {value!r} is not one of {', '.join(choices)}."
             )
-    try:
-        threshold = float(str(given.get("Threshold")))
-    except ValueError:
-        raise errors.parameter_invalid(
-            f"{place}Threshold is not valid: {given.get('Threshold')!r} is no number."
-        ) from None
+    # What clients compare with what they have put stays as it came, to the last digit.
+    threshold = str(given.get("Threshold")).strip()
+    if not is_number(threshold):
+        raise errors.parameter_invalid(f"{place}Threshold is not valid: {threshold!r} is no number.")
     return {
         "ComparisonOperator": comparison,
         "Statistics": statistic,
-        "Threshold": f"{threshold:g}",
+        "Threshold": threshold,
         "Times": given.get("Times") or 3,
     }
 

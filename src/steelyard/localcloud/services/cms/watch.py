@@ -78,13 +78,16 @@ class RuleWatch:
 
     def _evaluate(self, rule: MetricRule, end: float, now: float) -> None:
         verdict = self._judge(rule, end)
-        if verdict.state == ALARM and not is_effective(rule.effective_interval or "00:00-23:59", now):
+        if verdict.state == ALARM and not _is_awake(rule, now):
             verdict = Verdict(state=OK)
         with self._cloud.transaction():
             kept = self._rules.get(rule.id)
             if kept is None or not kept.is_enabled:
                 return
+            if verdict.state == NO_DATA:
+                verdict = _without_data(kept)
             is_news = verdict.state != kept.state and ALARM in (verdict.state, kept.state)
+            is_news |= verdict.state == NO_DATA and kept.no_data_policy == NO_DATA and kept.state != NO_DATA
             is_told_again = verdict.state == ALARM and now - kept.told_at >= kept.silence_s
             told_at = kept.told_at
             if is_news or is_told_again:
@@ -147,7 +150,7 @@ class RuleWatch:
                 rule_name=rule.name,
                 namespace=rule.namespace,
                 metric=rule.metric,
-                state=ALARM if verdict.state == ALARM else OK,
+                state=verdict.state,
                 level=level,
                 value=verdict.value,
                 expression=expression,
@@ -158,3 +161,18 @@ class RuleWatch:
         )
         self._cloud.store.trim(AlertNotice.kind, _MAX_NOTICES)
         _log.info("rule %s is %s: %s", rule.id, verdict.state, verdict.value)
+
+
+def _is_awake(rule: MetricRule, now: float) -> bool:
+    """Tell whether a rule may fire at a time of day."""
+    sleeps = bool(rule.no_effective_interval) and is_effective(rule.no_effective_interval, now)
+    return not sleeps and is_effective(rule.effective_interval or "00:00-23:59", now)
+
+
+def _without_data(rule: MetricRule) -> Verdict:
+    """Give what is found of a rule of whose metric nothing is known, by its policy for that."""
+    if rule.no_data_policy == OK:
+        return Verdict(state=OK)
+    if rule.no_data_policy == NO_DATA:
+        return Verdict(state=NO_DATA)
+    return Verdict(state=rule.state, level=rule.level)
