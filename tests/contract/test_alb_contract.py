@@ -65,6 +65,20 @@ class TestLoadBalancer:
             listed = client.list_load_balancers(models.ListLoadBalancersRequest(**filters)).body
             assert [one.load_balancer_id for one in listed.load_balancers] == [balancer_id]
 
+    def test_is_listed_by_what_it_is(self, application, client):
+        balancer_id = application.balance()
+
+        def listed(**filters) -> list[str]:
+            request = models.ListLoadBalancersRequest(load_balancer_ids=[balancer_id], **filters)
+            return [one.load_balancer_id for one in client.list_load_balancers(request).body.load_balancers]
+
+        for fits, does_not in (
+            ({"address_ip_version": "IPv4"}, {"address_ip_version": "DualStack"}),
+            ({"load_balancer_bussiness_status": "Normal"}, {"load_balancer_bussiness_status": "Abnormal"}),
+            ({"pay_type": "PostPay"}, {"pay_type": "PrePay"}),
+        ):
+            assert (listed(**fits), listed(**does_not)) == ([balancer_id], []), fits
+
     def test_is_renamed_by_a_job_and_moved_up_to_another_edition(self, application, client):
         balancer_id = application.balance(load_balancer_edition="Basic")
         job_id = client.update_load_balancer_attribute(

@@ -298,6 +298,32 @@ class TestLoadBalancer:
         with socket.socket() as probe:
             assert probe.connect_ex((before[1], 8000)) != 0
 
+    @pytest.mark.parametrize("word", ["Ipv4", "ipv4"])
+    def test_is_of_the_words_that_the_provider_compares(self, network, word):
+        """Its acceptance tests, which run on the real cloud, find the first; another one would be a replacement."""
+        found = network.describe(network.balance(address_ip_version=word))
+        assert (found.load_balancer_type, found.address_ip_version) == ("Network", word)
+
+    def test_is_listed_by_what_it_is(self, network, nlb_client):
+        balancer_id = network.balance()
+
+        def listed(**filters) -> list[str]:
+            request = models.ListLoadBalancersRequest(load_balancer_ids=[balancer_id], **filters)
+            return [
+                one.load_balancer_id for one in nlb_client.list_load_balancers(request).body.load_balancers
+            ]
+
+        for fits, does_not in (
+            ({"address_ip_version": "ipv4"}, {"address_ip_version": "DualStack"}),
+            ({"load_balancer_type": "network"}, {"load_balancer_type": "gateway"}),
+            (
+                {"load_balancer_business_status": "Normal"},
+                {"load_balancer_business_status": "FinancialLocked"},
+            ),
+            ({"address_type": "Intranet"}, {"ipv_6address_type": "Internet"}),
+        ):
+            assert (listed(**fits), listed(**does_not)) == ([balancer_id], []), fits
+
     def test_turns_to_the_internet_and_back(self, network, nlb_client):
         balancer_id = network.balance()
         private = network.describe(balancer_id).dnsname

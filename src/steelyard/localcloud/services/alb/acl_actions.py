@@ -36,7 +36,7 @@ class AclActions(ListenerActions):
 
     @action("ListAcls")
     def list_acls(self, request: Request) -> dict[str, object]:
-        """List the region's lists by ids, names and tags."""
+        """List the region's lists by ids, names, resource group and tags."""
         ids, names, tags = request.texts("AclIds"), request.texts("AclNames"), read_tags(request)
         found = [
             acl
@@ -44,6 +44,7 @@ class AclActions(ListenerActions):
             if acl.region_id == request.region_id
             and (not ids or acl.id in ids)
             and (not names or acl.name in names)
+            and request.text("ResourceGroupId") in ("", acl.resource_group_id)
             and has_tags(acl.tags, tags)
         ]
         now = self.cloud.clock()

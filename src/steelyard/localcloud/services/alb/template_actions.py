@@ -35,7 +35,7 @@ class TemplateActions(ServerGroupActions):
 
     @action("ListHealthCheckTemplates")
     def list_health_check_templates(self, request: Request) -> dict[str, object]:
-        """List templates by ids, names and tags."""
+        """List templates by ids, names, resource group and tags."""
         ids, names = request.texts("HealthCheckTemplateIds"), request.texts("HealthCheckTemplateNames")
         tags = read_tags(request)
         found = [
@@ -44,6 +44,7 @@ class TemplateActions(ServerGroupActions):
             if template.region_id == request.region_id
             and (not ids or template.id in ids)
             and (not names or template.name in names)
+            and request.text("ResourceGroupId") in ("", template.resource_group_id)
             and has_tags(template.tags, tags)
         ]
         return token_answer(request, "HealthCheckTemplates", found, HealthCheckTemplate.to_answer)

@@ -42,6 +42,7 @@ class LoadBalancerActions(ZonalShiftActions[LoadBalancer, ServerGroup, Listener]
             zones=(),
             status=ACTIVE,
             is_cross_zone=True,
+            address_ip_version=request.text("AddressIpVersion", "Ipv4"),
             deletion_protection={"Enabled": False, "Reason": ""}
             | nested(request, "DeletionProtectionConfig"),
             modification_protection={"Status": "NonProtection", "Reason": ""}

@@ -10,19 +10,25 @@ from steelyard.localcloud.services.zonal.models import ZonalBalancer, Zone, answ
 
 @dataclass(frozen=True, kw_only=True)
 class LoadBalancer(ZonalBalancer):
-    """A network load balancer."""
+    """A network load balancer.
+
+    Attributes:
+        is_cross_zone: Whether it serves servers of every zone.
+        address_ip_version: `Ipv4`, or the page's `ipv4` where that was sent: the Terraform provider compares the two.
+    """
 
     kind: ClassVar[str] = "nlb_load_balancer"
 
     is_cross_zone: bool
+    address_ip_version: str = "Ipv4"
 
     def to_answer(self, now: float, dark_zones: Collection[str]) -> dict[str, object]:
         """Give the fields that ListLoadBalancers and GetLoadBalancerAttribute share; tags in both spellings."""
         return {
             **super().to_answer(now, dark_zones),
-            "LoadBalancerType": "network",
+            "LoadBalancerType": "Network",
             "LoadBalancerBusinessStatus": "Normal",
-            "AddressIpVersion": "ipv4",
+            "AddressIpVersion": self.address_ip_version,
             "ZoneMappings": [answered_zone(zone, _address(zone, dark_zones)) for zone in self.zones],
             "CrossZoneEnabled": self.is_cross_zone,
             "Cps": 0,

@@ -38,7 +38,7 @@ GROUP: Mapping[str, Setting] = {
     "Protocol": choice("TCP", "TCP", "UDP", "TCPSSL", "TCP_UDP"),
     "Scheduler": choice("Wrr", *_SCHEDULERS),
     "ServerGroupType": choice("Instance", "Instance", "Ip"),
-    "AddressIPVersion": choice("ipv4", "ipv4", "DualStack"),
+    "AddressIPVersion": choice("Ipv4", "Ipv4", "ipv4", "DualStack"),
     "ConnectionDrainEnabled": Setting(default=False),
     "ConnectionDrainTimeout": number(0, 0, 900),
     "PreserveClientIpEnabled": Setting(default=True),
@@ -168,9 +168,7 @@ def read_listener(
 
 
 def _spelt(name: str, value: object) -> object:
-    if name == "Scheduler":
-        return str(value).capitalize()
-    return "ipv4" if name == "AddressIPVersion" and str(value).lower() == "ipv4" else value
+    return str(value).capitalize() if name == "Scheduler" else value
 
 
 def _is_drain(value: object) -> bool:

@@ -18,6 +18,19 @@ from steelyard.localcloud.wire.error import ApiError, invalid_parameter, not_ser
 RESOURCE_TYPE = "loadbalancer"
 _MAX_GROUPS = 4
 
+_FILTERS = (
+    *(
+        "AddressType",
+        "AddressIpVersion",
+        "Ipv6AddressType",
+        "DNSName",
+        "LoadBalancerStatus",
+        "ResourceGroupId",
+    ),
+    # The one is NLB's word, the other ALB's.
+    *("LoadBalancerBusinessStatus", "LoadBalancerBussinessStatus", "LoadBalancerType"),
+)
+
 
 class ZonalBalancerActions(ZonalState[B, G, L]):
     """Load balancers: what is done with them once they are made. They are gone when the call is answered.
@@ -39,12 +52,11 @@ class ZonalBalancerActions(ZonalState[B, G, L]):
 
     @action("ListLoadBalancers")
     def list_load_balancers(self, request: Request) -> dict[str, object]:
-        """List load balancers by ids, names, VPCs, zone, kind of address, state and tags."""
+        """List load balancers by ids, names, VPCs, zone, kind of address, states, way of paying and tags."""
         ids, names, vpc_ids = (
             request.texts(f"{name}s") for name in ("LoadBalancerId", "LoadBalancerName", "VpcId")
         )
         tags, zone_id = read_tags(request), request.text("ZoneId")
-        filters = ("AddressType", "DNSName", "LoadBalancerStatus", "ResourceGroupId")
         found = [
             answer
             for balancer in self.load_balancers.list()
@@ -55,7 +67,8 @@ class ZonalBalancerActions(ZonalState[B, G, L]):
             and (not vpc_ids or balancer.vpc_id in vpc_ids)
             and zone_id in ("", *(zone["ZoneId"] for zone in balancer.zones))
             and has_tags(balancer.tags, tags)
-            and all(request.text(name) in ("", answer[name]) for name in filters)
+            and all(_fits(request.text(name), answer.get(name)) for name in _FILTERS)
+            and request.text("PayType") in ("", "PostPay")
         ]
         return token_answer(request, "LoadBalancers", found, dict)
 
@@ -206,3 +219,8 @@ def nested(request: Request, name: str) -> dict[str, object]:
     value = request.params.get(name) or {}
     assert isinstance(value, Mapping)
     return {key: item for key, item in value.items() if item is not None}
+
+
+def _fits(wanted: str, value: object) -> bool:
+    # The words of one setting begin with a capital or not, depending on the page that one reads.
+    return not wanted or wanted.lower() == str(value).lower()
