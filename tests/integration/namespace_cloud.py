@@ -15,6 +15,7 @@ from local_fleet import REGION, LocalFleet
 from steelyard.localcloud import daemon
 from steelyard.localcloud.hosts import kernel
 from steelyard.localcloud.hosts.choice import choose, raise_loopback
+from steelyard.localcloud.terms import agree
 
 T = TypeVar("T")
 
@@ -26,6 +27,7 @@ def standing_cloud(folder: Path) -> Iterator[None]:
     links = {path.name for path in Path("/sys/class/net").iterdir()}
     routes = Path("/proc/net/route").read_text()
     choose(folder, name="namespace", has_limits=None, is_running=False)
+    agree(folder, calls_per_s=None, has_quotas=False, is_running=False)  # Each test has a VPC of its own, or two.
     daemon.start(folder)
     assert {path.name for path in Path("/sys/class/net").iterdir()} == links
     yield
