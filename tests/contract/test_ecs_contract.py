@@ -260,6 +260,10 @@ class TestRunInstances:
         with refused("InvalidPrivateIpAddress.Malformed"):
             fleet.run(private_ip_address="10.78.0.99")
 
+    def test_a_client_token_has_64_letters_at_most(self, fleet):
+        with refused("InvalidParameter", text="ClientToken"):
+            fleet.run(status="", client_token="x" * 65)
+
     def test_a_repeated_client_token_makes_nothing_twice(self, fleet):
         first = fleet.run(client_token="token-of-one-run")
         assert fleet.run(client_token="token-of-one-run") == first
@@ -608,6 +612,28 @@ class TestSecurityGroup:
         assert self.rules(fleet) == []
         fleet.ecs_client.revoke_security_group(revoke)
 
+    def test_many_rules_come_in_pages(self, fleet):
+        rules = [
+            models.AuthorizeSecurityGroupRequestPermissions(
+                ip_protocol="tcp", port_range=f"{port}/{port}", source_cidr_ip="10.0.0.0/8"
+            )
+            for port in range(1, 16)
+        ]
+        fleet.ecs_client.authorize_security_group(
+            models.AuthorizeSecurityGroupRequest(
+                region_id=REGION, security_group_id=fleet.group_id, permissions=rules
+            )
+        )
+        asked = {"region_id": REGION, "security_group_id": fleet.group_id, "max_results": 5}
+        first = fleet.ecs_client.describe_security_group_attribute(
+            models.DescribeSecurityGroupAttributeRequest(**asked)
+        ).body
+        assert len(first.permissions.permission) == 10, "less is taken for 10"
+        rest = fleet.ecs_client.describe_security_group_attribute(
+            models.DescribeSecurityGroupAttributeRequest(**asked, next_token=first.next_token)
+        ).body
+        assert (len(rest.permissions.permission), rest.next_token) == (5, "")
+
     def test_egress_rules_are_apart(self, fleet):
         fleet.ecs_client.authorize_security_group_egress(
             models.AuthorizeSecurityGroupEgressRequest(
@@ -632,6 +658,7 @@ class TestSecurityGroup:
     @pytest.mark.parametrize(
         ("changes", "code", "status"),
         [
+            ({"port_range_list_id": "prl-1"}, "UnsupportedOperation", 400),
             ({"ip_protocol": "sctp"}, "InvalidIpProtocol.ValueNotSupported", 400),
             ({"port_range": "9000/8000"}, "InvalidPortRange.Malformed", 400),
             ({"port_range": None}, "MissingParameter", 400),

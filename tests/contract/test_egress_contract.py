@@ -8,7 +8,7 @@ import pytest
 from alibabacloud_vpc20160428 import models
 from alibabacloud_vpc20160428.client import Client
 from contract_egress import REGION, Egress, create_gateway, standing_egress
-from contract_sdk import code_of, refused, wait_for
+from contract_sdk import call_generic, code_of, refused, wait_for
 
 
 @pytest.fixture
@@ -228,6 +228,15 @@ class TestEip:
             models.DescribeForwardTableEntriesRequest(region_id=REGION, nat_gateway_id=egress.gateway_id)
         ).body.forward_table_entries.forward_table_entry
         assert forwards == []
+
+    def test_has_what_older_clients_read_of_it(self, egress, local_cloud):
+        # The vendor's Terraform provider breaks off where one of these is missing.
+        eip = egress.allocate()
+        query = {"RegionId": REGION, "AllocationId": eip.allocation_id}
+        answer = call_generic(local_cloud, "DescribeEipAddresses", query)
+        (found,) = answer["EipAddresses"]["EipAddress"]
+        assert found["AvailableRegions"] == {"AvailableRegion": [REGION]}
+        assert found["OperationLocks"] == {"LockReason": []}
 
     def test_are_listed_by_the_hundred(self, egress):
         egress.eips(page_size=100)

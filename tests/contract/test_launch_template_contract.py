@@ -6,7 +6,7 @@ import pytest
 from alibabacloud_ecs20140526 import models
 from alibabacloud_ecs20140526.client import Client as EcsClient
 from contract_fleet import IMAGE, REGION, TYPE, Fleet, encoded
-from contract_sdk import refused
+from contract_sdk import call_generic, refused
 
 
 @pytest.fixture
@@ -45,6 +45,23 @@ def add_version(client: EcsClient, template_id: str, **settings: object) -> int:
         region_id=REGION, launch_template_id=template_id, **settings
     )
     return client.create_launch_template_version(request).body.launch_template_version_number
+
+
+class TestOlderClients:
+    def test_read_the_system_disk_by_names_of_their_own(self, local_cloud, make_template):
+        # The vendor's Terraform provider reads these, which the vendor's newer packages do not declare.
+        disk = models.CreateLaunchTemplateRequestSystemDisk(category="cloud_essd", size=40, disk_name="root")
+        template_id = make_template("older", system_disk=disk)
+        answer = call_generic(
+            local_cloud,
+            "DescribeLaunchTemplateVersions",
+            {"RegionId": REGION, "LaunchTemplateId": template_id},
+            version="2014-05-26",
+        )
+        (version,) = answer["LaunchTemplateVersionSets"]["LaunchTemplateVersionSet"]
+        data = version["LaunchTemplateData"]
+        told = {name: data[f"SystemDisk.{name}"] for name in ("Category", "Size", "DiskName")}
+        assert told == {"Category": "cloud_essd", "Size": 40, "DiskName": "root"} == data["SystemDisk"]
 
 
 class TestKeeping:

@@ -125,6 +125,10 @@ class TestVpc:
         found = vpc_client.describe_vpcs(models.DescribeVpcsRequest(region_id=REGION, vpc_name="never")).body
         assert found.total_count == 0
 
+    def test_a_client_token_is_of_ascii(self, vpc_client):
+        with refused("InvalidParameter", text="ClientToken"):
+            vpc_client.create_vpc(models.CreateVpcRequest(region_id=REGION, client_token="tokén"))
+
     def test_the_same_client_token_makes_one_vpc(self, vpc_client):
         request = models.CreateVpcRequest(
             region_id=REGION, cidr_block="10.0.0.0/8", client_token="token-of-one-vpc"

@@ -5,10 +5,12 @@ import json
 
 from steelyard.localcloud.request import Request
 from steelyard.localcloud.store import Store
-from steelyard.localcloud.wire.error import ApiError
+from steelyard.localcloud.wire.error import ApiError, invalid_parameter
 
 _KIND = "client_token"
 _MAX_TOKENS = 1000
+_LONGEST = dict.fromkeys(("ecs", "ess", "nas"), 64)
+"""Letters of a token, of the products whose parameter descriptions tell; all take ASCII alone."""
 
 
 class ClientTokens:
@@ -24,8 +26,12 @@ class ClientTokens:
         """Give the answer of the first call, or None where this is the first.
 
         Raises:
-            ApiError: `IdempotentParameterMismatch`: the first call asked for something else.
+            ApiError: `InvalidParameter` for a token that is none, or `IdempotentParameterMismatch` where the first call
+                asked for something else.
         """
+        token = request.text("ClientToken")
+        if not token.isascii() or len(token) > _LONGEST.get(product, len(token)):
+            raise invalid_parameter("ClientToken", token, "of up to 64 ASCII characters")
         entry = self._store.get(_KIND, _entry_id(product, request))
         if entry is None:
             return None

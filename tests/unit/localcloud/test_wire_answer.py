@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from steelyard.localcloud.wire.answer import shape_answer
-from steelyard.localcloud.wire.schema import Schema
+from steelyard.localcloud.wire.answer import UNDECLARED, shape_answer
+from steelyard.localcloud.wire.schema import Schema, load_schema
 
 SCHEMA = Schema(
     {},
@@ -53,3 +53,11 @@ def test_whole_numbers_serve_as_floats():
 def test_a_value_of_the_wrong_type_is_a_bug(body):
     with pytest.raises(TypeError, match="is not of type"):
         shape_answer(SCHEMA, "t.Answer", body)
+
+
+@pytest.mark.parametrize("shape", UNDECLARED)
+def test_what_is_answered_beside_the_shape_is_not_in_it(shape):
+    schema = load_schema()
+    name, *_ = UNDECLARED[shape]
+    assert schema.fields(shape).keys().isdisjoint(UNDECLARED[shape]), "the packages declare it now"
+    assert shape_answer(schema, shape, {name: "x", "Secret": 1}) == {name: "x"}

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from steelyard.localcloud.wire.schema import Schema, TypeSpec
 
@@ -11,12 +11,31 @@ _SCALARS: Mapping[str, tuple[type, ...]] = {
     "bool": (bool,),
 }
 _LISTS = (list, tuple)
+UNDECLARED: Mapping[str, Collection[str]] = {
+    "vpc.DescribeEipAddressesResponseBodyEipAddressesEipAddress": ("AvailableRegions",),
+    "ecs.DescribeLaunchTemplateVersionsResponseBodyLaunchTemplateVersionSetsLaunchTemplateVersionSet"
+    "LaunchTemplateData": tuple(
+        f"SystemDisk.{name}"
+        for name in (
+            "Category",
+            "Size",
+            "DiskName",
+            "Description",
+            "DeleteWithInstance",
+            "Iops",
+            "PerformanceLevel",
+            "Encrypted",
+            "KMSKeyId",
+        )
+    ),
+}
+"""Fields that the API answers, and the vendor's Terraform provider reads, beside those that its packages declare."""
 # A dict, which is nearly always there, is told without asking the abstract class.
 _MAPPINGS = (dict, Mapping)
 
 
 def shape_answer(schema: Schema, shape: str, body: Mapping[str, object]) -> dict[str, object]:
-    """Cut an answer to its shape: known fields only, each of its type; None means "absent".
+    """Cut an answer to its shape: known fields only, each of its type, and those of `UNDECLARED`; None means "absent".
 
     A handler may give more than one action's fields (an instance's whole record); the shape picks. Python's SDK does
     not check types, Go's does, so a wrong one is refused here.
@@ -33,6 +52,9 @@ def shape_answer(schema: Schema, shape: str, body: Mapping[str, object]) -> dict
             shaped[name] = shape_answer(schema, field.shape, value)
         elif value is not None:
             shaped[name] = _fit(schema, field.type_spec, value, f"{shape}.{name}")
+    for name in UNDECLARED.get(shape, ()):
+        if name in body:
+            shaped[name] = body[name]
     return shaped
 
 

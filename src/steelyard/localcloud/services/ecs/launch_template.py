@@ -184,7 +184,7 @@ def merged(template: Settings, given: Settings) -> dict[str, object]:
 
 
 def _data(settings: Settings) -> dict[str, object]:
-    """Give settings as `LaunchTemplateData`, which wraps its lists once more."""
+    """Give settings as `LaunchTemplateData`, which wraps its lists once more, and has its system disk in two forms."""
     wrapped = {
         "DataDisk": ("DataDisks", "DataDisk"),
         "NetworkInterface": ("NetworkInterfaces", "NetworkInterface"),
@@ -195,6 +195,8 @@ def _data(settings: Settings) -> dict[str, object]:
     for name, value in settings.items():
         if name not in wrapped:
             data[name] = value
+            if name == "SystemDisk" and isinstance(value, Mapping):
+                data |= {f"SystemDisk.{part}": held for part, held in value.items()}
             continue
         outer, inner = wrapped[name]
         data[outer] = {inner: _interfaces(value) if name == "NetworkInterface" else value}

@@ -5,15 +5,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from ipaddress import IPv4Network, IPv6Network
 
+from steelyard.localcloud.page import token_page
 from steelyard.localcloud.service import Request, action
 from steelyard.localcloud.services.ecs import errors
 from steelyard.localcloud.services.ecs.models import SecurityGroup
 from steelyard.localcloud.services.ecs.state import EcsState
 from steelyard.localcloud.text import utc_text
-from steelyard.localcloud.wire.error import invalid_parameter, missing_parameter
+from steelyard.localcloud.wire.error import invalid_parameter, missing_parameter, not_served
 
 INGRESS, EGRESS = "ingress", "egress"
 MAX_RULES = 200
+_PAGE = range(10, 1000 + 1)
+"""Rules on a page; another number is taken for the nearest (help page of DescribeSecurityGroupAttribute)."""
 
 _PROTOCOLS = ("TCP", "UDP", "ICMP", "ICMPV6", "GRE", "ALL")
 _PORTS = re.compile(r"(-?\d{1,5})/(-?\d{1,5})")
@@ -39,14 +42,16 @@ class RuleActions(EcsState):
         rules = [
             {**rule, **self._names(rule)} for rule in group.rules if direction in ("all", rule["Direction"])
         ]
+        page, token = token_page(request, rules, default=500, nearest=_PAGE)
         return {
+            "NextToken": token,
             "SecurityGroupId": group.id,
             "SecurityGroupName": group.name,
             "Description": group.description,
             "VpcId": group.vpc_id,
             "RegionId": group.region_id,
             "InnerAccessPolicy": group.inner_access_policy,
-            "Permissions": {"Permission": rules},
+            "Permissions": {"Permission": list(page)},
         }
 
     def _names(self, rule: Rule) -> dict[str, object]:
@@ -139,6 +144,8 @@ class RuleActions(EcsState):
 
     def _rule(self, given: Mapping[str, object], direction: str, region_id: str) -> dict[str, object]:
         """Check a rule and give it as the API answers it."""
+        if given.get("PortRangeListId"):
+            raise not_served("lists of ports (PortRangeListId)")
         protocol = str(given.get("IpProtocol") or "").upper()
         if not protocol:
             raise missing_parameter("IpProtocol")

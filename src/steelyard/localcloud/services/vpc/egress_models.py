@@ -166,6 +166,7 @@ class Eip(Record):
             "ResourceGroupId": self.resource_group_id,
             "DeletionProtection": self.is_protected,
             "HDMonitorStatus": "OFF",
+            "AvailableRegions": {"AvailableRegion": [self.region_id]},
             "PublicIpAddressPoolId": "",
             "SegmentInstanceId": "",
             "SecurityProtectionTypes": {"SecurityProtectionType": []},
