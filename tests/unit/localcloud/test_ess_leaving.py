@@ -7,6 +7,7 @@ from fake_host import FakeHost
 from scaling_cloud import IMAGE, TYPE, ScalingCloud
 
 from steelyard.localcloud.services.ecs import state as ecs_state
+from steelyard.localcloud.wire.error import ApiError
 
 
 class CountingHost(FakeHost):
@@ -47,6 +48,16 @@ class TestStop:
         assert cloud.ecs.find_instance(leaver) is None
         assert cloud.host.graces[leaver] == grace_s
         assert cloud.activities(group_id)[-1].status == "Successful"
+
+    def test_a_call_may_give_it_another_time(self, cloud):
+        group_id = cloud.make_group(DesiredCapacity=1, StopInstanceTimeout=60)
+        cloud.look(2)
+        params = {"ScalingGroupId": group_id, "InstanceIds": cloud.ids(group_id)}
+        with pytest.raises(ApiError, match="StopInstanceTimeout"):
+            cloud.call("ess", "RemoveInstances", {**params, "StopInstanceTimeout": 10})
+        cloud.call("ess", "RemoveInstances", {**params, "StopInstanceTimeout": 90})
+        cloud.look(4)
+        assert cloud.host.graces[params["InstanceIds"][0]] == 90
 
     def test_it_is_told_as_being_removed_until_it_has_ended(self, cloud, monkeypatch):
         group_id = cloud.make_group(DesiredCapacity=1)

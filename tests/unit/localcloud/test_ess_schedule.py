@@ -61,6 +61,23 @@ def test_the_next_run(settings, after, wanted):
     assert text(next_run(settings, at(after))) == wanted
 
 
+@pytest.mark.parametrize(
+    ("cron", "after", "wanted"),
+    [
+        ("0 0 L * *", "2026-11-24T00:00", "2026-11-30T00:00"),
+        ("0 0 LW * *", "2027-01-15T00:00", "2027-01-29T00:00"),
+        ("0 0 15W * *", "2026-11-01T00:00", "2026-11-16T00:00"),
+        ("0 0 1W * *", "2026-07-15T00:00", "2026-08-03T00:00"),
+        ("0 0 31W * *", "2026-11-01T00:00", "2026-12-31T00:00"),
+        ("0 9 ? * 5L", "2026-11-24T00:00", "2026-11-27T09:00"),
+        ("0 9 ? * 1#2", "2026-11-24T00:00", "2026-12-14T09:00"),
+        ("0 0 1,L * ?", "2026-11-24T00:00", "2026-11-30T00:00"),
+    ],
+)
+def test_a_cron_expression_may_name_days_by_letters(cron, after, wanted):
+    assert text(next_run({"RecurrenceType": "Cron", "RecurrenceValue": cron}, at(after))) == wanted
+
+
 def test_a_task_of_one_run_has_no_next_one():
     assert next_run(LAUNCH, at("2026-11-24T08:30")) == 0
 
@@ -85,6 +102,9 @@ def test_a_recurrence_ends():
         {**LAUNCH, "RecurrenceType": "Daily", "RecurrenceValue": "x"},
         {"RecurrenceType": "Cron", "RecurrenceValue": "61 * * * *"},
         {"RecurrenceType": "Cron", "RecurrenceValue": "* * *"},
+        {"RecurrenceType": "Cron", "RecurrenceValue": "0 0 32W * *"},
+        {"RecurrenceType": "Cron", "RecurrenceValue": "0 0 * * 8L"},
+        {"RecurrenceType": "Cron", "RecurrenceValue": "0 0 * * 1#6"},
     ],
 )
 def test_malformed_times_are_refused(settings):

@@ -16,6 +16,8 @@ from steelyard.localcloud.services.ess.models import (
     Member,
     ScalingGroup,
 )
+from steelyard.localcloud.services.ess.setting import GROUP
+from steelyard.localcloud.setting import checked
 from steelyard.localcloud.wire.error import invalid_parameter, missing_parameter
 
 
@@ -174,7 +176,8 @@ class InstanceActions(EssCore):
         cause = "Instances were removed by a user."
         activity = self.begin_activity(group, cause, description, hooks=hooks)
         gone = tuple(member.id for member in members)
-        self.activities.put(replace(activity, destroyed=gone, ignored=ignored))
+        stop_s = _read_stop_timeout(request)
+        self.activities.put(replace(activity, destroyed=gone, ignored=ignored, stop_s=stop_s))
         for member in members:
             self.passage.leave(member, activity, fate=fate)
         if group.desired is not None and is_smaller:
@@ -222,3 +225,13 @@ def read_weights(request: Request, ids: Sequence[str]) -> list[int]:
         if not isinstance(weight, int) or not 0 <= weight <= 100:
             raise invalid_parameter("LoadBalancerWeights", weight, "from 0 to 100")
     return weights
+
+
+def _read_stop_timeout(request: Request) -> int:
+    """Read how long the instances of a call have to stop; 0 where it says nothing.
+
+    Raises:
+        ApiError: `InvalidParameter`.
+    """
+    given = checked({"StopInstanceTimeout": GROUP["StopInstanceTimeout"]}, request.params)
+    return int(str(given.get("StopInstanceTimeout", 0)))

@@ -228,6 +228,7 @@ class Activity(Record):
         asks_hooks: Whether its members wait at lifecycle hooks.
         ignored_hooks: Ids of hooks at which they do not.
         ignored: Instances that it was to be about and could not be.
+        stop_s: How long its instances have to stop before they are released; 0 for what their group says.
     """
 
     kind: ClassVar[str] = "ess_activity"
@@ -247,6 +248,7 @@ class Activity(Record):
     asks_hooks: bool = True
     ignored_hooks: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
+    stop_s: int = 0
 
     @property
     def detail(self) -> str:

@@ -244,8 +244,8 @@ class Passage:
     def _is_stopping(self, member: Member, instance: Instance | None) -> bool:
         """Stop an instance before it is released, unless it goes by force; tell whether that is under way.
 
-        What does not end within the group's `StopInstanceTimeout` is killed; without that setting it has the time of a
-        StopInstance.
+        What does not end within the `StopInstanceTimeout` of the call or the group is killed; without that setting it
+        has the time of a StopInstance.
         """
         group = self._state.groups.get(member.group_id)
         if instance is None or group is None or group.state == DELETING or member.fate != "release":
@@ -253,7 +253,9 @@ class Passage:
         if instance.is_released or instance.has_deletion_protection:
             return False
         if instance.status == RUNNING and group.settings["ScalingPolicy"] != "forceRelease":
-            grace_s = float(str(group.settings["StopInstanceTimeout"] or STOP_GRACE_S))
+            activity = self._state.activities.get(member.activity_id)
+            own_s = 0 if activity is None else activity.stop_s
+            grace_s = float(str(own_s or group.settings["StopInstanceTimeout"] or STOP_GRACE_S))
             self._state.ecs.begin_stop(instance, grace_s=grace_s)
             self._state.members.put(replace(member, state=REMOVING, hooks_done=True))
             return True

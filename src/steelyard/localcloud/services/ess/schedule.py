@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from steelyard.localcloud.services.ess.cron_day import has_date, has_weekday, is_date_mark, is_week_mark
 from steelyard.localcloud.wire.error import invalid_parameter
 
 _DAY = datetime.timedelta(days=1)
@@ -15,19 +16,33 @@ _CRON_RANGES = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 6))
 
 @dataclass(frozen=True, kw_only=True)
 class Cron:
-    """A cron expression of five fields: minute, hour, day, month, weekday (0 is Sunday)."""
+    """A cron expression of five fields: minute, hour, day, month, weekday (0 is Sunday).
+
+    Attributes:
+        minutes: Minutes.
+        hours: Hours.
+        days: Days of the month.
+        months: Months.
+        weekdays: Days of the week.
+        date_marks: Further days of the month, such as the last one, by their marks.
+        week_marks: Further days of the week, such as the second Monday, by their marks.
+    """
 
     minutes: frozenset[int]
     hours: frozenset[int]
     days: frozenset[int]
     months: frozenset[int]
     weekdays: frozenset[int]
+    date_marks: tuple[str, ...] = ()
+    week_marks: tuple[str, ...] = ()
 
     def has_day(self, day: datetime.date) -> bool:
         """Tell whether it runs on a day; a day that is named by date or by weekday alone is enough, as in cron."""
         if day.month not in self.months:
             return False
-        by_date, by_week = day.day in self.days, (day.weekday() + 1) % 7 in self.weekdays
+        by_date = day.day in self.days or any(has_date(mark, day) for mark in self.date_marks)
+        weekday = (day.weekday() + 1) % 7
+        by_week = weekday in self.weekdays or any(has_weekday(mark, day) for mark in self.week_marks)
         all_days, all_week = len(self.days) == 31, len(self.weekdays) == 7
         if all_days or all_week:
             return by_date and by_week
@@ -56,11 +71,31 @@ def read_cron(text: str) -> Cron:
     fields = text.replace("?", "*").split()
     if len(fields) != 5:
         raise invalid_parameter("RecurrenceValue", text, "of five fields, such as 30 8 * * 1-5")
+    date_marks, fields[2] = _parted(fields[2], is_date_mark)
+    week_marks, fields[4] = _parted(fields[4], is_week_mark)
     try:
-        sets = [cron_field(field, *bounds) for field, bounds in zip(fields, _CRON_RANGES, strict=True)]
+        sets = [
+            cron_field(field, *bounds) if field else frozenset[int]()
+            for field, bounds in zip(fields, _CRON_RANGES, strict=True)
+        ]
     except ValueError:
         raise invalid_parameter("RecurrenceValue", text, "a cron expression, such as 30 8 * * 1-5") from None
-    return Cron(minutes=sets[0], hours=sets[1], days=sets[2], months=sets[3], weekdays=sets[4])
+    return Cron(
+        minutes=sets[0],
+        hours=sets[1],
+        days=sets[2],
+        months=sets[3],
+        weekdays=sets[4],
+        date_marks=date_marks,
+        week_marks=week_marks,
+    )
+
+
+def _parted(field: str, is_mark: Callable[[str], bool]) -> tuple[tuple[str, ...], str]:
+    """Give the marks of a field, and what else it says; nothing where it says marks alone."""
+    parts = field.upper().split(",")
+    marks = tuple(part for part in parts if is_mark(part))
+    return marks, ",".join(part for part in parts if part not in marks)
 
 
 def next_run(settings: Mapping[str, object], after: float) -> float:
