@@ -126,7 +126,7 @@ class TestRules:
         one, other = groups_of_one(front)
         listener_id = front.application.listen(front.balancer_id, one)
         conditions = [
-            when("Header", "gold*", Key="X-Kind"),
+            when("Header", "pure gold*", Key="X-Kind"),
             when("QueryString", {"Key": "v", "Value": "2"}, {"Key": "beta", "Value": "?es"}),
             when("Cookie", {"Key": "session", "Value": "*"}),
             when("Method", "GET", "PUT"),
@@ -135,7 +135,7 @@ class TestRules:
         front.application.rule(listener_id, 1, conditions, [forward_to(other)])
         fitting = {
             "path": "/?v=2",
-            "headers": {"X-Kind": "golden", "Cookie": "a=1; session=x"},
+            "headers": {"X-Kind": "pure golden", "Cookie": "a=1; session=x"},
             "source": "127.0.0.9",
         }
 
@@ -187,6 +187,12 @@ class TestRules:
             answer = ask(front.address, path=path, headers={"Host": "a.example"})
             assert (answer.status, answer.headers["location"]) == (308, f"https://a.example{path}")
 
+    def test_answer_with_a_status_that_takes_no_content(self, front):
+        listener_id = front.application.listen(front.balancer_id, front.application.group())
+        front.application.rule(listener_id, 1, [when("Path", "/a")], [fixed_reply("204")])
+        answer = ask(front.address, path="/a")
+        assert (answer.status, answer.body) == (204, "")
+
     def test_share_requests_between_server_groups(self, front):
         one, other = groups_of_one(front)
         listener_id = front.application.listen(front.balancer_id, one)
@@ -194,9 +200,11 @@ class TestRules:
         front.application.rule(listener_id, 2, [when("Path", "/b")], [forward_to((other, 70), (one, 30))])
         served = Counter(ask(front.address, path="/a").seen["server"] for _ in range(10))
         assert served == {front.addresses[front.second]: 10}
-        served = Counter(ask(front.address, path="/b").seen["server"] for _ in range(200))
-        # A share of 0.7 of 200 strays by 6.5 in two of three trials: this is more than six of that.
-        assert abs(served[front.addresses[front.second]] - 140) < 42
+        front.application.rule(listener_id, 3, [when("Path", "/c")], [forward_to((one, 30), (other, 70))])
+        for path in ("/b", "/c"):
+            served = Counter(ask(front.address, path=path).seen["server"] for _ in range(200))
+            # A share of 0.7 of 200 strays by 6.5 in two of three trials: this is more than six of that.
+            assert abs(served[front.addresses[front.second]] - 140) < 42
 
     def test_are_listed_changed_swapped_and_deleted(self, front):
         application, client = front.application, front.application.client
@@ -250,6 +258,7 @@ class TestRules:
             ([when("Path", "a")], [to_group], "InvalidParameter", "begins with /"),
             ([when("Path", "~(")], [to_group], "InvalidParameter", "regular expression"),
             ([when("Header", "x", Key="Host")], [to_group], "InvalidParameter", "HeaderConfig.Key"),
+            ([when("Header", " x", Key="X-Kind")], [to_group], "InvalidParameter", "HeaderConfig.Values"),
             ([when("Method", "TRACE")], [to_group], "InvalidParameter", "MethodConfig"),
             ([when("SourceIp", "home")], [to_group], "InvalidParameter", "IPv4"),
             ([when("ResponseStatusCode", "500")], [to_group], "UnsupportedOperation", "answers"),
@@ -429,6 +438,9 @@ class TestHttps:
             models.ListListenerCertificatesRequest(listener_id=listener_id)
         ).body.certificates
         assert [(one.certificate_id, one.is_default) for one in listed] == [(certificate_id, True)]
+        back = {"Type": "Redirect", "Order": 1, "RedirectConfig": {"Protocol": "HTTP", "HttpCode": "301"}}
+        with refused("InvalidParameter", text="HTTPS at a listener of HTTPS"):
+            front.application.rule(listener_id, 1, [when("Path", "/a")], [back])
 
     def test_carries_grpc_to_servers_that_its_own_health_service_finds(
         self, front, authority, certificate_id

@@ -200,6 +200,8 @@ def _request_action(action: RouteAction, condition: str) -> list[str]:
             # The host comes last: the others may name the old one.
             parts = (("set-path", action.path), ("set-query", action.query), ("set-header Host", action.host))
             return [f"{what} {formatted(text)} {when}" for what, text in parts if text is not None]
+        case Reply(status=204):
+            return [f"return status 204 {when}"]  # HAProxy takes no content with it, as HTTP has it.
         case Reply():
             content = f"content-type {word(action.content_type)} string {word(action.content)}"
             return [f"return status {action.status} {content} {when}"]
@@ -222,10 +224,12 @@ def _redirect(action: Redirect, when: str) -> list[str]:
 
 def _pools(number: int, action: Forward, own_pool: str) -> list[str]:
     lines, end = [], 0
-    for index, (pool, weight) in enumerate(action.targets):
+    # The listener's own pool comes last: it takes what no line sends elsewhere, and a line for it would be a loop.
+    targets = sorted(action.targets, key=lambda target: target[0] == own_pool)
+    for index, (pool, weight) in enumerate(targets):
         end += weight
-        is_last = index == len(action.targets) - 1
-        if is_last and pool == own_pool:
+        is_last = index == len(targets) - 1
+        if pool == own_pool:
             continue
         picked = "" if is_last else f" {{ var(txn.pick) -m int lt {end} }}"
         lines.append(f"use_backend {pool} if {_name(number)}{picked}")

@@ -122,6 +122,13 @@ class RuleActions(ListenerActions):
             else rule.conditions,
             actions=read_actions(item["RuleActions"]) if item.get("RuleActions") else rule.actions,
         )
+        last = changed.actions[-1]
+        if last["Type"] == "Redirect" and (last["RedirectConfig"]["Protocol"], listener.protocol) == (
+            "HTTP",
+            "HTTPS",
+        ):
+            want = "HTTPS at a listener of HTTPS"
+            raise invalid_parameter("RuleActions.RedirectConfig.Protocol", "HTTP", want)
         balancer = self.load_balancers.get(listener.load_balancer_id)
         assert balancer is not None
         for group_id in changed.server_group_ids:

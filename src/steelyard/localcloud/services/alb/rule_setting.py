@@ -15,6 +15,7 @@ _MAX_TARGETS = 5
 _METHODS = ("GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH")
 _CONTENT_TYPES = ("text/plain", "text/css", "text/html", "application/javascript", "application/json")
 _KEY = re.compile(r"[A-Za-z0-9_-]{1,40}\Z")
+_HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,126}[\x21-\x7e])?\Z")
 _TEXT = re.compile(r"[\x21-\x7e]{1,256}\Z")
 _SYSTEM_VALUES = ("ClientSrcPort", "ClientSrcIp", "Protocol", "SLBId", "SLBPort")
 _OWN_HEADERS = (
@@ -97,7 +98,11 @@ def _header(config: Mapping[str, Any], name: str) -> dict[str, Any]:
     key = str(config.get("Key") or "")
     if not _KEY.match(key) or key.lower() in ("cookie", "host"):
         raise invalid_parameter(f"{name}.Key", key, "a header of 1 to 40 characters, not Cookie or Host")
-    return {"Key": key, **_texts(config, name)}
+    for value in config["Values"]:
+        if not _HEADER_VALUE.match(str(value)):
+            want = "1 to 128 printable characters, a blank neither first nor last"
+            raise invalid_parameter(f"{name}.Values", value, want)
+    return {"Key": key, "Values": list(config["Values"])}
 
 
 def _pairs(config: Mapping[str, Any], name: str) -> dict[str, Any]:
