@@ -63,6 +63,9 @@ class TestGroup:
         scaling.modify(group_id, max_instance_lifetime=86400)
         assert scaling.group(group_id).max_instance_lifetime == 86400
         scaling.modify(group_id, max_instance_lifetime=0)
+        with refused("InvalidParameter", text="PriceComparisonMode"):
+            options = ess.CreateScalingGroupRequestCapacityOptions(price_comparison_mode="PricePerMoon")
+            scaling.make(is_enabled=False, capacity_options=options)
         with refused("InvalidParameter", text="MultiAZPolicy"):
             scaling.make(is_enabled=False, multi_azpolicy="ANY")
         with refused("InvalidVSwitchId.NotFound", 404):

@@ -27,7 +27,9 @@ def standing_cloud(folder: Path) -> Iterator[None]:
     links = {path.name for path in Path("/sys/class/net").iterdir()}
     routes = Path("/proc/net/route").read_text()
     choose(folder, name="namespace", has_limits=None, is_running=False)
-    agree(folder, calls_per_s=None, has_quotas=False, is_running=False)  # Each test has a VPC of its own, or two.
+    agree(
+        folder, calls_per_s=None, has_quotas=False, is_running=False
+    )  # Each test has a VPC of its own, or two.
     daemon.start(folder)
     assert {path.name for path in Path("/sys/class/net").iterdir()} == links
     yield

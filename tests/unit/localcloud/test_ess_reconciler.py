@@ -421,6 +421,21 @@ class TestPrice:
         (member,) = cloud.members(group_id)
         assert member.instance_type == wanted
 
+    @pytest.mark.parametrize(
+        ("mode", "wanted"),
+        [("PricePerVCpu", "ecs.gn7i-c16g1.4xlarge"), ("PricePerUnit", "ecs.gn7i-c8g1.2xlarge")],
+    )
+    def test_a_price_is_that_of_a_processor_or_of_an_instance(self, cloud, mode, wanted):
+        # The larger type has the same GPU, and twice as many processors to share its price.
+        group_id = cloud.make_group(
+            DesiredCapacity=1,
+            MultiAZPolicy="COST_OPTIMIZED",
+            CapacityOptions={"PriceComparisonMode": mode},
+            configuration={"InstanceType": "", "InstanceTypes": list(self.TYPES[:2])},
+        )
+        cloud.look(2)
+        assert [member.instance_type for member in cloud.members(group_id)] == [wanted]
+
     def test_without_stock_the_next_type_is_taken(self, cloud, monkeypatch):
         real = cloud.ecs.start_instances
 

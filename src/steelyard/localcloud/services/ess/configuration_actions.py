@@ -10,6 +10,7 @@ from steelyard.localcloud.services.ess import errors
 from steelyard.localcloud.services.ess.core import EssCore
 from steelyard.localcloud.services.ess.launching import instance_types_of
 from steelyard.localcloud.services.ess.models import ScalingConfiguration, Settings
+from steelyard.localcloud.services.ess.setting import check_weights
 from steelyard.localcloud.text import utc_text
 from steelyard.localcloud.wire.error import invalid_parameter, missing_parameter, not_served
 from steelyard.spec.catalogue import INSTANCE_TYPES
@@ -146,6 +147,7 @@ def _settings(request: Request, before: Settings) -> dict[str, object]:
     for name in _UNSERVED:
         if given.get(name):
             raise not_served(f"{name} of scaling configurations")
+    check_weights(given.get("InstanceTypeOverrides"))
     settings = {**before, **given}
     if "InstanceTypes" in given and "InstanceType" not in given:
         settings.pop("InstanceType", None)

@@ -80,7 +80,7 @@ def offers_by_turn(
     pairs = [(place, name) for place in places for name in types or ("",)]
 
     def price(pair: tuple[Place, str]) -> float:
-        return _cpu_price(pair[1], pair[0].zone_id, is_spot=is_spot, hour=hour)
+        return _price(pair[1], pair[0].zone_id, settings, is_spot=is_spot, hour=hour)
 
     if settings["MultiAZPolicy"] == "COST_OPTIMIZED":
         pairs.sort(key=price)
@@ -97,10 +97,11 @@ def offers_by_turn(
     return pairs
 
 
-def _cpu_price(name: str, zone_id: str, *, is_spot: bool, hour: int) -> float:
-    """Give what a CPU of an instance type costs an hour; infinitely much where nobody knows."""
+def _price(name: str, zone_id: str, settings: Settings, *, is_spot: bool, hour: int) -> float:
+    """Give what a CPU of an instance type costs an hour, or with `PricePerUnit` an instance; infinite if unknown."""
     found = spot_price(name, zone_id, hour) if is_spot else instance_price(name)
-    return math.inf if found is None else found.amount / _num_cpus(name)
+    per_unit = option(settings, "PriceComparisonMode", "PricePerVCpu") == "PricePerUnit"
+    return math.inf if found is None else found.amount / (1 if per_unit else _num_cpus(name))
 
 
 def _num_cpus(name: str) -> int:
@@ -155,7 +156,7 @@ def to_remove(
             most = max(num_in_zone.values())
             choice = [member for member in left if num_in_zone[member.zone_id] == most]
         if settings["MultiAZPolicy"] == "COST_OPTIMIZED":
-            choice = _dearest(choice, hour)
+            choice = _dearest(choice, settings, hour)
         for policy in policies:
             choice = _preferred(choice, str(policy), made_at)
         gone.append(choice[0])
@@ -163,9 +164,9 @@ def to_remove(
     return gone
 
 
-def _dearest(members: list[Member], hour: int) -> list[Member]:
+def _dearest(members: list[Member], settings: Settings, hour: int) -> list[Member]:
     def price(member: Member) -> float:
-        return _cpu_price(member.instance_type, member.zone_id, is_spot=member.is_spot, hour=hour)
+        return _price(member.instance_type, member.zone_id, settings, is_spot=member.is_spot, hour=hour)
 
     highest = max(map(price, members))
     return [member for member in members if price(member) == highest]

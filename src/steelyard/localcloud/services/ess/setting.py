@@ -74,10 +74,31 @@ GROUP: Final[Mapping[str, Setting]] = {
 }
 """Settings of a scaling group that are kept as they came."""
 
+_CAPACITY: Final[Mapping[str, Setting]] = {
+    "OnDemandBaseCapacity": GROUP["OnDemandBaseCapacity"],
+    "OnDemandPercentageAboveBaseCapacity": GROUP["OnDemandPercentageAboveBaseCapacity"],
+    "CompensateWithOnDemand": _flag,
+    "SpotAutoReplaceOnDemand": _flag,
+    "PriceComparisonMode": choice("PricePerVCpu", "PricePerUnit", "PricePerVCpu"),
+}
+"""What `CapacityOptions` holds."""
+
+_UNSERVED_NAMES: Final = ("InstanceId", "DBInstanceIds", "DBInstances", "ContainerGroupId", "CustomPolicyARN")
 _UNSERVED: Final[Mapping[str, Collection[str]]] = {
     "GroupType": ("ECI",),
     "ScalingPolicy": ("recycle", "forceRecycle"),
 }
+
+
+def check_weights(rows: object) -> None:
+    """Check that no instance type counts for more than one: capacity is a number of instances here.
+
+    Raises:
+        ApiError: `UnsupportedOperation`.
+    """
+    for row in rows if isinstance(rows, list | tuple) else ():
+        if row.get("WeightedCapacity") not in (None, "", 1, "1"):
+            raise not_served(f"the WeightedCapacity {row['WeightedCapacity']} of instance types")
 
 
 def check_name(name: str, value: str) -> None:
@@ -103,6 +124,13 @@ def read_group(given: Mapping[str, Any], before: Mapping[str, object] | None = N
         ApiError: `InvalidParameter` for a value that is not allowed, `UnsupportedOperation` for one that the local
             cloud has not.
     """
+    for name in _UNSERVED_NAMES:
+        if given.get(name) not in (None, "", [], "[]"):
+            raise not_served(f"{name} of scaling groups")
+    if "CustomPolicy" in (given.get("RemovalPolicies") or ()):
+        raise not_served("the removal policy CustomPolicy of scaling groups")
+    check_weights(given.get("LaunchTemplateOverrides"))
+    checked(_CAPACITY, given.get("CapacityOptions") or {})
     settings = {**(before or defaults(GROUP)), **checked(GROUP, given), **_health_checks(given)}
     for name, values in _UNSERVED.items():
         if settings[name] in values:
