@@ -5,19 +5,19 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from steelyard.errors import GatewayError, SteelyardError
-from steelyard.node.job.log import BoundedLog
+from steelyard.node.job.cluster import Cluster, RunningGroup
+from steelyard.node.job.output import JobOutput
 from steelyard.node.job.queue import JobQueue, JobStart, placement_of
 from steelyard.node.job.record import ClusterNode, JobRecord, JobState, iso_time
 from steelyard.node.job.store import JobStore
-from steelyard.training.launch import Fleet, Outcome, Placement, Sink
+from steelyard.training.launch import Outcome, Placement
 from steelyard.training.launcher import STOP_GRACE_S
 
 logger = logging.getLogger(__name__)
@@ -25,51 +25,7 @@ logger = logging.getLogger(__name__)
 _LOOK_PAUSE_S = 2.0
 _PATIENCE_S = 120.0
 _END_TIMEOUT_S = 15.0
-_MAX_READ_BYTES = 256 * 1024
-_MAX_READ_WAIT_S = 30.0
 _NUM_KEPT_JOBS = 500
-
-
-class RunningGroup(Protocol):
-    """The workers of one job while they run."""
-
-    async def run(self) -> Outcome:
-        """Start them and wait for their end."""
-
-    def stop(self) -> None:
-        """Ask them to end."""
-
-    async def release(self, node_id: str, grace_s: float) -> bool:
-        """Give a node back, within so many seconds; returns whether the job goes on without it."""
-
-
-class Cluster(Protocol):
-    """The nodes, and what can be run on them."""
-
-    async def nodes(self) -> Sequence[ClusterNode]:
-        """Return the nodes, in the order of ranks."""
-
-    def prepare(self, node: ClusterNode) -> None:
-        """Have a node ready to start workers without delay."""
-
-    def group(
-        self, record: JobRecord, nodes: Sequence[ClusterNode], package: bytes, sink: Sink, fleet: Fleet
-    ) -> RunningGroup:
-        """Return a job's workers, not yet started."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class _JobSink:
-    """Takes one job's output."""
-
-    service: JobService
-    job_id: str
-
-    def write_lines(self, rank: int, lines: Sequence[str]) -> None:
-        self.service.take_lines(self.job_id, [f"[rank {rank}] {line}" for line in lines])
-
-    def write_events(self, events: Sequence[Mapping[str, Any]]) -> None:
-        self.service.take_events(self.job_id, events)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,13 +63,13 @@ class JobService:
         self._cluster = cluster
         self._clock = clock
         self._queue = JobQueue(store.load())
+        self._output = JobOutput(store, self._queue)
         self._groups: dict[str, RunningGroup] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._stop_reasons: dict[str, tuple[JobState, str | None]] = {}
         self._draining: set[str] = set()
         self._prepared: set[str] = set()
         self._unsatisfied_since: dict[str, datetime] = {}
-        self._changes: dict[str, asyncio.Event] = {}
         self._wake = asyncio.Event()
         for record in self._queue.records():
             if record.state is JobState.RUNNING:
@@ -142,8 +98,8 @@ class JobService:
             "job": self.job,
             "cancel": self.cancel,
             "nodes": self.nodes,
-            "read_log": self.read_log,
-            "read_events": self.read_events,
+            "read_log": self._output.read_log,
+            "read_events": self._output.read_events,
             "drain": self.drain,
             "retire": self.retire,
         }
@@ -208,7 +164,7 @@ class JobService:
             self._finish(job_id, JobState.CANCELLED)
         elif record.state is JobState.RUNNING:
             self._stop(job_id, JobState.CANCELLED, None)
-            await self._wait_for_end([job_id])
+            await self._output.wait_for_end([job_id], timeout_s=_END_TIMEOUT_S)
         return self._queue.record(job_id).to_json()
 
     async def drain(self, node_id: str, grace_s: float = STOP_GRACE_S) -> None:
@@ -220,11 +176,11 @@ class JobService:
         """
         job_ids = await self.retire(node_id, grace_s)
         if grace_s > STOP_GRACE_S:  # a job that cannot go on without the node may yet come to its end
-            await self._wait_for_end(job_ids, timeout_s=grace_s)
+            await self._output.wait_for_end(job_ids, timeout_s=grace_s)
         for job_id in job_ids:
             if not self._queue.record(job_id).state.is_final:
                 self._stop(job_id, JobState.FAILED, f"node {node_id} was stopped while the job ran on it")
-        await self._wait_for_end(job_ids)
+        await self._output.wait_for_end(job_ids, timeout_s=_END_TIMEOUT_S)
 
     async def retire(self, node_id: str, grace_s: float = STOP_GRACE_S) -> list[str]:
         """Start nothing more on a node that is to go, and let the jobs that can go on without it do so.
@@ -244,27 +200,6 @@ class JobService:
             for record in self._queue.running_on(node_id)
             if not await self._groups[record.id].release(node_id, grace_s)
         ]
-
-    async def read_log(self, job_id: str, offset: int, max_wait_s: float) -> dict[str, Any]:
-        """Return a piece of a job's log: `{"text", "offset", "is_end"}`."""
-        return await self._read(job_id, self._store.log, offset, max_wait_s)
-
-    async def read_events(self, job_id: str, offset: int, max_wait_s: float) -> dict[str, Any]:
-        """Return a piece of a job's events: `{"text", "offset", "is_end"}`."""
-        return await self._read(job_id, self._store.events, offset, max_wait_s)
-
-    def take_lines(self, job_id: str, lines: Sequence[str]) -> None:
-        """Add lines to a job's log."""
-        self._store.log(job_id).append(lines)
-        self._notify(job_id)
-
-    def take_events(self, job_id: str, events: Sequence[Mapping[str, Any]]) -> None:
-        """Add events to a job's."""
-        self._store.events(job_id).append([json.dumps(event) for event in events])
-        steps = [event for event in events if event.get("kind") == "step"]
-        if steps and self._queue.record(job_id).state is JobState.RUNNING:
-            self._queue.note_steps(job_id, steps)
-        self._notify(job_id)
 
     async def living_nodes(self) -> Sequence[ClusterNode]:
         """Return the nodes that may have workers, live and are not about to stop."""
@@ -297,9 +232,9 @@ class JobService:
         record = self._queue.start(start, self._clock())
         self._store.save(record)
         package = self._store.package(record.id)
-        sink = _JobSink(service=self, job_id=record.id)
         fleet = _JobFleet(service=self, job_id=record.id)
-        group = self._groups[record.id] = self._cluster.group(record, start.nodes, package, sink, fleet)
+        group = self._cluster.group(record, start.nodes, package, self._output.sink(record.id), fleet)
+        self._groups[record.id] = group
         task = asyncio.create_task(self._watch(record.id, group))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -334,7 +269,7 @@ class JobService:
         self._store.save(record)
         self._store.drop_package(job_id)
         self._unsatisfied_since.pop(job_id, None)
-        self._notify(job_id)
+        self._output.notify(job_id)
         self._wake.set()
 
     def _fail_unsatisfied(self, nodes: Sequence[ClusterNode]) -> None:
@@ -353,25 +288,6 @@ class JobService:
         self._stop_reasons.setdefault(job_id, (state, error))
         self._groups[job_id].stop()
 
-    async def _wait_for_end(self, job_ids: Sequence[str], *, timeout_s: float = _END_TIMEOUT_S) -> None:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(timeout_s):
-                for job_id in job_ids:
-                    while not self._queue.record(job_id).state.is_final:
-                        await self._change(job_id)
-
-    async def _read(
-        self, job_id: str, open_log: Callable[[str], BoundedLog], offset: int, max_wait_s: float
-    ) -> dict[str, Any]:
-        record = self._queue.record(job_id)
-        log = open_log(job_id)
-        if offset >= log.end and not record.state.is_final and max_wait_s > 0:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._change(job_id), min(max_wait_s, _MAX_READ_WAIT_S))
-        body, offset = log.read(offset, _MAX_READ_BYTES)
-        is_end = offset >= log.end and self._queue.record(job_id).state.is_final
-        return {"text": body.decode("utf-8", "replace"), "offset": offset, "is_end": is_end}
-
     async def _nodes(self) -> Sequence[ClusterNode]:
         nodes = await self._cluster.nodes()
         return [node if node.ray_node_id not in self._draining else _without_life(node) for node in nodes]
@@ -379,14 +295,6 @@ class JobService:
     async def _workers(self) -> Sequence[ClusterNode]:
         """Return the nodes that may have workers."""
         return [node for node in await self._nodes() if node.takes_work]
-
-    async def _change(self, job_id: str) -> None:
-        await self._changes.setdefault(job_id, asyncio.Event()).wait()
-
-    def _notify(self, job_id: str) -> None:
-        change = self._changes.pop(job_id, None)
-        if change is not None:
-            change.set()
 
     def _drop_oldest(self) -> None:
         ended = [record for record in self._queue.records() if record.state.is_final]
