@@ -165,6 +165,23 @@ class TestOptions:
         (instance_id,) = fleet.run()
         with refused("UnsupportedOperation", text="CreditSpecification"):
             self.change(fleet, instance_id, credit_specification="Unlimited")
+        with refused("UnsupportedOperation", text="Hibernate"):
+            fleet.ecs_client.stop_instance(
+                models.StopInstanceRequest(instance_id=instance_id, hibernate=True)
+            )
+        with refused("UnsupportedOperation", text="DedicatedHostId"):
+            fleet.ecs_client.modify_instance_deployment(
+                models.ModifyInstanceDeploymentRequest(
+                    region_id=REGION,
+                    instance_id=instance_id,
+                    deployment_set_id="ds-1",
+                    dedicated_host_id="dh-1",
+                )
+            )
+        with refused("UnsupportedOperation", text="Bootable"):
+            fleet.ecs_client.attach_disk(
+                models.AttachDiskRequest(instance_id=instance_id, disk_id="d-1", bootable=True)
+            )
         with refused("UnsupportedOperation", text="InstanceMetadataTags"):
             fleet.ecs_client.modify_instance_metadata_options(
                 models.ModifyInstanceMetadataOptionsRequest(

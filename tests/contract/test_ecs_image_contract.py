@@ -104,7 +104,13 @@ def test_an_instance_gets_them_by_a_new_system_disk(fleet, images):
 
 def test_it_is_being_made_first_then_available_and_found_by_what_it_is(fleet, images):
     image_id, maker = make(
-        fleet, images, image_name="prepared", image_family="mine", description="why", waits=False
+        fleet,
+        images,
+        image_name="prepared",
+        image_family="mine",
+        image_version="7",
+        description="why",
+        waits=False,
     )
     (seen,) = images.find(image_id=image_id, status="Creating,Available")
     assert seen.status in ("Creating", "Available")
@@ -118,7 +124,7 @@ def test_it_is_being_made_first_then_available_and_found_by_what_it_is(fleet, im
         "none",
         "100%",
     )
-    assert image.is_public is False
+    assert (image.is_public, image.image_version, image.usable) == (False, "7", True)
     assert IMAGE in {image.image_id for image in images.find(image_owner_alias="system")}
     (instance_id,) = fleet.run(image_id=None, image_family="mine")
     assert fleet.instance(instance_id).image_id == image_id

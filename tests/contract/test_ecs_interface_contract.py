@@ -281,6 +281,16 @@ class TestWhatIsToldOfOne:
         fleet.wait_status(instance_id, "gone")
 
     def test_addresses_of_ipv6_and_prefixes_are_refused(self, fleet):
-        for settings in ({"ipv_6address_count": 1}, {"ipv_4prefix": ["10.77.0.16/28"]}):
+        for settings in (
+            {"ipv_6address_count": 1},
+            {"ipv_4prefix": ["10.77.0.16/28"]},
+            {"instance_type": "Trunk"},
+        ):
             with refused("UnsupportedOperation"):
                 make_interface(fleet, **settings)
+        with refused("UnsupportedOperation", text="Ipv4PrefixCount"):
+            fleet.ecs_client.assign_private_ip_addresses(
+                models.AssignPrivateIpAddressesRequest(
+                    region_id=REGION, network_interface_id="eni-1", ipv_4prefix_count=1
+                )
+            )

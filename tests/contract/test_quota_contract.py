@@ -71,6 +71,21 @@ class TestEcs:
         with made(make, 30, delete), refused("LaunchTemplateLimitExceed", 403):
             make(30)
 
+    def test_security_groups(self, ecs_client, make_vpc):
+        vpc_id = make_vpc("10.70.0.0/16", region_id=QUIET)
+
+        def make(i: int) -> str:
+            request = ecs.CreateSecurityGroupRequest(region_id=QUIET, vpc_id=vpc_id)
+            return ecs_client.create_security_group(request).body.security_group_id
+
+        def delete(group_id: str) -> None:
+            ecs_client.delete_security_group(
+                ecs.DeleteSecurityGroupRequest(region_id=QUIET, security_group_id=group_id)
+            )
+
+        with made(make, 100, delete), refused("QuotaExceed.SecurityGroup", 403):
+            make(100)
+
     def test_deployment_sets(self, ecs_client):
         def make(i: int) -> str:
             request = ecs.CreateDeploymentSetRequest(region_id=QUIET, deployment_set_name=f"set-{i}")

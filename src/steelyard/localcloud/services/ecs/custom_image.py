@@ -44,6 +44,7 @@ class CustomImage(Record):
     status: str
     is_copied: bool
     resource_group_id: str
+    version: str = ""
 
     def to_image(self) -> Image:
         """Give what is needed of it to make an instance."""
@@ -61,6 +62,7 @@ class CustomImage(Record):
             **self.to_image().to_answer(),
             "ImageName": self.name,
             "ImageOwnerAlias": "self",
+            "ImageVersion": self.version,
             "Description": self.description,
             "Status": self.status,
             "Usage": "instance" if is_used else "none",

@@ -20,7 +20,8 @@ class DeploymentSetActions(EcsState):
         num_groups = request.number("GroupCount", 3)
         if not 1 <= num_groups <= MAX_GROUPS:
             raise invalid_parameter("GroupCount", num_groups, f"from 1 to {MAX_GROUPS}")
-        if sum(one.region_id == request.region_id for one in self.deployment_sets.list()) >= MAX_SETS:
+        num_sets = sum(one.region_id == request.region_id for one in self.deployment_sets.list())
+        if self.cloud.terms.has_quotas and num_sets >= MAX_SETS:
             raise errors.too_many_deployment_sets()
         made = DeploymentSet(
             id=self.cloud.new_id("ds"),
@@ -80,6 +81,7 @@ class DeploymentSetActions(EcsState):
     @action("ModifyInstanceDeployment")
     def modify_instance_deployment(self, request: Request) -> dict[str, object]:
         """Move an instance into another deployment set, or out of its own with `RemoveFromDeploymentSet`."""
+        request.refuse_unserved("DedicatedHostId", "DedicatedHostClusterId")
         instance = self.instance(request)
         set_id = "" if request.flag("RemoveFromDeploymentSet") else request.text("DeploymentSetId")
         group_number = 0

@@ -95,6 +95,7 @@ class DiskActions(SnapshotActions):
     @action("AttachDisk")
     def attach_disk(self, request: Request) -> dict[str, object]:
         """Give a disk to an instance of its zone that runs or is stopped."""
+        request.refuse_unserved("Bootable")
         disk, instance = self._disk(request.text("DiskId")), self.instance(request)
         if disk.instance_id:
             raise part_errors.incorrect_disk_status(disk.status)

@@ -212,6 +212,11 @@ def group_in_use(what: str) -> ApiError:
     return ApiError("DependencyViolation", f"There is still {what} in the specified security group.", 403)
 
 
+def too_many_security_groups() -> ApiError:
+    """Tell that a region holds no more security groups (help page of CreateSecurityGroup)."""
+    return ApiError("QuotaExceed.SecurityGroup", "The maximum number of security groups is reached.", 403)
+
+
 def different_vpc() -> ApiError:
     """Tell that a security group and a VSwitch do not belong together."""
     return ApiError(

@@ -40,6 +40,10 @@ class ImageActions(ImageState):
             and row["Status"] in states
             and has_tags(row_tags, tags)
             and request.flag("IsPublic", bool(row["IsPublic"])) == row["IsPublic"]
+            and request.flag("Usable", True)
+            and request.flag("IsSupportCloudinit", True)
+            and request.flag("IsSupportIoOptimized", True)
+            and not request.text("SnapshotId")
             and request.text("ResourceGroupId") in ("", row.get("ResourceGroupId"))
             and all(request.text(name) in ("", row[name]) for name in _FILTERS)
         ]
@@ -78,6 +82,7 @@ class ImageActions(ImageState):
     @action("CopyImage", optional=("RegionId",))
     def copy_image(self, request: Request) -> dict[str, object]:
         """Copy a custom image, to another region or within its own."""
+        request.refuse_unserved("Encrypted", "KMSKeyId")
         source = self._image(request)
         if source.status != AVAILABLE:
             raise image_errors.incorrect_image_status(source.status)
@@ -166,6 +171,7 @@ class ImageActions(ImageState):
             status=CREATING,
             is_copied=is_copied,
             resource_group_id=request.text("ResourceGroupId"),
+            version=request.text("ImageVersion"),
         )
 
     def _check_name(self, name: str, region_id: str) -> None:

@@ -10,7 +10,7 @@ from steelyard.localcloud.services.ecs.network_interface import TRAFFIC_MODES, U
 from steelyard.localcloud.services.ecs.state import EcsState
 from steelyard.localcloud.services.vpc.models import VSwitch
 from steelyard.localcloud.tag import read_tags
-from steelyard.localcloud.wire.error import invalid_parameter, missing_parameter
+from steelyard.localcloud.wire.error import invalid_parameter, missing_parameter, not_served
 
 
 class InterfaceMaking(EcsState):
@@ -31,6 +31,8 @@ class InterfaceMaking(EcsState):
             ApiError: For an unknown VSwitch, no groups, or a name or a mode that an interface cannot have.
         """
         request.refuse_unserved(*UNSERVED)
+        if request.text("InstanceType", "Secondary") != "Secondary":
+            raise not_served(f"network interfaces of type {request.text('InstanceType')}")
         vswitch = self.vpc.find_vswitch(request.text("VSwitchId") or default_vswitch)
         if vswitch is None or vswitch.region_id != region_id:
             raise errors.vswitch_not_found()

@@ -87,6 +87,7 @@ class NetworkInterfaceActions(InterfaceMaking):
     @action("AttachNetworkInterface")
     def attach_network_interface(self, request: Request) -> dict[str, object]:
         """Give an interface to an instance of its zone and VPC."""
+        request.refuse_unserved("TrunkNetworkInstanceId")
         interface, instance = self._interface(request), self._owner(request)
         if interface.instance_id:
             raise part_errors.incorrect_interface_state(interface.status)

@@ -30,6 +30,7 @@ class PowerActions(EcsState):
     @action("StopInstance")
     def stop_instance(self, request: Request) -> dict[str, object]:
         """Stop a running instance: SIGTERM and a grace, or with `ForceStop` SIGKILL at once."""
+        request.refuse_unserved("Hibernate")
         self.power_off(self.instance(request), request)
         return {}
 

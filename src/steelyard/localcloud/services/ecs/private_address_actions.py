@@ -16,6 +16,7 @@ class PrivateAddressActions(InterfaceMaking):
     @action("AssignPrivateIpAddresses", optional=("RegionId",))
     def assign_private_ip_addresses(self, request: Request) -> dict[str, object]:
         """Give an interface further addresses of its VSwitch: those that the call names, or as many as it says."""
+        request.refuse_unserved("Ipv4Prefix", "Ipv4PrefixCount")
         holder = self._holder(request)
         vswitch = self.vpc.find_vswitch(holder.vswitch_id)
         if vswitch is None:

@@ -46,6 +46,7 @@ _UNSERVED = (
     "HpcClusterId",
     "PrivateDnsNameOptions",
     "SchedulerOptions",
+    "ClockOptions",
     "SecurityOptions",
     "StorageSetId",
 )

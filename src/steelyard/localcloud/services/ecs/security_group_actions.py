@@ -10,6 +10,8 @@ from steelyard.localcloud.services.ecs.state import EcsState, GroupMember, read_
 from steelyard.localcloud.tag import has_tags, read_tags
 from steelyard.localcloud.wire.error import invalid_parameter, missing_parameter
 
+MAX_GROUPS = 100
+"""Security groups of a region (help page "Limits" of security groups, from memory)."""
 _TOKEN_PAGE = range(1, 100 + 1)
 """See `both_pages` (help page of DescribeSecurityGroups)."""
 
@@ -26,6 +28,11 @@ class SecurityGroupActions(EcsState):
         vpc = self.vpc.find_vpc(vpc_id)
         if vpc is None or vpc.region_id != request.region_id:
             raise errors.vpc_not_found()
+        if (
+            self.cloud.terms.has_quotas
+            and sum(group.region_id == vpc.region_id for group in self.security_groups.list()) >= MAX_GROUPS
+        ):
+            raise errors.too_many_security_groups()
         group_type = check.read_choice(request, "SecurityGroupType", ("normal", "enterprise"), "normal")
         group = SecurityGroup(
             id=self.cloud.new_id("sg"),
