@@ -83,6 +83,17 @@ def test_what_is_not_there_is_told_by_a_page(shelf: Shelf, visit: Visit) -> None
     assert visit("nowhere").status_code == 404
 
 
+def test_a_page_without_a_name_is_none_as_the_sdk_for_go_puts_it(shelf: Shelf, visit: Visit) -> None:
+    website = oss.WebsiteConfiguration(
+        index_document=oss.IndexDocument(suffix="index.html"), error_document=oss.ErrorDocument(key="")
+    )
+    shelf.client.put_bucket_website(
+        oss.PutBucketWebsiteRequest(bucket=shelf.bucket, website_configuration=website)
+    )
+    assert visit("").content == b"home"
+    assert "<Code>NoSuchKey</Code>" in visit("nowhere").text
+
+
 def test_who_may_not_read_sees_no_page(shelf: Shelf, visit: Visit) -> None:
     configure(shelf)
     shelf.client.put_bucket_acl(oss.PutBucketAclRequest(bucket=shelf.bucket, acl="private"))
@@ -132,7 +143,11 @@ def test_a_rule_may_ask_for_a_header(shelf: Shelf, visit: Visit) -> None:
     [
         (oss.WebsiteConfiguration(), "MalformedXML", 400),
         (oss.WebsiteConfiguration(index_document=oss.IndexDocument(suffix="a/b")), "MalformedXML", 400),
-        (oss.WebsiteConfiguration(error_document=oss.ErrorDocument(http_status=404)), "MalformedXML", 400),
+        (
+            oss.WebsiteConfiguration(error_document=oss.ErrorDocument(key="404.html", http_status=500)),
+            "MalformedXML",
+            400,
+        ),
         (
             oss.WebsiteConfiguration(
                 routing_rules=oss.RoutingRules(

@@ -73,8 +73,8 @@ def check_referer(root: ElementTree.Element) -> None:
     Raises:
         StorageError: `MalformedXML`.
     """
-    if root.find("AllowEmptyReferer") is None or root.find("RefererList") is None:
-        raise errors.malformed_xml("AllowEmptyReferer and RefererList are needed")
+    if root.find("AllowEmptyReferer") is None:
+        raise errors.malformed_xml("AllowEmptyReferer is needed")
     for flag in _FLAGS:
         value = child_text(root, flag, "true")
         if value not in ("true", "false"):
