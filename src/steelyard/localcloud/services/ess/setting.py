@@ -97,7 +97,7 @@ def check_weights(rows: object) -> None:
         ApiError: `UnsupportedOperation`.
     """
     for row in rows if isinstance(rows, list | tuple) else ():
-        if row.get("WeightedCapacity") not in (None, "", 1, "1"):
+        if row.get("WeightedCapacity") not in (None, "", 0, "0", 1, "1"):
             raise not_served(f"the WeightedCapacity {row['WeightedCapacity']} of instance types")
 
 
