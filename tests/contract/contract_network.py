@@ -45,6 +45,8 @@ class NetworkBalancer:
                     "region_id": REGION,
                     "vpc_id": self._servers.fleet.vpc_id,
                     "server_group_name": "nodes",
+                    # A listener of TCPSSL takes no group of TCP that preserves them.
+                    "preserve_client_ip_enabled": False,
                     "health_check_config": models.CreateServerGroupRequestHealthCheckConfig(**check),
                     **settings,
                 }

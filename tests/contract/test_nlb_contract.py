@@ -542,7 +542,7 @@ class TestListener:
             ({"cps": 1_000_001}, "InvalidParameter", '"Cps"'),
         ):
             with refused(code, text=text):
-                network.listen(network.balance(), network.group(), **settings)
+                network.listen(network.balance(), network.group(preserve_client_ip_enabled=False), **settings)
 
     def test_takes_so_many_new_connections_a_second(self, network, fleet, nlb_client):
         group_id, (server_id,) = network.group({"health_check_enabled": False}), fleet.run(SERVER)

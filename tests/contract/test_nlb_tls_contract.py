@@ -185,3 +185,6 @@ def test_mistakes_are_told(network, upload):
         network.listen("TCPSSL", 8443, group_id, certificate_ids=[number], ca_enabled=True)
     with refused("OperationDenied.ServerGroupProtocolMismatch"):
         network.listen("TCP", 8443, network.make_group(protocol="TCPSSL"))
+    with refused("OperationDenied.ServerGroupProtocolMismatch", text="preserves"):
+        group_id = network.make_group(preserve_client_ip_enabled=True)
+        network.listen("TCPSSL", 8443, group_id, certificate_ids=[number])

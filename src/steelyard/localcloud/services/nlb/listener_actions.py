@@ -124,5 +124,9 @@ def _protocol(request: Request) -> str:
 
 
 def _check_fit(protocol: str, group: ServerGroup) -> None:
-    if group.settings["Protocol"] not in _GROUPS[protocol]:
-        raise errors.protocol_mismatch(protocol, str(group.settings["Protocol"]))
+    spoken = str(group.settings["Protocol"])
+    if spoken not in _GROUPS[protocol]:
+        raise errors.protocol_mismatch(protocol, spoken)
+    # So say the parameters of CreateServerGroup; the code is from memory.
+    if (protocol, spoken) == ("TCPSSL", "TCP") and group.settings["PreserveClientIpEnabled"]:
+        raise errors.protocol_mismatch(protocol, "TCP that preserves clients' addresses")
