@@ -217,8 +217,7 @@ def _make_server(
 
 
 def _describe(cloud: Cloud) -> CloudInfo:
-    ecs = cloud.services["ecs"]
-    assert isinstance(ecs, EcsState)
+    ecs = cloud.service(EcsState)
     return CloudInfo(
         endpoint=cloud.endpoint,
         access_key_id=cloud.identity.access_key_id,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, TypeVar
 
 from steelyard.localcloud.fresh_id import new_resource_id
 from steelyard.localcloud.identity import TEMPORARY_KEY_KIND, Identity
@@ -30,6 +30,9 @@ class Product(Protocol):
 
     def stop(self) -> None:
         """End every process and thread of the service."""
+
+
+P = TypeVar("P", bound=Product)
 
 
 def _pass(product: str, request: Request) -> None:
@@ -94,6 +97,16 @@ class Cloud:
         self._key_rings = [one for one in self.services.values() if isinstance(one, KeyRing)]
         self.before_call: Callable[[str, Request], None] = _pass
         """Told of each call before it is served, with its product's code; it may raise an `ApiError` in its place."""
+
+    def service(self, kind: type[P]) -> P:
+        """Give the service of a product, by what it is.
+
+        Raises:
+            KeyError: The cloud does not offer the product.
+        """
+        service = self.services[kind.code]
+        assert isinstance(service, kind)
+        return service
 
     def start(self) -> None:
         """Let every service take up what was running."""

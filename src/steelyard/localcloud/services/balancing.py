@@ -132,16 +132,12 @@ class BalancingService(Service, Generic[B]):
     @property
     def ecs(self) -> EcsState:
         """The ECS service."""
-        service = self.cloud.services["ecs"]
-        assert isinstance(service, EcsState)
-        return service
+        return self.cloud.service(EcsState)
 
     @property
     def vpc(self) -> VpcState:
         """The VPC service."""
-        service = self.cloud.services["vpc"]
-        assert isinstance(service, VpcState)
-        return service
+        return self.cloud.service(VpcState)
 
     @property
     def dark_zones(self) -> Collection[str]:
@@ -228,9 +224,7 @@ class BalancingService(Service, Generic[B]):
 
     def find_pair(self, certificate_id: str) -> KeyPair | None:
         """Give a certificate of the certificate service with its key, None where there is none of this id."""
-        service = self.cloud.services["cas"]
-        assert isinstance(service, CasService)
-        return service.find_pair(certificate_id)
+        return self.cloud.service(CasService).find_pair(certificate_id)
 
     def find_address(self, server_id: str) -> str | None:
         """Give the private address of a server, None where there is no such instance."""

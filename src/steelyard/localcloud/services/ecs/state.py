@@ -100,16 +100,12 @@ class EcsState(Service):
     @property
     def vpc(self) -> RouteState:
         """The VPC service."""
-        service = self.cloud.services["vpc"]
-        assert isinstance(service, RouteState)
-        return service
+        return self.cloud.service(RouteState)
 
     @property
     def ram(self) -> RamState:
         """The RAM service."""
-        service = self.cloud.services["ram"]
-        assert isinstance(service, RamState)
-        return service
+        return self.cloud.service(RamState)
 
     def find_instance(self, instance_id: str) -> Instance | None:
         """Give an instance that is not being released, or None; other services ask this, too."""

@@ -85,8 +85,7 @@ class AlarmWatch:
         self, alarm: AlarmTask, metric: str, period_s: int, start: float, end: float
     ) -> Sequence[Bucket]:
         """Give what is known of a metric over all that the alarm watches: the serving members, or its dimensions."""
-        cms = self._state.cloud.services["cms"]
-        assert isinstance(cms, CmsService)
+        cms = self._state.cloud.service(CmsService)
         if alarm.metric_type == "custom":
             wanted = dict(alarm.dimensions)
             if alarm.monitor_group_id:

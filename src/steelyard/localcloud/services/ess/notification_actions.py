@@ -98,8 +98,7 @@ class NotificationActions(EssCore):
         if activity is None or group is None:
             return
         wanted = {kind for one in self.notifications.where("group_id", group.id) for kind in one.types}
-        cms = self.cloud.services["cms"]
-        assert isinstance(cms, CmsService)
+        cms = self.cloud.service(CmsService)
         for event_type in event_types(activity):
             event_id = f"{activity.id}-{event_type}"
             if event_type in wanted and cms.events.get(event_id) is None:

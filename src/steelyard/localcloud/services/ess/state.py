@@ -50,16 +50,12 @@ class EssState(Service):
     @property
     def ecs(self) -> EcsService:
         """The ECS service."""
-        service = self.cloud.services["ecs"]
-        assert isinstance(service, EcsService)
-        return service
+        return self.cloud.service(EcsService)
 
     @property
     def vpc(self) -> VpcState:
         """The VPC service."""
-        service = self.cloud.services["vpc"]
-        assert isinstance(service, VpcState)
-        return service
+        return self.cloud.service(VpcState)
 
     @property
     def hour(self) -> int:

@@ -49,8 +49,7 @@ class Mounting(NasState):
 
     def _true_address(self, instance: InstanceMetadata) -> str:
         """Give an instance's address in its VSwitch's range; the loopback host serves it with another first byte."""
-        network = self.cloud.services["vpc"]
-        assert isinstance(network, VpcState)
+        network = self.cloud.service(VpcState)
         vswitch = network.find_vswitch(instance.vswitch_id)
         if vswitch is None:
             return instance.private_ipv4

@@ -108,8 +108,7 @@ class MountTargetActions(NasState):
         for name in _NETWORK:
             if not request.text(name):
                 raise errors.missing_network(name)
-        network = self.cloud.services["vpc"]
-        assert isinstance(network, VpcState)
+        network = self.cloud.service(VpcState)
         vpc = network.find_vpc(request.text("VpcId"))
         if vpc is None or vpc.region_id != request.region_id:
             raise errors.vpc_not_found()

@@ -94,9 +94,7 @@ class StsService(Service):
 
     @property
     def _ram(self) -> RamService:
-        ram = self.cloud.services["ram"]
-        assert isinstance(ram, RamService)
-        return ram
+        return self.cloud.service(RamService)
 
     def _role(self, arn: str) -> Role:
         match = _ROLE_ARN.fullmatch(arn)
