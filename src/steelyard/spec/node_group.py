@@ -10,6 +10,11 @@ from steelyard.spec.rule import Flag, Number, Text, WholeNumber
 from steelyard.spec.scaling import ScalingSpec
 
 
+DiskCategory = Annotated[
+    Text, rule.one_of("cloud_essd", "cloud_auto", "cloud_essd_entry", "cloud_ssd", "cloud_efficiency")
+]
+
+
 class DiskSpec(Part):
     """A node's system disk, always encrypted.
 
@@ -18,9 +23,7 @@ class DiskSpec(Part):
         size_gib: Size in GiB.
     """
 
-    category: Annotated[
-        Text, rule.one_of("cloud_essd", "cloud_auto", "cloud_essd_entry", "cloud_ssd", "cloud_efficiency")
-    ] = "cloud_essd"
+    category: DiskCategory = "cloud_essd"
     size_gib: Annotated[WholeNumber, rule.within(20, 2048, " GiB")] = 100
 
 
@@ -32,9 +35,7 @@ class DataDiskSpec(Part):
         size_gib: Size in GiB.
     """
 
-    category: Annotated[
-        Text, rule.one_of("cloud_essd", "cloud_auto", "cloud_essd_entry", "cloud_ssd", "cloud_efficiency")
-    ] = "cloud_essd"
+    category: DiskCategory = "cloud_essd"
     size_gib: Annotated[WholeNumber, rule.within(20, 32768, " GiB")] = 500
 
 
