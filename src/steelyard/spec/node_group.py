@@ -9,7 +9,6 @@ from steelyard.spec.part import Part
 from steelyard.spec.rule import Flag, Number, Text, WholeNumber
 from steelyard.spec.scaling import ScalingSpec
 
-
 DiskCategory = Annotated[
     Text, rule.one_of("cloud_essd", "cloud_auto", "cloud_essd_entry", "cloud_ssd", "cloud_efficiency")
 ]
