@@ -462,6 +462,17 @@ class TestPayment:
                 status="", instance_charge_type="PrePaid", period=1, auto_renew=True, auto_renew_period=5
             )
 
+    def test_one_in_advance_is_paid_for_longer(self, fleet):
+        (instance_id,) = fleet.run(instance_charge_type="PrePaid", period=1, period_unit="Week")
+        (other,) = fleet.run(status="")
+        renew = fleet.ecs_client.renew_instance
+        renew(models.RenewInstanceRequest(instance_id=instance_id, period=2, period_unit="Week"))
+        assert in_days(fleet.instance(instance_id).expired_time) in range(20, 22)
+        with refused("ChargeTypeViolation", 403):
+            renew(models.RenewInstanceRequest(instance_id=other, period=1))
+        with refused("MissingParameter", text="Period"):
+            renew(models.RenewInstanceRequest(instance_id=instance_id))
+
     def test_one_can_be_made_to_be_renewed(self, fleet):
         (instance_id,) = fleet.run(
             status="", instance_charge_type="PrePaid", period=1, auto_renew=True, auto_renew_period=3

@@ -423,6 +423,10 @@ class TestDescription:
         vpc_client.associate_eip_address(vpc.AssociateEipAddressRequest(**bound))
         (found,) = fleet.instances(eip_addresses=json.dumps([eip.eip_address]))
         assert found.instance_id == instance_id
+        told = fleet.ecs_client.describe_instance_attribute(
+            models.DescribeInstanceAttributeRequest(instance_id=instance_id)
+        ).body
+        assert told.eip_address.ip_address == found.eip_address.ip_address == eip.eip_address
         vpc_client.unassociate_eip_address(vpc.UnassociateEipAddressRequest(**bound))
         vpc_client.release_eip_address(vpc.ReleaseEipAddressRequest(allocation_id=eip.allocation_id))
 

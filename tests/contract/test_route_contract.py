@@ -161,6 +161,8 @@ class TestTables:
             routes.associate(other_id, routes.vswitch_id)
         with refused("IncorrectRouteTableStatus.VSwitchExist"):
             routes.delete(table_id)
+        with refused("DependencyViolation.RouteTable"):
+            routes.client.delete_vswitch(models.DeleteVSwitchRequest(v_switch_id=routes.vswitch_id))
         with refused("OperationFailed.RouteTableNotAssociated"):
             routes.unassociate(other_id, routes.vswitch_id)
 

@@ -42,6 +42,19 @@ class ChargeActions(AutoRelease):
                     self.disks.put(replace(disk, charge_type=charge))
         return {"OrderId": "", "FeeOfInstances": {"FeeOfInstance": []}}
 
+    @action("RenewInstance")
+    def renew_instance(self, request: Request) -> dict[str, object]:
+        """Pay for an instance for a further time in advance, from the end of the one that is paid for."""
+        request.refuse_unserved("ExpectedRenewDay")
+        instance = self.instance(request)
+        refuse_released(instance)
+        if instance.charge_type != "PrePaid":
+            raise change_errors.charge_type_violation(instance.charge_type)
+        begin = max(instance.expires_at, self.cloud.clock())
+        expires_at = period_end(begin, *read_period(request, "Period", PERIODS))
+        self.instances.put(replace(instance, expires_at=expires_at))
+        return {"OrderId": ""}
+
     @action("ModifyInstanceAutoReleaseTime", optional=("RegionId",))
     def modify_instance_auto_release_time(self, request: Request) -> dict[str, object]:
         """Set when an instance is released, or without a time that it is not."""

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 from steelyard.localcloud.page import number_page, token_page
@@ -9,7 +9,8 @@ from steelyard.localcloud.service import Request, action
 from steelyard.localcloud.services.ecs import errors
 from steelyard.localcloud.services.ecs.instance_filter import instance_filter
 from steelyard.localcloud.services.ecs.models import Instance
-from steelyard.localcloud.services.ecs.state import EcsState
+from steelyard.localcloud.services.ecs.state import EcsState, read_json_texts
+from steelyard.localcloud.services.vpc.egress_models import Eip
 from steelyard.localcloud.text import utc_text
 
 T = TypeVar("T")
@@ -24,8 +25,9 @@ class InstanceActions(EcsState):
     @action("DescribeInstances")
     def describe_instances(self, request: Request) -> dict[str, object]:
         """List instances by ids, addresses, name, network, state, type, group and tags."""
-        page, head = both_pages(request, self._found(request))
-        return {**head, "Instances": {"Instance": [self._row(instance) for instance in page]}}
+        eips = self._eips()
+        page, head = both_pages(request, self._found(request, eips))
+        return {**head, "Instances": {"Instance": [self._row(instance, eips) for instance in page]}}
 
     @action("DescribeInstanceStatus")
     def describe_instance_status(self, request: Request) -> dict[str, object]:
@@ -33,8 +35,8 @@ class InstanceActions(EcsState):
         ids, zone_id = request.texts("InstanceId"), request.text("ZoneId")
         found = [
             instance
-            for instance in self.in_region(request)
-            if (not ids or instance.id in ids) and zone_id in ("", instance.zone_id)
+            for instance in (self.instances.named(ids) if ids else self.instances.list())
+            if instance.region_id == request.region_id and zone_id in ("", instance.zone_id)
         ]
         page, head = number_page(request, found)
         rows = [{"InstanceId": instance.id, "Status": instance.status} for instance in page]
@@ -43,7 +45,10 @@ class InstanceActions(EcsState):
     @action("DescribeInstanceAttribute")
     def describe_instance_attribute(self, request: Request) -> dict[str, object]:
         """Give one instance."""
-        return {**self.instance(request).to_answer(), "IoOptimized": "optimized"}
+        instance = self.instance(request)
+        eip = self._eips().get(instance.id)
+        answer = {**instance.to_answer(), "IoOptimized": "optimized", "CreditSpecification": ""}
+        return {**answer, "EipAddress": eip.to_instance_answer()} if eip is not None else answer
 
     @action("DescribeUserData")
     def describe_user_data(self, request: Request) -> dict[str, object]:
@@ -66,17 +71,20 @@ class InstanceActions(EcsState):
         """Give the instances of the call's region."""
         return [instance for instance in self.instances.list() if instance.region_id == request.region_id]
 
-    def _row(self, instance: Instance) -> dict[str, object]:
+    def _row(self, instance: Instance, eips: Mapping[str, Eip]) -> dict[str, object]:
         others = [interface.to_short_answer() for interface in self.interfaces_of(instance.id)]
-        eips = [eip.to_instance_answer() for eip in self.vpc.eips_of(instance.id)]
-        return instance.to_list_answer(others, *eips)
+        eip = eips.get(instance.id)
+        return instance.to_list_answer(others, eip.to_instance_answer() if eip is not None else {})
 
-    def _found(self, request: Request) -> list[Instance]:
-        eips: dict[str, list[str]] = {}
-        for eip in self.vpc.eips.list():
-            eips.setdefault(eip.instance_id, []).append(eip.address)
-        matches = instance_filter(request, eips)
-        return [instance for instance in self.in_region(request) if matches(instance)]
+    def _found(self, request: Request, eips: Mapping[str, Eip]) -> list[Instance]:
+        ids = read_json_texts(request, "InstanceIds")
+        matches = instance_filter(request, {instance_id: {eip.address} for instance_id, eip in eips.items()})
+        candidates = self.instances.named(ids) if ids else self.instances.list()
+        return [one for one in candidates if one.region_id == request.region_id and matches(one)]
+
+    def _eips(self) -> dict[str, Eip]:
+        """Give the elastic addresses of instances, by their ids."""
+        return {eip.instance_id: eip for eip in self.vpc.eips.list() if eip.is_bound}
 
 
 def both_pages(

@@ -34,6 +34,13 @@ class RouteState(EgressState):
         tables = self.route_tables.where("vpc_id", vpc_id)
         return super().in_vpc(vpc_id) or ("RouteTable" if any(not one.is_system for one in tables) else None)
 
+    def in_vswitch(self, vswitch_id: str) -> str | None:
+        """Name what of the egress or the routes a VSwitch has; the vendor's provider tries again on each of the words."""
+        vswitch = self.find_vswitch(vswitch_id)
+        vpc = self.find_vpc(vswitch.vpc_id) if vswitch is not None else None
+        is_custom = vswitch is not None and vpc is not None and vswitch.route_table_id != vpc.route_table_id
+        return super().in_vswitch(vswitch_id) or ("RouteTable" if is_custom else None)
+
     def find_route_table(self, table_id: str) -> RouteTable | None:
         """Give a route table, or None where there is none of this id."""
         kept = self.route_tables.get(table_id)
