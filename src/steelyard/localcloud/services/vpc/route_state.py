@@ -35,7 +35,7 @@ class RouteState(EgressState):
         return super().in_vpc(vpc_id) or ("RouteTable" if any(not one.is_system for one in tables) else None)
 
     def in_vswitch(self, vswitch_id: str) -> str | None:
-        """Name what of the egress or the routes a VSwitch has; the vendor's provider tries again on each of the words."""
+        """Name what of the egress or the routes a VSwitch has; the vendor's provider tries again on each word."""
         vswitch = self.find_vswitch(vswitch_id)
         vpc = self.find_vpc(vswitch.vpc_id) if vswitch is not None else None
         is_custom = vswitch is not None and vpc is not None and vswitch.route_table_id != vpc.route_table_id
