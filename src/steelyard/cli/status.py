@@ -15,7 +15,7 @@ Rows = tuple[Sequence[str], Sequence[Sequence[object]]]
 def status(*, cluster: ClusterName = None, output: OutputFormat = "text") -> int:
     """Show what stands of a cluster: its nodes with their health as the load balancer sees it, and its outputs.
 
-    Exits with 3 where a node is not healthy.
+    Exits with 3 where a node is not healthy, or where the gateways are not at their URL any more.
 
     **Examples**
 
@@ -28,7 +28,7 @@ def status(*, cluster: ClusterName = None, output: OutputFormat = "text") -> int
         output: Form of what is printed on stdout.
     """
     standing = cluster_named(cluster)
-    nodes = standing.nodes()
+    nodes, moved_to = standing.nodes(), standing.moved_gateway()
     if output == "json":
         print_json(
             {
@@ -48,7 +48,18 @@ def status(*, cluster: ClusterName = None, output: OutputFormat = "text") -> int
         stderr().print(
             "the last `up` or `down` did not end: run it again, or clear all with `steelyard down`"
         )
-    return 0 if nodes and all(node.is_healthy for node in nodes) else UnhealthyError.exit_code
+    tell_move(moved_to)
+    is_well = bool(nodes) and all(node.is_healthy for node in nodes) and moved_to is None
+    return 0 if is_well else UnhealthyError.exit_code
+
+
+def tell_move(moved_to: str | None) -> None:
+    """Say that the load balancer is not where the outputs say, and what mends that."""
+    if moved_to is not None:
+        stderr().print(
+            f"the load balancer is at {moved_to} now, and not at `gateway_url`, as after the loss of a zone: "
+            "`steelyard up --refresh` takes its new place over"
+        )
 
 
 def node_rows(nodes: Sequence[NodeStatus]) -> Rows:

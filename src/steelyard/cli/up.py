@@ -9,7 +9,7 @@ from steelyard.cli.console import OutputFormat, print_json, print_record, print_
 from steelyard.cli.foreseen import foresee, print_price
 from steelyard.cli.progress import DeployProgress
 from steelyard.cli.project import ProgramDir, StackName, require_one, up_project
-from steelyard.cli.status import node_rows
+from steelyard.cli.status import node_rows, tell_move
 from steelyard.cli.target import SpecFile, cloud_access, home, spec_from
 from steelyard.cluster import Cluster
 from steelyard.deploy import Result
@@ -87,6 +87,7 @@ def _agree(cluster: Cluster, *, refresh: bool, yes: bool) -> None:
 
 def _print(cluster: Cluster, result: Result, seconds: float, output: OutputFormat) -> None:
     nodes = cluster.nodes()
+    tell_move(cluster.moved_gateway())
     if output == "json":
         print_json(
             {

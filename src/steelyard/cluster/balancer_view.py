@@ -46,12 +46,33 @@ def look(api: Api, standing: Callable[[str], Sequence[str]]) -> list[BalancerVie
             _look_at_zonal(
                 api,
                 product,
-                standing(f"alicloud:{product.code}/loadBalancer:LoadBalancer"),
+                standing(_zonal_type(product)),
                 standing(f"alicloud:{product.code}/serverGroup:ServerGroup"),
             )
             for product in (NLB, ALB)
         ),
     ]
+
+
+def front_names(api: Api, standing: Callable[[str], Sequence[str]]) -> set[str]:
+    """Ask network and application load balancers where they are to be called; a classic one's address stays.
+
+    Args:
+        api: Sends the calls.
+        standing: Gives the ids of the standing resources of a Pulumi type.
+
+    Raises:
+        ResourceError: The cloud refused a call.
+    """
+    return {
+        str(api.call(product, "GetLoadBalancerAttribute", {"LoadBalancerId": balancer_id})["DNSName"])
+        for product in (NLB, ALB)
+        for balancer_id in standing(_zonal_type(product))
+    }
+
+
+def _zonal_type(product: Product) -> str:
+    return f"alicloud:{product.code}/loadBalancer:LoadBalancer"
 
 
 def _look_at_classic(api: Api, balancer_ids: Sequence[str], group_ids: Sequence[str]) -> BalancerView:

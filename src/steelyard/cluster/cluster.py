@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from typing import Any
+from urllib.parse import urlsplit
 
-from steelyard.cluster.balancer_view import look
+from steelyard.cluster.balancer_view import front_names, look
 from steelyard.cluster.cloud_deployment import CloudAccess, CloudDeployment
 from steelyard.cluster.deployment import Deployment
 from steelyard.cluster.home import Home
@@ -189,9 +190,15 @@ class Cluster:
         if not instances:
             return []
         api = self._deployment.api()
-        views = look(api, lambda kind: [item.id for item in self._standing(kind)])
+        views = look(api, self._standing_ids)
         scaled = scaled_ids(api, [item.id for item in self._standing(_SCALING_GROUP)])
         return observe(api, [*(item.id for item in self._in_program_order(instances)), *scaled], views)
+
+    def moved_gateway(self) -> str | None:
+        """Return where the load balancer is now, where the outputs name another place, as after the loss of a zone."""
+        host = urlsplit(str(self.outputs().get("gateway_url") or "")).hostname
+        names = front_names(self._deployment.api(), self._standing_ids) if host else set()
+        return min(names) if names and host not in names else None
 
     def wait_until_healthy(
         self, *, timeout_s: float, on_look: Callable[[list[NodeStatus]], None] = lambda nodes: None
@@ -262,6 +269,9 @@ class Cluster:
             str(url), record.token, keeps_connections=keeps_connections, trust=trust
         ) as client:
             yield client
+
+    def _standing_ids(self, type_token: str) -> list[str]:
+        return [item.id for item in self._standing(type_token)]
 
     def _standing(self, type_token: str) -> list[Resource]:
         return [item for item in self._deployment.resources() if item.type == type_token and item.id]

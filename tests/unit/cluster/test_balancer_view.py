@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from steelyard.cluster.balancer_view import look
+from steelyard.cluster.balancer_view import front_names, look
 from steelyard.deploy.engine.provider import Operation
 from steelyard.deploy.provider.api import Api
 from steelyard.deploy.provider.connection import Connection
@@ -105,3 +105,14 @@ def test_an_application_one_is_asked_for_its_listeners_own_group_before_those_of
     )
     assert application.weights == {"i-1": 50, "i-2": 20}
     assert application.health == {"i-1": "abnormal"}
+
+
+def test_where_network_and_application_ones_are_to_be_called_is_asked_of_the_cloud() -> None:
+    answers = {
+        ("GetLoadBalancerAttribute", "nlb-1"): {"DNSName": "127.0.0.1"},
+        ("GetLoadBalancerAttribute", "alb-1"): {"DNSName": "127.0.0.2"},
+    }
+    standing = {"alicloud:nlb/loadBalancer": ["nlb-1"], "alicloud:alb/loadBalancer": ["alb-1"]}
+    api = Api(Answers(answers), CONNECTION, Operation(urn=""))  # type: ignore[arg-type]
+    names = front_names(api, lambda kind: standing.get(kind.rpartition(":")[0], ()))
+    assert names == {"127.0.0.1", "127.0.0.2"}
