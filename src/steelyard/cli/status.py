@@ -15,7 +15,7 @@ Rows = tuple[Sequence[str], Sequence[Sequence[object]]]
 def status(*, cluster: ClusterName = None, output: OutputFormat = "text") -> int:
     """Show what stands of a cluster: its nodes with their health as the load balancer sees it, and its outputs.
 
-    Exits with 3 where a node is not healthy, or where the gateways are not at their URL any more.
+    Exits with 3 where a node is not healthy.
 
     **Examples**
 
@@ -49,16 +49,15 @@ def status(*, cluster: ClusterName = None, output: OutputFormat = "text") -> int
             "the last `up` or `down` did not end: run it again, or clear all with `steelyard down`"
         )
     tell_move(moved_to)
-    is_well = bool(nodes) and all(node.is_healthy for node in nodes) and moved_to is None
-    return 0 if is_well else UnhealthyError.exit_code
+    return 0 if nodes and all(node.is_healthy for node in nodes) else UnhealthyError.exit_code
 
 
 def tell_move(moved_to: str | None) -> None:
-    """Say that the load balancer is not where the outputs say, and what mends that."""
+    """Say that the load balancer is not where the outputs say, and what follows from that."""
     if moved_to is not None:
         stderr().print(
-            f"the load balancer is at {moved_to} now, and not at `gateway_url`, as after the loss of a zone: "
-            "`steelyard up --refresh` takes its new place over"
+            f"the load balancer is at {moved_to} now, and not at `gateway_url`, as after the loss of a zone: `train` "
+            "and `jobs` call it there; `steelyard up --refresh` takes the new place over, once all nodes can run"
         )
 
 

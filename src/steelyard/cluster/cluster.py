@@ -19,6 +19,7 @@ from steelyard.cluster.record import ClusterRecord
 from steelyard.cluster.scaled_node import scaled_ids
 from steelyard.deploy import OnStep, Resource, Result
 from steelyard.errors import UnhealthyError, UsageError
+from steelyard.localcloud import daemon
 from steelyard.node.client import GatewayClient, GatewayTrust
 from steelyard.spec import ClusterSpec
 from steelyard.spec.tls import FILE_SETTINGS
@@ -263,12 +264,19 @@ class Cluster:
             raise UsageError(
                 f"cluster {self.name} has no gateway yet", "`steelyard up` brings it up to its end"
             )
+        if record.spec.target == "local" and daemon.status(self.home.cloud_dir):
+            url = self._present_url(str(url))
         tls = record.spec.load_balancer.tls
         trust = GatewayTrust(ca_file=tls.ca_file, server_name=tls.server_name)
         with GatewayClient(
             str(url), record.token, keeps_connections=keeps_connections, trust=trust
         ) as client:
             yield client
+
+    def _present_url(self, url: str) -> str:
+        """Return the gateways' URL where the load balancer is now; on the cloud its name leads there by itself."""
+        moved_to = self.moved_gateway()
+        return url.replace(str(urlsplit(url).hostname), moved_to) if moved_to else url
 
     def _standing_ids(self, type_token: str) -> list[str]:
         return [item.id for item in self._standing(type_token)]
