@@ -74,6 +74,34 @@ def keepers_of(fleet: LocalFleet) -> list[psutil.Process]:
     return [psutil.Process(pid) for pid in find_keepers(Path(fleet.cloud.data_dir))]
 
 
+def test_no_other_cloud_gets_what_a_killed_one_holds(fleet: LocalFleet, tmp_path: Path) -> None:
+    ids = serve(fleet, 2)
+    held = {fleet.address, *fleet.addresses(*ids).values()}
+    for _ in range(2):  # The second time the claims are those that the first one took up.
+        kill_cloud(fleet)
+        other = LocalFleet(daemon.start(tmp_path / "other"))
+        try:
+            assert held.isdisjoint({other.address, *other.addresses(*other.run(2)).values()})
+            start_again(fleet)
+        finally:
+            assert daemon.stop(tmp_path / "other").left == ()
+        assert set(fleet.cloud.adopted) == set(ids)
+        assert {fleet.address, *fleet.addresses(*ids).values()} == held
+        fleet.wait_healthy(*ids)
+
+
+def test_an_address_is_free_once_what_was_taken_up_is_gone(fleet: LocalFleet) -> None:
+    first, second = serve(fleet, 2)
+    address = fleet.addresses(first)[first]
+    kill_cloud(fleet)
+    start_again(fleet)
+    fleet.delete(first)
+    wait_until(lambda: not folder_of(fleet, "instances", first).exists())
+    (third,) = fleet.run(1)
+    assert fleet.addresses(third)[third] == address
+    fleet.wait_healthy(second)
+
+
 def test_what_was_taken_up_can_be_changed_stopped_and_released_as_before(fleet: LocalFleet) -> None:
     first, second, third = serve(fleet, 3)
     kill_cloud(fleet)

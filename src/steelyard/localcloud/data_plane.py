@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from steelyard.errors import LocalCloudError
@@ -24,9 +25,18 @@ class DataPlane:
         name: The load balancer's id.
         directory: Folder of HAProxy's files; the other process has one beside it.
         placement: Where the processes live.
+        claim_files: Gives copies of the claims of addresses, which the processes' supervisors hold.
     """
 
-    def __init__(self, name: str, directory: Path, placement: Placement = AT_LARGE) -> None:
+    def __init__(
+        self,
+        name: str,
+        directory: Path,
+        placement: Placement = AT_LARGE,
+        claim_files: Callable[[Sequence[str]], Sequence[int]] = lambda addresses: (),
+    ) -> None:
+        self._addresses: Sequence[str] = ()
+        placement = replace(placement, claims=lambda: claim_files(self._addresses))
         self._proxy = ProxyBalancer(name, directory, placement)
         self._datagrams = DatagramBalancer(name, directory.with_name(f"{name}-datagrams"), placement)
         self._config: ProxyConfig | None = None
@@ -37,6 +47,7 @@ class DataPlane:
         Raises:
             LocalCloudError: If one of them cannot be brought to it; what was in force before still is.
         """
+        self._addresses = config.addresses
         self._proxy.apply(config)
         places = [
             *(Place(address=address) for address in config.addresses),

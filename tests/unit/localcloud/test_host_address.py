@@ -73,3 +73,31 @@ def test_a_claim_takes_no_connections(book):
     address = book.claim(NETWORK)
     with socket.socket() as probe:
         assert probe.connect_ex((address, CLAIM_PORT)) != 0
+
+
+def test_an_address_stays_claimed_while_somebody_was_handed_the_claim(book):
+    address = book.claim(NETWORK)
+    (file,) = book.files_of([address, "127.93.0.99"])
+    book.release_all()
+    successor = AddressBook()
+    try:
+        with pytest.raises(AddressInUse):
+            book.claim_exactly(address)
+        successor.take_up(socket.socket(fileno=file))
+        assert successor.held() == []
+        successor.claim_exactly(address)
+        with pytest.raises(AddressInUse):
+            successor.claim_exactly(address)
+        successor.release(address)
+        book.claim_exactly(address)
+    finally:
+        successor.release_all()
+
+
+def test_what_was_taken_up_and_never_asked_for_is_given_back_as_well(book):
+    address = book.claim(NETWORK)
+    successor = AddressBook()
+    successor.take_up(socket.socket(fileno=book.files_of([address])[0]))
+    book.release_all()
+    successor.release_all()
+    book.claim_exactly(address)

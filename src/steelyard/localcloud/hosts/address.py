@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 CLAIM_PORT = 61999  # Above Linux's default range of ephemeral ports, which ends at 60999.
 _FIRST_OFFSET = 10
@@ -63,11 +64,14 @@ def host_part(address: str) -> int:
 class AddressBook:
     """The addresses that this process holds: each by a socket bound on (address, `CLAIM_PORT`).
 
-    The kernel frees them when the process ends, however it ends.
+    The kernel frees an address when the process has ended, however it ends, and whoever was handed the claim as well
+    (`files_of`): supervisors hold those of what they run, so that no other cloud gets them while their own is away.
     """
 
     def __init__(self) -> None:
         self._claims: dict[str, socket.socket] = {}
+        self._left: dict[str, socket.socket] = {}
+        """What an earlier cloud left held, until it is claimed."""
         self._lock = threading.Lock()
 
     def claim_served(
@@ -133,6 +137,22 @@ class AddressBook:
         """Give every address back."""
         for address in self.held():
             self.release(address)
+        with self._lock:
+            left, self._left = self._left, {}
+        for claim in left.values():
+            claim.close()
+
+    def take_up(self, claim: socket.socket) -> None:
+        """Keep a claim that a supervisor of an earlier cloud held, for whoever asks for its address."""
+        with self._lock:
+            self._left[claim.getsockname()[0]] = claim
+
+    def files_of(self, addresses: Sequence[str]) -> list[int]:
+        """Give descriptors of the claims of addresses, for a supervisor to hold them, too; the caller closes them."""
+        with self._lock:
+            return [
+                os.dup(self._claims[address].fileno()) for address in addresses if address in self._claims
+            ]
 
     def held(self) -> list[str]:
         """Return the addresses that are held."""
@@ -143,6 +163,9 @@ class AddressBook:
         with self._lock:
             if address in self._claims:
                 return False
+            if address in self._left:
+                self._claims[address] = self._left.pop(address)
+                return True
             claim = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
             try:
                 claim.bind((address, CLAIM_PORT))

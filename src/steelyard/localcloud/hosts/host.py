@@ -137,6 +137,9 @@ class Host(Protocol):
     def release_address(self, address: str, *, vpc_id: str = "") -> None:
         """Give an address back."""
 
+    def claim_files(self, addresses: Sequence[str]) -> list[int]:
+        """Give open files that keep the machine's other clouds off addresses, for a supervisor to hold; close them."""
+
     def inner_entrances(self, address: str, vpc_id: str, blocks: Sequence[str]) -> tuple[Entrance, ...]:
         """Give the places where a load balancer has to listen besides its address, for the instances of its VPC.
 

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Self
 
 from steelyard.localcloud.hosts.forge import Forge, Order
-from steelyard.localcloud.hosts.supervisor import DOOR_NAME
-from steelyard.localcloud.hosts.supervisor.keeper import ADOPT, DISMISS
+from steelyard.localcloud.hosts.supervisor import DOOR_NAME, MOST_CLAIMS
+from steelyard.localcloud.hosts.supervisor.keeper import ADOPT, CLAIMS, DISMISS
 
 LOCK_NAME = "lock"
 _FORGE = Forge()
@@ -164,6 +164,19 @@ def find_keepers(data_dir: Path) -> Iterator[int]:
         keeper = find_keeper(lock.parent)
         if keeper is not None:
             yield keeper
+
+
+def find_claims(data_dir: Path) -> Iterator[socket.socket]:
+    """Give what the supervisors that live in a cloud's data folder hold for the next cloud: sockets, each a claim."""
+    for lock in data_dir.glob(f"*/*/{LOCK_NAME}"):
+        connection = _knock(lock.parent)
+        if connection is None:
+            continue
+        with connection, suppress(OSError):
+            connection.settimeout(_DOOR_TIMEOUT_S)
+            connection.sendall(CLAIMS)
+            _, files, _, _ = socket.recv_fds(connection, len(CLAIMS), MOST_CLAIMS)
+            yield from (socket.socket(fileno=file) for file in files)
 
 
 def dismiss_orphans(data_dir: Path) -> None:

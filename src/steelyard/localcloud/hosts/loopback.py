@@ -7,12 +7,15 @@ give: instances share the machine's files and network, so security groups are ke
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from steelyard import settings
 from steelyard.localcloud.hosts.address import AddressBook
 from steelyard.localcloud.hosts.host import Entrance, Fate, Machine, Wiring
 from steelyard.localcloud.hosts.limit import ControlGroups
+from steelyard.localcloud.hosts.link import find_claims
 from steelyard.localcloud.hosts.packet_filter import PacketFilter
 from steelyard.localcloud.hosts.process import CONSOLE_ANSWER_BYTES, InstanceProcesses
 from steelyard.localcloud.hosts.supervised import AT_LARGE, Placement
@@ -34,6 +37,8 @@ class LoopbackHost(InstanceProcesses):
     def __init__(self, directory: Path, limits: ControlGroups | None = None) -> None:
         super().__init__(directory)
         self._addresses = AddressBook()
+        for claim in find_claims(directory.parent):
+            self._addresses.take_up(claim)
         self._limits = limits
 
     def claim_address(self, cidr: str, wanted: str | None = None, *, vpc_id: str = "") -> str:
@@ -49,6 +54,10 @@ class LoopbackHost(InstanceProcesses):
         """Give an address back."""
         self._addresses.release(address)
 
+    def claim_files(self, addresses: Sequence[str]) -> list[int]:
+        """Give copies of the claims of addresses; see `Host.claim_files`."""
+        return self._addresses.files_of(addresses)
+
     def inner_entrances(self, address: str, vpc_id: str, blocks: Sequence[str]) -> tuple[Entrance, ...]:
         """Give none: a load balancer's address is everybody's."""
         return ()
@@ -63,11 +72,14 @@ class LoopbackHost(InstanceProcesses):
     def boot(self, machine: Machine, on_end: Callable[[], None]) -> None:
         """Boot an instance; see `Host.boot`."""
         groups = self._limits.make(machine) if self._limits is not None else ()
+        further = chain(machine.wiring.addresses, *machine.wiring.devices.values())
         self.start(
             machine,
             on_end,
             environment=_environment(machine),
-            placement=Placement(control_groups=groups),
+            placement=Placement(
+                control_groups=groups, claims=partial(self.claim_files, [machine.address, *further])
+            ),
         )
 
     def adopt(self, machine: Machine, on_end: Callable[[], None]) -> Fate:

@@ -31,7 +31,7 @@ from steelyard.localcloud.hosts.cloud_door import CLOUD_ADDRESS, CLOUD_PORT, Clo
 from steelyard.localcloud.hosts.host import Entrance, Fate, Machine, Wiring
 from steelyard.localcloud.hosts.leftover import record_networks
 from steelyard.localcloud.hosts.limit import ControlGroups
-from steelyard.localcloud.hosts.link import find_keeper, find_keepers
+from steelyard.localcloud.hosts.link import find_claims, find_keeper, find_keepers
 from steelyard.localcloud.hosts.metadata_door import MetadataDoor
 from steelyard.localcloud.hosts.packet_filter import PacketFilter
 from steelyard.localcloud.hosts.process import InstanceProcesses
@@ -79,6 +79,8 @@ class NamespaceHost(InstanceProcesses):
         self._limits = limits
         self._data_dir = directory.parent
         self._fronts = AddressBook()
+        for claim in find_claims(self._data_dir):
+            self._fronts.take_up(claim)
         self._networks: dict[str, _Network] = {}
         self._vpc_of: dict[str, str] = {}
         self._urls: dict[str, str] = {}
@@ -129,6 +131,10 @@ class NamespaceHost(InstanceProcesses):
                         network.router.drop_address(inner)
             for idle in [name for name, network in self._networks.items() if network.is_idle()]:
                 self._remove(idle)
+
+    def claim_files(self, addresses: Sequence[str]) -> list[int]:
+        """Give copies of the claims of load balancers' addresses; see `Host.claim_files`."""
+        return self._fronts.files_of(addresses)
 
     def inner_entrances(self, address: str, vpc_id: str, blocks: Sequence[str]) -> tuple[Entrance, ...]:
         """Give the address of the VPC that has the last three bytes of a load balancer's loopback address."""

@@ -136,7 +136,7 @@ class InstanceProcesses:
         home = Home(
             folder=root,
             environment={**_usual_environment(root), **environment},
-            placement=replace(placement, control_groups=()),
+            placement=replace(placement, control_groups=(), claims=tuple),
         )
         with self._lock:
             self._homes[machine.instance_id] = home

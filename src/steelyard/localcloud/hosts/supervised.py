@@ -7,8 +7,8 @@ import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,7 @@ import psutil
 
 from steelyard.errors import LocalCloudError
 from steelyard.localcloud.hosts.link import LOCK_NAME, SupervisorLink, await_end, dismiss, is_supervised
-from steelyard.localcloud.hosts.supervisor import MARK_NAME
+from steelyard.localcloud.hosts.supervisor import MARK_NAME, MOST_CLAIMS
 
 PATIENCE_S = 60.0
 """How long a tree lives on after its cloud has died, for the next cloud to take it up."""
@@ -39,11 +39,13 @@ class Placement:
         mounts: Descriptor of a mount namespace; the cloud's own where it is None.
         network: Descriptor of a network namespace; the cloud's own where it is None.
         control_groups: Folders of control groups; the supervisor removes them at the end.
+        claims: Gives descriptors that the supervisor keeps open, copies that are its own: the claims of its addresses.
     """
 
     mounts: int | None = None
     network: int | None = None
     control_groups: tuple[Path, ...] = ()
+    claims: Callable[[], Sequence[int]] = tuple
 
     @property
     def descriptors(self) -> list[int]:
@@ -171,22 +173,24 @@ class SupervisedProcess:
         """
         scratch = self.scratch if self._scratch_link.is_symlink() else self.prepare()
         arguments = [self.console_path, self._directory / LOCK_NAME, scratch, self._mode, *command]
-        with self._lock, self.console_path.open("ab") as console:
+        with self._lock, self.console_path.open("ab") as console, self._claims() as claims:
             if self._is_cancelled:
                 raise LocalCloudError(f"{self.name} is not started: it was stopped before")
             self.console_path.chmod(0o600)
             dismiss(self._directory)
             self._mark.write_text(_BOOT_ID.read_text(encoding="ascii"), encoding="ascii")
+            entered = self._placement.descriptors
             self._attach(
                 SupervisorLink.fork(
                     arguments=[
                         *self._placement.options(3),
+                        *(f"--claim=@{place}" for place, _ in enumerate(claims, 3 + len(entered))),
                         f"--patience={self._patience_s}",
                         *map(str, arguments),
                     ],
                     environment={**self._environment, "TMPDIR": str(scratch)},
                     directory=str(self._working_directory),
-                    files=[console.fileno(), console.fileno(), *self._placement.descriptors],
+                    files=[console.fileno(), console.fileno(), *entered, *claims],
                 )
             )
         if not self._came_up():
@@ -194,6 +198,15 @@ class SupervisedProcess:
                 f"{self.name} could not be started: {self._refusal or 'its supervisor ended'}",
                 hint=f"See {self.console_path}.",
             )
+
+    @contextmanager
+    def _claims(self) -> Iterator[Sequence[int]]:
+        claims = self._placement.claims()[:MOST_CLAIMS]
+        try:
+            yield claims
+        finally:
+            for claim in claims:
+                os.close(claim)
 
     def adopt(self) -> bool:
         """Take up the tree that an earlier process left running in the directory; False where none runs.

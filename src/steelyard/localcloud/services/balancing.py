@@ -147,8 +147,9 @@ class BalancingService(Service, Generic[B]):
     def data_plane(self, load_balancer_id: str) -> DataPlane:
         """Give the data plane of a load balancer."""
         directory = self.cloud.data_dir / "load-balancers" / load_balancer_id
-        placement = self.ecs.host.proxy_placement
-        return self._planes.setdefault(load_balancer_id, DataPlane(load_balancer_id, directory, placement))
+        host = self.ecs.host
+        plane = DataPlane(load_balancer_id, directory, host.proxy_placement, host.claim_files)
+        return self._planes.setdefault(load_balancer_id, plane)
 
     def apply(self, request: Request, *load_balancer_ids: str) -> None:
         """Bring load balancers' HAProxys to their records; the last thing that a handler does.

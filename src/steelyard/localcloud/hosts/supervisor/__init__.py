@@ -3,7 +3,7 @@
 Forked by the *forge* (`forge.py`), a process that the cloud starts without site-packages and that shares its memory
 with all of them. A supervisor's arguments are::
 
-    [--mounts=FD] [--network=FD] [--cgroup=DIR]... [--patience=SECONDS]
+    [--mounts=FD] [--network=FD] [--claim=FD]... [--cgroup=DIR]... [--patience=SECONDS]
         CONSOLE LOCK SCRATCH (stay|follow) [COMMAND ARG ...]
 
 It is two processes. The *keeper* (`keeper.py`), a child of the forge, copies the command's output to the bounded
@@ -19,10 +19,13 @@ away, a file beside LOCK. A mark without a supervisor tells that the tree ended 
 With `stay` the tree lives on after the command has ended, as a machine does after a boot script; with `follow` it
 ends with it. LOCK is held for as long as either process lives: a successor waits for it. SCRATCH is removed at the
 end. The options name where the tree shall live: namespaces that the cloud hands down as open files, and control
-groups, which are removed at the end. Lines on the link to the cloud tell `started`, `refused REASON` (by the system),
+groups, which are removed at the end. A claim is a file that is kept open, and handed to a later cloud that asks for it
+at the door (`claims`). Lines on the link to the cloud tell `started`, `refused REASON` (by the system),
 `barred REASON` (by a predecessor) and `exited CODE`, and are told again to a cloud that adopts; the end of the lines
 and the free LOCK say that nothing is left.
 """
 
 DOOR_NAME = "door"
 MARK_NAME = "running"
+MOST_CLAIMS = 16
+"""Claims that a supervisor holds at most."""

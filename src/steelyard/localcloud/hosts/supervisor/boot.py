@@ -25,6 +25,7 @@ class Options:
         arguments: All of its arguments.
 
     Attributes:
+        claims: Descriptors that it keeps open.
         groups: Control groups that it joins, and removes at its end.
         namespaces: Descriptor by kind of those that it enters.
         patience_s: Seconds for which it lives on without a cloud.
@@ -32,6 +33,7 @@ class Options:
     """
 
     def __init__(self, arguments: list[str]) -> None:
+        self.claims: list[int] = []
         self.groups: list[str] = []
         self.namespaces: dict[str, int] = {}
         self.patience_s = 0.0
@@ -40,6 +42,9 @@ class Options:
             name, _, value = self.rest.pop(0)[2:].partition("=")
             if name == "cgroup":
                 self.groups.append(value)
+            elif name == "claim":
+                self.claims.append(int(value))
+                os.set_inheritable(int(value), False)
             elif name == "patience":
                 self.patience_s = float(value)
             else:
@@ -130,6 +135,7 @@ def run_supervisor(arguments: list[str]) -> int:
         console=console,
         door=door,
         folder=os.path.dirname(lock_path),
+        claims=options.claims,
         patience_s=options.patience_s,
     )
     keeper.run()

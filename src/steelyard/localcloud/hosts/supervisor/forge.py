@@ -12,10 +12,11 @@ import socket
 import sys
 import traceback
 
+from steelyard.localcloud.hosts.supervisor import MOST_CLAIMS
 from steelyard.localcloud.hosts.supervisor.boot import run_supervisor
 from steelyard.localcloud.hosts.supervisor.pipe import READ_BYTES, put
 
-MOST_FILES = 8
+MOST_FILES = 8 + MOST_CLAIMS
 TITLE = ["-m", "steelyard.localcloud.hosts.supervisor"]
 """How a supervisor's command line begins after the interpreter, for `ps` and for the cloud's own search."""
 
@@ -65,7 +66,7 @@ def become(order: dict[str, object], files: list[int]) -> int:
     # A file that was handed over is named by its place among them.
     named = [
         f"{one.partition('@')[0]}{files[int(one.partition('@')[2])]}"
-        if one.startswith(("--mounts=@", "--network=@"))
+        if one.startswith(("--mounts=@", "--network=@", "--claim=@"))
         else one
         for one in arguments
     ]

@@ -7,6 +7,7 @@ import select
 import signal
 import socket
 import time
+from contextlib import suppress
 
 from steelyard.localcloud.hosts.supervisor import DOOR_NAME, MARK_NAME
 from steelyard.localcloud.hosts.supervisor.console import Console
@@ -16,7 +17,7 @@ from steelyard.localcloud.hosts.supervisor.pipe import put, take
 LINK = 0
 """Descriptor of the link to the cloud."""
 
-ADOPT, DISMISS = b"adopt\n", b"dismiss\n"
+ADOPT, DISMISS, CLAIMS = b"adopt\n", b"dismiss\n", b"claims\n"
 LOOK_EVERY_S = 1.0
 
 
@@ -47,6 +48,7 @@ class Keeper:
         console: Where the output goes.
         door: Where a later cloud comes in.
         folder: Where door and mark are; when it is removed, nobody can come any more.
+        claims: Descriptors that are kept open for a later cloud.
         patience_s: Seconds for which a tree without a cloud lives on.
     """
 
@@ -60,6 +62,7 @@ class Keeper:
         console: Console,
         door: socket.socket,
         folder: str,
+        claims: list[int],
         patience_s: float,
     ) -> None:
         self._init = init
@@ -69,6 +72,7 @@ class Keeper:
         self._console = console
         self._door = door
         self._folder = folder
+        self._claims = claims
         self._patience_s = patience_s
         self._sources = {LINK, output, words, door.fileno()}
         self._callers: dict[int, socket.socket] = {}
@@ -150,6 +154,9 @@ class Keeper:
                 put(LINK, self._told)
                 if not self._is_ordered:
                     self._sources.add(LINK)
+            elif wish == CLAIMS:
+                with suppress(OSError):
+                    socket.send_fds(caller, [CLAIMS], self._claims)
             elif wish == DISMISS and self._is_orphan:
                 self._end_alone()
 
