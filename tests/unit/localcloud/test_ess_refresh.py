@@ -224,6 +224,16 @@ class TestCourse:
         assert (failed.status, len(cloud.ids(group_id))) == ("Failed", 1)
         assert "no instance could be made" in failed.detail
 
+    def test_the_oldest_of_many_are_forgotten(self, cloud, monkeypatch):
+        monkeypatch.setattr("steelyard.localcloud.services.ess.refresh_actions.MAX_KEPT", 3)
+        group_id, _ = standing(cloud, 1)
+        made = []
+        for number in range(5):
+            made.append(start(cloud, group_id, **to(configure(cloud, group_id, f"newer-{number}"))))
+            call(cloud, "CancelInstanceRefresh", group_id, made[-1])
+            look_until(cloud, made[-1], "Cancelled")
+        assert [one.id for one in cloud.ess.refreshes.list()] == made[-3:]
+
     def test_it_outlives_its_group_no_longer(self, cloud):
         group_id, _ = standing(cloud, 1)
         refresh_id = start(cloud, group_id, **to(configure(cloud, group_id)))

@@ -26,6 +26,9 @@ from steelyard.localcloud.wire.error import invalid_parameter, not_served
 
 _SOURCES = ("ImageId", "ScalingConfigurationId", "LaunchTemplateId", "Containers")
 
+MAX_KEPT = 50
+"""Refreshes of a group that are told of; only the newest one can be under way."""
+
 
 class RefreshActions(EssCore):
     """Refreshes of a group's instances: begun, told, paused, taken up again, cancelled and rolled back."""
@@ -60,6 +63,8 @@ class RefreshActions(EssCore):
             total=len(old),
         )
         self.refreshes.put(refresh)
+        for one in self.refreshes.where("group_id", group.id)[:-MAX_KEPT]:
+            self.refreshes.delete(one.id)
         self.wake()
         return {"InstanceRefreshTaskId": refresh.id}
 
