@@ -67,6 +67,29 @@ class TestSecurityGroups:
         with refused("InstanceLastSecurityGroup", 403):
             leave(fleet, fleet.group_id, instance_id=instance_id)
 
+    def test_what_is_made_or_changed_is_in_at_most_five_of_one_type(self, fleet):
+        (instance_id,) = fleet.run()
+        six = [make_group(fleet) for _ in range(6)]
+        mixed = [fleet.group_id, make_group(fleet, security_group_type="enterprise")]
+        for group_ids, code in (
+            (six, "InstanceSecurityGroupLimitExceeded"),
+            (mixed, "InvalidOperation.MultiGroupType"),
+        ):
+            with refused(code, 403):
+                fleet.run(status="", security_group_id=None, security_group_ids=group_ids)
+            with refused(code, 403):
+                fleet.ecs_client.modify_instance_attribute(
+                    models.ModifyInstanceAttributeRequest(
+                        instance_id=instance_id, security_group_ids=group_ids
+                    )
+                )
+            with refused(code, 403):
+                fleet.ecs_client.create_network_interface(
+                    models.CreateNetworkInterfaceRequest(
+                        region_id=REGION, v_switch_id=fleet.vswitch_id, security_group_ids=group_ids
+                    )
+                )
+
     def test_it_is_in_at_most_five_of_one_type_and_of_its_vpc(self, fleet, make_vpc):
         (instance_id,) = fleet.run()
         strange = fleet.ecs_client.create_security_group(

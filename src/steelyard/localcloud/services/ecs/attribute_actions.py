@@ -45,7 +45,7 @@ class AttributeActions(InstanceActions, RunActions):
                 user_data=check.read_user_data(request, instance.user_data),
                 has_jumbo_frame=request.flag("EnableJumboFrame", instance.has_jumbo_frame),
                 **read_cpu_options(request, instance.instance_type, instance.cpu_options),
-                security_group_ids=self.groups_in_vpc(group_ids, instance.vpc_id)
+                security_group_ids=self.member_groups(group_ids, instance.vpc_id)
                 if group_ids
                 else instance.security_group_ids,
             )

@@ -11,9 +11,6 @@ from steelyard.localcloud.services.ecs.network_interface import NetworkInterface
 from steelyard.localcloud.services.ecs.state import EcsState
 from steelyard.localcloud.wire.error import missing_parameter
 
-MAX_GROUPS = 5
-"""Security groups of an instance or an interface (help page "Limits" of security groups, from memory)."""
-
 
 class GroupMembershipActions(EcsState):
     """How instances and network interfaces come into security groups and leave them."""
@@ -24,12 +21,7 @@ class GroupMembershipActions(EcsState):
         group, member = self.security_group(request), self._member(request)
         if group.id in member.security_group_ids:
             raise change_errors.already_in_group()
-        if self.cloud.terms.has_quotas and len(member.security_group_ids) >= MAX_GROUPS:
-            raise change_errors.too_many_groups(MAX_GROUPS)
-        others = self.security_groups.named(member.security_group_ids)
-        if any(other.group_type != group.group_type for other in others):
-            raise change_errors.mixed_group_types()
-        self._put_member(member, self.groups_in_vpc([*member.security_group_ids, group.id], member.vpc_id))
+        self._put_member(member, self.member_groups([*member.security_group_ids, group.id], member.vpc_id))
         return {}
 
     @action("LeaveSecurityGroup")

@@ -50,7 +50,7 @@ class InterfaceMaking(EcsState):
             vswitch_id=vswitch.id,
             private_address="",
             mac_address=self.new_mac_address(),
-            security_group_ids=self.groups_in_vpc(group_ids, vswitch.vpc_id),
+            security_group_ids=self.member_groups(group_ids, vswitch.vpc_id),
             name=check.read_name(request, "NetworkInterfaceName", ""),
             description=check.read_description(request),
             instance_id="",

@@ -63,4 +63,4 @@ class MoveActions(InterfaceMaking):
         group_ids = request.texts("SecurityGroupId")
         if not group_ids:
             raise missing_parameter("SecurityGroupId")
-        return self.groups_in_vpc(group_ids, vswitch.vpc_id)
+        return self.member_groups(group_ids, vswitch.vpc_id)

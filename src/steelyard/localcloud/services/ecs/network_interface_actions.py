@@ -141,7 +141,7 @@ class NetworkInterfaceActions(InterfaceMaking):
                     interface_name=check.read_name(request, "NetworkInterfaceName", instance.interface_name),
                     interface_description=check.read_description(request, instance.interface_description),
                     checks_source=request.flag("SourceDestCheck", instance.checks_source),
-                    security_group_ids=self.groups_in_vpc(group_ids, instance.vpc_id)
+                    security_group_ids=self.member_groups(group_ids, instance.vpc_id)
                     if group_ids
                     else instance.security_group_ids,
                 )
@@ -154,7 +154,7 @@ class NetworkInterfaceActions(InterfaceMaking):
                 interface,
                 name=check.read_name(request, "NetworkInterfaceName", interface.name),
                 description=check.read_description(request, interface.description),
-                security_group_ids=self.groups_in_vpc(group_ids, interface.vpc_id) if group_ids else groups,
+                security_group_ids=self.member_groups(group_ids, interface.vpc_id) if group_ids else groups,
                 deletes_with_instance=request.flag("DeleteOnRelease", interface.deletes_with_instance),
                 checks_source=request.flag("SourceDestCheck", interface.checks_source),
                 queue_number=request.number("QueueNumber", interface.queue_number),

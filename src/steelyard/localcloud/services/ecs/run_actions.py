@@ -284,7 +284,7 @@ class RunActions(InterfaceMaking, ImageState, AutoRelease):
         given = [group_id for group_id in group_ids if group_id]
         if not given:
             raise missing_parameter("SecurityGroupId")
-        return self.groups_in_vpc(given, vpc_id)
+        return self.member_groups(given, vpc_id)
 
     def _ordered(self, instance: Instance, order: DiskOrder) -> Disk:
         disk = Disk(

@@ -13,7 +13,7 @@ from steelyard.localcloud.hosts.host import Host
 from steelyard.localcloud.metadata_items import InstanceMetadata, InterfaceMetadata
 from steelyard.localcloud.record import Records
 from steelyard.localcloud.service import Request, Service
-from steelyard.localcloud.services.ecs import errors, part_errors
+from steelyard.localcloud.services.ecs import change_errors, errors, part_errors
 from steelyard.localcloud.services.ecs.deployment_set import MAX_INSTANCES, DeploymentSet
 from steelyard.localcloud.services.ecs.disk import Disk
 from steelyard.localcloud.services.ecs.firewall import Firewall
@@ -28,6 +28,9 @@ from steelyard.localcloud.services.ecs.stock import Stock
 from steelyard.localcloud.services.ram.state import RamState
 from steelyard.localcloud.services.vpc.route_state import RouteState
 from steelyard.localcloud.wire.error import invalid_parameter
+
+MAX_MEMBERSHIPS = 5
+"""Security groups of an instance or an interface (help page "Limits" of security groups, from memory)."""
 
 _log = logging.getLogger(__name__)
 
@@ -160,6 +163,20 @@ class EcsState(Service):
         unique = tuple(dict.fromkeys(group_ids))
         if any(self.security_group_by_id(group_id).vpc_id != vpc_id for group_id in unique):
             raise errors.different_vpc()
+        return unique
+
+    def member_groups(self, group_ids: Sequence[str], vpc_id: str) -> tuple[str, ...]:
+        """Check that an instance or an interface may be in security groups together; see `groups_in_vpc`.
+
+        Raises:
+            ApiError: `InvalidSecurityGroupId.NotFound`, `InvalidParameter.Mismatch`,
+                `InstanceSecurityGroupLimitExceeded` or `InvalidOperation.MultiGroupType`.
+        """
+        unique = self.groups_in_vpc(group_ids, vpc_id)
+        if self.cloud.terms.has_quotas and len(unique) > MAX_MEMBERSHIPS:
+            raise change_errors.too_many_groups(MAX_MEMBERSHIPS)
+        if len({group.group_type for group in self.security_groups.named(unique)}) > 1:
+            raise change_errors.mixed_group_types()
         return unique
 
     def num_instances_of_group(self, group_id: str) -> int:
