@@ -200,6 +200,13 @@ class TestRule:
         with refused("ResourceNotFound", 404):
             client.enable_metric_rules(cms.EnableMetricRulesRequest(rule_id=[rule_id]))
 
+    def test_rules_are_listed_by_their_dimensions(self, client, namespace, metric, contact_group):
+        rule_id = put_rule(client, contact_group, namespace, metric, resources='[{"cluster":"a","x":"1"}]')
+        named = {"rule_ids": rule_id, "namespace": namespace}
+        assert len(rules(client, **named, dimensions='{"cluster":"a"}')) == 1
+        assert rules(client, **named, dimensions='{"cluster":"b"}') == []
+        client.delete_metric_rules(cms.DeleteMetricRulesRequest(id=[rule_id]))
+
     def test_a_threshold_stays_as_it_was_put(self, client, namespace, metric, contact_group):
         exact = cms.PutResourceMetricRuleRequestEscalationsCritical(
             comparison_operator="GreaterThanThreshold", statistics="Average", threshold="123456789.5", times=1

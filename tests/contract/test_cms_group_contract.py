@@ -113,3 +113,14 @@ def test_groups_have_tags(cms_client, make_group):
         cms_client.add_tags(cms.AddTagsRequest(region_id="cn-hangzhou", group_ids=["1"], tag=tags))
     with refused("MissingParameter", text="Tag"):
         cms_client.add_tags(cms.AddTagsRequest(region_id="cn-hangzhou", group_ids=[group_id]))
+
+
+def test_groups_are_listed_by_ids_and_kind(cms_client, make_group, contact_group):
+    one, two = make_group(contact_groups=contact_group), make_group()
+    both = groups(cms_client, group_id=f"{one},{two}")
+    assert {str(group.group_id) for group in both} == {one, two}
+    assert groups(cms_client, group_id=one, types="kubernetes,tag") == []
+    assert len(groups(cms_client, group_id=one, types="custom,tag")) == 1
+    assert groups(cms_client, instance_id="i-1") == []
+    (bare,) = groups(cms_client, group_id=one, select_contact_groups=False)
+    assert bare.contact_groups.contact_group == []

@@ -73,6 +73,15 @@ class TestGroup:
         with refused("UnsupportedOperation", text="recycle"):
             scaling.modify(group_id, scaling_policy="recycle")
 
+    def test_groups_are_listed_by_their_resource_group(self, scaling):
+        group_id = scaling.make(is_enabled=False, resource_group_id="rg-team")
+        for wanted, found in (("rg-team", [group_id]), ("rg-other", [])):
+            request = ess.DescribeScalingGroupsRequest(
+                region_id=REGION, scaling_group_ids=[group_id], resource_group_id=wanted
+            )
+            listed = scaling.client.describe_scaling_groups(request).body.scaling_groups or []
+            assert [one.scaling_group_id for one in listed] == found
+
     def test_names_are_unique(self, scaling):
         scaling.make(is_enabled=False, scaling_group_name="e-twice")
         with refused("InvalidScalingGroupName.Duplicate"):

@@ -110,6 +110,22 @@ class TestRule:
         (first, *_) = cloud.cloud.services["cms"].notices.list()
         assert (first.contact_groups, first.contacts) == (("ops",), ("a",))
 
+    def test_what_was_told_is_listed_by_time_in_either_order(self, cloud):
+        put_rule(cloud)
+        cloud.now += 1
+        pass_minutes(cloud, 1, 7)
+        between = str(int(cloud.now * 1000) + 1)
+        pass_minutes(cloud, 1, 1)
+
+        def listed(**filters: object) -> list[str]:
+            answer = cloud.call("cms", "DescribeAlertHistoryList", filters)
+            return [one["State"] for one in answer["AlarmHistoryList"]["AlarmHistory"]]
+
+        assert listed() == ["OK", "ALARM"]
+        assert listed(Ascending=False) == ["ALARM", "OK"]
+        assert listed(StartTime=between) == ["OK"]
+        assert listed(EndTime=between) == ["ALARM"]
+
     def test_a_rule_that_is_disabled_or_out_of_its_hours_does_not_fire(self, cloud):
         night = datetime.fromtimestamp(cloud.now + 16 * 3600, UTC)
         put_rule(cloud, EffectiveInterval=f"{night:%H:%M}-{night:%H:%M}")

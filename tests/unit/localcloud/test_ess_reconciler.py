@@ -398,6 +398,29 @@ class TestSpot:
         assert numbers["ecs.g7.xlarge"] == 3
 
 
+class TestConfiguration:
+    def test_members_have_its_interfaces_and_its_description(self, cloud):
+        interfaces = [
+            {"InstanceType": "Primary", "SecurityGroupIds": [cloud.security_group_id]},
+            {"SecurityGroupIds": [cloud.security_group_id]},
+        ]
+        group_id = cloud.make_group(
+            DesiredCapacity=1,
+            configuration={
+                "SecurityGroupId": "",
+                "InstanceDescription": "a worker",
+                "NetworkInterfaces": interfaces,
+            },
+        )
+        cloud.look(2)
+        (member,) = cloud.ids(group_id)
+        instance = cloud.ecs.find_instance(member)
+        assert instance.description == "a worker"
+        assert tuple(instance.security_group_ids) == (cloud.security_group_id,)
+        (second,) = cloud.ecs.interfaces_of(member)
+        assert second.vswitch_id == instance.vswitch_id
+
+
 class TestPrice:
     TYPES = ("ecs.gn7i-c16g1.4xlarge", "ecs.gn7i-c8g1.2xlarge", "ecs.g7.xlarge")
 

@@ -88,6 +88,13 @@ class TestRefresh:
         done = refresh(cloud, refresh_id)
         assert (done.num_done, done.total) == (5, 5)
 
+        def listed(**filters: object) -> int:
+            named = {"ScalingGroupId": group_id, "PageSize": 50, **filters}
+            return len(cloud.call("ess", "DescribeScalingActivities", named)["ScalingActivities"])
+
+        assert 0 < listed(InstanceRefreshTaskId=refresh_id) < listed()
+        assert listed(InstanceRefreshTaskId="ir-0") == 0
+
     def test_one_by_one_where_all_are_to_be_healthy_and_no_more(self, cloud):
         group_id, _ = standing(cloud, 3)
         newer = configure(cloud, group_id)

@@ -12,6 +12,7 @@ from steelyard.localcloud.tag import has_tags, merged_tags, read_tags
 from steelyard.localcloud.wire.error import missing_parameter
 
 MAX_GROUPS = 1000
+_PAGE_SIZE = 30
 _FIRST_ID, _NUM_IDS = 10**8, 9 * 10**8
 
 
@@ -38,22 +39,26 @@ class MonitorGroupActions(CmsState):
 
     @action("DescribeMonitorGroups")
     def describe_monitor_groups(self, request: Request) -> dict[str, object]:
-        """List groups by id, name, a part of the name and tags."""
-        wanted = read_tags(request)
+        """List groups by ids, name, a part of the name, tags and kind, which is `custom`; no instance is in one."""
+        wanted, ids = read_tags(request), request.texts("GroupId")
+        kinds = [kind for kind in (request.text("Type"), *request.texts("Types")) if kind]
+        is_none = bool(request.text("InstanceId")) or (bool(kinds) and "custom" not in kinds)
         found = [
             group
             for group in self.monitor_groups.list()
-            if request.text("GroupId") in ("", group.id)
+            if not is_none
+            and (not ids or group.id in ids)
             and request.text("GroupName") in ("", group.name)
             and request.text("Keyword") in group.name
             and has_tags(group.tags, wanted)
         ]
-        page, head = number_page(request, found, max_size=100)
+        sized = request.with_params({"PageSize": request.number("PageSize", _PAGE_SIZE)})
+        page, head = number_page(sized, found, max_size=100)
         return {
             **DONE_IN_NUMBERS,
             **head,
             "Total": len(found),
-            "Resources": {"Resource": [group.to_answer() for group in page]},
+            "Resources": {"Resource": [_shown(request, group) for group in page]},
         }
 
     @action("ModifyMonitorGroup")
@@ -113,3 +118,10 @@ def _read_tags(request: Request) -> dict[str, str]:
     if not tags:
         raise missing_parameter("Tag")
     return tags
+
+
+def _shown(request: Request, group: MonitorGroup) -> dict[str, object]:
+    answer = group.to_answer()
+    if not request.flag("SelectContactGroups", True):
+        answer["ContactGroups"] = {"ContactGroup": []}
+    return answer

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -9,6 +10,7 @@ from steelyard.localcloud.service import Request, action
 from steelyard.localcloud.services.cms import dimension, errors
 from steelyard.localcloud.services.cms.evaluation import COMPARISONS, is_number
 from steelyard.localcloud.services.cms.models import ALARM, NO_DATA, OK, MetricRule
+from steelyard.localcloud.services.cms.moment import read_moment
 from steelyard.localcloud.services.cms.series import STATISTICS
 from steelyard.localcloud.services.cms.state import DONE, DONE_IN_NUMBERS, CmsState
 from steelyard.localcloud.services.cms.watch import LEVELS
@@ -96,8 +98,9 @@ class RuleActions(CmsState):
 
     @action("DescribeMetricRuleList")
     def describe_metric_rule_list(self, request: Request) -> dict[str, object]:
-        """List rules by ids, name, metric, state and whether they are enabled."""
+        """List rules by ids, name, metric, dimensions, state and whether they are enabled."""
         ids = request.texts("RuleIds")
+        wanted = dimension.read(request.text("Dimensions"))[0].items()
         is_enabled = request.params.get("EnableState")
         found = [
             rule
@@ -108,6 +111,7 @@ class RuleActions(CmsState):
             and request.text("MetricName") in ("", rule.metric)
             and request.text("AlertState") in ("", rule.state)
             and is_enabled in (None, rule.is_enabled)
+            and any(wanted <= one.items() for one in dimension.read(rule.resources))
         ]
         page, _ = number_page(_as_page_number(request), found, max_size=1000)
         rows = [rule.to_answer() for rule in page]
@@ -174,11 +178,15 @@ class RuleActions(CmsState):
 
     @action("DescribeAlertHistoryList")
     def describe_alert_history_list(self, request: Request) -> dict[str, object]:
-        """List when rules fired and were over, the newest first."""
+        """List when rules fired and were over, the newest first unless `Ascending` is false."""
+        start = read_moment(request.text("StartTime"), "StartTime", 0.0)
+        end = read_moment(request.text("EndTime"), "EndTime", math.inf)
+        kept = self.notices.list()
         found = [
             notice
-            for notice in reversed(self.notices.list())
-            if request.text("RuleId") in ("", notice.rule_id)
+            for notice in (reversed(kept) if request.flag("Ascending", True) else kept)
+            if start <= notice.created_at <= end
+            and request.text("RuleId") in ("", notice.rule_id)
             and request.text("RuleName") in ("", notice.rule_name)
             and request.text("Namespace") in ("", notice.namespace)
             and request.text("MetricName") in ("", notice.metric)

@@ -71,7 +71,7 @@ class GroupActions(AttachmentActions):
 
     @action("DescribeScalingGroups")
     def describe_scaling_groups(self, request: Request) -> dict[str, object]:
-        """List groups by ids, names and tags."""
+        """List groups by ids, names, tags, kind and resource group."""
         ids, tags = request.texts("ScalingGroupIds"), read_tags(request, "Tags")
         names = [
             name for name in (request.text("ScalingGroupName"), *request.texts("ScalingGroupNames")) if name
@@ -84,6 +84,7 @@ class GroupActions(AttachmentActions):
             and (not names or group.name in names)
             and has_tags(group.tags, tags)
             and request.text("GroupType") in ("", group.settings["GroupType"])
+            and request.text("ResourceGroupId") in ("", group.settings["ResourceGroupId"])
         ]
         page, head = number_page(request, found)
         return {**head, "ScalingGroups": [self._group_answer(group) for group in page]}

@@ -142,7 +142,7 @@ class InstanceActions(EssCore):
 
     @action("DescribeScalingActivities")
     def describe_scaling_activities(self, request: Request) -> dict[str, object]:
-        """List activities by group, ids and status, the newest first."""
+        """List activities by group, ids, status and instance refresh, the newest first."""
         ids = request.texts("ScalingActivityIds")
         found = [
             activity
@@ -150,6 +150,7 @@ class InstanceActions(EssCore):
             if request.text("ScalingGroupId") in ("", activity.group_id)
             and (not ids or activity.id in ids)
             and request.text("StatusCode") in ("", activity.status)
+            and request.text("InstanceRefreshTaskId") in activity.cause
         ]
         page, head = number_page(request, found)
         return {**head, "ScalingActivities": [activity.to_answer() for activity in page]}

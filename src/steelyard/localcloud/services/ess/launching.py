@@ -174,6 +174,8 @@ class Launcher:
                 settings = {**template.settings, "VSwitchId": place.vswitch_id, "Amount": 1, "Tag": tags}
                 if instance_type:
                     settings["InstanceType"] = instance_type
+                if template.configuration_id and "NetworkInterface" in settings:
+                    settings["NetworkInterface"] = _placed(template.settings["NetworkInterface"], place)
                 if not is_spot:
                     settings["SpotStrategy"] = "NoSpot"
                 elif template.price_limits.get(instance_type):
@@ -252,6 +254,11 @@ def _from_configuration(configuration_id: str, given: Settings) -> Template:
         }
     if isinstance(data, list | tuple):
         settings["DataDisk"] = list(data)
+    if given.get("InstanceDescription"):
+        settings["Description"] = given["InstanceDescription"]
+    interfaces = _rows(given, "NetworkInterfaces")
+    if interfaces:
+        settings["NetworkInterface"] = [{"InstanceType": "Secondary", **row} for row in interfaces]
     if given.get("Tags"):
         tags = json.loads(str(given["Tags"]))
         settings["Tag"] = [{"Key": key, "Value": value} for key, value in tags.items()]
@@ -267,6 +274,15 @@ def _from_configuration(configuration_id: str, given: Settings) -> Template:
         configuration_id=configuration_id,
         weight=50 if given.get("LoadBalancerWeight") is None else int(str(given["LoadBalancerWeight"])),
     )
+
+
+def _placed(interfaces: object, place: Place) -> list[dict[str, Any]]:
+    """Give the interfaces of a scaling configuration with the VSwitch of further ones."""
+    assert isinstance(interfaces, list)
+    return [
+        row if row["InstanceType"] == "Primary" else {**row, "VSwitchId": place.vswitch_id}
+        for row in interfaces
+    ]
 
 
 def instance_types_of(given: Settings) -> list[str]:

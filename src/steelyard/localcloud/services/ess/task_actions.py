@@ -80,6 +80,7 @@ class TaskActions(TriggerState):
             and (not actions or task.settings.get("ScheduledAction") in actions)
             and request.text("ScalingGroupId") in ("", task.settings.get("ScalingGroupId"))
             and request.text("RecurrenceType") in ("", task.settings.get("RecurrenceType"))
+            and request.text("RecurrenceValue") in ("", task.settings.get("RecurrenceValue"))
             and is_enabled in (None, task.is_enabled)
         ]
         page, head = number_page(request, found)
