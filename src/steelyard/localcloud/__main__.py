@@ -31,16 +31,16 @@ from steelyard.errors import LocalCloudError
 from steelyard.localcloud.certificate import CertificateFiles, server_context
 from steelyard.localcloud.cloud import Cloud
 from steelyard.localcloud.daemon import INFO_NAME, LOCK_NAME, CloudInfo, write_info
+from steelyard.localcloud.door.app import App
+from steelyard.localcloud.door.front import Front
 from steelyard.localcloud.faults.board import FaultBoard
 from steelyard.localcloud.faults.door import FaultDoor
-from steelyard.localcloud.front import Front
 from steelyard.localcloud.hosts.link import dismiss_orphans
 from steelyard.localcloud.identity import load_identity
-from steelyard.localcloud.instance_identity import AuthoritySigner
 from steelyard.localcloud.kept_file import stop_hint, unusable
 from steelyard.localcloud.log_file import keep_log_short
-from steelyard.localcloud.metadata import FileServer, InstanceDirectory, MetadataService
-from steelyard.localcloud.server import App
+from steelyard.localcloud.metadata.identity import AuthoritySigner
+from steelyard.localcloud.metadata.service import FileServer, InstanceDirectory, MetadataService
 from steelyard.localcloud.services import SERVICES
 from steelyard.localcloud.services.ecs.state import EcsState
 from steelyard.localcloud.services.sts.actions import StsService
@@ -190,7 +190,7 @@ def _make_server(
     config = uvicorn.Config(
         app,
         lifespan="off",
-        loop="steelyard.localcloud.eager_loop:new_loop",
+        loop="steelyard.localcloud.door.eager_loop:new_loop",
         access_log=False,
         log_config=None,
         server_header=False,

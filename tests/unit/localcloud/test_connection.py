@@ -12,7 +12,7 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-from steelyard.localcloud.connection import MAX_HEAD_BYTES, Connection
+from steelyard.localcloud.door.connection import MAX_HEAD_BYTES, Connection
 from steelyard.localcloud.wire.message import HttpReply, WireRequest
 
 QUICK = b"GET /?quick HTTP/1.1\r\nHost: cloud.test\r\n\r\n"

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from steelyard.localcloud.eager_loop import LOOK_S, MIN_RUN, EagerSelector, new_loop
+from steelyard.localcloud.door.eager_loop import LOOK_S, MIN_RUN, EagerSelector, new_loop
 
 EVENT = (selectors.SelectorKey(fileobj=0, fd=0, events=1, data=None), 1)
 

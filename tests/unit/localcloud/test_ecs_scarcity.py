@@ -11,7 +11,7 @@ from fake_host import FakeHost
 
 from steelyard.localcloud.cloud import Cloud
 from steelyard.localcloud.identity import load_identity
-from steelyard.localcloud.metadata import MetadataService
+from steelyard.localcloud.metadata.service import MetadataService
 from steelyard.localcloud.service import ApiError, Request
 from steelyard.localcloud.services.ecs import state
 from steelyard.localcloud.services.ecs.actions import EcsService

@@ -11,7 +11,7 @@ import pytest
 import uvicorn
 
 from steelyard.localcloud.certificate import server_context
-from steelyard.localcloud.front import Front
+from steelyard.localcloud.door.front import Front
 
 
 @pytest.fixture

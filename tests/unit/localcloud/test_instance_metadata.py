@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from steelyard.localcloud.certificate import CertificateFiles, server_context
-from steelyard.localcloud.instance_identity import AuthoritySigner
-from steelyard.localcloud.metadata import (
+from steelyard.localcloud.metadata.identity import AuthoritySigner
+from steelyard.localcloud.metadata.items import InstanceMetadata, InterfaceMetadata
+from steelyard.localcloud.metadata.service import (
     CREDENTIAL_S,
     FORWARDED_HEADER,
     MAX_TTL_S,
@@ -18,7 +19,6 @@ from steelyard.localcloud.metadata import (
     TTL_HEADER,
     MetadataService,
 )
-from steelyard.localcloud.metadata_items import InstanceMetadata, InterfaceMetadata
 from steelyard.localcloud.wire.message import WireRequest
 from steelyard.spec.catalogue import INSTANCE_TYPES
 

@@ -10,7 +10,7 @@ from steelyard.localcloud.cloud import Cloud
 from steelyard.localcloud.hosts.address import AddressInUse
 from steelyard.localcloud.hosts.choice import make_host
 from steelyard.localcloud.hosts.host import Host
-from steelyard.localcloud.metadata_items import InstanceMetadata, InterfaceMetadata
+from steelyard.localcloud.metadata.items import InstanceMetadata, InterfaceMetadata
 from steelyard.localcloud.record import Records
 from steelyard.localcloud.service import Request, Service
 from steelyard.localcloud.services.ecs import change_errors, errors, part_errors

@@ -5,8 +5,8 @@ from __future__ import annotations
 from ipaddress import IPv4Address
 
 from steelyard.localcloud.hosts.address import host_part
-from steelyard.localcloud.metadata import MountRefused
-from steelyard.localcloud.metadata_items import InstanceMetadata
+from steelyard.localcloud.metadata.items import InstanceMetadata
+from steelyard.localcloud.metadata.service import MountRefused
 from steelyard.localcloud.services.nas.models import MountTarget
 from steelyard.localcloud.services.nas.state import NasState
 from steelyard.localcloud.services.vpc.state import VpcState

@@ -11,11 +11,11 @@ from urllib.parse import parse_qsl
 from steelyard.localcloud import unserved
 from steelyard.localcloud.cloud import Cloud
 from steelyard.localcloud.dispatch import Dispatcher
+from steelyard.localcloud.door.storage import StorageDoor
 from steelyard.localcloud.faults.door import FaultDoor
-from steelyard.localcloud.metadata import MetadataService
+from steelyard.localcloud.metadata.service import MetadataService
 from steelyard.localcloud.services.oss.actions import OssService
 from steelyard.localcloud.services.oss.signature import claims_storage
-from steelyard.localcloud.storage_door import StorageDoor
 from steelyard.localcloud.wire.message import HttpReply, WireRequest, read_headers
 from steelyard.localcloud.wire.xml import answer_root, render_xml
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import uvicorn
 
-from steelyard.localcloud.connection import AnswerNow, Connection
+from steelyard.localcloud.door.connection import AnswerNow, Connection
 
 _log = logging.getLogger(__name__)
 

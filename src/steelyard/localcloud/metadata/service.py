@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 from urllib.parse import parse_qsl
 
-from steelyard.localcloud.instance_identity import Signer
-from steelyard.localcloud.metadata_items import (
+from steelyard.localcloud.metadata.identity import Signer
+from steelyard.localcloud.metadata.items import (
     CREDENTIALS,
     META_DATA,
     SIGNATURE,

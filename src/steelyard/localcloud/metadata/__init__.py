@@ -1,0 +1,1 @@
+"""The instance metadata service: what an instance is told of itself, and its signed identity."""
