@@ -187,6 +187,28 @@ class TestRules:
             answer = ask(front.address, path=path, headers={"Host": "a.example"})
             assert (answer.status, answer.headers["location"]) == (308, f"https://a.example{path}")
 
+    def test_leave_servers_the_way_that_a_request_has_come(self, front):
+        group_id = front.application.group(servers={front.first: 100})
+        listener_id = front.application.listen(front.balancer_id, group_id)
+
+        def seen(**headers: str) -> str | None:
+            return ask(front.address, headers=headers).seen["headers"].get("x-forwarded-for")
+
+        assert seen() == "127.0.0.1"
+        assert seen(**{"X-Forwarded-For": "10.0.0.1, 10.0.0.2"}) == "10.0.0.1, 10.0.0.2, 127.0.0.1"
+        config = models.UpdateListenerAttributeRequestXForwardedForConfig
+        for settings, expected in (
+            ({"xforwarded_for_processing_mode": "remove"}, None),
+            ({"xforwarded_for_enabled": False}, "10.0.0.1"),
+        ):
+            front.application.client.update_listener_attribute(
+                models.UpdateListenerAttributeRequest(
+                    listener_id=listener_id, xforwarded_for_config=config(**settings)
+                )
+            )
+            front.application.wait_running(listener_id)
+            assert seen(**{"X-Forwarded-For": "10.0.0.1"}) == expected
+
     def test_answer_with_a_status_that_takes_no_content(self, front):
         listener_id = front.application.listen(front.balancer_id, front.application.group())
         front.application.rule(listener_id, 1, [when("Path", "/a")], [fixed_reply("204")])

@@ -567,6 +567,14 @@ class TestListener:
         )
         assert num_served() == 40
 
+    def test_bounds_the_segments_that_clients_send(self, network):
+        balancer_id = network.balance()
+        listener_id = network.listen(balancer_id, network.group(), mss=600)
+        assert network.describe_listener(listener_id).mss == 600
+        with socket.create_connection((network.describe(balancer_id).dnsname, 8000), timeout=5) as connection:
+            # The headers of TCP count, too.
+            assert 500 < connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG) <= 600
+
     def test_on_a_port_that_is_taken_is_refused(self, network):
         balancer_id, group_id = network.balance(), network.group()
         network.listen(balancer_id, group_id)

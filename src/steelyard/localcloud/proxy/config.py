@@ -25,6 +25,12 @@ _MAX_RELOADS = 16
 _MAX_CONNECTIONS = 8000
 _MAX_SETTLED = 10_000
 """Clients of a pool whose server is remembered: a reload hands them over in some two seconds."""
+# HAProxy's own option adds a header of its own, and there are servers that read the first one alone.
+_FORWARDED_FOR = (
+    "  http-request set-header X-Forwarded-For '%[req.fhdr(x-forwarded-for)], %[src]' "
+    "if { req.fhdr_cnt(x-forwarded-for) 1 }",
+    "  http-request add-header X-Forwarded-For %[src] unless { req.fhdr_cnt(x-forwarded-for) 1 }",
+)
 _SERVER_PROTOCOLS: Mapping[str, Sequence[str]] = {
     "plain": (),
     "tls": ("ssl", "verify none"),
@@ -115,8 +121,10 @@ class Listener(ServerPool):
             closed.
         is_client_forwarded: Whether requests carry the client's address in `X-Forwarded-For`.
         request_headers: Headers that are set on each request, with HAProxy's formats as values.
+        removed_headers: Headers that are taken from each request.
         tls: How it ends TLS; None for plain traffic.
         max_connections_per_s: New connections that it takes a second, the others being refused; 0 for no bound.
+        max_segment: The most bytes of a segment that its clients are told to send at once; 0 for the network's own.
         gates: Whose connections it takes: those of clients that all of them let in.
         routes: Rules for HTTP requests, of which the first that fits decides; what none fits goes to the listener's own
             servers.
@@ -126,8 +134,10 @@ class Listener(ServerPool):
     idle_timeout_s: int = 15
     is_client_forwarded: bool = True
     request_headers: tuple[tuple[str, str], ...] = ()
+    removed_headers: tuple[str, ...] = ()
     tls: Tls | None = None
     max_connections_per_s: int = 0
+    max_segment: int = 0
     gates: tuple[Gate, ...] = ()
     routes: tuple[Route, ...] = ()
 
@@ -233,10 +243,11 @@ def server_arguments(pool: ServerPool, server: Server) -> str:
 def _listener(places: Sequence[Entrance], listener: Listener, pem_folder: str) -> list[str]:
     is_http = listener.protocol == "http"
     tls = f" {bind_arguments(listener.tls, pem_folder)}" if listener.tls is not None else ""
+    how = f"{f' mss {listener.max_segment}' if listener.max_segment else ''}{tls}"
     return [
         f"listen {listener.name}",
         f"  mode {listener.protocol}",
-        *(f"  bind {place.address}:{listener.port}{_inside(place.namespace)}{tls}" for place in places),
+        *(f"  bind {place.address}:{listener.port}{_inside(place.namespace)}{how}" for place in places),
         *(f"  {line}" for line in gate_lines(listener.gates)),
         *_bound(listener.max_connections_per_s),
         *_balance(listener.algorithm),
@@ -283,10 +294,11 @@ def _http_clients(listener: Listener) -> list[str]:
     return [
         f"  timeout client {max(listener.idle_timeout_s, listener.request_timeout_s)}s",
         f"  timeout http-keep-alive {listener.idle_timeout_s}s",
-        *(["  option forwardfor"] if listener.is_client_forwarded else []),
         # Else a reload closes idle connections, perhaps just as a client sends its next request.
         "  option idle-close-on-response",
         *(f"  {line}" for line in request_lines(listener.routes)),
+        *(f"  http-request del-header {name}" for name in listener.removed_headers),
+        *(_FORWARDED_FOR if listener.is_client_forwarded else ()),
         *(f"  http-request set-header {name} {value}" for name, value in listener.request_headers),
     ]
 

@@ -83,12 +83,14 @@ def _further_pools(listener: Listener, shelf: Shelf) -> list[proxy.ServerPool]:
 def _listener(balancer: LoadBalancer, listener: Listener, shelf: Shelf) -> proxy.Listener:
     settings = listener.settings
     forwarded = mapping(settings["XForwardedForConfig"])
+    is_forwarded, mode = bool(forwarded["XForwardedForEnabled"]), forwarded["XForwardedForProcessingMode"]
     rules = sorted(shelf.rules.get(listener.id, ()), key=lambda rule: rule.priority)
     return proxy.Listener(
         **_pool(listener, shelf.groups[listener.server_group_id], shelf),
         port=listener.port,
         idle_timeout_s=_int(settings["IdleTimeout"]),
-        is_client_forwarded=bool(forwarded["XForwardedForEnabled"]),
+        is_client_forwarded=is_forwarded and mode == "append",
+        removed_headers=("X-Forwarded-For",) if is_forwarded and mode == "remove" else (),
         request_headers=_headers(balancer, listener, forwarded),
         tls=_tls(listener, shelf) if listener.protocol == "HTTPS" else None,
         gates=_gates(listener, shelf),

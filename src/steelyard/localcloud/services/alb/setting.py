@@ -211,8 +211,6 @@ def read_listener(params: Settings, old: Settings | None = None) -> dict[str, ob
         raise not_served("certificates of clients")
     if mapping(params.get("QuicConfig")).get("QuicUpgradeEnabled"):
         raise not_served("QUIC")
-    if forwarded["XForwardedForProcessingMode"] == "remove":
-        raise not_served("the removal of X-Forwarded-For")
     for name in _UNSERVED_FORWARDED:
         if forwarded[name]:
             raise not_served(name.removesuffix("Enabled"))

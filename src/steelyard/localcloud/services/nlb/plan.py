@@ -75,6 +75,7 @@ def _listener(
         is_client_forwarded=False,
         drain_timeout_s=_drain_timeout_s(group),
         max_connections_per_s=_int(listener.settings["Cps"]),
+        max_segment=_int(listener.settings["Mss"]),
         sends_proxy_header=bool(listener.settings["ProxyProtocolEnabled"]),
         server_protocol="tls" if settings["Protocol"] == "TCPSSL" else "plain",
         tls=_tls(listener, find_pair, policies) if listener.protocol == "TCPSSL" else None,

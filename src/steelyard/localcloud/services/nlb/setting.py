@@ -88,11 +88,11 @@ _UNSERVED_GROUP: Mapping[tuple[str, object], str] = {
 _UNSERVED_LISTENER = {
     "CaEnabled": "certificates of clients",
     "CaCertificateIds": "certificates of clients",
-    "Mss": "limits of segments' size",
 }
 _UNSERVED_DATAGRAMS = {
     "ProxyProtocolEnabled": "the proxy protocol for datagrams",
     "Cps": "limits of new sessions of datagrams",
+    "Mss": "limits of segments' size for datagrams",
 }
 
 
