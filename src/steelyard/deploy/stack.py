@@ -193,7 +193,7 @@ class Stack:
             num_left = len(state.resources) + len(state.superseded)
             if num_left:
                 raise DeployError(f"stack {self.name!r} still has {num_left} resources", "destroy it first")
-            for path in (self._file.path, self._key_path, self._lock_path):
+            for path in (self._file.path, self._file.log.path, self._key_path, self._lock_path):
                 path.unlink(missing_ok=True)
 
     def _read_back(self, journal: Journal, provider: Provider) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -20,6 +19,8 @@ from fake_cloud import FakeCloud
 
 from steelyard.deploy import Stack
 from steelyard.deploy.report import Result
+from steelyard.deploy.sealing import Sealer
+from steelyard.deploy.state import StateFile
 from steelyard.errors import DeployError, ResourceError, StackLockedError
 
 Up = Callable[[Callable[[], object]], Result]
@@ -252,8 +253,8 @@ INTERRUPTED = """
 def noted_attempts(directory: Path) -> list[str]:
     """Return the names of the resources whose creation was begun and not answered, by the state."""
     path = directory / "steelyard.test.json"
-    attempts = json.loads(path.read_text())["attempts"] if path.exists() else {}
-    return [urn.rsplit("::", 1)[1] for urn in attempts]
+    file = StateFile(path, Sealer(directory / "steelyard.test.key"), project="steelyard", stack="test")
+    return [urn.rsplit("::", 1)[1] for urn in file.load().attempts]
 
 
 @pytest.mark.parametrize(

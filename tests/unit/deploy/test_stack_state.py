@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -196,3 +197,166 @@ def test_sealing_hides_secrets_and_opening_gives_them_back(
     assert sealed["tree"] == tree
     assert "value" not in sealed["deep"][0]["x"]
     assert sealer.open(json.loads(json.dumps(sealed))) == value
+
+
+@pytest.fixture
+def writes(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """What was written whole, from here on."""
+    seen: list[Path] = []
+    replace = Path.replace
+
+    def noting(self: Path, target: Path) -> Path:
+        seen.append(target)
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", noting)
+    return seen
+
+
+def reopened(file: StateFile) -> StateFile:
+    """The file as another process finds it."""
+    return StateFile(file.path, Sealer(file.path.with_suffix(".key")), project="p", stack="s")
+
+
+def network(number: int, **outputs: str) -> Record:
+    return Record(urn=f"{URN}{number}", is_custom=True, id=f"vpc-{number}", outputs=outputs)
+
+
+def test_a_run_writes_the_state_whole_twice_however_many_steps_it_has(
+    file: StateFile, writes: list[Path]
+) -> None:
+    journal = Journal(State(), file)
+    for number in range(200):
+        journal.begin(f"{URN}{number}", {"n": number})
+        journal.put(network(number))
+    assert len(writes) == 1
+    assert reopened(file).load() == journal.state
+    file.sync()
+    assert len(writes) == 2
+    assert not file.log.path.exists()
+    assert reopened(file).load() == journal.state
+
+
+def test_what_a_killed_run_had_saved_is_there_but_for_a_line_that_was_cut_short(file: StateFile) -> None:
+    journal = Journal(State(), file)
+    for number in range(3):
+        journal.put(network(number))
+    whole = file.log.path.read_text()
+    file.log.path.write_text(whole + '{"resources": {"urn')
+
+    found = reopened(file)
+    assert found.load() == journal.state
+    after = Journal(found.load(), found)
+    after.put(network(3))
+    found.sync()
+    assert list(reopened(file).load().resources) == [f"{URN}{number}" for number in range(4)]
+
+
+def test_changes_that_follow_another_state_are_none(file: StateFile) -> None:
+    journal = Journal(State(), file)
+    journal.put(network(1))
+    journal.put(network(2))
+    stale = file.log.path.read_text()
+    file.sync()
+    journal.drop(journal.state.resources[f"{URN}2"])
+    file.sync()
+    file.log.path.write_text(stale)
+    assert list(reopened(file).load().resources) == [f"{URN}1"]
+
+
+def test_a_run_after_another_process_ran_builds_on_what_that_left(file: StateFile) -> None:
+    journal = Journal(State(), file)
+    journal.put(network(1))
+    file.sync()
+    other = reopened(file)
+    Journal(other.load(), other).put(network(2))
+    other.sync()
+    Journal(file.load(), file).put(network(3))
+    assert len(reopened(file).load().resources) == 3
+
+
+def test_a_change_that_could_not_be_written_is_in_the_next_save(
+    file: StateFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal(State(), file)
+    journal.put(network(1))
+    journal.put(network(2))
+
+    def half(descriptor: int, data: bytes, offset: int) -> int:
+        os.lseek(descriptor, offset, os.SEEK_SET)
+        os.write(descriptor, data[: len(data) // 2])
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.pwrite", half)
+        with pytest.raises(OSError, match="No space"):
+            journal.put(network(3))
+    assert list(reopened(file).load().resources) == [f"{URN}1", f"{URN}2"]
+    journal.put(network(4))
+    assert reopened(file).load() == journal.state
+
+
+def test_a_run_that_ends_on_a_full_disk_leaves_its_changes_beside_the_state(
+    file: StateFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal(State(), file)
+    journal.put(network(1))
+    journal.put(network(2))
+
+    def full_disk(descriptor: int, data: bytes) -> int:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.write", full_disk)
+        file.sync()
+    assert reopened(file).load() == journal.state
+    other = reopened(file)
+    Journal(other.load(), other).put(network(3))
+    other.sync()
+    file.sync()
+    assert len(reopened(file).load().resources) == 3
+
+
+def test_a_damaged_line_is_told_with_its_file(file: StateFile) -> None:
+    journal = Journal(State(), file)
+    journal.put(network(1))
+    journal.put(network(2))
+    file.log.path.write_text(file.log.path.read_text() + "{\n")
+    with pytest.raises(DeployError, match=r"state\.json\.log is damaged"):
+        file.load()
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["begin", "put", "replace", "drop", "bury", "rename", "outputs"]), st.integers(0, 4)
+    ),
+    max_size=30,
+)
+
+
+@given(steps=STEPS)
+def test_state_and_changes_are_at_every_moment_what_the_run_knows(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, int]]
+) -> None:
+    folder = tmp_path_factory.mktemp("state")
+    file = StateFile(folder / "state.json", Sealer(folder / "state.key"), project="p", stack="s")
+    journal = Journal(State(), file)
+    for place, (step, number) in enumerate(steps):
+        known = journal.find(f"{URN}{number}")
+        if step == "begin":
+            journal.begin(f"{URN}{number}", {"at": place})
+        elif step == "put":
+            journal.put(network(number, at=str(place), token=values.secret(str(place))))
+        elif step == "outputs":
+            journal.set_outputs({"at": place})
+        elif step == "bury" and journal.state.superseded:
+            journal.drop(journal.state.superseded[number % len(journal.state.superseded)])
+        elif known and step == "replace":
+            journal.put(network(number, new=str(place)), supersedes=known)
+        elif known and step == "drop":
+            journal.drop(known)
+        elif known and step == "rename":
+            journal.rename(f"{URN}{number}", f"{URN}{place + 10}")
+        assert reopened(file).load() == journal.state
+    file.sync()
+    assert reopened(file).load() == journal.state

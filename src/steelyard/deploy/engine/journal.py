@@ -50,7 +50,7 @@ class Journal:
         with self.guard:
             self._state.rename(old, new)
             record = self._state.resources[new]
-        self._save()
+        self._save(None)
         return record
 
     def begin(self, urn: str, inputs: Properties) -> str:
@@ -66,7 +66,7 @@ class Journal:
                 return earlier.token
             token = str(uuid.uuid4())
             self._state.attempts[urn] = Attempt(token=token, inputs_hash=digest)
-        self._save()
+        self._save({urn})
         return token
 
     def give_up(self, urn: str) -> None:
@@ -74,7 +74,7 @@ class Journal:
         with self.guard:
             dropped = self._state.attempts.pop(urn, None)
         if dropped is not None:
-            self._save()
+            self._save({urn})
 
     def put(self, record: Record, *, supersedes: Record | None = None) -> None:
         """Set down a resource as it now stands.
@@ -92,7 +92,7 @@ class Journal:
             state.attempts.pop(record.urn, None)
             state.resources[record.urn] = record
         if not unchanged:
-            self._save()
+            self._save({record.urn})
 
     def drop(self, record: Record) -> None:
         """Note that a resource is gone, whether it stood under its URN or was superseded."""
@@ -102,13 +102,13 @@ class Journal:
                 del state.resources[record.urn]
             else:
                 state.superseded = [other for other in state.superseded if other is not record]
-        self._save()
+        self._save({record.urn})
 
     def set_outputs(self, outputs: Mapping[str, object]) -> None:
         """Set down the exports of a clean run."""
         with self.guard:
             self._state.outputs = outputs
-        self._save()
+        self._save(set())
 
     def forget_attempts(self) -> tuple[str, ...]:
         """Drop the creations whose outcome never became known; return their URNs."""
@@ -116,9 +116,10 @@ class Journal:
             urns = tuple(self._state.attempts)
             self._state.attempts.clear()
         if urns:
-            self._save()
+            self._save(set(urns))
         return urns
 
-    def _save(self) -> None:
+    def _save(self, changed: set[str] | None) -> None:
+        """Save what changed under some URNs; None for any."""
         if self._file is not None:
-            self._file.save(self._state, self.guard)
+            self._file.save(self._state, self.guard, changed)
