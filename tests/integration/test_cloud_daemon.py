@@ -150,6 +150,16 @@ def test_a_cloud_whose_description_was_deleted_writes_it_again(data_dir):
     assert daemon.stop(data_dir).was_running
 
 
+def test_a_state_that_is_damaged_further_in_is_told_as_well(data_dir):
+    daemon.start(data_dir)
+    daemon.stop(data_dir)
+    with (data_dir / "state.sqlite").open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xff" * 20_000)
+    with pytest.raises(LocalCloudError, match=r"state\.sqlite cannot be read: .*malformed$"):
+        daemon.start(data_dir)
+
+
 def test_a_state_that_is_damaged_is_told_and_left_alone(data_dir):
     data_dir.mkdir()
     state = data_dir / "state.sqlite"
@@ -251,6 +261,20 @@ def test_start_clears_away_what_a_killed_cloud_left(data_dir):
     wait_until(lambda: daemon.status(data_dir) is None)
     daemon.start(data_dir)
     stray.wait(DEADLINE_S)
+
+
+def test_files_of_what_a_killed_cloud_was_deleting_go_at_the_next_start(data_dir):
+    info = daemon.start(data_dir)
+    os.kill(info.pid, signal.SIGKILL)
+    wait_until(lambda: daemon.status(data_dir) is None)
+    left = [
+        data_dir / name for name in ("load-balancers/lb-1", "load-balancers/nlb-2-datagrams", "images/m-3")
+    ]
+    for folder in left:
+        folder.mkdir(parents=True)
+        (folder / "file").touch()
+    daemon.start(data_dir)
+    assert not any(folder.exists() for folder in left)
 
 
 def test_an_idle_connection_does_not_hold_up_the_end(data_dir):

@@ -42,6 +42,7 @@ from steelyard.localcloud.log_file import keep_log_short
 from steelyard.localcloud.metadata.identity import AuthoritySigner
 from steelyard.localcloud.metadata.service import FileServer, InstanceDirectory, MetadataService
 from steelyard.localcloud.services import SERVICES
+from steelyard.localcloud.services.balancing import sweep_folders
 from steelyard.localcloud.services.ecs.state import EcsState
 from steelyard.localcloud.services.sts.actions import StsService
 from steelyard.localcloud.store import Store
@@ -51,6 +52,7 @@ DEFAULT_REGION = "cn-hangzhou"
 GRACE_S = 3
 LOOK_FOR_FOLDER_S = 2
 MAX_FILES = 65_536
+_STATE_NAME = "state.sqlite"
 # Clients poll every few seconds on a kept connection and do not repeat a POST on one that was just closed.
 KEEP_ALIVE_S = 300
 
@@ -76,6 +78,9 @@ def main() -> int:
             _serve(data_dir, arguments.port, arguments.region)
     except LocalCloudError as err:
         return _refuse(err)
+    except sqlite3.Error as err:
+        _log.exception("the local cloud ends")
+        return _refuse(_unreadable(err))
     except OSError as err:
         _log.exception("the local cloud ends")
         return _refuse(unusable(data_dir, err))
@@ -120,7 +125,7 @@ def _raise_file_limit() -> None:
 
 
 def _serve(data_dir: Path, port: int, region_id: str) -> None:
-    store = _open_store(data_dir / "state.sqlite")
+    store = Store(data_dir / _STATE_NAME)
     identity = load_identity(store, region_id)
     listener = _bind(store, port)
     endpoint = f"127.0.0.1:{listener.getsockname()[1]}"
@@ -142,6 +147,7 @@ def _serve(data_dir: Path, port: int, region_id: str) -> None:
         # Connections wait in the listener's queue until the server runs, so what starts here may already call.
         cloud.start()
         dismiss_orphans(data_dir)
+        sweep_folders(cloud)
         board.start()
         write_info(describe())
         _announce(describe())
@@ -152,18 +158,17 @@ def _serve(data_dir: Path, port: int, region_id: str) -> None:
         cloud.stop()
 
 
-def _open_store(path: Path) -> Store:
-    try:
-        return Store(path)
-    except sqlite3.OperationalError as err:
-        raise LocalCloudError(
-            f"the state {path} cannot be used: {err}", "see whether the disk is full, and whose the file is"
-        ) from err
-    except sqlite3.Error as err:
-        raise LocalCloudError(
-            f"the state {path} cannot be read: {err}",
-            "put a good copy of it in its place, or move the folder away and begin anew",
-        ) from err
+def _unreadable(err: sqlite3.Error) -> LocalCloudError:
+    """Tell that the state cannot be read or written."""
+    if isinstance(err, sqlite3.OperationalError):
+        return LocalCloudError(
+            f"the state {_STATE_NAME} cannot be used: {err}",
+            "see whether the disk is full, and whose the file is",
+        )
+    return LocalCloudError(
+        f"the state {_STATE_NAME} cannot be read: {err}",
+        "put a good copy of it in its place, or move the folder away and begin anew",
+    )
 
 
 def _keep_folder(data_dir: Path, describe: Callable[[], CloudInfo]) -> bool:

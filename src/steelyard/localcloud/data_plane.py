@@ -15,6 +15,9 @@ from steelyard.localcloud.proxy.balancer import ProxyBalancer
 from steelyard.localcloud.proxy.config import ProxyConfig
 from steelyard.localcloud.traffic.server_status import ServerStatus
 
+DATAGRAMS_SUFFIX = "-datagrams"
+"""How the name of the folder ends that the process for datagrams has."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -38,7 +41,7 @@ class DataPlane:
         self._addresses: Sequence[str] = ()
         placement = replace(placement, claims=lambda: claim_files(self._addresses))
         self._proxy = ProxyBalancer(name, directory, placement)
-        self._datagrams = DatagramBalancer(name, directory.with_name(f"{name}-datagrams"), placement)
+        self._datagrams = DatagramBalancer(name, directory.with_name(f"{name}{DATAGRAMS_SUFFIX}"), placement)
         self._config: ProxyConfig | None = None
 
     def apply(self, config: ProxyConfig) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,9 +12,10 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from steelyard.errors import LocalCloudError
 from steelyard.localcloud.cloud import Cloud
-from steelyard.localcloud.data_plane import DataPlane
+from steelyard.localcloud.data_plane import DATAGRAMS_SUFFIX, DataPlane
 from steelyard.localcloud.datagram.plan import DatagramListener
 from steelyard.localcloud.hosts.address import AddressInUse
+from steelyard.localcloud.hosts.link import await_end, dismiss
 from steelyard.localcloud.pem import KeyPair
 from steelyard.localcloud.proxy.config import CONNECTION_HASH, ProxyConfig, Server
 from steelyard.localcloud.record import Record, Records
@@ -25,6 +27,8 @@ from steelyard.localcloud.traffic.server_status import ServerStatus
 from steelyard.localcloud.wire.error import ApiError
 
 _log = logging.getLogger(__name__)
+
+_FOLDER = "load-balancers"
 
 INTERNET_CIDR = "47.96.0.0/16"
 """Where internet-facing load balancers get their addresses: a block of the provider's own."""
@@ -146,7 +150,7 @@ class BalancingService(Service, Generic[B]):
 
     def data_plane(self, load_balancer_id: str) -> DataPlane:
         """Give the data plane of a load balancer."""
-        directory = self.cloud.data_dir / "load-balancers" / load_balancer_id
+        directory = self.cloud.data_dir / _FOLDER / load_balancer_id
         host = self.ecs.host
         plane = DataPlane(load_balancer_id, directory, host.proxy_placement, host.claim_files)
         return self._planes.setdefault(load_balancer_id, plane)
@@ -271,3 +275,18 @@ class BalancingService(Service, Generic[B]):
     def in_vswitch(self, vswitch_id: str) -> str | None:
         """Name what stands in a VSwitch: `LoadBalancer`, or None."""
         return "LoadBalancer" if self.num_addresses(vswitch_id) else None
+
+
+def sweep_folders(cloud: Cloud) -> None:
+    """Remove what a kill has left of load balancers between the deletion of their records and of their files.
+
+    Args:
+        cloud: The cloud, whose services have started.
+    """
+    services = [one for one in cloud.services.values() if isinstance(one, BalancingService)]
+    known = {balancer.id for service in services for balancer in service.load_balancers.list()}
+    for folder in (cloud.data_dir / _FOLDER).glob("*/"):
+        if folder.name.removesuffix(DATAGRAMS_SUFFIX) not in known:
+            dismiss(folder)
+            await_end(folder)
+            shutil.rmtree(folder, ignore_errors=True)

@@ -134,7 +134,12 @@ class ImageFolders:
         for partial in self._directory.glob("*.partial"):
             shutil.rmtree(partial, ignore_errors=True)
         with self._cloud.transaction():
-            for image in self._images.list():
+            images = self._images.list()
+            for folder in set(self._directory.glob("*/")) - {self._directory / image.id for image in images}:
+                shutil.rmtree(
+                    folder, ignore_errors=True
+                )  # A deletion was cut off before it came to the files.
+            for image in images:
                 if image.status == CREATING:
                     is_there = self.find(image.id) is not None
                     self._images.put(replace(image, status=AVAILABLE if is_there else CREATE_FAILED))
