@@ -33,9 +33,9 @@ class Zonal:
             )
         ).body
         self.id = made.server_group_id
-        self._settle()
+        self.settle()
 
-    def _settle(self) -> None:
+    def settle(self) -> None:
         request = self._models.ListServerGroupsRequest(server_group_ids=[self.id])
         wait_for(
             lambda: self._client.list_server_groups(request).body.server_groups[0].server_group_status,
@@ -49,7 +49,7 @@ class Zonal:
         return {one.server_id: (one.port, one.weight) for one in found}
 
     def delete(self) -> None:
-        self._settle()
+        self.settle()
         self._client.delete_server_group(self._models.DeleteServerGroupRequest(server_group_id=self.id))
 
 
@@ -74,6 +74,15 @@ def named(group_id: str) -> dict[str, object]:
     return {"region_id": REGION, "scaling_group_id": group_id}
 
 
+def set_aside(scaling, group_id: str, ids: list[str]) -> None:
+    request = ess.EnterStandbyRequest(scaling_group_id=group_id, instance_ids=ids)
+    scaling.wait_activity(scaling.client.enter_standby(request).body.scaling_activity_id)
+
+
+def take_back(scaling, group_id: str, ids: list[str]) -> None:
+    scaling.client.exit_standby(ess.ExitStandbyRequest(scaling_group_id=group_id, instance_ids=ids))
+
+
 class TestServerGroups:
     def test_of_both_kinds_hold_the_members_from_their_start_to_their_end(
         self, scaling, ess_client, application_group, network_group
@@ -93,6 +102,14 @@ class TestServerGroups:
         )
         scaling.enable(group_id, scaling.configure(group_id))
         members = scaling.wait_members(group_id, 2)
+        assert application_group.servers() == dict.fromkeys(members, (8000, 30))
+        assert network_group.servers() == dict.fromkeys(members, (9000, 70))
+        set_aside(scaling, group_id, members[:1])
+        assert application_group.servers() == {members[0]: (8000, 0), members[1]: (8000, 30)}
+        assert network_group.servers() == {members[0]: (9000, 0), members[1]: (9000, 70)}
+        application_group.settle()
+        network_group.settle()
+        take_back(scaling, group_id, members[:1])
         assert application_group.servers() == dict.fromkeys(members, (8000, 30))
         assert network_group.servers() == dict.fromkeys(members, (9000, 70))
         scaling.modify(group_id, desired_capacity=0)
@@ -186,6 +203,10 @@ class TestClassicBalancers:
             )
         )
         assert servers() == {member: 50}
+        set_aside(scaling, group_id, [member])
+        assert servers() == {member: 0}
+        take_back(scaling, group_id, [member])
+        assert servers() == {member: 50}
         ess_client.detach_load_balancers(
             ess.DetachLoadBalancersRequest(
                 scaling_group_id=group_id, load_balancers=[balancer_id], force_detach=True
@@ -221,6 +242,10 @@ class TestClassicBalancers:
                 ],
             )
         )
+        assert servers() == {member: 40}
+        set_aside(scaling, group_id, [member])
+        assert servers() == {member: 0}
+        take_back(scaling, group_id, [member])
         assert servers() == {member: 40}
         detached = ess.DetachVServerGroupsRequestVServerGroupsVServerGroupAttributes(
             vserver_group_id=servers_id, port=8000

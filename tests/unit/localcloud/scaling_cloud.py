@@ -40,6 +40,10 @@ class ListeningBalancer(Service):
             self.servers[str(server["ServerId"])] = int(str(server["Weight"]))
         return {}
 
+    @action("UpdateServerGroupServersAttribute")
+    def weigh(self, request: Request) -> dict[str, object]:
+        return self.add(request)
+
     @action("RemoveServersFromServerGroup")
     def remove(self, request: Request) -> dict[str, object]:
         for server in request.records("Servers"):

@@ -182,3 +182,21 @@ class TestHooksOfCalls:
         cloud.call("ess", "EnterStandby", params)
         cloud.look(3)
         assert cloud.ids(group_id, "Standby") == params["InstanceIds"]
+
+
+def test_who_is_set_aside_stays_in_the_load_balancer_without_weight(cloud):
+    group_id = cloud.make_group(DesiredCapacity=1, ServerGroups=ATTACHED)
+    cloud.look(3)
+    params = {"ScalingGroupId": group_id, "InstanceIds": cloud.ids(group_id)}
+    (member_id,) = params["InstanceIds"]
+    assert cloud.balancer.servers == {member_id: 30}
+    cloud.call("ess", "EnterStandby", params)
+    cloud.look(3)
+    assert (cloud.ids(group_id, "Standby"), cloud.balancer.servers) == ([member_id], {member_id: 0})
+    cloud.call("ess", "ExitStandby", params)
+    assert cloud.balancer.servers == {member_id: 30}
+    cloud.call("ess", "EnterStandby", params)
+    cloud.look(3)
+    cloud.call("ess", "RemoveInstances", params)
+    cloud.look(4)
+    assert (cloud.members(group_id), cloud.balancer.servers) == ([], {})

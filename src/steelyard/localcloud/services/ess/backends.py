@@ -63,13 +63,43 @@ class Backends:
         for row in group.server_groups:
             self.remove_from(row, instance_id)
 
+    def idle(self, group: ScalingGroup, member: Member) -> None:
+        """Send no new traffic to a member that stays where it is: its weight is 0.
+
+        Raises:
+            ApiError: As the load balancer answers.
+        """
+        for row in group.server_groups:
+            self._weigh(row, member.id, 0)
+
+    def resume(self, group: ScalingGroup, member: Member) -> None:
+        """Send traffic again to a member that had no weight, or add it where somebody took it out.
+
+        Raises:
+            ApiError: As the load balancer answers.
+        """
+        for row in group.server_groups:
+            if _is_classic(row):
+                # A classic load balancer does not tell whether the server is there.
+                self.add_to(row, member)
+            if not self._weigh(row, member.id, _weight(row, member)):
+                self.add_to(row, member)
+
+    def _weigh(self, row: Row, instance_id: str, weight: int) -> bool:
+        """Set an instance's weight in one server group; tell whether it is there."""
+        try:
+            self.call(row, *_weighing(row, instance_id, weight))
+        except ApiError as err:
+            if err.status != 404 and "NotFound" not in err.code:
+                raise
+            return False
+        return True
+
     def add_to(self, row: Row, member: Member) -> None:
         """Add a member to one server group; one that is there already is fine."""
-        instance_id = member.id
-        has_none = member.is_weighed or row["Weight"] is None
-        weight = member.weight if has_none else int(str(row["Weight"]))
+        instance_id, weight = member.id, _weight(row, member)
         try:
-            if row["Type"] in ("NLB", "ALB"):
+            if not _is_classic(row):
                 server = {"ServerType": "Ecs", "ServerId": instance_id, "Port": row["Port"], "Weight": weight}
                 params = {"ServerGroupId": row["ServerGroupId"], "Servers": [server]}
                 self.call(row, "AddServersToServerGroup", params)
@@ -82,7 +112,7 @@ class Backends:
     def remove_from(self, row: Row, instance_id: str) -> None:
         """Remove an instance from one server group."""
         try:
-            if row["Type"] in ("NLB", "ALB"):
+            if not _is_classic(row):
                 server = {"ServerType": "Ecs", "ServerId": instance_id, "Port": row["Port"]}
                 params = {"ServerGroupId": row["ServerGroupId"], "Servers": [server]}
                 self.call(row, "RemoveServersFromServerGroup", params)
@@ -130,6 +160,25 @@ class Backends:
         )
         answer: Mapping[str, Any] = getattr(service, handler[1])(request)
         return answer
+
+
+def _is_classic(row: Row) -> bool:
+    return row["Type"] not in ("NLB", "ALB")
+
+
+def _weight(row: Row, member: Member) -> int:
+    is_own = member.is_weighed or row["Weight"] is None
+    return member.weight if is_own else int(str(row["Weight"]))
+
+
+def _weighing(row: Row, instance_id: str, weight: int) -> tuple[str, dict[str, object]]:
+    """Give the action that sets a server's weight, and its parameters."""
+    if not _is_classic(row):
+        server = {"ServerType": "Ecs", "ServerId": instance_id, "Port": row["Port"], "Weight": weight}
+        params = {"ServerGroupId": row["ServerGroupId"], "Servers": [server]}
+        return "UpdateServerGroupServersAttribute", params
+    action = "SetBackendServers" if row["Type"] == "CLB" else "SetVServerGroupAttribute"
+    return action, _classic(row, instance_id, {"Weight": weight})
 
 
 def _classic_action(verb: str, row: Row) -> str:

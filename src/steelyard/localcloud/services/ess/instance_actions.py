@@ -117,7 +117,7 @@ class InstanceActions(EssCore):
 
     @action("EnterStandby")
     def enter_standby(self, request: Request) -> dict[str, object]:
-        """Set members aside: no traffic is sent to them, and they make up no capacity."""
+        """Set members aside: they have a weight of 0 in load balancers, and make up no capacity."""
         return self._remove(request, "standby", "Set instances aside.", NONE)
 
     @action("ExitStandby")
@@ -131,7 +131,7 @@ class InstanceActions(EssCore):
         activity = self.begin_activity(group, "Instances were taken back by a user.", "Exit standby.")
         self.activities.put(replace(activity, created=tuple(member.id for member in members)))
         for member in members:
-            self.backends.add(group, member)
+            self.backends.resume(group, member)
             now = self.cloud.clock()
             back = replace(member, state=IN_SERVICE, serves=True, in_service_at=now, has_passed=False)
             self.members.put(replace(back, activity_id=activity.id))

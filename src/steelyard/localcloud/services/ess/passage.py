@@ -39,9 +39,9 @@ _log = logging.getLogger(__name__)
 class Passage:
     """Moves members one step at a time; each step is called inside of a transaction of its own.
 
-    A member that leaves is first taken out of the load balancers, then waits at the hooks, is stopped where it is to be
-    released, and goes at last; hooks are not asked of an instance that does not run any more, since nobody is there to
-    answer.
+    A member that is set aside stays in the load balancers with a weight of 0 (help page of EnterStandby). One that
+    leaves is first taken out of them, then waits at the hooks, is stopped where it is to be released, and goes at last;
+    hooks are not asked of an instance that does not run any more, since nobody is there to answer.
 
     Args:
         state: The service's records.
@@ -194,7 +194,9 @@ class Passage:
         _log.info("%s is in service in %s", member.id, group.id)
 
     def _step_removing(self, group: ScalingGroup, member: Member, instance: Instance | None) -> None:
-        if member.serves:
+        if member.serves and member.fate == "standby":
+            self._backends.idle(group, member)
+        elif member.serves:
             self._backends.remove(group, member.id)
             member = replace(member, serves=False)
             self._state.members.put(member)
