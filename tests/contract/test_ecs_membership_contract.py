@@ -67,6 +67,12 @@ class TestSecurityGroups:
         with refused("InstanceLastSecurityGroup", 403):
             leave(fleet, fleet.group_id, instance_id=instance_id)
 
+    def test_is_found_in_its_own_region_alone(self, fleet):
+        with refused("InvalidSecurityGroupId.NotFound", 404):
+            fleet.ecs_client.delete_security_group(
+                models.DeleteSecurityGroupRequest(region_id="cn-beijing", security_group_id=fleet.group_id)
+            )
+
     def test_what_is_made_or_changed_is_in_at_most_five_of_one_type(self, fleet):
         (instance_id,) = fleet.run()
         six = [make_group(fleet) for _ in range(6)]

@@ -229,6 +229,17 @@ class TestEip:
         ).body.forward_table_entries.forward_table_entry
         assert forwards == []
 
+    def test_is_found_in_its_own_region_alone(self, egress):
+        eip = egress.allocate()
+        with refused("InvalidAllocationId.NotFound", 404):
+            egress.client.release_eip_address(
+                models.ReleaseEipAddressRequest(region_id="cn-beijing", allocation_id=eip.allocation_id)
+            )
+        with refused("InvalidNatGatewayId.NotFound", 404):
+            egress.client.delete_nat_gateway(
+                models.DeleteNatGatewayRequest(region_id="cn-beijing", nat_gateway_id=egress.gateway_id)
+            )
+
     def test_has_what_older_clients_read_of_it(self, egress, local_cloud):
         # The vendor's Terraform provider breaks off where one of these is missing.
         eip = egress.allocate()

@@ -125,6 +125,18 @@ class TestVpc:
         found = vpc_client.describe_vpcs(models.DescribeVpcsRequest(region_id=REGION, vpc_name="never")).body
         assert found.total_count == 0
 
+    def test_is_found_in_its_own_region_alone(self, vpc_client, make_vpc):
+        vpc_id = make_vpc()
+        far = {"region_id": "cn-beijing", "vpc_id": vpc_id}
+        with refused("InvalidVpcId.NotFound", 404):
+            vpc_client.describe_vpc_attribute(models.DescribeVpcAttributeRequest(**far))
+        with refused("InvalidVpcId.NotFound", 404):
+            vpc_client.modify_vpc_attribute(models.ModifyVpcAttributeRequest(**far, vpc_name="far"))
+        with refused("InvalidVpcId.NotFound", 404):
+            vpc_client.delete_vpc(models.DeleteVpcRequest(**far))
+        vpc_client.modify_vpc_attribute(models.ModifyVpcAttributeRequest(vpc_id=vpc_id, vpc_name="near"))
+        assert describe(vpc_client, vpc_id).vpc_name == "near"
+
     def test_a_client_token_is_of_ascii(self, vpc_client):
         with refused("InvalidParameter", text="ClientToken"):
             vpc_client.create_vpc(models.CreateVpcRequest(region_id=REGION, client_token="tokén"))

@@ -69,6 +69,10 @@ class Request:
             if _says_something(self.params.get(name)):
                 raise not_served(f"{name} in {self.action}")
 
+    def may_mean(self, region_id: str) -> bool:
+        """Tell whether what stands in a region is in that of the call, as far as it names one."""
+        return self.text("RegionId") in ("", region_id)
+
     def text(self, name: str, default: str = "") -> str:
         """Give a text parameter."""
         return str(self.params.get(name, default))

@@ -122,7 +122,7 @@ class EcsState(Service):
             ApiError: `InvalidInstanceId.NotFound`.
         """
         instance = self.instances.get(request.text("InstanceId"))
-        if instance is None:
+        if instance is None or not request.may_mean(instance.region_id):
             raise errors.instance_not_found()
         return instance
 
@@ -141,7 +141,10 @@ class EcsState(Service):
         Raises:
             ApiError: `InvalidSecurityGroupId.NotFound`.
         """
-        return self.security_group_by_id(request.text("SecurityGroupId"))
+        group = self.security_group_by_id(request.text("SecurityGroupId"))
+        if not request.may_mean(group.region_id):
+            raise errors.security_group_not_found()
+        return group
 
     def security_group_by_id(self, group_id: str) -> SecurityGroup:
         """Give a security group.

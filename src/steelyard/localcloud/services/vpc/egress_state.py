@@ -45,24 +45,24 @@ class EgressState(VpcState):
         """Count the addresses of a VSwitch that gateways hold: one each."""
         return sum(one.vswitch_id == vswitch_id for one in self.nat_gateways.list())
 
-    def nat_gateway(self, gateway_id: str) -> NatGateway:
-        """Give a NAT gateway.
+    def nat_gateway(self, request: Request, name: str = "NatGatewayId") -> NatGateway:
+        """Give the NAT gateway that a call names, by `NatGatewayId` or another parameter.
 
         Raises:
             ApiError: `InvalidNatGatewayId.NotFound`.
         """
-        gateway = self.nat_gateways.get(gateway_id)
-        if gateway is None:
+        gateway = self.nat_gateways.get(request.text(name))
+        if gateway is None or not request.may_mean(gateway.region_id):
             raise egress_errors.nat_gateway_not_found()
         return gateway
 
-    def available_nat_gateway(self, gateway_id: str) -> NatGateway:
-        """Give a NAT gateway, if it can be worked on.
+    def available_nat_gateway(self, request: Request, name: str = "NatGatewayId") -> NatGateway:
+        """Give the NAT gateway that a call names, if it can be worked on.
 
         Raises:
             ApiError: `InvalidNatGatewayId.NotFound` or `IncorrectStatus.NatGateway`.
         """
-        gateway = self.nat_gateway(gateway_id)
+        gateway = self.nat_gateway(request, name)
         if status_at(gateway.created_at, self.cloud.clock()) != "Available":
             raise egress_errors.incorrect_nat_gateway_status()
         return gateway
@@ -74,7 +74,7 @@ class EgressState(VpcState):
             ApiError: `InvalidAllocationId.NotFound`.
         """
         eip = self.eips.get(request.text("AllocationId"))
-        if eip is None:
+        if eip is None or not request.may_mean(eip.region_id):
             raise egress_errors.eip_not_found()
         return eip
 

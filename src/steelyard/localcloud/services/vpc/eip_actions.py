@@ -116,7 +116,7 @@ class EipActions(EgressState):
         eip = self.eip(request)
         instance_id, instance_type = request.text("InstanceId"), request.text("InstanceType") or "EcsInstance"
         if instance_type == "Nat":
-            vpc_id, address, mode = self.available_nat_gateway(instance_id).vpc_id, "", "NAT"
+            vpc_id, address, mode = self.available_nat_gateway(request, "InstanceId").vpc_id, "", "NAT"
         elif instance_type in ("EcsInstance", "NetworkInterface"):
             holder = self._free_holder(instance_type, instance_id)
             vpc_id, address = holder.vpc_id, holder.private_address

@@ -80,7 +80,7 @@ class NatGatewayActions(RouteState):
     @action("GetNatGatewayAttribute", optional=("RegionId",))
     def get_nat_gateway_attribute(self, request: Request) -> dict[str, object]:
         """Give one NAT gateway."""
-        gateway = self.nat_gateway(request.text("NatGatewayId"))
+        gateway = self.nat_gateway(request)
         return gateway.to_attribute_answer(
             now=self.cloud.clock(),
             eips=self.eips_of(gateway.id),
@@ -91,7 +91,7 @@ class NatGatewayActions(RouteState):
     @action("ModifyNatGatewaySpec", optional=("RegionId",))
     def modify_nat_gateway_spec(self, request: Request) -> dict[str, object]:
         """Refuse another size: the gateways that are sold have none, and are paid by their use."""
-        self.available_nat_gateway(request.text("NatGatewayId"))
+        self.available_nat_gateway(request)
         if request.text("Spec") not in _SPECS:
             raise invalid_parameter("Spec", request.text("Spec"), " or ".join(_SPECS))
         raise egress_errors.nat_gateway_has_no_spec()
@@ -99,7 +99,7 @@ class NatGatewayActions(RouteState):
     @action("UpdateNatGatewayNatType", optional=("RegionId",))
     def update_nat_gateway_nat_type(self, request: Request) -> dict[str, object]:
         """Refuse to make an enhanced gateway of one: the gateways that are sold are such."""
-        self.available_nat_gateway(request.text("NatGatewayId"))
+        self.available_nat_gateway(request)
         if request.text("NatType") != "Enhanced":
             raise invalid_parameter("NatType", request.text("NatType"), "Enhanced")
         raise egress_errors.nat_gateway_is_enhanced()
@@ -127,7 +127,7 @@ class NatGatewayActions(RouteState):
     def modify_nat_gateway_attribute(self, request: Request) -> dict[str, object]:
         """Change a NAT gateway's name, description, replies to pings or, to `NAT` alone, how its EIPs are bound."""
         request.refuse_unserved("EnableSessionLog", "LogDelivery")
-        gateway = self.available_nat_gateway(request.text("NatGatewayId"))
+        gateway = self.available_nat_gateway(request)
         check.check_name("NatGateway", request.text("Name"))
         check.check_description("NatGateway", request.text("Description"))
         mode = request.text("EipBindMode") or gateway.eip_bind_mode
@@ -150,7 +150,7 @@ class NatGatewayActions(RouteState):
         instance_id, is_on = request.text("InstanceId"), request.flag("ProtectionEnable")
         kind = request.text("Type").upper()
         if kind == "NATGW":
-            gateway = self.nat_gateway(instance_id)
+            gateway = self.nat_gateway(request, "InstanceId")
             self.nat_gateways.put(replace(gateway, is_protected=is_on))
         elif kind == "EIP":
             eip = self.eips.get(instance_id)
@@ -164,7 +164,7 @@ class NatGatewayActions(RouteState):
     @action("DeleteNatGateway", optional=("RegionId",))
     def delete_nat_gateway(self, request: Request) -> dict[str, object]:
         """Delete a NAT gateway and the routes to it; `Force` unbinds its EIPs and deletes its entries first."""
-        gateway = self.available_nat_gateway(request.text("NatGatewayId"))
+        gateway = self.available_nat_gateway(request)
         if gateway.is_protected:
             raise egress_errors.deletion_protected()
         entries, eips = self.snat_entries_of(gateway.id), self.eips_of(gateway.id)

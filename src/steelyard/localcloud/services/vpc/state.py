@@ -76,7 +76,7 @@ class VpcState(Service):
             ApiError: `InvalidVpcId.NotFound`.
         """
         vpc = self.vpcs.get(request.text("VpcId"))
-        if vpc is None:
+        if vpc is None or not request.may_mean(vpc.region_id):
             raise errors.vpc_not_found()
         return vpc
 
@@ -98,7 +98,7 @@ class VpcState(Service):
             ApiError: `InvalidVSwitchId.NotFound`.
         """
         vswitch = self.vswitches.get(request.text("VSwitchId"))
-        if vswitch is None:
+        if vswitch is None or not request.may_mean(vswitch.region_id):
             raise errors.vswitch_not_found()
         return vswitch
 
