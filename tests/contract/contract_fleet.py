@@ -65,6 +65,10 @@ class Fleet:
     def instance(self, instance_id: str):
         return self.instances(instance_id)[0]
 
+    def disks(self, instance_id: str):
+        request = ecs.DescribeDisksRequest(region_id=REGION, instance_id=instance_id)
+        return self.ecs_client.describe_disks(request).body.disks.disk
+
     def address(self, instance_id: str) -> str:
         return self.instance(instance_id).vpc_attributes.private_ip_address.ip_address[0]
 

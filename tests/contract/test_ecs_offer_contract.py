@@ -104,3 +104,44 @@ def measured(client: CmsClient, instance_id: str) -> list[tuple[float, int]]:
     )
     points = json.loads(client.describe_metric_list(request).body.datapoints)
     return [(one["timestamp"] / 1000, round(one["Average"])) for one in points]
+
+
+class TestOffer:
+    def test_zones_types_and_images_of_a_region(self, ecs_client):
+        regions = ecs_client.describe_regions(models.DescribeRegionsRequest()).body.regions.region
+        assert "cn-hangzhou" in {region.region_id for region in regions}
+        zones = ecs_client.describe_zones(models.DescribeZonesRequest(region_id=REGION)).body.zones.zone
+        assert "cn-hangzhou-h" in {zone.zone_id for zone in zones}
+        assert TYPE in zones[0].available_instance_types.instance_types
+        types = ecs_client.describe_instance_types(
+            models.DescribeInstanceTypesRequest(instance_types=[TYPE])
+        ).body.instance_types.instance_type
+        assert [(t.cpu_core_count, t.gpuamount) for t in types] == [(8, 1)]
+        for bounds, is_there in (
+            ({"minimum_cpu_core_count": 8, "maximum_cpu_core_count": 8, "minimum_gpuamount": 1}, True),
+            ({"minimum_memory_size": 31.0}, False),
+            ({"maximum_gpuamount": 4, "gpu_specs": ["NVIDIA A10"]}, True),
+            ({"instance_categories": ["General-purpose"]}, False),
+            ({"cpu_architectures": ["ARM"]}, False),
+            ({"minimum_local_storage_amount": 1}, False),
+        ):
+            asked = models.DescribeInstanceTypesRequest(instance_types=[TYPE], **bounds)
+            found = ecs_client.describe_instance_types(asked).body.instance_types.instance_type
+            assert bool(found) is is_there, bounds
+        with refused("UnsupportedOperation", text="MinimumInstancePpsRx"):
+            ecs_client.describe_instance_types(
+                models.DescribeInstanceTypesRequest(minimum_instance_pps_rx=1000)
+            )
+        with refused("InvalidParameter", text="MaxResults"):
+            ecs_client.describe_instance_types(models.DescribeInstanceTypesRequest(max_results=1601))
+        available = ecs_client.describe_available_resource(
+            models.DescribeAvailableResourceRequest(
+                region_id=REGION, destination_resource="InstanceType", instance_type=TYPE
+            )
+        ).body.available_zones.available_zone
+        offered = available[0].available_resources.available_resource[0].supported_resources
+        assert [r.value for r in offered.supported_resource] == [TYPE]
+        images = ecs_client.describe_images(
+            models.DescribeImagesRequest(region_id=REGION, image_owner_alias="system")
+        ).body.images.image
+        assert IMAGE in {image.image_id for image in images}
