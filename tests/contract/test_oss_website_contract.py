@@ -157,12 +157,15 @@ def test_a_rule_may_ask_for_a_header(shelf: Shelf, visit: Visit) -> None:
             "NotImplemented",
             501,
         ),
-        (
-            oss.WebsiteConfiguration(
-                routing_rules=oss.RoutingRules(routing_rules=[rule(1, {}, http_redirect_code=200)])
-            ),
-            "MalformedXML",
-            400,
+        *(
+            (
+                oss.WebsiteConfiguration(
+                    routing_rules=oss.RoutingRules(routing_rules=[rule(1, {}, **redirect)])
+                ),
+                "MalformedXML",
+                400,
+            )
+            for redirect in ({"http_redirect_code": 200}, {"host_name": "a.test\nSet-Cookie: x"})
         ),
     ],
 )

@@ -6,6 +6,7 @@ run a script are refused when they are put: nothing leaves the machine.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode
@@ -17,6 +18,7 @@ from steelyard.localcloud.services.oss.document import child_text, read_document
 _ROOT = "WebsiteConfiguration"
 _RULES = "RoutingRules/RoutingRule"
 _MAX_RULES = 20
+_HOST = re.compile(r"[A-Za-z0-9.-]+(:[0-9]+)?")
 _CODES = ("301", "302", "307")
 _SUB_DIR_TYPES = ("0", "1", "2")
 LEADS_ON, NOT_THERE, GIVES_PAGE = _SUB_DIR_TYPES
@@ -162,6 +164,9 @@ def _check_rule(rule: ElementTree.Element) -> None:
         raise errors.not_implemented(f"a rule of the type {kind}")
     if kind not in ("External", "AliCDN"):
         raise errors.malformed_xml(f"RedirectType is {kind!r}, want External, AliCDN, Mirror or Internal")
+    host = child_text(rule, "Redirect/HostName")
+    if host and not _HOST.fullmatch(host):
+        raise errors.malformed_xml(f"HostName is {host!r}, want the name of a host")
     _one_of(rule, "Redirect/HttpRedirectCode", *_CODES)
     _one_of(rule, "Redirect/Protocol", "http", "https")
     _one_of(rule, "Condition/HttpErrorCodeReturnedEquals", "404")
