@@ -6,6 +6,7 @@ import os
 import shlex
 import sys
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -168,8 +169,11 @@ def _print_info(info: daemon.CloudInfo, output: OutputFormat) -> None:
     if output == "json":
         print_json(_describe(info))
         return
+    started_at = datetime.fromtimestamp(info.started_at).astimezone().isoformat(timespec="seconds")
+    told = {**_describe(info), "started_at": started_at}
     print_record(
-        "Local cloud", {name: value for name, value in _describe(info).items() if name != "access_key_secret"}
+        "Local cloud",
+        {name: value for name, value in told.items() if name != "access_key_secret" and value != ()},
     )
 
 

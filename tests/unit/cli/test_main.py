@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from steelyard.cli import cloud
 from steelyard.cli.main import _keep_proxies_off_loopback, main
+from steelyard.localcloud.daemon import CloudInfo
 
 
 def test_calls_of_the_local_cloud_pass_no_proxy() -> None:
@@ -51,3 +54,38 @@ def test_an_interrupted_verb_of_the_cloud_is_told_how_to_look_at_it(
     monkeypatch.setattr(cloud.daemon, "stop", interrupt)
     assert refuse(["cloud", "stop"], monkeypatch) == 130
     assert "steelyard cloud status" in capsys.readouterr().err
+
+
+def test_an_interrupted_verb_that_changes_no_cluster_is_sent_nowhere(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(*args: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("steelyard.cli.jobs.cluster_named", interrupt)
+    assert refuse(["jobs", "logs", "job-1"], monkeypatch) == 130
+    assert "hint" not in capsys.readouterr().err
+
+
+def test_the_cloud_is_told_of_in_words_and_without_what_there_is_nothing_of(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    info = CloudInfo(
+        endpoint="127.0.0.1:40123",
+        access_key_id="id",
+        access_key_secret="hidden",
+        region_id="cn-hangzhou",
+        account_id="1" * 16,
+        pid=1,
+        data_dir=str(tmp_path),
+        started_at=1795973149.11,
+        adopted=("i-1", "i-2"),
+    )
+    monkeypatch.setattr(cloud, "running_cloud", lambda data: info)
+    monkeypatch.setattr(cloud, "read_unserved", lambda endpoint: [])
+    assert refuse(["cloud", "status"], monkeypatch) == 0
+    told = capsys.readouterr().out
+    assert "2026-11-2" in told
+    assert "i-1  i-2" in told
+    assert "died" not in told
+    assert "hidden" not in told
