@@ -37,7 +37,12 @@ class TestStop:
 
     @pytest.mark.parametrize(
         ("settings", "grace_s"),
-        [({}, 10), ({"StopInstanceTimeout": 60}, 60), ({"ScalingPolicy": "forceRelease"}, 0)],
+        [
+            ({}, 10),
+            ({"StopInstanceTimeout": 60}, 60),
+            ({"ScalingPolicy": "forceRelease"}, 0),
+            ({"ScalingPolicy": "forcerelease"}, 0),
+        ],
     )
     def test_it_has_the_time_that_its_group_gives(self, cloud, settings, grace_s):
         group_id = cloud.make_group(DesiredCapacity=1, **settings)

@@ -30,6 +30,7 @@ from steelyard.localcloud.services.ess.models import (
     Member,
     ScalingGroup,
 )
+from steelyard.localcloud.services.ess.setting import FORCED
 from steelyard.localcloud.services.ess.state import EssState
 from steelyard.localcloud.wire.error import ApiError
 
@@ -254,7 +255,7 @@ class Passage:
             return False
         if instance.is_released or instance.has_deletion_protection:
             return False
-        if instance.status == RUNNING and group.settings["ScalingPolicy"] != "forceRelease":
+        if instance.status == RUNNING and group.settings["ScalingPolicy"] not in FORCED:
             activity = self._state.activities.get(member.activity_id)
             own_s = 0 if activity is None else activity.stop_s
             grace_s = float(str(own_s or group.settings["StopInstanceTimeout"] or STOP_GRACE_S))

@@ -16,6 +16,9 @@ MAX_MEMBERS: Final = 2000
 
 REMOVAL_POLICIES: Final = ("OldestInstance", "NewestInstance", "OldestScalingConfiguration")
 
+FORCED: Final = ("forceRelease", "forcerelease")
+"""How the provider and the help page spell that instances are released without being stopped."""
+
 HEALTH_CHECKS: Final = ("ECS", "NONE", "LOAD_BALANCER")
 
 _NAME = re.compile(r"[^\W_][\w.-]{1,63}")
@@ -51,7 +54,7 @@ GROUP: Final[Mapping[str, Setting]] = {
         check=lambda value: isinstance(value, list) and set(value) <= set(HEALTH_CHECKS),
         want=f"some of {', '.join(HEALTH_CHECKS)}",
     ),
-    "ScalingPolicy": choice("release", "release", "forceRelease", "recycle", "forceRecycle"),
+    "ScalingPolicy": choice("release", "release", *FORCED, "recycle", "forceRecycle", "forcerecycle"),
     "GroupType": choice("ECS", "ECS", "ECI"),
     "OnDemandBaseCapacity": _optional(number(0, 0, 1000)),
     "OnDemandPercentageAboveBaseCapacity": _optional(number(100, 0, 100)),
@@ -86,7 +89,7 @@ _CAPACITY: Final[Mapping[str, Setting]] = {
 _UNSERVED_NAMES: Final = ("InstanceId", "DBInstanceIds", "DBInstances", "ContainerGroupId", "CustomPolicyARN")
 _UNSERVED: Final[Mapping[str, Collection[str]]] = {
     "GroupType": ("ECI",),
-    "ScalingPolicy": ("recycle", "forceRecycle"),
+    "ScalingPolicy": ("recycle", "forceRecycle", "forcerecycle"),
 }
 
 
