@@ -533,6 +533,7 @@ class TestListener:
         assert network.unhealthy(listener_id)[server_id].status == "Unavailable"
 
     def test_that_is_not_served_or_not_allowed_is_refused_by_name(self, network):
+        extras = models.CreateListenerRequestProxyProtocolV2Config(ppv_2vpc_id_enabled=True)
         for settings, code, text in (
             ({"listener_protocol": "UDP"}, "OperationDenied.ServerGroupProtocolMismatch", "protocol TCP"),
             ({"listener_protocol": "TCPSSL"}, "MissingParameter", '"CertificateIds"'),
@@ -540,6 +541,7 @@ class TestListener:
             ({"port": 0, "start_port": 1, "end_port": 9}, "UnsupportedOperation", "range of ports"),
             ({"idle_timeout": 9}, "InvalidParameter", '"IdleTimeout"'),
             ({"cps": 1_000_001}, "InvalidParameter", '"Cps"'),
+            ({"proxy_protocol_v2config": extras}, "UnsupportedOperation", "fields of the proxy protocol"),
         ):
             with refused(code, text=text):
                 network.listen(network.balance(), network.group(preserve_client_ip_enabled=False), **settings)

@@ -170,6 +170,20 @@ class TestLoadBalancer:
         ).body.load_balancers.load_balancer
         assert (found.load_balancer_name, found.delete_protection) == ("renamed", "on")
         assert found.modification_protection_status == "ConsoleProtection"
+        for fits, does_not in (
+            ({"address_ipversion": "ipv4"}, {"address_ipversion": "ipv6"}),
+            ({"network_type": "vpc"}, {"network_type": "classic"}),
+            ({"pay_type": "PayOnDemand"}, {"pay_type": "PrePay"}),
+            ({"internet_charge_type": "PayByTraffic"}, {"internet_charge_type": "paybybandwidth"}),
+            ({"slave_zone_id": found.slave_zone_id}, {"slave_zone_id": found.master_zone_id}),
+            ({}, {"resource_group_id": "rg-other"}),
+            ({}, {"server_intranet_address": "10.9.9.9"}),
+        ):
+            for filters, number in ((fits, 1), (does_not, 0)):
+                request = models.DescribeLoadBalancersRequest(
+                    region_id=REGION, load_balancer_id=made.load_balancer_id, **filters
+                )
+                assert client.describe_load_balancers(request).body.total_count == number, filters
         delete = models.DeleteLoadBalancerRequest(load_balancer_id=made.load_balancer_id)
         with refused("OperationDenied.DeleteProtectionIsOn"):
             client.delete_load_balancer(delete)

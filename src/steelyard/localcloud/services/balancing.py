@@ -48,6 +48,11 @@ def weight_in_effect(weight: int, scheduler: str) -> int:
     return min(weight, 1) if scheduler.lower() == "rr" else weight
 
 
+def fits(wanted: str, value: object) -> bool:
+    """Tell whether a value is what a list is asked for: any where nothing is, whichever letters are capitals."""
+    return not wanted or wanted.lower() == str(value).lower()
+
+
 def not_applied(reason: str) -> ApiError:
     """Tell that HAProxy did not take a change."""
     return ApiError(

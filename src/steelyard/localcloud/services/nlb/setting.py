@@ -89,6 +89,7 @@ _UNSERVED_LISTENER = {
     "CaEnabled": "certificates of clients",
     "CaCertificateIds": "certificates of clients",
 }
+_PROXY_EXTRAS = ("Ppv2PrivateLinkEpIdEnabled", "Ppv2PrivateLinkEpsIdEnabled", "Ppv2VpcIdEnabled")
 _UNSERVED_DATAGRAMS = {
     "ProxyProtocolEnabled": "the proxy protocol for datagrams",
     "Cps": "limits of new sessions of datagrams",
@@ -155,9 +156,14 @@ def read_listener(
     for name, what in _UNSERVED_LISTENER.items():
         if settings[name]:
             raise not_served(what)
+    extras = params.get("ProxyProtocolV2Config") or {}
+    assert isinstance(extras, Mapping)
+    if any(extras.get(name) for name in _PROXY_EXTRAS):
+        raise not_served("further fields of the proxy protocol")
     for name, what in _UNSERVED_DATAGRAMS.items():
         if protocol == "UDP" and settings[name]:
             raise not_served(what)
+    settings["ProxyProtocolV2Config"] = dict.fromkeys(_PROXY_EXTRAS, False)
     if protocol != "TCPSSL":
         return settings | {name: LISTENER[name].default for name in _TLS}
     if not settings["CertificateIds"]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from steelyard.localcloud.hosts.address import AddressExhausted, AddressInUse
 from steelyard.localcloud.page import number_page
 from steelyard.localcloud.service import Request, action
-from steelyard.localcloud.services.balancing import INTERNET_CIDR
+from steelyard.localcloud.services.balancing import INTERNET_CIDR, fits
 from steelyard.localcloud.services.slb import errors
 from steelyard.localcloud.services.slb.models import ACTIVE, INACTIVE, SPEC, LoadBalancer
 from steelyard.localcloud.services.slb.state import SlbState
@@ -15,6 +15,17 @@ from steelyard.localcloud.wire.error import invalid_parameter, missing_parameter
 from steelyard.spec.catalogue import REGIONS
 
 _SWITCH = ("on", "off")
+_FILTERS = (
+    *("VpcId", "VSwitchId", "NetworkType", "Address", "AddressType", "AddressIPVersion"),
+    *(
+        "LoadBalancerStatus",
+        "MasterZoneId",
+        "SlaveZoneId",
+        "InternetChargeType",
+        "PayType",
+        "ResourceGroupId",
+    ),
+)
 
 
 class LoadBalancerActions(SlbState):
@@ -62,10 +73,10 @@ class LoadBalancerActions(SlbState):
 
     @action("DescribeLoadBalancers")
     def describe_load_balancers(self, request: Request) -> dict[str, object]:
-        """List load balancers by ids, network, address, name, state, server and tags."""
+        """List load balancers by ids, names, network, address, way of paying, state, zones, server and tags."""
         ids, names = request.texts("LoadBalancerId"), request.texts("LoadBalancerName")
         tags, server_id = read_tags(request), request.text("ServerId")
-        filters = ("VpcId", "VSwitchId", "Address", "AddressType", "LoadBalancerStatus", "MasterZoneId")
+        server_address = request.text("ServerIntranetAddress")
         found = [
             balancer
             for balancer in self.load_balancers.list()
@@ -74,7 +85,8 @@ class LoadBalancerActions(SlbState):
             and (not names or balancer.name in names)
             and has_tags(balancer.tags, tags)
             and (not server_id or server_id in self._server_ids(balancer))
-            and all(request.text(name) in ("", balancer.to_answer()[name]) for name in filters)
+            and (not server_address or server_address in self._server_addresses(balancer))
+            and all(fits(request.text(name), balancer.to_answer()[name]) for name in _FILTERS)
         ]
         page, head = number_page(request, found, max_size=100)
         return {**head, "LoadBalancers": {"LoadBalancer": [balancer.to_answer() for balancer in page]}}
@@ -213,6 +225,9 @@ class LoadBalancerActions(SlbState):
         self.load_balancer(request)
         _check_charge(request)
         return {"OrderId": 0}
+
+    def _server_addresses(self, balancer: LoadBalancer) -> set[str | None]:
+        return {self.find_address(server_id) for server_id in self._server_ids(balancer)}
 
     def _server_ids(self, balancer: LoadBalancer) -> set[str]:
         groups = self.groups_of(balancer.id).values()

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from steelyard.localcloud.page import token_answer
 from steelyard.localcloud.service import Request, action
+from steelyard.localcloud.services.balancing import fits
 from steelyard.localcloud.services.vpc.models import Vpc
 from steelyard.localcloud.services.zonal import errors
 from steelyard.localcloud.services.zonal.models import INTERNET, INTRANET, Zone, addresses_of
@@ -19,14 +20,8 @@ RESOURCE_TYPE = "loadbalancer"
 _MAX_GROUPS = 4
 
 _FILTERS = (
-    *(
-        "AddressType",
-        "AddressIpVersion",
-        "Ipv6AddressType",
-        "DNSName",
-        "LoadBalancerStatus",
-        "ResourceGroupId",
-    ),
+    *("AddressType", "AddressIpVersion", "Ipv6AddressType", "DNSName"),
+    *("LoadBalancerStatus", "ResourceGroupId"),
     # The one is NLB's word, the other ALB's.
     *("LoadBalancerBusinessStatus", "LoadBalancerBussinessStatus", "LoadBalancerType"),
 )
@@ -67,7 +62,7 @@ class ZonalBalancerActions(ZonalState[B, G, L]):
             and (not vpc_ids or balancer.vpc_id in vpc_ids)
             and zone_id in ("", *(zone["ZoneId"] for zone in balancer.zones))
             and has_tags(balancer.tags, tags)
-            and all(_fits(request.text(name), answer.get(name)) for name in _FILTERS)
+            and all(fits(request.text(name), answer.get(name)) for name in _FILTERS)
             and request.text("PayType") in ("", "PostPay")
         ]
         return token_answer(request, "LoadBalancers", found, dict)
@@ -219,8 +214,3 @@ def nested(request: Request, name: str) -> dict[str, object]:
     value = request.params.get(name) or {}
     assert isinstance(value, Mapping)
     return {key: item for key, item in value.items() if item is not None}
-
-
-def _fits(wanted: str, value: object) -> bool:
-    # The words of one setting begin with a capital or not, depending on the page that one reads.
-    return not wanted or wanted.lower() == str(value).lower()
