@@ -86,10 +86,10 @@ class TestRunInstances:
         assert fleet.status(instance_id) == "Running"
 
     def test_a_wanted_address_is_given_in_the_networks_own_words(self, fleet):
-        (instance_id,) = fleet.run(private_ip_address="10.77.0.99")
-        assert fleet.address(instance_id) == "127.77.0.99"
+        (instance_id,) = fleet.run(private_ip_address="10.77.0.97")
+        assert fleet.address(instance_id) == "127.77.0.97"
         with refused("InvalidPrivateIpAddress.Duplicated", 403):
-            fleet.run(private_ip_address="10.77.0.99")
+            fleet.run(private_ip_address="10.77.0.97")
         with refused("InvalidPrivateIpAddress.Malformed"):
             fleet.run(private_ip_address="10.78.0.99")
 
