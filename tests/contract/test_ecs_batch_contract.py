@@ -21,6 +21,13 @@ class TestPower:
         ids = fleet.run("#!/bin/bash\necho booted\nexec sleep 1000\n", amount=2)
         named = {"region_id": REGION, "instance_id": ids}
 
+        def wait_boot(number: int) -> None:
+            for instance_id in ids:
+                wait_for(
+                    lambda one=instance_id: fleet.console(one).count("booted"), lambda count: count == number
+                )
+
+        wait_boot(1)
         stopped = fleet.ecs_client.stop_instances(models.StopInstancesRequest(**named, force_stop=True))
         assert rows(stopped) == dict.fromkeys(ids, ("200", "Running", "Stopping"))
         for instance_id in ids:
@@ -31,12 +38,13 @@ class TestPower:
         for instance_id in ids:
             fleet.wait_status(instance_id, "Running")
 
+        wait_boot(2)
         rebooted = fleet.ecs_client.reboot_instances(
             models.RebootInstancesRequest(**named, force_reboot=True)
         )
         assert rows(rebooted) == dict.fromkeys(ids, ("200", "Running", "Stopping"))
+        wait_boot(3)
         for instance_id in ids:
-            wait_for(lambda one=instance_id: fleet.console(one).count("booted"), lambda count: count == 3)
             fleet.wait_status(instance_id, "Running")
 
     def test_one_that_cannot_be_worked_on_leaves_all_as_they_are(self, fleet):

@@ -235,6 +235,10 @@ class TestEip:
             egress.client.release_eip_address(
                 models.ReleaseEipAddressRequest(region_id="cn-beijing", allocation_id=eip.allocation_id)
             )
+        egress.bind(eip.allocation_id)
+        egress.translate(eip.eip_address)
+        far = models.DescribeSnatTableEntriesRequest(region_id="cn-beijing", nat_gateway_id=egress.gateway_id)
+        assert egress.client.describe_snat_table_entries(far).body.snat_table_entries.snat_table_entry == []
         with refused("InvalidNatGatewayId.NotFound", 404):
             egress.client.delete_nat_gateway(
                 models.DeleteNatGatewayRequest(region_id="cn-beijing", nat_gateway_id=egress.gateway_id)

@@ -67,6 +67,10 @@ class EgressState(VpcState):
             raise egress_errors.incorrect_nat_gateway_status()
         return gateway
 
+    def gateway_ids_of(self, region_id: str) -> frozenset[str]:
+        """Give the ids of a region's NAT gateways."""
+        return frozenset(one.id for one in self.nat_gateways.where("region_id", region_id))
+
     def eip(self, request: Request) -> Eip:
         """Give the elastic address that a call names.
 

@@ -62,7 +62,10 @@ class ForwardActions(EgressState):
             "InternalPort",
             "IpProtocol",
         )
-        answers = [entry.to_answer(now=self.cloud.clock()) for entry in self.forward_entries.list()]
+        now, gateways = self.cloud.clock(), self.gateway_ids_of(request.region_id)
+        answers = [
+            entry.to_answer(now=now) for entry in self.forward_entries.list() if entry.gateway_id in gateways
+        ]
         found = [
             answer for answer in answers if all(request.text(name) in ("", answer[name]) for name in names)
         ]

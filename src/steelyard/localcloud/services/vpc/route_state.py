@@ -56,7 +56,7 @@ class RouteState(EgressState):
             ApiError: `InvalidRouteTable.NotFound`.
         """
         table = self.find_route_table(request.text("RouteTableId"))
-        if table is None:
+        if table is None or not request.may_mean(table.region_id):
             raise route_errors.route_table_not_found()
         return table
 
