@@ -76,6 +76,16 @@ def test_a_client_stays_on_its_server_through_changes_of_weight_and_members(bala
         assert client.ask() == "a"
 
 
+def test_clients_follow_a_server_that_has_come_to_another_address(balancer, servers, port) -> None:
+    plan = listener(servers, port, 100, 0, 0)
+    balancer.apply(FRONT, [plan])
+    with UdpClient("127.0.0.1", port) as client:
+        assert client.ask() == "a"
+        moved = replace(plan.targets[0], address=servers[1].address, port=servers[1].port)
+        balancer.apply(FRONT, [replace(plan, targets=(moved, *plan.targets[1:]))])
+        assert client.ask() == "b"
+
+
 def test_a_removed_server_is_given_its_time(balancer, servers, port) -> None:
     plan = listener(servers, port, 100, 0, 0, drain_timeout_s=0.3)
     balancer.apply(FRONT, [plan])

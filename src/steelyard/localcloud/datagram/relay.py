@@ -96,9 +96,12 @@ class Relay:
         new = {target.name: target for target in listener.targets}
         has_same_probe = self._listener.probe == listener.probe
         self._listener = listener
+        moved = {name for name in old.keys() & new.keys() if _moved(old[name], new[name])}
         for name in [*self._watches]:
-            if not has_same_probe or name not in new or _moved(old[name], new[name]):
+            if not has_same_probe or name not in new or name in moved:
                 self._watches.pop(name).stop()
+        for name in moved:
+            self._drop_target(name)
         self._watch_all()
         for name in new:
             timer = self._leaving.pop(name, None)
