@@ -19,6 +19,7 @@ from alibabacloud_vpc20160428 import models as vpc_models
 from alibabacloud_vpc20160428.client import Client as VpcClient
 from contract_files import Files
 from contract_fleet import Fleet
+from contract_people import People
 from contract_scaling import Scaling
 from contract_sdk import sdk_config, wait_for
 from contract_servers import Servers, standing_servers
@@ -196,3 +197,11 @@ def shelf(local_cloud: CloudInfo) -> Iterator[Shelf]:
     shelf.client.put_bucket(oss.PutBucketRequest(bucket=shelf.bucket))
     yield shelf
     shelf.clear()
+
+
+@pytest.fixture
+def people(ram_client: RamClient, local_cloud: CloudInfo) -> Iterator[People]:
+    """Users and groups of the test's own."""
+    people = People(ram_client, local_cloud)
+    yield people
+    people.clear()

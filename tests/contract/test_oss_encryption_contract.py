@@ -148,3 +148,22 @@ def test_the_key_outlives_a_restart_and_is_nobody_elses_to_read(tmp_path: Path):
         daemon.stop(tmp_path)
         daemon.purge(tmp_path)
     assert not key_file.exists()
+
+
+def test_encryption_is_told_of_what_is_put_afterwards(shelf: Shelf) -> None:
+    bucket = shelf.bucket
+    with storage_refused("NoSuchServerSideEncryptionRule", 404):
+        shelf.client.get_bucket_encryption(oss.GetBucketEncryptionRequest(bucket=bucket))
+    rule = oss.ServerSideEncryptionRule(
+        apply_server_side_encryption_by_default=oss.ApplyServerSideEncryptionByDefault(sse_algorithm="AES256")
+    )
+    shelf.client.put_bucket_encryption(
+        oss.PutBucketEncryptionRequest(bucket=bucket, server_side_encryption_rule=rule)
+    )
+    shelf.put("a", b"1")
+    assert shelf.head("a").server_side_encryption == "AES256"
+    info = shelf.client.get_bucket_info(oss.GetBucketInfoRequest(bucket=bucket)).bucket_info
+    assert info.sse_rule.sse_algorithm == "AES256"
+    shelf.client.delete_bucket_encryption(oss.DeleteBucketEncryptionRequest(bucket=bucket))
+    shelf.put("a", b"1")
+    assert shelf.head("a").server_side_encryption is None

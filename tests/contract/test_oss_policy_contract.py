@@ -189,3 +189,21 @@ def test_a_policy_may_ask_for_tls(shelf: Shelf, local_cloud):
 def test_a_policy_that_leaves_something_open_is_refused(shelf: Shelf, changes):
     with storage_refused("InvalidPolicyDocument", 400):
         put_policy(shelf, {**allow("oss:GetObject", to="*", where="*"), **changes})
+
+
+def test_access_control_lets_others_read_until_public_access_is_blocked(shelf: Shelf, local_cloud) -> None:
+    shelf.put("a", b"content")
+    url = f"http://{local_cloud.endpoint}/{shelf.bucket}/a"
+    assert httpx.get(url).status_code == 403
+    shelf.client.put_bucket_acl(oss.PutBucketAclRequest(bucket=shelf.bucket, acl="public-read"))
+    assert httpx.get(url).content == b"content"
+    assert shelf.client.get_bucket_acl(oss.GetBucketAclRequest(bucket=shelf.bucket)).acl == "public-read"
+    shelf.client.put_bucket_public_access_block(
+        oss.PutBucketPublicAccessBlockRequest(
+            bucket=shelf.bucket,
+            public_access_block_configuration=oss.PublicAccessBlockConfiguration(block_public_access=True),
+        )
+    )
+    assert httpx.get(url).status_code == 403
+    with storage_refused("AccessDenied", 403):
+        shelf.client.put_bucket_acl(oss.PutBucketAclRequest(bucket=shelf.bucket, acl="public-read-write"))
