@@ -20,8 +20,8 @@ MAX_WEIGHT = 256  # HAProxy's own bound; classic load balancers end at 100.
 _CONNECT_TIMEOUT_S = 5
 _HARD_STOP_S = 86_400
 """How long connections go on that a reload found open; those without traffic end by the listener's idle time."""
-_MAX_RELOADS = 16
-"""Reloads that a worker's connections live through: each one holds a process of some MiB until its last one ends."""
+_MAX_RELOADS = 32
+"""Reloads that a worker's connections live through: each one holds a process of 4 MiB until its last one ends."""
 _MAX_CONNECTIONS = 8000
 _MAX_SETTLED = 10_000
 """Clients of a pool whose server is remembered: a reload hands them over in some two seconds."""
