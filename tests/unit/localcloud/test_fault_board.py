@@ -109,6 +109,38 @@ def test_a_fault_that_could_not_be_ended_can_be_cleared_again(
     assert list(board.clear_all()) == [made]
 
 
+def test_a_refused_order_leaves_the_fault_that_it_would_have_replaced(cloud: Cloud) -> None:
+    board = FaultBoard(cloud)
+    made = board.make(SOLD_OUT)
+    with pytest.raises(ApiError, match="must be a number"):
+        board.make(replace(SOLD_OUT, settings={"left": -1}))
+    assert board.list() == [made]
+    again = FaultBoard(cloud)
+    again.start()
+    assert again.list() == [made]
+
+
+def test_a_fault_of_other_zones_lifts_the_limits_of_the_one_before(cloud: Cloud) -> None:
+    ecs = cloud.services["ecs"]
+    assert isinstance(ecs, EcsService)
+    board = FaultBoard(cloud)
+    board.make(SOLD_OUT)
+    made = board.make(replace(SOLD_OUT, settings={"zone": "cn-hangzhou-i"}))
+    assert ecs.stock.limits() == {(TYPE, "cn-hangzhou-i"): 0}
+    assert board.list() == [made]
+    board.clear(made.id)
+    assert ecs.stock.limits() == {}
+
+
+def test_a_zone_that_is_taken_out_once_more_keeps_in_mind_who_died(cloud: Cloud) -> None:
+    kind = ZoneOut(cloud)
+    kept = kind.take_over("cn-hangzhou-h", {"struck": ["i-1", "i-2"]}, {"struck": ["i-2", "i-3"]})
+    assert kept == {"struck": ["i-1", "i-2", "i-3"]}
+    board = FaultBoard(cloud)
+    made = [board.make(ZONE_OUT) for _ in range(2)]
+    assert board.list() == made[1:]
+
+
 @pytest.mark.parametrize("for_s", [-1, float("nan"), float("inf"), 1e12, True, "5"])
 def test_a_fault_ends_after_a_number_of_seconds(for_s: object) -> None:
     with pytest.raises(ApiError, match="must be a number of seconds"):

@@ -78,10 +78,26 @@ class FaultBoard:
         if unknown:
             takes = f"it takes {', '.join(sorted(kind.settings))}" if kind.settings else "it takes none"
             raise invalid_fault(f"{order.kind} has no setting {sorted(unknown)[0]!r}; {takes}")
-        self._clear_alike(order)
+        meant = (order.kind, order.target)
+        alike = [self._forget(one.id) for one in self.list() if (one.kind, one.target) == meant]
+        before = [one for one in alike if one is not None]
+        try:
+            fault = self._begin(kind, order, before)
+        except BaseException:
+            for one in before:
+                self._keep(one)
+            raise
+        for one in before:
+            self._cloud.store.delete(_KIND, one.id)
+        return fault
+
+    def _begin(self, kind: FaultKind, order: Order, before: Sequence[Fault]) -> Fault:
+        """Make a fault happen in the place of those before it."""
         if len(self._faults) >= MAX_FAULTS:
             raise fault_refused(f"{MAX_FAULTS} faults are in force already; clear some of them")
         settings, lasts = kind.begin(order)
+        for one in before:
+            settings = kind.take_over(order.target, one.settings, settings)
         now = self._cloud.clock()
         fault = Fault(
             id=self._cloud.new_id("fault"),
@@ -97,7 +113,8 @@ class FaultBoard:
             try:
                 self._cloud.store.put(_KIND, fault.id, fault.to_body())
             except BaseException:
-                kind.end(fault.target, settings)
+                if not before:
+                    kind.end(fault.target, settings)
                 raise
             self._keep(fault)
         return fault
@@ -137,12 +154,6 @@ class FaultBoard:
                 cleared.append(self.clear(fault.id))
         return cleared
 
-    def _clear_alike(self, order: Order) -> None:
-        """End a fault that a new one of the same kind and target takes the place of."""
-        for fault in self.list():
-            if (fault.kind, fault.target) == (order.kind, order.target):
-                self.clear(fault.id)
-
     def _keep(self, fault: Fault) -> None:
         with self._lock:
             self._faults[fault.id] = fault
@@ -155,14 +166,17 @@ class FaultBoard:
             self._timers[fault.id] = timer
         timer.start()
 
-    def _drop(self, fault_id: str) -> Fault | None:
+    def _drop(self, fault_id: str) -> None:
+        if self._forget(fault_id) is not None:
+            self._cloud.store.delete(_KIND, fault_id)
+
+    def _forget(self, fault_id: str) -> Fault | None:
+        """Take a fault off the board, and leave its record."""
         with self._lock:
             timer = self._timers.pop(fault_id, None)
             fault = self._faults.pop(fault_id, None)
         if timer is not None and timer is not threading.current_thread():
             timer.cancel()
-        if fault is not None:
-            self._cloud.store.delete(_KIND, fault_id)
         return fault
 
     def _expire(self, fault_id: str) -> None:

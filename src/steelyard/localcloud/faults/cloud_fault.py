@@ -121,6 +121,13 @@ class SoldOut(InstanceFault):
         """Never: a limit stays until it is lifted."""
         return False
 
+    def take_over(
+        self, target: str, before: Mapping[str, object], now: Mapping[str, object]
+    ) -> Mapping[str, object]:
+        """Lift the limits of zones that are limited no more."""
+        self._limit(target, [zone for zone in _zones_of(before) if zone not in _zones_of(now)], None)
+        return now
+
     def tidy(self, faults: Sequence[Fault]) -> None:
         """Lift the limits that no fault has set."""
         for instance_type, zone in self.ecs.stock.limits() if "ecs" in self.cloud.services else ():
@@ -184,11 +191,15 @@ class ZoneOut(InstanceFault):
         """Open the zone, and boot what died."""
         with self.cloud.transaction():
             self.ecs.stock.open_zone(target)
-            struck = settings["struck"]
-            assert isinstance(struck, list)
-            for instance_id in struck:
+            for instance_id in _struck(settings):
                 self._boot_again(instance_id)
         self._tell_tenants(target, has_power=True)
+
+    def take_over(
+        self, target: str, before: Mapping[str, object], now: Mapping[str, object]
+    ) -> Mapping[str, object]:
+        """Keep those in mind that died before."""
+        return {"struck": list(dict.fromkeys([*_struck(before), *_struck(now)]))}
 
     def tidy(self, faults: Sequence[Fault]) -> None:
         """Open the zones that no fault has closed."""
@@ -219,3 +230,9 @@ class ZoneOut(InstanceFault):
             return None
         instance = self.ecs.find_instance(request.text("InstanceId"))
         return errors.no_stock() if instance is not None and instance.zone_id == target else None
+
+
+def _struck(settings: Mapping[str, object]) -> list[str]:
+    struck = settings["struck"]
+    assert isinstance(struck, list)
+    return struck

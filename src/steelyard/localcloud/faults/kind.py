@@ -46,6 +46,12 @@ class FaultKind(ABC):
     def end(self, target: str, settings: Mapping[str, object]) -> None:
         """Undo it. What it struck may be gone by now, which is fine."""
 
+    def take_over(
+        self, target: str, before: Mapping[str, object], now: Mapping[str, object]
+    ) -> Mapping[str, object]:
+        """Put a fault that was begun in the place of one that strikes the same; give what `end` is to be given."""
+        return now
+
     def tidy(self, faults: Sequence[Fault]) -> None:
         """Undo what belongs to none of the faults of this kind that are in force, as after a kill in the middle of one.
 
