@@ -163,3 +163,20 @@ def test_a_protected_instance_that_somebody_released_is_replaced(cloud):
     cloud.call("ecs", "DeleteInstance", {"InstanceId": stage.first, "Force": True})
     cloud.look(4)
     assert cloud.ids(stage.group_id) not in ([], [stage.first])
+
+
+@pytest.mark.parametrize("settings", [{"DesiredCapacity": 3}, {"MinSize": 3}])
+def test_who_has_stood_too_long_is_replaced_one_after_the_other(cloud, settings):
+    group_id = cloud.make_group(MaxInstanceLifetime=86400, **settings)
+    cloud.look(3)
+    old = set(cloud.ids(group_id))
+    cloud.now += 2 * 86400
+    fewest = 3
+    for _ in range(30):
+        cloud.look()
+        fewest = min(fewest, len(cloud.ids(group_id)))
+    new = set(cloud.ids(group_id))
+    assert (len(new), new & old, fewest) == (3, set(), 2)
+    causes = [one.cause for one in cloud.activities(group_id)][1:]
+    assert all("has stood for as long as it may" in cause for cause in causes)
+    assert len(causes) == 3

@@ -57,6 +57,7 @@ class Passage:
         """Tell whether a member needs no step; it is asked without a transaction."""
         if member.state in SERVING:
             is_going = instance is not None and _is_wanted_back(group, member, instance)
+            is_going = is_going or self._is_too_old(group, member)
             return not is_going and not self._is_lost(group, member, instance)
         if member.state == STANDBY:
             return instance is not None
@@ -81,6 +82,14 @@ class Passage:
                     [member],
                     f"The spot instance {member.id} is about to be reclaimed.",
                     f"Replace the spot instance {member.id}.",
+                )
+            elif self._is_too_old(group, member) and not self._state.is_busy(group.id):
+                # One after the other, which is this cloud's own.
+                self.exchange(
+                    group,
+                    [member],
+                    f"The instance {member.id} has stood for as long as it may.",
+                    f"Replace the instance {member.id}.",
                 )
         elif member.state == STANDBY:
             if instance is None:
@@ -146,10 +155,13 @@ class Passage:
             return False
         if not member.is_healthy:
             return True
-        lifetime_s = int(str(group.settings.get("MaxInstanceLifetime") or 0))
-        if lifetime_s and self._state.cloud.clock() - member.created_at > lifetime_s:
-            return True
         return group.checks_by("ECS") and instance.status in (STOPPED, STOPPING)
+
+    def _is_too_old(self, group: ScalingGroup, member: Member) -> bool:
+        """Tell whether a member has stood for as long as it may (`MaxInstanceLifetime`), and another can be made."""
+        lifetime_s = int(str(group.settings.get("MaxInstanceLifetime") or 0))
+        is_held = not lifetime_s or protects(member) or group.state != ACTIVE or not group.has_template
+        return not is_held and self._state.cloud.clock() - member.created_at > lifetime_s
 
     def _replace(self, group: ScalingGroup, member: Member, instance: Instance | None) -> None:
         why = "it is gone" if instance is None else member.complaint or f"it is {instance.status.lower()}"
