@@ -260,6 +260,20 @@ class TestWhatIsToldOfOne:
             assert changed.source_dest_check is False
         delete_interface(fleet, interface_id)
 
+    def test_the_queue_pairs_and_the_card_are_as_they_were_set(self, fleet):
+        erdma = {"network_interface_traffic_mode": "HighPerformance", "queue_pair_number": 22}
+        (instance_id,) = fleet.run(
+            instance_type="ecs.gn8is.2xlarge",
+            network_interface=[
+                Entry(instance_type="Primary", **erdma),
+                Entry(instance_type="Secondary", network_card_index=1, **erdma),
+            ],
+        )
+        found = {one.type: one for one in interfaces(fleet, instance_id=instance_id)}
+        assert {one.queue_pair_number for one in found.values()} == {22}
+        cards = {kind: one.attachment.network_card_index for kind, one in found.items()}
+        assert cards == {"Primary": 0, "Secondary": 1}
+
     def test_the_elastic_address_of_one_is_told(self, fleet, vpc_client):
         interface_id = make_interface(fleet)
         (instance_id,) = fleet.run(network_interface=[Entry(network_interface_id=interface_id)])

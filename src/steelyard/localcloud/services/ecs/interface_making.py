@@ -60,6 +60,8 @@ class InterfaceMaking(EcsState):
             resource_group_id=request.text("ResourceGroupId"),
             attached_at=0.0,
             queue_number=request.number("QueueNumber", 0),
+            queue_pair_number=request.number("QueuePairNumber", 0),
+            card_index=request.number("NetworkCardIndex", 0),
         )
         return draft, vswitch
 

@@ -43,6 +43,7 @@ class Instance(Record):
         os_name: Of the image; empty in records of an older cloud, whose images are all public.
         renewal_duration: By how much it is renewed, in `renewal_unit`s.
         checks_source: Whether its primary interface is to drop what is sent from other addresses; kept and answered.
+        queue_pair_number: Of its primary interface, as is the next: see `NetworkInterface`.
         expires_at: Unix time until which it is paid for in advance; 0 for one that is paid for by its use.
         internet_max_bandwidth_in: What a call said; 0 for as much as out.
         cpu_core_count: Cores that it is to show; 0 for those of its type, as with the next.
@@ -102,6 +103,8 @@ class Instance(Record):
     secondary_addresses: tuple[str, ...] = ()
     os_name: str = ""
     checks_source: bool = False
+    queue_pair_number: int = 0
+    card_index: int = 0
     expires_at: float = 0.0
     internet_max_bandwidth_in: int = 0
     has_jumbo_frame: bool = False
@@ -256,8 +259,9 @@ class Instance(Record):
             "DeleteOnRelease": True,
             "NetworkInterfaceTrafficMode": self.traffic_mode,
             "SourceDestCheck": self.checks_source,
+            "QueuePairNumber": self.queue_pair_number or None,
             "ResourceGroupId": self.resource_group_id,
-            "Attachment": {"InstanceId": self.id, "DeviceIndex": 0, "NetworkCardIndex": 0},
+            "Attachment": {"InstanceId": self.id, "DeviceIndex": 0, "NetworkCardIndex": self.card_index},
             "Tags": {"Tag": []},
         }
 

@@ -47,6 +47,8 @@ class NetworkInterface(Record):
         deletes_with_instance: Whether it goes with its instance.
         traffic_mode: `Standard`, or `HighPerformance` for elastic RDMA.
         queue_number: Kept and answered; 0 for what its type has.
+        queue_pair_number: Of elastic RDMA, kept and answered likewise.
+        card_index: The network card of the instance that it is on; kept and answered.
     """
 
     kind: ClassVar[str] = "network_interface"
@@ -68,6 +70,8 @@ class NetworkInterface(Record):
     attached_at: float
     secondary_addresses: tuple[str, ...] = ()
     queue_number: int = 0
+    queue_pair_number: int = 0
+    card_index: int = 0
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -83,7 +87,11 @@ class NetworkInterface(Record):
         """Give the fields of DescribeNetworkInterfaces."""
         attachment: dict[str, object] = {}
         if self.instance_id:
-            attachment = {"InstanceId": self.instance_id, "DeviceIndex": 1, "NetworkCardIndex": 0}
+            attachment = {
+                "InstanceId": self.instance_id,
+                "DeviceIndex": 1,
+                "NetworkCardIndex": self.card_index,
+            }
         return {
             **self.to_short_answer(),
             "NetworkInterfaceName": self.name,
@@ -101,6 +109,7 @@ class NetworkInterface(Record):
             "NetworkInterfaceTrafficMode": self.traffic_mode,
             "SourceDestCheck": self.checks_source,
             "QueueNumber": self.queue_number or None,
+            "QueuePairNumber": self.queue_pair_number or None,
             "ResourceGroupId": self.resource_group_id,
             "Attachment": attachment,
             "Tags": {"Tag": tag_rows(self.tags)},

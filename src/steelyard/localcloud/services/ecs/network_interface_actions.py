@@ -97,7 +97,14 @@ class NetworkInterfaceActions(InterfaceMaking):
             raise part_errors.interface_in_other_vpc()
         if len(self.interfaces_of(instance.id)) + 1 >= MAX_INTERFACES:
             raise part_errors.too_many_interfaces()
-        self.interfaces.put(replace(interface, instance_id=instance.id, attached_at=self.cloud.clock()))
+        self.interfaces.put(
+            replace(
+                interface,
+                instance_id=instance.id,
+                attached_at=self.cloud.clock(),
+                card_index=request.number("NetworkCardIndex", 0),
+            )
+        )
         self.rewire(instance.id)
         return {}
 

@@ -16,7 +16,7 @@ from steelyard.localcloud.services.ecs.interface_making import InterfaceMaking
 from steelyard.localcloud.services.ecs.launch_template import Settings, merged
 from steelyard.localcloud.services.ecs.models import PENDING, STOPPED, Instance
 from steelyard.localcloud.services.ecs.network_interface import UNSERVED as UNSERVED_ADDRESSES
-from steelyard.localcloud.services.ecs.run_interface import Secondary, read_interfaces
+from steelyard.localcloud.services.ecs.run_interface import Secondary, read_interfaces, read_primary
 from steelyard.localcloud.services.ecs.run_setting import (
     Deployment,
     Identity,
@@ -25,7 +25,6 @@ from steelyard.localcloud.services.ecs.run_setting import (
     read_metadata_options,
     read_options,
     read_release_time,
-    read_traffic_mode,
 )
 from steelyard.localcloud.services.ecs.sequence_name import INSTANCE_ID, Names, read_names
 from steelyard.localcloud.services.ecs.snapshot_actions import restored
@@ -216,7 +215,6 @@ class RunActions(InterfaceMaking, ImageState, AutoRelease):
             security_group_ids=self._groups(request, interface, vswitch.vpc_id),
             name="",
             host_name="",
-            description=check.read_description(request),
             image_id=image.image_id,
             os_name=image.os_name,
             instance_type=instance_type,
@@ -224,22 +222,16 @@ class RunActions(InterfaceMaking, ImageState, AutoRelease):
             boot_number=0,
             started_at=0.0,
             is_released=False,
-            user_data=check.read_user_data(request),
             **identity,
             **read_metadata_options(request),
             **read_billing(request, instance_type, vswitch.zone_id, self.cloud.clock()),
             **read_subscription(request, self.cloud.clock()),
             **read_cpu_options(request, instance_type, OF_TYPE),
             **read_options(request),
-            has_deletion_protection=request.flag("DeletionProtection"),
             stopped_mode="",
-            resource_group_id=request.text("ResourceGroupId"),
             **self._deployment(request, vswitch.zone_id, amount),
             auto_release_at=read_release_time(request, self.cloud.clock()),
-            traffic_mode=read_traffic_mode(interface, instance_type),
-            interface_name=str(interface.get("NetworkInterfaceName") or ""),
-            interface_description=str(interface.get("Description") or ""),
-            checks_source=bool(interface.get("SourceDestCheck")),
+            **read_primary(request, interface, instance_type),
         )
 
     def _identity(self, request: Request) -> Identity:

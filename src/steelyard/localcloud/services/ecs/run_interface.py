@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import TypedDict
 
 from steelyard.localcloud.service import Request
 from steelyard.localcloud.services.ecs import errors, part_errors
-from steelyard.localcloud.services.ecs.network_interface import MAX_INTERFACES, NetworkInterface
+from steelyard.localcloud.services.ecs.network_interface import (
+    MAX_INTERFACES,
+    TRAFFIC_MODES,
+    NetworkInterface,
+)
 from steelyard.localcloud.services.vpc.models import VSwitch
 from steelyard.localcloud.wire.error import invalid_parameter, not_served
+from steelyard.spec.family import has_erdma
 
 Given = Mapping[str, object]
 
@@ -40,6 +46,43 @@ class Secondary:
     interface: NetworkInterface
     vswitch: VSwitch | None = None
     wanted: str = ""
+
+
+class Primary(TypedDict):
+    """What an instance's own interface is made with."""
+
+    traffic_mode: str
+    interface_name: str
+    interface_description: str
+    checks_source: bool
+    queue_pair_number: int
+    card_index: int
+
+
+def read_primary(request: Request, given: Given, instance_type: str) -> Primary:
+    """Read what a call says of an instance's own interface.
+
+    Raises:
+        ApiError: For a traffic mode that there is not, or that the type does not have.
+    """
+    part = replace(request, params=given)
+    return Primary(
+        traffic_mode=_traffic_mode(given, instance_type),
+        interface_name=part.text("NetworkInterfaceName"),
+        interface_description=part.text("Description"),
+        checks_source=part.flag("SourceDestCheck"),
+        queue_pair_number=part.number("QueuePairNumber", 0),
+        card_index=part.number("NetworkCardIndex", 0),
+    )
+
+
+def _traffic_mode(given: Given, instance_type: str) -> str:
+    mode = str(given.get("NetworkInterfaceTrafficMode") or "Standard")
+    if mode not in TRAFFIC_MODES:
+        raise errors.value_not_supported("NetworkInterfaceTrafficMode", mode)
+    if mode == "HighPerformance" and not has_erdma(instance_type):
+        raise errors.no_erdma(instance_type)
+    return mode
 
 
 def read_interfaces(request: Request) -> InterfaceOrder:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import calendar
 import time
-from collections.abc import Mapping
 from typing import TypedDict
 
 from steelyard.localcloud.service import Request
 from steelyard.localcloud.services.ecs import change_errors, check, errors
-from steelyard.localcloud.services.ecs.network_interface import TRAFFIC_MODES
 from steelyard.localcloud.wire.error import invalid_parameter, missing_parameter
 from steelyard.spec.catalogue import INSTANCE_TYPES
-from steelyard.spec.family import has_erdma
 from steelyard.spec.price import Price, spot_price
 
 _MAX_SPOT_DURATION_H = 6
@@ -56,26 +53,16 @@ class Billing(TypedDict):
 
 
 class Options(TypedDict):
-    """What is kept of an instance, and has no effect here."""
+    """What is kept of an instance; most of it has no effect here."""
 
+    description: str
+    resource_group_id: str
+    has_deletion_protection: bool
+    user_data: str
     internet_max_bandwidth_in: int
     has_jumbo_frame: bool
     logs_in_as_non_root: bool
     pool_criteria: str
-
-
-def read_traffic_mode(interface: Mapping[str, object], instance_type: str) -> str:
-    """Read the traffic mode of an instance's primary interface.
-
-    Raises:
-        ApiError: Where there is none such, or the type has no elastic RDMA.
-    """
-    mode = str(interface.get("NetworkInterfaceTrafficMode") or "Standard")
-    if mode not in TRAFFIC_MODES:
-        raise errors.value_not_supported("NetworkInterfaceTrafficMode", mode)
-    if mode == "HighPerformance" and not has_erdma(instance_type):
-        raise errors.no_erdma(instance_type)
-    return mode
 
 
 def read_instance_type(request: Request) -> str:
@@ -103,6 +90,10 @@ def read_options(request: Request) -> Options:
     assert isinstance(network, dict)
     assert isinstance(image, dict)
     return Options(
+        description=check.read_description(request),
+        resource_group_id=request.text("ResourceGroupId"),
+        has_deletion_protection=request.flag("DeletionProtection"),
+        user_data=check.read_user_data(request),
         internet_max_bandwidth_in=request.number("InternetMaxBandwidthIn", 0),
         has_jumbo_frame=bool(network.get("EnableJumboFrame")),
         logs_in_as_non_root=bool(image.get("LoginAsNonRoot")),
