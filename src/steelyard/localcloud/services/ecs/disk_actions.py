@@ -27,6 +27,16 @@ _FILTERS = (
     ("SnapshotId", "SourceSnapshotId"),
     ("AutoSnapshotPolicyId", "AutoSnapshotPolicyId"),
 )
+_TAKEN = (
+    "Size",
+    "PerformanceLevel",
+    "DiskName",
+    "Description",
+    "KMSKeyId",
+    "BurstingEnabled",
+    "ProvisionedIops",
+)
+"""What CreateDisk takes as the disks of an instance have it."""
 _UNSERVED = ("StorageSetId", "StorageClusterId", "EncryptAlgorithm", "AdvancedFeatures", "Arn")
 _FLAGS = (
     "Encrypted",
@@ -61,18 +71,7 @@ class DiskActions(SnapshotActions):
         given = {
             "Category": request.text("DiskCategory") or "cloud",
             "Encrypted": str(request.flag("Encrypted")).lower(),
-            **{
-                name: request.params.get(name)
-                for name in (
-                    "Size",
-                    "PerformanceLevel",
-                    "DiskName",
-                    "Description",
-                    "KMSKeyId",
-                    "BurstingEnabled",
-                    "ProvisionedIops",
-                )
-            },
+            **{name: request.params.get(name) for name in _TAKEN},
         }
         disk = Disk(
             id=self.cloud.new_id("d"),
