@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 from alibabacloud_ecs20140526 import models as ecs
 from alibabacloud_ess20220222 import models as ess
-from contract_fleet import REGION, TYPE
+from contract_fleet import REGION, TYPE, encoded
 from contract_sdk import refused, wait_for
 
 
@@ -262,6 +263,19 @@ class TestMember:
         ess_client.attach_instances(ess.AttachInstancesRequest(**named, load_balancer_weights=[80]))
         assert [one.load_balancer_weight for one in scaling.members(group_id)] == [80]
         scaling.wait_members(group_id, 1)
+
+    @pytest.mark.parametrize(("policy", "is_told"), [("release", True), ("forceRelease", False)])
+    def test_a_leavers_processes_are_told_unless_it_goes_by_force(self, scaling, tmp_path, policy, is_told):
+        begun, ended = tmp_path / "begun", tmp_path / "ended"
+        script = f"#!/bin/bash\ntrap 'touch {ended}; exit' TERM\ntouch {begun}\nwhile :; do sleep 0.1; done\n"
+        group_id = scaling.make(is_enabled=False, desired_capacity=1, scaling_policy=policy)
+        scaling.enable(group_id, scaling.configure(group_id, user_data=encoded(script)))
+        (instance_id,) = scaling.wait_members(group_id, 1)
+        wait_for(begun.exists, bool)
+        scaling.modify(group_id, desired_capacity=0)
+        scaling.wait_members(group_id, 0)
+        wait_for(lambda: scaling.fleet.status(instance_id), lambda status: status == "gone")
+        assert ended.exists() is is_told
 
     def test_a_removed_member_is_released_and_not_replaced(self, scaling, ess_client):
         group_id = scaling.make(min_size=0, desired_capacity=1)
