@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from steelyard.localcloud.hosts.address import AddressExhausted, AddressInUse
@@ -77,6 +78,7 @@ class LoadBalancerActions(SlbState):
         ids, names = request.texts("LoadBalancerId"), request.texts("LoadBalancerName")
         tags, server_id = read_tags(request), request.text("ServerId")
         server_address = request.text("ServerIntranetAddress")
+        filters = {name: text for name in _FILTERS if (text := request.text(name))}
         found = [
             balancer
             for balancer in self.load_balancers.list()
@@ -86,7 +88,7 @@ class LoadBalancerActions(SlbState):
             and has_tags(balancer.tags, tags)
             and (not server_id or server_id in self._server_ids(balancer))
             and (not server_address or server_address in self._server_addresses(balancer))
-            and all(fits(request.text(name), balancer.to_answer()[name]) for name in _FILTERS)
+            and (not filters or _fits(balancer, filters))
         ]
         page, head = number_page(request, found, max_size=100)
         return {**head, "LoadBalancers": {"LoadBalancer": [balancer.to_answer() for balancer in page]}}
@@ -233,6 +235,11 @@ class LoadBalancerActions(SlbState):
         groups = self.groups_of(balancer.id).values()
         servers = [*balancer.servers, *(server for group in groups for server in group.servers)]
         return {str(server["ServerId"]) for server in servers}
+
+
+def _fits(balancer: LoadBalancer, filters: Mapping[str, str]) -> bool:
+    answer = balancer.to_answer()
+    return all(fits(text, answer[name]) for name, text in filters.items())
 
 
 def _check_charge(request: Request) -> None:
