@@ -6,6 +6,7 @@ from pathlib import Path
 
 import alibabacloud_oss_v2 as oss
 import pytest
+from alibabacloud_alb20200616.client import Client as AlbClient
 from alibabacloud_cms20190101.client import Client as CmsClient
 from alibabacloud_ecs20140526 import models as ecs_models
 from alibabacloud_ecs20140526.client import Client as EcsClient
@@ -17,6 +18,7 @@ from alibabacloud_slb20140515.client import Client as SlbClient
 from alibabacloud_sts20150401.client import Client as StsClient
 from alibabacloud_vpc20160428 import models as vpc_models
 from alibabacloud_vpc20160428.client import Client as VpcClient
+from contract_application import Application
 from contract_files import Files
 from contract_fleet import Fleet
 from contract_people import People
@@ -205,3 +207,16 @@ def people(ram_client: RamClient, local_cloud: CloudInfo) -> Iterator[People]:
     people = People(ram_client, local_cloud)
     yield people
     people.clear()
+
+
+@pytest.fixture
+def alb_client(local_cloud: CloudInfo) -> AlbClient:
+    return AlbClient(sdk_config(local_cloud))
+
+
+@pytest.fixture
+def application(alb_client: AlbClient, servers: Servers) -> Iterator[Application]:
+    """Application load balancers of the test's own, before two servers in two zones."""
+    application = Application(alb_client, servers.fleet.vpc_id, list(servers.vswitch_ids))
+    yield application
+    application.clear()

@@ -1,4 +1,4 @@
-"""Application load balancers, server groups, listeners, lists and templates, called through the vendor's own SDK."""
+"""Application load balancers, server groups, and listeners, called through the vendor's own SDK."""
 
 from __future__ import annotations
 
@@ -6,24 +6,11 @@ import socket
 
 import pytest
 from alibabacloud_alb20200616 import models
-from alibabacloud_alb20200616.client import Client
 from alibabacloud_vpc20160428 import models as vpc
-from contract_application import Application, forward, forward_to, when
+from contract_application import forward, forward_to, when
 from contract_network import NetworkBalancer
-from contract_sdk import refused, sdk_config, wait_for
+from contract_sdk import refused, wait_for
 from contract_servers import HTTP_PORT, ZONES
-
-
-@pytest.fixture
-def client(local_cloud):
-    return Client(sdk_config(local_cloud))
-
-
-@pytest.fixture
-def application(client, servers):
-    application = Application(client, servers.fleet.vpc_id, list(servers.vswitch_ids))
-    yield application
-    application.clear()
 
 
 class TestLoadBalancer:
@@ -38,14 +25,14 @@ class TestLoadBalancer:
         assert found.dnsname == addresses[0]
 
     def test_that_faces_the_internet_has_a_public_address_in_each_zone_and_turns_back(
-        self, application, client
+        self, application, alb_client
     ):
         balancer_id = application.balance(address_type="Internet")
         found = application.describe(balancer_id)
         public = [zone.load_balancer_addresses[0].address for zone in found.zone_mappings]
         assert len(set(public)) == 2
         assert found.dnsname == public[0]
-        job_id = client.update_load_balancer_address_type_config(
+        job_id = alb_client.update_load_balancer_address_type_config(
             models.UpdateLoadBalancerAddressTypeConfigRequest(
                 load_balancer_id=balancer_id, address_type="Intranet"
             )
@@ -54,7 +41,7 @@ class TestLoadBalancer:
         found = application.describe(balancer_id)
         assert found.dnsname == found.zone_mappings[0].load_balancer_addresses[0].intranet_address
 
-    def test_is_listed_by_name_and_tag(self, application, client):
+    def test_is_listed_by_name_and_tag(self, application, alb_client):
         tag = [models.CreateLoadBalancerRequestTag(key="team", value="a")]
         balancer_id = application.balance(load_balancer_name="listed", tag=tag)
         application.balance()
@@ -62,15 +49,17 @@ class TestLoadBalancer:
             {"load_balancer_names": ["listed"]},
             {"tag": [models.ListLoadBalancersRequestTag(key="team", value="a")]},
         ):
-            listed = client.list_load_balancers(models.ListLoadBalancersRequest(**filters)).body
+            listed = alb_client.list_load_balancers(models.ListLoadBalancersRequest(**filters)).body
             assert [one.load_balancer_id for one in listed.load_balancers] == [balancer_id]
 
-    def test_is_listed_by_what_it_is(self, application, client):
+    def test_is_listed_by_what_it_is(self, application, alb_client):
         balancer_id = application.balance()
 
         def listed(**filters) -> list[str]:
             request = models.ListLoadBalancersRequest(load_balancer_ids=[balancer_id], **filters)
-            return [one.load_balancer_id for one in client.list_load_balancers(request).body.load_balancers]
+            return [
+                one.load_balancer_id for one in alb_client.list_load_balancers(request).body.load_balancers
+            ]
 
         for fits, does_not in (
             ({"address_ip_version": "IPv4"}, {"address_ip_version": "DualStack"}),
@@ -79,9 +68,9 @@ class TestLoadBalancer:
         ):
             assert (listed(**fits), listed(**does_not)) == ([balancer_id], []), fits
 
-    def test_is_renamed_by_a_job_and_moved_up_to_another_edition(self, application, client):
+    def test_is_renamed_by_a_job_and_moved_up_to_another_edition(self, application, alb_client):
         balancer_id = application.balance(load_balancer_edition="Basic")
-        job_id = client.update_load_balancer_attribute(
+        job_id = alb_client.update_load_balancer_attribute(
             models.UpdateLoadBalancerAttributeRequest(
                 load_balancer_id=balancer_id, load_balancer_name="renamed"
             )
@@ -100,35 +89,39 @@ class TestLoadBalancer:
             )
             if code:
                 with refused(code, text="LoadBalancerEdition"):
-                    client.update_load_balancer_edition(request)
+                    alb_client.update_load_balancer_edition(request)
             else:
-                client.update_load_balancer_edition(request)
+                alb_client.update_load_balancer_edition(request)
             application.wait_active(balancer_id)
         found = application.describe(balancer_id)
         assert (found.load_balancer_name, found.load_balancer_edition) == ("renamed", "Standard")
 
-    def test_that_is_protected_is_not_deleted(self, application, client):
+    def test_that_is_protected_is_not_deleted(self, application, alb_client):
         balancer_id = application.balance(deletion_protection_enabled=True)
         assert application.describe(balancer_id).deletion_protection_config.enabled is True
         with refused("OperationDenied.DeletionProtection"):
             application.delete(balancer_id)
-        client.disable_deletion_protection(models.DisableDeletionProtectionRequest(resource_id=balancer_id))
+        alb_client.disable_deletion_protection(
+            models.DisableDeletionProtectionRequest(resource_id=balancer_id)
+        )
         application.wait_active(balancer_id)
         application.wait_job(application.delete(balancer_id))
         with refused("ResourceNotFound.LoadBalancer", 404):
             application.describe(balancer_id)
         with refused("ResourceNotFound.LoadBalancer", 404):
-            client.enable_deletion_protection(models.EnableDeletionProtectionRequest(resource_id=balancer_id))
+            alb_client.enable_deletion_protection(
+                models.EnableDeletionProtectionRequest(resource_id=balancer_id)
+            )
 
-    def test_joins_and_leaves_security_groups_of_its_vpc(self, application, client, servers):
+    def test_joins_and_leaves_security_groups_of_its_vpc(self, application, alb_client, servers):
         balancer_id = application.balance()
         names = {"load_balancer_id": balancer_id, "security_group_ids": [servers.fleet.group_id]}
-        joined = client.load_balancer_join_security_group(
+        joined = alb_client.load_balancer_join_security_group(
             models.LoadBalancerJoinSecurityGroupRequest(**names)
         )
         application.wait_job(joined.body.job_id)
         assert application.describe(balancer_id).security_group_ids == [servers.fleet.group_id]
-        left = client.load_balancer_leave_security_group(
+        left = alb_client.load_balancer_leave_security_group(
             models.LoadBalancerLeaveSecurityGroupRequest(**names)
         )
         application.wait_job(left.body.job_id)
@@ -270,7 +263,7 @@ class TestServerGroup:
 
 
 class TestServers:
-    def test_are_added_weighed_replaced_and_removed(self, application, servers, client):
+    def test_are_added_weighed_replaced_and_removed(self, application, servers, alb_client):
         group_id, (first, second) = application.group(), servers.ids
         application.wait_job(application.add(group_id, {first: None}, description="a node"))
         found = application.servers(group_id)[first]
@@ -285,7 +278,7 @@ class TestServers:
                 "RemovedServers": [{"ServerId": first, "ServerType": "Ecs", "Port": HTTP_PORT}],
             }
         )
-        client.replace_servers_in_server_group(request)
+        alb_client.replace_servers_in_server_group(request)
         application.wait_available(group_id)
         assert {one: server.weight for one, server in application.servers(group_id).items()} == {second: 50}
         application.remove(group_id, second)
@@ -308,7 +301,7 @@ class TestServers:
 
 
 class TestListener:
-    def test_is_described_changed_stopped_started_and_deleted(self, application, client):
+    def test_is_described_changed_stopped_started_and_deleted(self, application, alb_client):
         balancer_id, group_id = application.balance(), application.group()
         listener_id = application.listen(balancer_id, group_id, 8081, idle_timeout=60)
         found = application.describe_listener(listener_id)
@@ -317,7 +310,7 @@ class TestListener:
         tuples = found.default_actions[0].forward_group_config.server_group_tuples
         assert [one.server_group_id for one in tuples] == [group_id]
         other = application.group()
-        job_id = client.update_listener_attribute(
+        job_id = alb_client.update_listener_attribute(
             models.UpdateListenerAttributeRequest(
                 listener_id=listener_id,
                 listener_description="web",
@@ -329,25 +322,25 @@ class TestListener:
         found = application.describe_listener(listener_id)
         tuples = found.default_actions[0].forward_group_config.server_group_tuples
         assert (tuples[0].server_group_id, found.listener_description) == (other, "web")
-        client.stop_listener(models.StopListenerRequest(**name))
+        alb_client.stop_listener(models.StopListenerRequest(**name))
         application.wait_running(listener_id, "Stopped")
         address = application.address(balancer_id)
         with socket.socket() as probe:
             assert probe.connect_ex((address, 8081)) != 0
-        client.start_listener(models.StartListenerRequest(**name))
+        alb_client.start_listener(models.StartListenerRequest(**name))
         application.wait_running(listener_id)
         with socket.create_connection((address, 8081)):
             pass
-        application.wait_job(client.delete_listener(models.DeleteListenerRequest(**name)).body.job_id)
+        application.wait_job(alb_client.delete_listener(models.DeleteListenerRequest(**name)).body.job_id)
         with refused("ResourceNotFound.Listener", 404):
             application.describe_listener(listener_id)
 
-    def test_goes_with_its_load_balancer_and_so_do_its_rules(self, application, client):
+    def test_goes_with_its_load_balancer_and_so_do_its_rules(self, application, alb_client):
         balancer_id, group_id = application.balance(), application.group()
         listener_id = application.listen(balancer_id, group_id)
         application.rule(listener_id, 1, [when("Path", "/a")], [forward_to(group_id)])
         application.delete(balancer_id)
-        listed = client.list_listeners(models.ListListenersRequest(load_balancer_ids=[balancer_id])).body
+        listed = alb_client.list_listeners(models.ListListenersRequest(load_balancer_ids=[balancer_id])).body
         assert listed.total_count == 0
         assert application.rules(listener_id) == []
 
@@ -396,166 +389,10 @@ class TestListener:
         assert {row.reason.reason_code for row in found.values()} == {"CONNECT_FAILED"}
 
 
-class TestAcl:
-    def test_is_listed_with_its_ranges_renamed_and_deleted(self, application, client):
-        acl_id = application.acl("10.0.0.0/8", "192.168.1.1/32")
-        request = models.ListAclEntriesRequest(acl_id=acl_id)
-        entries = client.list_acl_entries(request).body.acl_entries
-        assert [one.entry for one in entries] == ["10.0.0.0/8", "192.168.1.1/32"]
-        removal = models.RemoveEntriesFromAclRequest(acl_id=acl_id, entries=["10.0.0.0/8"])
-        client.remove_entries_from_acl(removal)
-        application.wait_acl(acl_id)
-        with refused("ResourceNotFound.AclEntry", 404):
-            client.remove_entries_from_acl(removal)
-        with refused("ResourceAlreadyExist.AclEntry"):
-            application.add_ranges(acl_id, "192.168.1.1/32")
-        with refused("InvalidParameter", text="IPv4"):
-            application.add_ranges(acl_id, "everybody")
-        client.update_acl_attribute(models.UpdateAclAttributeRequest(acl_id=acl_id, acl_name="others"))
-        application.wait_acl(acl_id)
-        found = client.list_acls(models.ListAclsRequest(acl_names=["others"])).body.acls
-        assert [one.acl_id for one in found] == [acl_id]
-        application.wait_job(client.delete_acl(models.DeleteAclRequest(acl_id=acl_id)).body.job_id)
-        with refused("ResourceNotFound.Acl", 404):
-            client.delete_acl(models.DeleteAclRequest(acl_id=acl_id))
-
-    def test_belongs_to_listeners_of_one_type(self, application, client):
-        listener_id = application.listen(application.balance(), application.group())
-        acl_id, other = application.acl("10.0.0.0/8"), application.acl()
-
-        def associate(acl_id, acl_type="White"):
-            job_id = client.associate_acls_with_listener(
-                models.AssociateAclsWithListenerRequest(
-                    listener_id=listener_id, acl_ids=[acl_id], acl_type=acl_type
-                )
-            ).body.job_id
-            application.wait_job(job_id)
-
-        associate(acl_id)
-        config = application.describe_listener(listener_id).acl_config
-        assert (config.acl_type, [one.acl_id for one in config.acl_relations]) == ("White", [acl_id])
-        relations = client.list_acl_relations(models.ListAclRelationsRequest(acl_ids=[acl_id])).body
-        assert relations.acl_relations[0].related_listeners[0].listener_id == listener_id
-        for arguments, code in (
-            ((acl_id,), "ResourceAlreadyAssociated.Acl"),
-            ((other, "Black"), "InvalidParameter"),
-        ):
-            with refused(code):
-                associate(*arguments)
-        with refused("ResourceInUse.Acl"):
-            client.delete_acl(models.DeleteAclRequest(acl_id=acl_id))
-        dissociation = models.DissociateAclsFromListenerRequest(listener_id=listener_id, acl_ids=[acl_id])
-        application.wait_job(client.dissociate_acls_from_listener(dissociation).body.job_id)
-        assert not application.describe_listener(listener_id).acl_config.acl_relations
-        with refused("ResourceNotFound.Acl", 404):
-            client.dissociate_acls_from_listener(dissociation)
-
-
-class TestHealthCheckTemplate:
-    def test_gives_its_settings_to_a_server_group(self, application, client):
-        request = models.CreateHealthCheckTemplateRequest(
-            health_check_template_name="pages", health_check_path="/healthz", health_check_interval=7
-        )
-        template_id = client.create_health_check_template(request).body.health_check_template_id
-        named = {"health_check_template_id": template_id}
-        found = client.get_health_check_template_attribute(
-            models.GetHealthCheckTemplateAttributeRequest(**named)
-        ).body
-        assert (found.health_check_template_name, found.health_check_path) == ("pages", "/healthz")
-        client.update_health_check_template_attribute(
-            models.UpdateHealthCheckTemplateAttributeRequest(**named, health_check_timeout=9)
-        )
-        group_id = application.group()
-        client.apply_health_check_template_to_server_group(
-            models.ApplyHealthCheckTemplateToServerGroupRequest(**named, server_group_id=group_id)
-        )
-        check = application.find_group(group_id).health_check_config
-        assert (check.health_check_path, check.health_check_interval) == ("/healthz", 7)
-        assert (check.health_check_timeout, check.health_check_enabled) == (9, True)
-        listed = client.list_health_check_templates(
-            models.ListHealthCheckTemplatesRequest(health_check_template_names=["pages"])
-        ).body
-        assert listed.total_count == 1
-        removal = models.DeleteHealthCheckTemplatesRequest(health_check_template_ids=[template_id])
-        client.delete_health_check_templates(removal)
-        with refused("ResourceNotFound.HealthCheckTemplate", 404):
-            client.delete_health_check_templates(removal)
-
-
-class TestTags:
-    @pytest.mark.parametrize("kind", ["loadbalancer", "servergroup", "listener", "rule", "acl"])
-    def test_are_set_listed_and_removed(self, application, client, kind):
-        group_id = application.group()
-        made = {"servergroup": group_id}
-        if kind == "acl":
-            made["acl"] = application.acl()
-        elif kind != "servergroup":
-            made["loadbalancer"] = application.balance()
-            made["listener"] = application.listen(made["loadbalancer"], group_id)
-            made["rule"] = application.rule(made["listener"], 1, [when("Path", "/a")], [forward_to(group_id)])
-        names = {"resource_type": kind, "resource_id": [made[kind]]}
-        tags = [models.TagResourcesRequestTag(key=key, value="1") for key in ("a", "b")]
-        client.tag_resources(models.TagResourcesRequest(**names, tag=tags))
-        client.un_tag_resources(models.UnTagResourcesRequest(**names, tag_key=["a"]))
-        listed = client.list_tag_resources(models.ListTagResourcesRequest(**names)).body.tag_resources
-        assert [(tag.resource_id, tag.tag_key, tag.tag_value) for tag in listed] == [(made[kind], "b", "1")]
-
-    def test_are_listed_by_keys_and_by_values(self, application, client):
-        first, second = application.group(), application.group()
-        for group_id, value in ((first, "red"), (second, "blue")):
-            tags = [
-                models.TagResourcesRequestTag(key=key, value=value)
-                for key in ("paint-of-test", "other-of-test")
-            ]
-            client.tag_resources(
-                models.TagResourcesRequest(resource_type="servergroup", resource_id=[group_id], tag=tags)
-            )
-        wanted = {"resource_type": "servergroup", "keyword": "-of-test"}
-        listed = client.list_tag_keys(models.ListTagKeysRequest(**wanted)).body
-        assert [(one.tag_key, one.category) for one in listed.tag_keys] == [
-            ("other-of-test", "Custom"),
-            ("paint-of-test", "Custom"),
-        ]
-        assert (
-            client.list_tag_keys(models.ListTagKeysRequest(**wanted, category="System")).body.tag_keys == []
-        )
-        wanted = {"resource_type": "servergroup", "tag_key": "paint-of-test"}
-        listed = client.list_tag_values(models.ListTagValuesRequest(**wanted)).body
-        assert (listed.tag_values, listed.total_count) == (["blue", "red"], 2)
-        listed = client.list_tag_values(models.ListTagValuesRequest(**wanted, resource_id=first)).body
-        assert listed.tag_values == ["red"]
-        with refused("InvalidParameter", text="ResourceType"):
-            client.list_tag_keys(models.ListTagKeysRequest(resource_type="planet"))
-
-
-class TestResourceGroups:
-    def move(self, client, kind, resource_id):
-        client.move_resource_group(
-            models.MoveResourceGroupRequest(
-                resource_type=kind, resource_id=resource_id, new_resource_group_id="rg-new"
-            )
-        )
-
-    def test_take_load_balancers_server_groups_and_lists(self, application, client):
-        balancer_id, group_id, acl_id = application.balance(), application.group(), application.acl()
-        for kind, one in (("loadbalancer", balancer_id), ("servergroup", group_id), ("acl", acl_id)):
-            self.move(client, kind, one)
-        assert application.describe(balancer_id).resource_group_id == "rg-new"
-        assert application.find_group(group_id).resource_group_id == "rg-new"
-        listed = client.list_acls(models.ListAclsRequest(acl_ids=[acl_id])).body.acls
-        assert [one.resource_group_id for one in listed] == ["rg-new"]
-
-    def test_take_nothing_else_and_nothing_that_is_not_there(self, client):
-        with refused("InvalidParameter", text="ResourceType"):
-            self.move(client, "rule", "rule-1")
-        with refused("ResourceNotFound.Resource alb-none", 404):
-            self.move(client, "loadbalancer", "alb-none")
-
-
 def test_a_job_that_never_was_is_not_listed(application):
     assert application.job("none") is None
 
 
-def test_the_regions_zones_are_listed(client):
-    zones = client.describe_zones(models.DescribeZonesRequest()).body.zones
+def test_the_regions_zones_are_listed(alb_client):
+    zones = alb_client.describe_zones(models.DescribeZonesRequest()).body.zones
     assert set(ZONES) <= {zone.zone_id for zone in zones}

@@ -2,22 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import pytest
 from alibabacloud_alb20200616 import models
-from alibabacloud_alb20200616.client import Client
 from contract_application import Application
-from contract_sdk import sdk_config, wait_for, wait_refusal
-from contract_servers import ZONES, Servers
-
-
-@pytest.fixture
-def application(local_cloud, servers: Servers) -> Iterator[Application]:
-    client = Client(sdk_config(local_cloud))
-    application = Application(client, servers.fleet.vpc_id, list(servers.vswitch_ids))
-    yield application
-    application.clear()
+from contract_sdk import wait_for, wait_refusal
+from contract_servers import ZONES
 
 
 def test_a_server_group(application: Application) -> None:

@@ -8,12 +8,11 @@ from typing import Any
 
 import pytest
 from alibabacloud_alb20200616 import models as alb
-from alibabacloud_alb20200616.client import Client as AlbClient
 from alibabacloud_nlb20220430 import models as nlb
 from contract_application import Application, ask
 from contract_fleet import REGION
 from contract_network import NetworkBalancer
-from contract_sdk import refused, sdk_config
+from contract_sdk import refused
 from contract_servers import ZONES
 
 
@@ -69,15 +68,6 @@ def network_front(nlb_client, servers):
         vswitch_ids=servers.vswitch_ids,
     )
     network.delete()
-
-
-@pytest.fixture
-def application(local_cloud, servers):
-    application = Application(
-        AlbClient(sdk_config(local_cloud)), servers.fleet.vpc_id, list(servers.vswitch_ids)
-    )
-    yield application
-    application.clear()
 
 
 @pytest.fixture

@@ -4,17 +4,11 @@ from __future__ import annotations
 
 import pytest
 from alibabacloud_alb20200616 import models as alb
-from alibabacloud_alb20200616.client import Client as AlbClient
 from alibabacloud_ess20220222 import models as ess
 from alibabacloud_nlb20220430 import models as nlb
 from alibabacloud_slb20140515 import models as slb
 from contract_fleet import REGION
-from contract_sdk import refused, sdk_config, wait_for
-
-
-@pytest.fixture
-def alb_client(local_cloud) -> AlbClient:
-    return AlbClient(sdk_config(local_cloud))
+from contract_sdk import refused, wait_for
 
 
 class Zonal:
