@@ -87,6 +87,9 @@ class _Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
     def close_request(self, request: socket.socket) -> None:  # type: ignore[override]
         request.close()
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        logger.debug("the metadata service lost %s", client_address, exc_info=True)
+
     shutdown_request = close_request  # type: ignore[assignment]
 
 
