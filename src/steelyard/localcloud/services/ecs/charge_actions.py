@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from steelyard.localcloud.page import number_page
 from steelyard.localcloud.service import Request, action
-from steelyard.localcloud.services.ecs import change_errors, check, errors
+from steelyard.localcloud.services.ecs import change_errors, check, errors, part_errors
 from steelyard.localcloud.services.ecs.auto_release import AutoRelease
 from steelyard.localcloud.services.ecs.instance_actions import refuse_released
 from steelyard.localcloud.services.ecs.models import RUNNING, STOPPED
@@ -41,6 +41,25 @@ class ChargeActions(AutoRelease):
                 if disk.type == "system" or request.flag("IncludeDataDisks", True):
                     self.disks.put(replace(disk, charge_type=charge))
         return {"OrderId": "", "FeeOfInstances": {"FeeOfInstance": []}}
+
+    @action("ModifyDiskChargeType", optional=("RegionId",))
+    def modify_disk_charge_type(self, request: Request) -> dict[str, object]:
+        """Change how data disks are paid for: in advance with an instance that is, or by their use."""
+        charge = check.read_choice(request, "DiskChargeType", ("PrePaid", "PostPaid"), "PrePaid")
+        instance = self.instance(request)
+        refuse_released(instance)
+        if charge == "PrePaid" and instance.charge_type != "PrePaid":
+            raise change_errors.charge_type_violation(instance.charge_type)
+        for disk_id in read_json_texts(request, "DiskIds"):
+            disk = self.disks.get(disk_id)
+            if disk is None:
+                raise part_errors.disk_not_found()
+            if disk.instance_id != instance.id:
+                raise part_errors.disk_of_other_instance()
+            if disk.type == "system":
+                raise part_errors.disk_is_system()
+            self.disks.put(replace(disk, charge_type=charge))
+        return {"OrderId": ""}
 
     @action("RenewInstance")
     def renew_instance(self, request: Request) -> dict[str, object]:
