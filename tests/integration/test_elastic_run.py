@@ -13,7 +13,9 @@ from typing import Any
 
 import pytest
 from elastic_worker import GLOBAL_BATCH, NUM_SAMPLES
-from elastic_workers import ElasticRun
+from elastic_workers import ElasticRun, wait_until
+
+from steelyard.training.retry import ALONE_EXIT_CODE
 
 
 def assert_as_one_process(run: ElasticRun, begin: Any, name: str) -> None:
@@ -60,6 +62,18 @@ def test_a_worker_that_is_killed_in_mid_reduction_costs_one_step_and_comes_back_
     done = Counter(step for step, samples in run.samples_by_step().items() for _ in samples)
     assert len(done) == 90
     assert run.longest_pause_s("0.0") < 3.0  # 0.6 s: the lighthouse's patience with a silent worker
+
+
+def test_a_worker_that_comes_when_the_others_are_done_says_that_it_found_nobody(runs: Any) -> None:
+    run = runs(num_steps=3, num_workers=2)
+    run.wait(run.start(0), run.start(1))
+
+    late = run.start(1, restart_count=1)
+
+    wait_until(lambda: run.exit_code(late) is not None, "the late one ends")
+    assert run.exit_code(late) == ALONE_EXIT_CODE, run.log(late)
+    assert "nobody is left to take the state from" in run.log(late)
+    assert run.made(late) == []
 
 
 @pytest.mark.slow

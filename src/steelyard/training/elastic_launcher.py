@@ -108,12 +108,13 @@ class ElasticGroup(WorkerGroup):
         for task in [task for task in self._restarts if task.done()]:
             rank = self._restarts.pop(task)
             self._follow_task(rank)
-        for task in [task for task in self._follows if task.done()]:
-            rank = self._follows.pop(task)
-            ending = self._endings[rank] = task.result()
-            cause = self._cause_of(ending)
-            if cause is Cause.DONE:
-                continue
+        endings = [task.result() for task in self._follows if task.done()]
+        self._follows = {task: rank for task, rank in self._follows.items() if not task.done()}
+        self._endings |= {ending.rank: ending for ending in endings}
+        if self._has_finished():
+            return None
+        for ending in endings:
+            rank, cause = ending.rank, self._cause_of(ending)
             self._are_all_lost = not self._follows
             if self._are_all_lost:
                 return ending

@@ -21,6 +21,7 @@ from steelyard.training.elastic_environment import ElasticEnvironment
 from steelyard.training.healing import receive_state, send_state
 from steelyard.training.one_hop import gather_rows, is_small, sum_rows
 from steelyard.training.quorum_seat import QuorumSeat, wait_at_gate
+from steelyard.training.retry import ALONE_EXIT_CODE
 
 logger = logging.getLogger(__name__)
 
@@ -114,7 +115,8 @@ class ElasticTeam:
             Whether the quorum is another than before, or this worker took over a peer's state.
 
         Raises:
-            TrainingError: No quorum came together, or nobody is left to take the state from.
+            TrainingError: No quorum came together.
+            SystemExit: Nobody is left to take the state from.
         """
         if self._is_steady and self._found is None:
             self._is_steady, self._error = False, None
@@ -298,10 +300,11 @@ class ElasticTeam:
         assert found is not None
         quorum = found.quorum
         if self._is_lost_newcomer(quorum):
-            raise TrainingError(
-                "this worker was started again, and nobody is left to take the state from",
-                "start the job again from its newest checkpoint",
+            # Whether the others are done or lost is the launcher's to say; neither is an error of the script.
+            logger.warning(
+                "this worker was started again, and nobody is left to take the state from: it leaves"
             )
+            raise SystemExit(ALONE_EXIT_CODE)
         self._pg.abort()
         self._pg, self._error = found.group, None
         self.rank, self.world_size = quorum.replica_rank, quorum.replica_world_size

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from enum import StrEnum
 
@@ -14,6 +15,9 @@ MAX_INFRASTRUCTURE_ERRORS = 20
 
 LEFT_EXIT_CODE = 128 + signal.SIGTERM
 """Exit code of a script that left in order when it was asked to by SIGTERM; a shell gives the same for the signal."""
+
+ALONE_EXIT_CODE = os.EX_TEMPFAIL
+"""Exit code of a worker that was started again and found nobody to take the state from: all are done or lost."""
 
 
 class Cause(StrEnum):
@@ -36,7 +40,9 @@ def cause_of(exit_code: int | None, *, is_released: bool = False) -> Cause:
         return Cause.DONE
     if is_released or exit_code in (-signal.SIGTERM, LEFT_EXIT_CODE):
         return Cause.RECLAIM
-    return Cause.INFRASTRUCTURE if exit_code is None or exit_code < 0 else Cause.USER
+    if exit_code is None or exit_code < 0 or exit_code == ALONE_EXIT_CODE:
+        return Cause.INFRASTRUCTURE
+    return Cause.USER
 
 
 class RetryBudget:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from steelyard.training.retry import Cause, RetryBudget, cause_of
+from steelyard.training.retry import ALONE_EXIT_CODE, Cause, RetryBudget, cause_of
 
 
 @pytest.mark.parametrize(
@@ -16,6 +16,7 @@ from steelyard.training.retry import Cause, RetryBudget, cause_of
         (None, False, Cause.INFRASTRUCTURE),
         (-15, False, Cause.RECLAIM),
         (143, False, Cause.RECLAIM),
+        (ALONE_EXIT_CODE, False, Cause.INFRASTRUCTURE),
         (None, True, Cause.RECLAIM),
         (1, True, Cause.RECLAIM),
         (0, True, Cause.DONE),
