@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import fcntl
 import http.client
 import os
 import signal
@@ -18,6 +19,7 @@ from alibabacloud_tea_openapi.exceptions import AlibabaCloudException
 from alibabacloud_vpc20160428 import models
 from cloud_clients import network_client
 
+from steelyard.cli.cloud import running_cloud
 from steelyard.errors import LocalCloudError, UsageError
 from steelyard.localcloud import daemon
 from steelyard.localcloud.daemon import CloudInfo
@@ -124,6 +126,17 @@ def test_a_port_that_is_taken_is_told(data_dir):
     assert "Traceback" not in caught.value.message
     assert "--port" in caught.value.hint
     assert daemon.status(data_dir) is None
+
+
+def test_a_cloud_that_is_about_to_start_is_not_taken_for_none(data_dir):
+    data_dir.mkdir()
+    with (data_dir / "cloud.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert daemon.status(data_dir) is None
+        with pytest.raises(LocalCloudError, match="about to start or to end"):
+            running_cloud(data_dir)
+    with pytest.raises(LocalCloudError, match="no local cloud runs"):
+        running_cloud(data_dir)
 
 
 @pytest.mark.parametrize("port", [-1, 65_536])

@@ -157,6 +157,10 @@ def running_cloud(data: Path | None) -> daemon.CloudInfo:
         LocalCloudError: It does not run.
     """
     info = daemon.status(folder_of(data))
+    if info is None and daemon.is_held(folder_of(data)):
+        raise LocalCloudError(
+            f"the local cloud on {folder_of(data)} is about to start or to end", hint="ask again in a moment"
+        )
     if info is None:
         option = "" if data is None else f" --data {shlex.quote(str(data))}"
         raise LocalCloudError(

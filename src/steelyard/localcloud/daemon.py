@@ -144,6 +144,12 @@ def status(data_dir: Path) -> CloudInfo | None:
         return None
 
 
+def is_held(data_dir: Path) -> bool:
+    """Tell whether a local cloud holds a folder, also one that is about to start or to end, and has no `status`."""
+    with _usable(data_dir):
+        return _is_running(data_dir.resolve())
+
+
 def stop(data_dir: Path) -> StopReport:
     """Stop the local cloud, its instances and load balancers, and look for what is left.
 
