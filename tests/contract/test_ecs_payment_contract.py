@@ -77,6 +77,37 @@ class TestPayment:
                 status="", instance_charge_type="PrePaid", period=1, auto_renew=True, auto_renew_period=5
             )
 
+    def test_data_disks_are_paid_for_in_advance_with_their_instance(self, fleet):
+        data = [models.RunInstancesRequestDataDisk(size=20)]
+        (instance_id,) = fleet.run(instance_charge_type="PrePaid", period=1, data_disk=data)
+        system, held = fleet.disks(instance_id)
+        (other,) = fleet.run(data_disk=data)
+        foreign = fleet.disks(other)[1]
+
+        def change(owner: str, disk_id: str, charge: str = "PrePaid") -> None:
+            fleet.ecs_client.modify_disk_charge_type(
+                models.ModifyDiskChargeTypeRequest(
+                    region_id=REGION,
+                    instance_id=owner,
+                    disk_ids=json.dumps([disk_id]),
+                    disk_charge_type=charge,
+                )
+            )
+
+        for charge in ("PostPaid", "PrePaid"):
+            change(instance_id, held.disk_id, charge)
+            assert fleet.disks(instance_id)[1].disk_charge_type == charge
+        for owner, disk_id, code, status in (
+            (other, foreign.disk_id, "ChargeTypeViolation", 403),
+            (instance_id, foreign.disk_id, "DependencyViolation", 403),
+            (instance_id, system.disk_id, "DiskTypeViolation", 403),
+            (instance_id, "d-nowhere", "InvalidDiskId.NotFound", 404),
+        ):
+            with refused(code, status):
+                change(owner, disk_id)
+        with refused("InvalidDiskChargeType.ValueNotSupported"):
+            change(instance_id, held.disk_id, "Never")
+
     def test_one_in_advance_is_paid_for_longer(self, fleet):
         (instance_id,) = fleet.run(instance_charge_type="PrePaid", period=1, period_unit="Week")
         (other,) = fleet.run(status="")
