@@ -26,6 +26,7 @@ from contract_scaling import Scaling
 from contract_sdk import sdk_config, wait_for
 from contract_servers import Servers, standing_servers
 from contract_storage import Shelf, storage_client
+from contract_zonal_network import ZONES, Network
 
 from steelyard.localcloud import daemon
 from steelyard.localcloud.daemon import CloudInfo
@@ -220,3 +221,12 @@ def application(alb_client: AlbClient, servers: Servers) -> Iterator[Application
     application = Application(alb_client, servers.fleet.vpc_id, list(servers.vswitch_ids))
     yield application
     application.clear()
+
+
+@pytest.fixture
+def zonal_network(nlb_client: NlbClient, fleet: Fleet, make_vswitch: Callable[..., str]) -> Iterator[Network]:
+    """Network load balancers of the test's own, before the fleet's instances."""
+    second = make_vswitch(fleet.vpc_id, "10.77.1.0/24", ZONES[1])
+    network = Network(nlb_client, fleet, [fleet.vswitch_id, second])
+    yield network
+    network.clear()
