@@ -7,6 +7,7 @@ import json
 import queue
 import socket
 import threading
+import time
 from collections import Counter
 from dataclasses import dataclass
 
@@ -209,6 +210,25 @@ class TestRules:
             front.application.wait_running(listener_id)
             assert seen(**{"X-Forwarded-For": "10.0.0.1"}) == expected
 
+    @pytest.mark.parametrize("bounds", [{"QPS": 4}, {"QPS": 1000, "PerIpQps": 4}])
+    def test_let_so_many_requests_through_in_a_second(self, front, bounds):
+        group_id = front.application.group(servers={front.first: 100})
+        listener_id = front.application.listen(front.balancer_id, group_id)
+        front.application.rule(listener_id, 1, [when("Path", "/a")], [limit(**bounds), forward_to(group_id)])
+
+        def served(number: int, **settings: str) -> int:
+            return sum(ask(front.address, **settings).status == 200 for _ in range(number))
+
+        begun_at = time.monotonic()
+        passed = served(40, path="/a")
+        # They take a part of a second, which may fall into two; on a busy machine more.
+        assert 4 <= passed <= 4 * (2 + int(time.monotonic() - begun_at))
+        assert ask(front.address, path="/a").status == 503
+        assert served(10, path="/b") == 10
+        if "PerIpQps" in bounds:
+            assert ask(front.address, path="/a", source="127.0.0.9").status == 200
+        wait_for(lambda: ask(front.address, path="/a").status, lambda status: status == 200)
+
     def test_answer_with_a_status_that_takes_no_content(self, front):
         listener_id = front.application.listen(front.balancer_id, front.application.group())
         front.application.rule(listener_id, 1, [when("Path", "/a")], [fixed_reply("204")])
@@ -275,7 +295,11 @@ class TestRules:
         group_id = front.application.group()
         listener_id = front.application.listen(front.balancer_id, group_id)
         path, to_group = when("Path", "/a"), forward_to(group_id)
-        limit = {"Type": "TrafficLimit", "Order": 1, "TrafficLimitConfig": {"QPS": 5}}
+        mirror = {
+            "Type": "TrafficMirror",
+            "Order": 1,
+            "TrafficMirrorConfig": {"TargetType": "ForwardGroupMirror"},
+        }
         for conditions, actions, code, text in (
             ([when("Path", "a")], [to_group], "InvalidParameter", "begins with /"),
             ([when("Path", "~(")], [to_group], "InvalidParameter", "regular expression"),
@@ -286,7 +310,10 @@ class TestRules:
             ([when("ResponseStatusCode", "500")], [to_group], "UnsupportedOperation", "answers"),
             ([{"Type": "Path"}], [to_group], "MissingParameter", "PathConfig.Values"),
             ([path], [header("X", "1", "UserDefined", 1)], "InvalidParameter", "last"),
-            ([path], [limit, to_group], "UnsupportedOperation", "TrafficLimit"),
+            ([path], [mirror, to_group], "UnsupportedOperation", "TrafficMirror"),
+            ([path], [limit(QPS=0), to_group], "MissingParameter", "TrafficLimitConfig.QPS"),
+            ([path], [limit(QPS=5, PerIpQps=5), to_group], "InvalidParameter", "less than QPS"),
+            ([path], [limit(QPS=1_000_001), to_group], "InvalidParameter", "from 1 to 1000000"),
             ([path], [header("Host", "a", "UserDefined", 1), to_group], "InvalidParameter", "Key"),
             ([path], [forward_to((group_id, 0))], "InvalidParameter", "Weight"),
             ([path], [fixed_reply("302")], "InvalidParameter", "HttpCode"),
@@ -636,6 +663,10 @@ class TestClients:
 def header(key: str, value: str, value_type: str, order: int) -> dict:
     config = {"Key": key, "Value": value, "ValueType": value_type}
     return {"Type": "InsertHeader", "Order": order, "InsertHeaderConfig": config}
+
+
+def limit(**bounds: int) -> dict:
+    return {"Type": "TrafficLimit", "Order": 1, "TrafficLimitConfig": bounds}
 
 
 def fixed_reply(code: str) -> dict:

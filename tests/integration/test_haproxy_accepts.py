@@ -19,6 +19,7 @@ from steelyard.localcloud.proxy.config import (
 from steelyard.localcloud.proxy.health import render_state
 from steelyard.localcloud.proxy.route import (
     Forward,
+    Limit,
     Match,
     Redirect,
     RemoveHeader,
@@ -98,6 +99,7 @@ ROUTES = (
             Rewrite(path="/v1${path}", query="from=${host}", host="c.example"),
             SetHeader(name="X-Note", value=formatted("100 % of 'it'")),
             RemoveHeader(name="X-Secret"),
+            Limit(per_s=100, client_per_s=10),
             Forward(targets=(("further", 30), (HTTP.name, 70))),
         ),
     ),

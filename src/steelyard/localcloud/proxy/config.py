@@ -10,7 +10,7 @@ from steelyard.localcloud.datagram.plan import DatagramListener
 from steelyard.localcloud.hosts.host import Entrance
 from steelyard.localcloud.proxy.check import HealthCheck, check_arguments, check_lines
 from steelyard.localcloud.proxy.gate import gate_lines
-from steelyard.localcloud.proxy.route import Route, pool_lines, request_lines
+from steelyard.localcloud.proxy.route import Route, limit_lines, pool_lines, request_lines
 from steelyard.localcloud.proxy.tls import Tls, bind_arguments
 from steelyard.localcloud.traffic.gate import Gate
 
@@ -222,6 +222,7 @@ def render_config(config: ProxyConfig, state_path: str, pem_folder: str = "") ->
     places = [*(Entrance(address=address) for address in config.addresses), *config.inner]
     lines = head + [line for listener in config.listeners for line in _listener(places, listener, pem_folder)]
     lines += [line for pool in config.further_pools for line in _backend(pool)]
+    lines += [line for listener in config.listeners for line in limit_lines(listener.routes, listener.name)]
     return "\n".join(lines) + "\n"
 
 
@@ -296,7 +297,7 @@ def _http_clients(listener: Listener) -> list[str]:
         f"  timeout http-keep-alive {listener.idle_timeout_s}s",
         # Else a reload closes idle connections, perhaps just as a client sends its next request.
         "  option idle-close-on-response",
-        *(f"  {line}" for line in request_lines(listener.routes)),
+        *(f"  {line}" for line in request_lines(listener.routes, listener.name)),
         *(f"  http-request del-header {name}" for name in listener.removed_headers),
         *(_FORWARDED_FOR if listener.is_client_forwarded else ()),
         *(f"  http-request set-header {name} {value}" for name, value in listener.request_headers),

@@ -21,6 +21,7 @@ _SAMPLES: dict[MatchKind, str] = {
     "source": "src",
 }
 _VARIABLES = {"${host}": "%[req.hdr(host),field(1,:)]", "${path}": "%[path]", "${query}": "%[query]"}
+_MAX_LIMITED = 10_000  # Clients of a rule whose requests are counted.
 _PLAIN = frozenset(string.ascii_letters + string.digits + "_-./:^$*+?|,=~@&;")
 
 
@@ -58,6 +59,19 @@ class RemoveHeader:
     """Removes a header of the request."""
 
     name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limit:
+    """Lets so many requests through in a second, and answers the others with 503.
+
+    Attributes:
+        per_s: Requests of all clients; 0 for no bound.
+        client_per_s: Those of one client's address; 0 for no bound.
+    """
+
+    per_s: int
+    client_per_s: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +124,7 @@ class Forward:
     targets: tuple[tuple[str, int], ...]
 
 
-RouteAction: TypeAlias = SetHeader | RemoveHeader | Rewrite | Redirect | Reply | Forward
+RouteAction: TypeAlias = SetHeader | RemoveHeader | Limit | Rewrite | Redirect | Reply | Forward
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,18 +140,43 @@ class Route:
     actions: tuple[RouteAction, ...]
 
 
-def request_lines(routes: Sequence[Route]) -> list[str]:
+def request_lines(routes: Sequence[Route], name: str) -> list[str]:
     """Give the lines that find the rule of a request and change the request by it.
 
     The rule is found before anything is changed: later rules never see what an earlier one has rewritten.
+
+    Args:
+        routes: The rules.
+        name: The listener's name.
     """
     lines = [line for number, route in enumerate(routes) for line in _choice(number, route)]
     for number, route in enumerate(routes):
         lines += [
             f"http-request {line}"
             for action in route.actions
-            for line in _request_action(action, _name(number))
+            for line in _request_action(action, _name(number), _table(name, number))
         ]
+    return lines
+
+
+def limit_lines(routes: Sequence[Route], name: str) -> list[str]:
+    """Give the sections in which the requests of limited rules are counted.
+
+    Args:
+        routes: The rules.
+        name: The listener's name.
+    """
+    limited = [
+        (_table(name, number), action)
+        for number, route in enumerate(routes)
+        for action in route.actions
+        if isinstance(action, Limit)
+    ]
+    lines: list[str] = []
+    for table, limit in limited:
+        for bound, kind in ((limit.per_s, "integer"), (limit.client_per_s, "ip")):
+            keys = f"type {kind} size {_MAX_LIMITED} expire 10s store http_req_rate(1s)"
+            lines += [f"backend {table}:{kind}", f"  stick-table {keys}"] if bound else []
     return lines
 
 
@@ -154,6 +193,10 @@ def pool_lines(routes: Sequence[Route], own_pool: str) -> list[str]:
             if isinstance(action, Forward):
                 lines += _pools(number, action, own_pool)
     return lines
+
+
+def _table(name: str, number: int) -> str:
+    return f"limits:{name}:{number}"
 
 
 def _name(number: int) -> str:
@@ -189,13 +232,15 @@ def _regex(pattern: str) -> str:
     return f"^{''.join(parts.get(char) or re.escape(char) for char in pattern)}$"
 
 
-def _request_action(action: RouteAction, condition: str) -> list[str]:
+def _request_action(action: RouteAction, condition: str, table: str) -> list[str]:
     when = f"if {condition}"
     match action:
         case SetHeader():
             return [f"set-header {action.name} {action.value} {when}"]
         case RemoveHeader():
             return [f"del-header {action.name} {when}"]
+        case Limit():
+            return _limit(action, when, table)
         case Rewrite():
             # The host comes last: the others may name the old one.
             parts = (("set-path", action.path), ("set-query", action.query), ("set-header Host", action.host))
@@ -210,6 +255,18 @@ def _request_action(action: RouteAction, condition: str) -> list[str]:
         case Forward():
             total = sum(weight for _, weight in action.targets)
             return [f"set-var(txn.pick) rand({total}) {when}"] if len(action.targets) > 1 else []
+
+
+def _limit(limit: Limit, when: str, table: str) -> list[str]:
+    bounds = ((limit.per_s, "int(0)", f"{table}:integer"), (limit.client_per_s, "src", f"{table}:ip"))
+    held = [one for one in bounds if one[0]]
+    # Those that are refused do not count.
+    denied = [
+        f"deny deny_status 503 {when} {{ {key},table_http_req_rate({name}) ge {n} }}" for n, key, name in held
+    ]
+    return denied + [
+        f"track-sc{counter} {key} table {name} {when}" for counter, (_, key, name) in enumerate(held)
+    ]
 
 
 def _redirect(action: Redirect, when: str) -> list[str]:

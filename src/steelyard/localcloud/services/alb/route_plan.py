@@ -7,6 +7,7 @@ from typing import Any
 
 from steelyard.localcloud.proxy.route import (
     Forward,
+    Limit,
     Match,
     MatchKind,
     Redirect,
@@ -74,6 +75,8 @@ def _action(action: Action, rule: Rule, listener: Listener, pool_name: Callable[
             for name in ("Host", "Path", "Query")
         )
         return Rewrite(host=host, path=path, query=query)
+    if kind == "TrafficLimit":
+        return Limit(per_s=int(config["QPS"]), client_per_s=int(config["PerIpQps"]))
     if kind == "RemoveHeader":
         return RemoveHeader(name=config["Key"])
     return SetHeader(name=config["Key"], value=_header_value(config, listener))

@@ -12,6 +12,7 @@ from steelyard.localcloud.services.alb.setting import mapping
 from steelyard.localcloud.wire.error import invalid_parameter, missing_parameter, not_served
 
 _MAX_TARGETS = 5
+_MAX_QPS = 1_000_000
 _METHODS = ("GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH")
 _CONTENT_TYPES = ("text/plain", "text/css", "text/html", "application/javascript", "application/json")
 _KEY = re.compile(r"[A-Za-z0-9_-]{1,40}\Z")
@@ -144,7 +145,7 @@ _CONDITIONS: Mapping[str, Callable[[Mapping[str, Any], str], dict[str, Any]]] = 
 
 def _action(item: Mapping[str, Any]) -> Action:
     kind, order = str(item.get("Type") or ""), item.get("Order")
-    if kind in ("TrafficLimit", "TrafficMirror", "Cors"):
+    if kind in ("TrafficMirror", "Cors"):
         raise not_served(f"actions of the type {kind}")
     reader = _ACTIONS.get(kind)
     if reader is None:
@@ -246,6 +247,19 @@ def _remove(config: Mapping[str, Any], name: str) -> dict[str, Any]:
     return {"Key": _own_key(config, name)}
 
 
+def _limit(config: Mapping[str, Any], name: str) -> dict[str, Any]:
+    # The Terraform provider sends 0 for what is not set.
+    bounds = {key: config.get(key) or 0 for key in ("QPS", "PerIpQps")}
+    for key, value in bounds.items():
+        if not isinstance(value, int) or not 0 <= value <= _MAX_QPS:
+            raise invalid_parameter(f"{name}.{key}", value, f"from 1 to {_MAX_QPS}")
+    if not any(bounds.values()):
+        raise missing_parameter(f"{name}.QPS")
+    if bounds["QPS"] and bounds["PerIpQps"] >= bounds["QPS"]:
+        raise invalid_parameter(f"{name}.PerIpQps", bounds["PerIpQps"], "less than QPS")
+    return bounds
+
+
 def _own_key(config: Mapping[str, Any], name: str) -> str:
     key = str(config.get("Key") or "")
     if not _KEY.match(key) or key.lower() in _OWN_HEADERS:
@@ -262,6 +276,7 @@ _ACTIONS: Mapping[str, Callable[[Mapping[str, Any], str], dict[str, Any]]] = {
     "Rewrite": _rewrite,
     "InsertHeader": _insert,
     "RemoveHeader": _remove,
+    "TrafficLimit": _limit,
 }
 
 
