@@ -261,8 +261,12 @@ class ElasticTeam:
             self._fail(error)
 
     def _ask(self) -> Any:
-        """Ask until the answer can be that of all; a lighthouse that has begun anew knows nobody at first."""
+        """Ask until the answer can be that of all; a lighthouse that has begun anew knows nobody at first.
+
+        Nor does one at the job's begin that a busy machine has kept from hearing the others' heartbeats.
+        """
         seat = self._seat or self._join()
+        num_expected = self._num_expected if self._is_at_begin else 0
         deadline_s = time.monotonic() + _REGATHERING_S
         while True:
             quorum = seat.ask(step=self._num_steps, num_failures=self._num_failures)
@@ -270,7 +274,8 @@ class ElasticTeam:
             is_anew = quorum.quorum_id < self._quorum_id or (
                 quorum.quorum_id == self._quorum_id and members != self._members
             )
-            if not is_anew or set(self._members) <= set(members) or time.monotonic() > deadline_s:
+            is_whole = not is_anew or set(self._members) <= set(members)
+            if (is_whole and len(members) >= num_expected) or time.monotonic() > deadline_s:
                 return quorum
             time.sleep(_PAUSE_S)
 
@@ -337,6 +342,10 @@ class ElasticTeam:
         is_first = quorum.replica_rank == 0
         return self._place.restart_count > 0 and self._num_steps == 0 and quorum.max_step == 0 and is_first
 
+    @property
+    def _is_at_begin(self) -> bool:
+        return self._place.restart_count == 0 and self._quorum_id == -1 and self._num_steps == 0
+
     def _end_meeting(self) -> None:
         meeting, self._meeting = self._meeting, None
         if meeting is not None:
@@ -344,7 +353,7 @@ class ElasticTeam:
 
     def _join(self) -> QuorumSeat:
         self._seat, self._members = QuorumSeat(self._place, self._number), ()
-        if self._quorum_id == -1 and self._num_steps == 0:
+        if self._is_at_begin:
             # Behind the seat, by which the lighthouse knows of this worker: the first quorum waits for it.
             wait_at_gate(self._place, self._number, self._num_expected)
         return self._seat
