@@ -15,7 +15,7 @@ from pulumi.runtime.proto import alias_pb2, engine_pb2, resource_pb2
 from steelyard.deploy import values
 from steelyard.deploy.engine.monitor import FEATURES, Engine, Monitor
 
-STRING, BOOL, MESSAGE, ENUM, INT32 = 9, 8, 11, 14, 5
+STRING, BOOL, MESSAGE, ENUM = 9, 8, 11, 14
 
 USED = {
     resource_pb2.RegisterResourceRequest: {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -23,7 +22,6 @@ from steelyard.node.identity import Identity
 from steelyard.node.job.record import ClusterNode, JobRecord
 from steelyard.node.job.service import JobService
 from steelyard.node.job.store import JobStore
-from steelyard.node.packing import pack_files
 from steelyard.training.launch import Fleet, Outcome, Sink
 
 TOKEN = "t0ken-of-the-cluster"
@@ -179,11 +177,6 @@ async def open_bench(folder: Path, *, num_nodes: int = 2) -> AsyncIterator[Bench
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
         await asyncio.sleep(0)
-
-
-def job_body(**changes: Any) -> dict[str, Any]:
-    package = base64.b64encode(pack_files({"train.py": "print('hello')"})).decode()
-    return {"name": "hello", "script": "train.py", "package": package, **changes}
 
 
 @pytest.fixture
