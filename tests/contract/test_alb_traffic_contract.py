@@ -229,11 +229,12 @@ class TestRules:
             assert ask(front.address, path="/a", source="127.0.0.9").status == 200
         wait_for(lambda: ask(front.address, path="/a").status, lambda status: status == 200)
 
-    def test_answer_with_a_status_that_takes_no_content(self, front):
+    @pytest.mark.parametrize(("status", "content"), [("204", "x"), ("404", "")])
+    def test_answer_without_content(self, front, status, content):
         listener_id = front.application.listen(front.balancer_id, front.application.group())
-        front.application.rule(listener_id, 1, [when("Path", "/a")], [fixed_reply("204")])
+        front.application.rule(listener_id, 1, [when("Path", "/a")], [fixed_reply(status, content)])
         answer = ask(front.address, path="/a")
-        assert (answer.status, answer.body) == (204, "")
+        assert (answer.status, answer.body) == (int(status), "")
 
     def test_share_requests_between_server_groups(self, front):
         one, other = groups_of_one(front)
@@ -312,6 +313,7 @@ class TestRules:
             ([path], [header("X", "1", "UserDefined", 1)], "InvalidParameter", "last"),
             ([path], [mirror, to_group], "UnsupportedOperation", "TrafficMirror"),
             ([path], [limit(QPS=0), to_group], "MissingParameter", "TrafficLimitConfig.QPS"),
+            ([path], [limit(QPS=5), limit(order=2, QPS=6), to_group], "InvalidParameter", "one TrafficLimit"),
             ([path], [limit(QPS=5, PerIpQps=5), to_group], "InvalidParameter", "less than QPS"),
             ([path], [limit(QPS=1_000_001), to_group], "InvalidParameter", "from 1 to 1000000"),
             ([path], [header("Host", "a", "UserDefined", 1), to_group], "InvalidParameter", "Key"),
@@ -665,12 +667,12 @@ def header(key: str, value: str, value_type: str, order: int) -> dict:
     return {"Type": "InsertHeader", "Order": order, "InsertHeaderConfig": config}
 
 
-def limit(**bounds: int) -> dict:
-    return {"Type": "TrafficLimit", "Order": 1, "TrafficLimitConfig": bounds}
+def limit(order: int = 1, **bounds: int) -> dict:
+    return {"Type": "TrafficLimit", "Order": order, "TrafficLimitConfig": bounds}
 
 
-def fixed_reply(code: str) -> dict:
-    config = {"HttpCode": code, "ContentType": "text/plain", "Content": "x"}
+def fixed_reply(code: str, content: str = "x") -> dict:
+    config = {"HttpCode": code, "ContentType": "text/plain", "Content": content}
     return {"Type": "FixedResponse", "Order": 1, "FixedResponseConfig": config}
 
 

@@ -1,12 +1,10 @@
 from __future__ import annotations
 
-import subprocess
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
+from haproxy_words import warnings_of
 
-from steelyard.localcloud.proxy.binary import find_haproxy
 from steelyard.localcloud.proxy.config import (
     CookieStickiness,
     HealthCheck,
@@ -14,9 +12,7 @@ from steelyard.localcloud.proxy.config import (
     ProxyConfig,
     Server,
     ServerPool,
-    render_config,
 )
-from steelyard.localcloud.proxy.health import render_state
 from steelyard.localcloud.proxy.route import (
     Forward,
     Limit,
@@ -74,19 +70,6 @@ TCP = replace(HTTP, name="tcp-81", protocol="tcp", port=8081, check=HealthCheck(
 def test_haproxy_takes_every_sort_of_listener_without_a_warning(tmp_path, listener):
     config = ProxyConfig(addresses=("127.94.0.10",), listeners=(listener,))
     assert warnings_of(config, tmp_path) == []
-
-
-def warnings_of(config: ProxyConfig, directory: Path) -> list[str]:
-    """Let HAProxy read a configuration, and give what it warns of."""
-    path, state = directory / "haproxy.cfg", directory / "servers.state"
-    path.write_text(render_config(config, str(state)))
-    state.write_text(render_state(config, {}))
-
-    done = subprocess.run([find_haproxy(), "-c", "-f", path], capture_output=True, text=True)
-
-    assert done.returncode == 0, done.stderr
-    warnings = [line for line in done.stderr.splitlines() if "WARNING" in line]
-    return [line for line in warnings if "changed from server-state" not in line]
 
 
 ROUTES = (

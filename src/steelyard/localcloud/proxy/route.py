@@ -245,8 +245,9 @@ def _request_action(action: RouteAction, condition: str, table: str) -> list[str
             # The host comes last: the others may name the old one.
             parts = (("set-path", action.path), ("set-query", action.query), ("set-header Host", action.host))
             return [f"{what} {formatted(text)} {when}" for what, text in parts if text is not None]
-        case Reply(status=204):
-            return [f"return status 204 {when}"]  # HAProxy takes no content with it, as HTTP has it.
+        case Reply(status=204) | Reply(content=""):
+            # HAProxy takes no content with the one, as HTTP has it, and no type without content.
+            return [f"return status {action.status} {when}"]
         case Reply():
             content = f"content-type {word(action.content_type)} string {word(action.content)}"
             return [f"return status {action.status} {content} {when}"]

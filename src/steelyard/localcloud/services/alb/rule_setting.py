@@ -57,6 +57,8 @@ def read_actions(items: Sequence[Mapping[str, Any]]) -> tuple[Action, ...]:
         raise invalid_parameter(
             "RuleActions.Type", types, f"with one of {', '.join(LAST_TYPES)}, and it last"
         )
+    if types.count("TrafficLimit") > 1:
+        raise invalid_parameter("RuleActions.Type", types, "one TrafficLimit")
     if "Rewrite" in types and types[-1] != "ForwardGroup":
         raise invalid_parameter("RuleActions.Type", types, "a Rewrite together with a ForwardGroup")
     return tuple(actions)
