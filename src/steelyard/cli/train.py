@@ -14,6 +14,7 @@ from steelyard.cli.console import ClusterName, OutputFormat, print_json, stderr
 from steelyard.cli.target import cluster_named, home
 from steelyard.cli.train_progress import TrainProgress
 from steelyard.errors import TrainingError, UsageError
+from steelyard.localcloud.daemon import LOCK_NAME as CLOUD_LOCK
 from steelyard.node.client import GatewayClient
 from steelyard.node.packing import pack_folder
 
@@ -142,10 +143,12 @@ def checkpoint_place(place: str | None, store: str | None) -> str | None:
 
 
 def _package(script: Path) -> bytes:
-    """Pack a script's folder; what Steelyard itself keeps there stays at home."""
+    """Pack a script's folder; what Steelyard itself keeps there, local clouds among it, stays at home."""
     own = home()
     return pack_folder(
-        script.resolve().parent, leave_out=(own.root, own.cloud_dir, own.stack_dir("any").parent)
+        script.resolve().parent,
+        leave_out=(own.root, own.cloud_dir, own.stack_dir("any").parent),
+        mark=CLOUD_LOCK,
     )
 
 

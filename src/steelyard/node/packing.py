@@ -9,7 +9,6 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from steelyard.errors import UsageError
-from steelyard.localcloud.daemon import LOCK_NAME as CLOUD_LOCK
 
 MAX_PACKAGE_BYTES = 64 * 1024 * 1024
 """Largest package that a gateway takes, compressed, in bytes."""
@@ -20,13 +19,19 @@ _LEFT_OUT = frozenset(
 
 
 def pack_folder(
-    folder: Path, *, leave_out: Collection[Path] = (), max_bytes: int = MAX_PACKAGE_BYTES
+    folder: Path,
+    *,
+    leave_out: Collection[Path] = (),
+    mark: str = "",
+    max_bytes: int = MAX_PACKAGE_BYTES,
 ) -> bytes:
-    """Return a gzipped tar archive of a folder, without version control, caches, virtual environments and local clouds.
+    """Return a gzipped tar archive of a folder, without version control, caches and virtual environments.
 
     Args:
         folder: The folder; paths in the archive are relative to it.
         leave_out: Folders that do not go along either where they are below it, such as Steelyard's own, with its keys.
+        mark: Name of a file by which further folders are known that do not go along, such as local clouds'; none where
+            it is empty.
         max_bytes: Largest archive, in bytes.
 
     Raises:
@@ -35,7 +40,8 @@ def pack_folder(
     left_out = {path.resolve() for path in leave_out}
 
     def is_left_out(path: Path) -> bool:
-        return path.name in _LEFT_OUT or path.resolve() in left_out or (path / CLOUD_LOCK).exists()
+        is_marked = bool(mark) and (path / mark).exists()
+        return path.name in _LEFT_OUT or path.resolve() in left_out or is_marked
 
     def keep(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
         if member.name != "." and is_left_out(folder / member.name):

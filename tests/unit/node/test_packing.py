@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from steelyard.errors import UsageError
+from steelyard.localcloud.daemon import LOCK_NAME
 from steelyard.node.packing import pack_files, pack_folder
 
 
@@ -59,14 +60,15 @@ def test_what_steelyard_itself_keeps_in_the_folder_stays_at_home(tmp_path: Path)
     home, other = tmp_path / "state", tmp_path / "runs" / "cloud"
     for cloud in (home / "cloud", other):
         (cloud / "instances" / "i-1").mkdir(parents=True)
-        (cloud / "cloud.lock").touch()
+        (cloud / LOCK_NAME).touch()
     (home / "cloud" / "instances" / "i-1" / "scratch").symlink_to("/tmp/elsewhere")
     (home / "stacks").mkdir()
     (tmp_path / "train.py").write_text("pass")
 
-    assert names(pack_folder(tmp_path, leave_out=[home])) == {".", "./train.py", "./runs"}
-    assert "./stacks" in names(pack_folder(home, leave_out=[home]))
-    assert "./instances" in names(pack_folder(other))
+    packed = pack_folder(tmp_path, leave_out=[home], mark=LOCK_NAME)
+    assert names(packed) == {".", "./train.py", "./runs"}
+    assert "./stacks" in names(pack_folder(home, leave_out=[home], mark=LOCK_NAME))
+    assert "./instances" in names(pack_folder(other, mark=LOCK_NAME))
 
 
 def test_texts_are_packed_by_name() -> None:
