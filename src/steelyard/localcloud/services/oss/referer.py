@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from xml.etree import ElementTree
 
 from steelyard.localcloud.services.oss import errors
 from steelyard.localcloud.services.oss.document import child_text, read_document
+from steelyard.localcloud.wildcard import wildcard
 
 _ROOT = "RefererConfiguration"
 _FLAGS = ("AllowEmptyReferer", "AllowTruncateQueryString", "TruncatePath")
@@ -87,12 +87,6 @@ def _texts(root: ElementTree.Element, path: str) -> tuple[str, ...]:
 
 def _begins_with(address: str, patterns: Iterable[str]) -> bool:
     forms = {address, address.partition("://")[2] or address}
-    return any(_pattern(pattern).match(form) for pattern in patterns for form in forms)
-
-
-@lru_cache(maxsize=1000)
-def _pattern(text: str) -> re.Pattern[str]:
-    parts = (
-        ".*" if part == "*" else "." if part == "?" else re.escape(part) for part in re.split(r"([*?])", text)
+    return any(
+        wildcard(f"{pattern}*", ignores_case=True).fullmatch(form) for pattern in patterns for form in forms
     )
-    return re.compile("".join(parts), re.IGNORECASE)

@@ -9,16 +9,15 @@ others make an Allow not apply and a Deny apply.
 from __future__ import annotations
 
 import operator
-import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
-from functools import lru_cache
 from ipaddress import ip_address, ip_network
 from typing import Any
 
 from steelyard.localcloud.services.ram.check import as_list, parse_statements
+from steelyard.localcloud.wildcard import wildcard
 
 
 class Decision(Enum):
@@ -78,16 +77,7 @@ def _is_for(statement: Mapping[str, Any], element: str, text: str) -> bool:
 
 def fits(patterns: Iterable[object], text: str) -> bool:
     """Tell whether a text is one of those that patterns name, in which `*` and `?` stand for others."""
-    return any(_pattern(str(pattern), re.IGNORECASE).fullmatch(text) for pattern in patterns)
-
-
-@lru_cache(maxsize=1000)
-def _pattern(text: str, flags: re.RegexFlag = re.NOFLAG) -> re.Pattern[str]:
-    """Compile a text in which `*` stands for anything and `?` for one character."""
-    parts = (
-        ".*" if part == "*" else "." if part == "?" else re.escape(part) for part in re.split(r"([*?])", text)
-    )
-    return re.compile("".join(parts), flags | re.DOTALL)
+    return any(wildcard(str(pattern), ignores_case=True).fullmatch(text) for pattern in patterns)
 
 
 def holds(statement: Mapping[str, Any], context: Mapping[str, Collection[str]], *, unknown: bool) -> bool:
@@ -151,7 +141,7 @@ def _same_letters(one: str, other: str) -> bool:
 
 
 def _like(text: str, pattern: str) -> bool:
-    return _pattern(pattern).fullmatch(text) is not None
+    return wildcard(pattern).fullmatch(text) is not None
 
 
 _COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
