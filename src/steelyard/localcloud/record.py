@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from functools import cache
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
@@ -31,6 +31,16 @@ class Record:
     def _field_names(cls) -> tuple[str, ...]:
         return tuple(one.name for one in fields(cls))
 
+    @classmethod
+    @cache
+    def _known(cls) -> frozenset[str]:
+        return frozenset(cls._field_names())
+
+    @classmethod
+    @cache
+    def _defaults(cls) -> Mapping[str, object]:
+        return {one.name: one.default for one in fields(cls) if one.default is not MISSING} | {"tags": {}}
+
     def to_body(self) -> dict[str, object]:
         """Give the record as the store keeps it."""
         return {name: getattr(self, name) for name in self._field_names()}
@@ -38,10 +48,16 @@ class Record:
     @classmethod
     def from_body(cls, body: Mapping[str, Any]) -> Self:
         """Give the record that a body was made from."""
-        values: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value for name, value in body.items()
-        }
-        return cls(**values)
+        record = object.__new__(cls)
+        # The `__init__` of a frozen class sets each field by a call, which takes most of the time of a long list.
+        values = record.__dict__
+        values.update(cls._defaults())
+        values.update(body)
+        for name, value in body.items():
+            if type(value) is list:
+                values[name] = tuple(value)
+        # One field too many or too few is told as `__init__` tells it.
+        return record if values.keys() == cls._known() else cls(**values)
 
 
 R = TypeVar("R", bound=Record)

@@ -27,7 +27,16 @@ class InstanceActions(EcsState):
         """List instances by ids, addresses, name, network, state, type, group and tags."""
         eips = self._eips()
         page, head = both_pages(request, self._found(request, eips))
-        return {**head, "Instances": {"Instance": [self._row(instance, eips) for instance in page]}}
+        others: dict[str, list[dict[str, object]]] = {}
+        for interface in self.interfaces.list() if page else ():
+            others.setdefault(interface.instance_id, []).append(interface.to_short_answer())
+        rows = [
+            one.to_list_answer(
+                others.get(one.id, ()), eips[one.id].to_instance_answer() if one.id in eips else {}
+            )
+            for one in page
+        ]
+        return {**head, "Instances": {"Instance": rows}}
 
     @action("DescribeInstanceStatus")
     def describe_instance_status(self, request: Request) -> dict[str, object]:
@@ -70,11 +79,6 @@ class InstanceActions(EcsState):
     def in_region(self, request: Request) -> list[Instance]:
         """Give the instances of the call's region."""
         return [instance for instance in self.instances.list() if instance.region_id == request.region_id]
-
-    def _row(self, instance: Instance, eips: Mapping[str, Eip]) -> dict[str, object]:
-        others = [interface.to_short_answer() for interface in self.interfaces_of(instance.id)]
-        eip = eips.get(instance.id)
-        return instance.to_list_answer(others, eip.to_instance_answer() if eip is not None else {})
 
     def _found(self, request: Request, eips: Mapping[str, Eip]) -> list[Instance]:
         ids = read_json_texts(request, "InstanceIds")

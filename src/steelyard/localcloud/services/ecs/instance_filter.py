@@ -60,13 +60,14 @@ def instance_filter(request: Request, eips: Mapping[str, Collection[str]]) -> Ma
     """
     name, group_id, tags = request.text("InstanceName"), request.text("SecurityGroupId"), read_tags(request)
     ids = read_json_texts(request, "InstanceIds")
-    addresses: list[tuple[list[str], Callable[[Instance], Collection[str]]]] = [
+    lists: list[tuple[list[str], Callable[[Instance], Collection[str]]]] = [
         (read_json_texts(request, "PrivateIpAddresses"), lambda instance: [instance.private_address]),
         (read_json_texts(request, "PublicIpAddresses"), lambda instance: instance.public_addresses),
         (read_json_texts(request, "EipAddresses"), lambda instance: eips.get(instance.id, ())),
         (request.texts("Ipv6Address"), lambda instance: ()),
         *((read_json_texts(request, never), lambda instance: ()) for never in _NEVER),
     ]
+    addresses = [(frozenset(some), held) for some, held in lists if some]
     wanted = {key: request.text(key) for key in _TEXTS if request.text(key)}
     bounds = [_bound(given) for given in request.records("Filter")]
     has_all = all(request.flag(truth, True) for truth in _TRUTHS)
@@ -78,7 +79,7 @@ def instance_filter(request: Request, eips: Mapping[str, Collection[str]]) -> Ma
             and (not group_id or group_id in instance.security_group_ids)
             and (not name or fnmatch.fnmatchcase(instance.name, name))
             and has_tags(instance.tags, tags)
-            and all(not some or not set(some).isdisjoint(held(instance)) for some, held in addresses)
+            and all(not some.isdisjoint(held(instance)) for some, held in addresses)
             and all(_TEXTS[key](instance) == text for key, text in wanted.items())
             and all(bound(instance) for bound in bounds)
         )

@@ -35,8 +35,9 @@ class PrefixListActions(EcsState):
         most = request.number("MaxEntries", 0)
         if not 1 <= most <= MAX_ENTRIES:
             raise invalid_parameter("MaxEntries", most, f"from 1 to {MAX_ENTRIES}")
-        num_lists = sum(one.region_id == request.region_id for one in self.prefix_lists.list())
-        if self.cloud.terms.has_quotas and num_lists >= MAX_LISTS:
+        if self.cloud.terms.has_quotas and self.prefix_lists.are_at_least(
+            MAX_LISTS, "region_id", request.region_id
+        ):
             raise part_errors.too_many_prefix_lists()
         made = PrefixList(
             id=self.cloud.new_id("pl"),

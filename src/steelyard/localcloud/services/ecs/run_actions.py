@@ -129,7 +129,7 @@ class RunActions(InterfaceMaking, ImageState, AutoRelease):
         least = request.number("MinAmount", amount)
         if not 1 <= least <= amount:
             raise invalid_parameter("MinAmount", least, f"from 1 to {amount}, the Amount")
-        left = self.stock.left(read_instance_type(request), zone_id, self.instances.list())
+        left = self.stock.left(read_instance_type(request), zone_id, self.each_instance())
         return amount if left is None or left < least else min(amount, left)
 
     def _put_with_disks(self, instance: Instance, orders: Sequence[DiskOrder]) -> None:

@@ -28,9 +28,8 @@ class SecurityGroupActions(EcsState):
         vpc = self.vpc.find_vpc(vpc_id)
         if vpc is None or vpc.region_id != request.region_id:
             raise errors.vpc_not_found()
-        if (
-            self.cloud.terms.has_quotas
-            and sum(group.region_id == vpc.region_id for group in self.security_groups.list()) >= MAX_GROUPS
+        if self.cloud.terms.has_quotas and self.security_groups.are_at_least(
+            MAX_GROUPS, "region_id", vpc.region_id
         ):
             raise errors.too_many_security_groups()
         group_type = check.read_choice(request, "SecurityGroupType", ("normal", "enterprise"), "normal")

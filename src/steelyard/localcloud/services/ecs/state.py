@@ -3,7 +3,7 @@ from __future__ import annotations
 import base64
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol, runtime_checkable
 
 from steelyard.localcloud.cloud import Cloud
@@ -114,6 +114,10 @@ class EcsState(Service):
         """Give an instance that is not being released, or None; other services ask this, too."""
         instance = self.instances.get(instance_id)
         return None if instance is None or instance.is_released else instance
+
+    def each_instance(self) -> Iterator[Instance]:
+        """Give all instances, which are not read before somebody looks at one."""
+        yield from self.instances.list()
 
     def instance(self, request: Request) -> Instance:
         """Give the instance that a call names.
@@ -247,7 +251,7 @@ class EcsState(Service):
         Raises:
             ApiError: `OperationDenied.NoStock`.
         """
-        left = self.stock.left(instance_type, zone_id, self.instances.list())
+        left = self.stock.left(instance_type, zone_id, self.each_instance())
         if left is not None and left < amount:
             raise errors.no_stock()
 
