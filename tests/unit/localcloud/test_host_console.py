@@ -19,3 +19,11 @@ def test_a_second_boot_goes_on_where_the_first_ended(tmp_path):
     Console(str(path)).write(b"first\n")
     Console(str(path)).write(b"second\n")
     assert path.read_text() == "first\nsecond\n"
+
+
+def test_what_a_kill_left_of_a_halving_does_not_come_back(tmp_path):
+    path = tmp_path / "console.log"
+    (tmp_path / "console.log.new").write_bytes(b"stale")
+    console = Console(str(path), limit_bytes=10)
+    console.write(b"0123456789ab")
+    assert path.read_bytes() == b"789ab"

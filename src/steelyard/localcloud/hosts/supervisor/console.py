@@ -35,6 +35,7 @@ class Console:
         # The new file takes the old one's name in one step, so a reader never sees half of it.
         kept = os.pread(self.descriptor, self.limit_bytes // 2, size - self.limit_bytes // 2)
         successor = self._open(self.path + ".new")
+        os.ftruncate(successor, 0)  # One that was killed here may have left it.
         os.write(successor, kept)
         os.rename(self.path + ".new", self.path)
         os.close(self.descriptor)
