@@ -217,6 +217,9 @@ class TestFurtherAddresses:
             )
         ).body
         assert addresses(told) == ["127.77.0.50", "127.77.0.51", "127.77.0.52"]
+        for address, found in (("127.77.0.52", [interface_id]), ("127.77.0.53", [])):
+            seen = interfaces(fleet, private_ip_address=[address])
+            assert [one.network_interface_id for one in seen] == found
         assert (told.type, told.status) == ("Secondary", "Available")
         with refused("InvalidIp.LimitExceeded", 403):
             make_interface(fleet, secondary_private_ip_address_count=10)

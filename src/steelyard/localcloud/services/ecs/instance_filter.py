@@ -61,7 +61,7 @@ def instance_filter(request: Request, eips: Mapping[str, Collection[str]]) -> Ma
     name, group_id, tags = request.text("InstanceName"), request.text("SecurityGroupId"), read_tags(request)
     ids = read_json_texts(request, "InstanceIds")
     lists: list[tuple[list[str], Callable[[Instance], Collection[str]]]] = [
-        (read_json_texts(request, "PrivateIpAddresses"), lambda instance: [instance.private_address]),
+        (read_json_texts(request, "PrivateIpAddresses"), lambda instance: instance.addresses),
         (read_json_texts(request, "PublicIpAddresses"), lambda instance: instance.public_addresses),
         (read_json_texts(request, "EipAddresses"), lambda instance: eips.get(instance.id, ())),
         (request.texts("Ipv6Address"), lambda instance: ()),

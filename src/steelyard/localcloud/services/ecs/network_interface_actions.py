@@ -17,7 +17,7 @@ from steelyard.localcloud.services.vpc.egress_models import Eip
 from steelyard.localcloud.services.vpc.models import VSwitch
 from steelyard.localcloud.tag import has_tags, read_tags
 
-_Row = tuple[dict[str, object], tuple[str, ...], Mapping[str, str]]
+_Row = tuple[dict[str, object], tuple[str, ...], tuple[str, ...], Mapping[str, str]]
 
 _TOKEN_PAGE = range(10, 500 + 1)
 """See `both_pages` (help page of DescribeNetworkInterfaces)."""
@@ -58,7 +58,7 @@ class NetworkInterfaceActions(InterfaceMaking):
     def describe_network_interface_attribute(self, request: Request) -> dict[str, object]:
         """Give one network interface."""
         interface_id = request.text("NetworkInterfaceId")
-        for row, _, _ in self._rows(request.region_id):
+        for row, *_ in self._rows(request.region_id):
             if row["NetworkInterfaceId"] == interface_id:
                 return row
         raise part_errors.interface_not_found()
@@ -66,16 +66,16 @@ class NetworkInterfaceActions(InterfaceMaking):
     @action("DescribeNetworkInterfaces")
     def describe_network_interfaces(self, request: Request) -> dict[str, object]:
         """List network interfaces by ids, instance, network, kind, state, name, group, address and tags."""
-        ids, addresses = request.texts("NetworkInterfaceId"), request.texts("PrivateIpAddress")
+        ids, addresses = request.texts("NetworkInterfaceId"), frozenset(request.texts("PrivateIpAddress"))
         primary = request.text("PrimaryIpAddress")
         group_id, tags = request.text("SecurityGroupId"), read_tags(request)
         found = [
             row
-            for row, groups, row_tags in self._rows(request.region_id)
+            for row, groups, held, row_tags in self._rows(request.region_id)
             if (not ids or row["NetworkInterfaceId"] in ids)
             and not request.texts("Ipv6Address")
             and not request.flag("ServiceManaged")
-            and (not addresses or row["PrivateIpAddress"] in addresses)
+            and (not addresses or not addresses.isdisjoint(held))
             and primary in ("", row["PrivateIpAddress"])
             and (not group_id or group_id in groups)
             and has_tags(row_tags, tags)
@@ -170,16 +170,21 @@ class NetworkInterfaceActions(InterfaceMaking):
         return {}
 
     def _rows(self, region_id: str) -> list[_Row]:
-        """Give every interface of a region as answers hold it, with its groups and tags."""
+        """Give every interface of a region as answers hold it, with its groups, addresses and tags."""
         owner_id = self.cloud.identity.account_id
         eips = {eip.instance_id: eip for eip in self.vpc.eips.list() if eip.is_bound}
         rows: list[_Row] = [
-            (one.to_network_interface_answer(owner_id), one.security_group_ids, {})
+            (one.to_network_interface_answer(owner_id), one.security_group_ids, one.addresses, {})
             for one in self.instances.list()
             if one.region_id == region_id
         ]
         rows += [
-            ({**one.to_answer(owner_id), **_public(eips.get(one.id))}, one.security_group_ids, one.tags)
+            (
+                {**one.to_answer(owner_id), **_public(eips.get(one.id))},
+                one.security_group_ids,
+                one.addresses,
+                one.tags,
+            )
             for one in self.interfaces.list()
             if one.region_id == region_id
         ]
