@@ -27,7 +27,7 @@ bench-faults: install  ## Kill and hang workers of a training, and tell what it 
 bench-balance: install  ## Compare ways to train on nodes of unequal speed.
 	$(BIN)/python benchmarks/balance.py
 
-bench-plan: install  ## Plan clusters of 10, 100 and 1,000 nodes.
+bench-plan: install  ## Plan clusters of 10, 100 and 1,000 nodes, and bring them up in the engine alone.
 	$(BIN)/python benchmarks/plan.py
 
 bench-cloud: install  ## Measure the local cloud beside moto, and 1,000 instances.

@@ -1,4 +1,4 @@
-"""Planning grows with the cluster and no faster."""
+"""Planning and bringing up grow with the cluster and no faster."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ def plan(num_nodes: int) -> dict[str, float]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_a_node_among_a_thousand_is_planned_in_three_times_that_among_a_hundred_at_most() -> None:
+def test_a_node_among_a_thousand_is_planned_and_made_in_three_times_that_among_a_hundred_at_most() -> None:
     hundred, thousand = plan(100), plan(1000)
     assert thousand["resources"] - hundred["resources"] == 3 * 900, (
         "an instance, its server and its role each"
     )
     assert thousand["seconds"] / 1000 <= 3 * hundred["seconds"] / 100
+    assert thousand["up_seconds"] / 1000 <= 3 * hundred["up_seconds"] / 100
     assert thousand["mib"] < 2000
