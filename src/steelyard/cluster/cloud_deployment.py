@@ -17,15 +17,15 @@ from steelyard.deploy.engine.provider import Operation
 from steelyard.deploy.provider import api as products
 from steelyard.deploy.provider.api import Api, ApiPool
 from steelyard.deploy.provider.connection import Connection
-from steelyard.product import Product
 
 _PASSPHRASE_FILE = "pulumi.passphrase"
 _NUM_PASSPHRASE_BYTES = 32
 _CALL_TIMEOUT_S = 120.0
 _PRODUCTS = (
-    *(products.VPC, products.ECS, products.SLB, products.NLB),
+    *(products.VPC, products.ECS, products.SLB, products.NLB, products.ALB, products.ESS),
     *(products.RAM, products.STS, products.BSS),
 )
+_OSS = "oss"
 _CENTRAL = {"ram": "ram.aliyuncs.com", "bssopenapi": "business.aliyuncs.com"}
 """Products with one endpoint for all regions; the others have `<product>.<region>.aliyuncs.com`."""
 
@@ -136,7 +136,8 @@ class CloudDeployment:
         """Return what calls the cloud."""
         environment = self._access.environment
         known = self._found_credentials()
-        endpoints = {product.code: _endpoint(product, self._region_id, environment) for product in _PRODUCTS}
+        codes = (*(product.code for product in _PRODUCTS), _OSS)
+        endpoints = {code: _endpoint(code, self._region_id, environment) for code in codes}
         connection = Connection(
             endpoint=endpoints["ecs"],
             endpoints=endpoints,
@@ -204,8 +205,9 @@ class CloudDeployment:
         self._outputs = self._resources = None
 
 
-def _endpoint(product: Product, region_id: str, environment: Mapping[str, str]) -> str:
+def _endpoint(code: str, region_id: str, environment: Mapping[str, str]) -> str:
     """Return where a product answers, by the rules of the vendor's provider (its `connectivity/endpoint.go`)."""
-    code = product.code.upper()
-    named = environment.get(f"{settings.ENDPOINT_PREFIX}{code}") or environment.get(f"{code}_ENDPOINT")
-    return named or _CENTRAL.get(product.code) or f"{product.code}.{region_id}.aliyuncs.com"
+    name = code.upper()
+    named = environment.get(f"{settings.ENDPOINT_PREFIX}{name}") or environment.get(f"{name}_ENDPOINT")
+    separator = "-" if code == _OSS else "."
+    return named or _CENTRAL.get(code) or f"{code}{separator}{region_id}.aliyuncs.com"

@@ -34,7 +34,8 @@ class StorageSender:
         )
         config.region = connection.region_id
         # The client puts the bucket into the path where the endpoint is an address, as the vendor's provider does.
-        config.endpoint = f"{connection.protocol}://{self._endpoint}"
+        has_scheme = "://" in self._endpoint
+        config.endpoint = self._endpoint if has_scheme else f"{connection.protocol}://{self._endpoint}"
         config.connect_timeout = _CONNECT_TIMEOUT_S
         config.readwrite_timeout = _READ_TIMEOUT_S
         self._client = oss.Client(config)
