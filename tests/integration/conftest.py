@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,18 @@ from steelyard.deploy import AlicloudProvider, Stack
 from steelyard.deploy.provider.api import Api
 from steelyard.localcloud import daemon
 from steelyard.localcloud.daemon import CloudInfo
+from steelyard.localcloud.hosts.address import AddressBook
+
+# A range of this process: test processes side by side would take each other's freed addresses.
+OWN_RANGE = IPv4Network(f"127.91.{os.getpid() % 12 * 16}.0/20")
+
+
+@pytest.fixture
+def addresses() -> Iterator[Callable[[], str]]:
+    """Claim loopback addresses of the test's own; what listens on them must have ended before."""
+    book = AddressBook()
+    yield lambda: book.claim(OWN_RANGE)
+    book.release_all()
 
 
 @pytest.fixture(scope="session")
