@@ -9,9 +9,11 @@ import alibabacloud_oss_v2 as oss
 import pulumi
 import pulumi_alicloud as alicloud
 import pytest
+from cloud_api import api_of
 from cloud_clients import object_client
 
 from steelyard.deploy import AlicloudProvider, Stack
+from steelyard.deploy.provider.oss import holds_anything
 from steelyard.errors import ResourceError
 from steelyard.localcloud.daemon import CloudInfo
 
@@ -99,12 +101,16 @@ def test_configurations_change_in_place(
 
 
 def test_a_bucket_with_objects_is_only_destroyed_where_that_was_asked_for(
-    stack: Stack, provider: AlicloudProvider, client: oss.Client, name: str
+    stack: Stack, provider: AlicloudProvider, client: oss.Client, info: CloudInfo, name: str
 ) -> None:
     stack.up(bucket(name, destroys=False), provider)
+    api = api_of(info)
+    assert not holds_anything(api, name)
+    assert not holds_anything(api, name + "-of-nobody")
     for number in range(3):
         client.put_object(oss.PutObjectRequest(bucket=name, key="a", body=str(number).encode()))
     client.delete_object(oss.DeleteObjectRequest(bucket=name, key="a"))
+    assert holds_anything(api, name)
     with pytest.raises(ResourceError) as caught:
         stack.destroy(provider)
     assert caught.value.code == "BucketNotEmpty"

@@ -18,6 +18,7 @@ from steelyard.cluster.price import HourlyPrice, ask_price
 from steelyard.cluster.record import ClusterRecord
 from steelyard.cluster.scaled_node import scaled_ids
 from steelyard.deploy import OnStep, Resource, Result
+from steelyard.deploy.provider.oss import holds_anything
 from steelyard.errors import UnhealthyError, UsageError
 from steelyard.localcloud import daemon
 from steelyard.node.client import GatewayClient, GatewayTrust
@@ -27,6 +28,7 @@ from steelyard.spec.tls import FILE_SETTINGS
 PROJECT = "steelyard"
 """Name of the Pulumi project, as in `Pulumi.yaml`."""
 
+_BUCKET = "alicloud:oss/bucket:Bucket"
 _INSTANCE = "alicloud:ecs/instance:Instance"
 _SCALING_GROUP = "alicloud:ess/scalingGroup:ScalingGroup"
 
@@ -154,22 +156,34 @@ class Cluster:
         """Delete all that stands, and stop the local cloud when nothing else stands on it.
 
         Raises:
-            UsageError: Its load balancer is protected; all stands as it was.
+            UsageError: Its load balancer is protected, or its bucket holds checkpoints; all stands as it was.
             ResourceError: The cloud refused a deletion; what is left is remembered.
         """
         record = self._record()
-        if record and record.spec.load_balancer.deletion_protection:
-            raise UsageError(
-                f"the load balancer of cluster {self.name} is protected from being deleted",
-                "set `load_balancer.deletion_protection` to false, run `steelyard up`, then `steelyard down`",
-            )
         if record:
+            self._refuse_protected(record.spec)
             replace(record, is_settled=False).save(self._record_path)
         result = self._deployment.down(on_step)
         ClusterRecord.remove(self._record_path)
         self.home.stack_dir(self.name).rmdir()
         self._deployment.leave()
         return result
+
+    def _refuse_protected(self, spec: ClusterSpec) -> None:
+        """Refuse to take down what the cluster file keeps; the engine itself would first delete all the rest."""
+        if spec.load_balancer.deletion_protection:
+            raise UsageError(
+                f"the load balancer of cluster {self.name} is protected from being deleted",
+                "set `load_balancer.deletion_protection` to false, run `steelyard up`, then `steelyard down`",
+            )
+        buckets = [] if spec.checkpoints.force_destroy else self._standing_ids(_BUCKET)
+        kept = [bucket for bucket in buckets if holds_anything(self._deployment.api(), bucket)]
+        if kept:
+            raise UsageError(
+                f"the bucket {', '.join(kept)} of cluster {self.name} holds checkpoints, or deleted ones that it keeps",
+                "copy those that are to stay, set `checkpoints.force_destroy` to true, run `steelyard up`, "
+                "then `steelyard down`",
+            )
 
     def outputs(self) -> Mapping[str, Any]:
         """Return the program's exports, secrets hidden."""

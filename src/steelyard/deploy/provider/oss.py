@@ -255,6 +255,15 @@ class BucketPublicAccessBlock(ResourceType):
         )
 
 
+def holds_anything(api: Api, bucket: str) -> bool:
+    """Tell whether a bucket is there and holds an object, or a version or a mark of a deleted one.
+
+    Raises:
+        ResourceError: If the cloud refuses to tell.
+    """
+    return _exists(api, bucket) and bool(_versions(api, bucket, 1))
+
+
 def _sdk() -> Any:
     """Give the vendor's package, which takes 0.3 s to import and is not wanted by a stack without buckets."""
     import alibabacloud_oss_v2
@@ -322,14 +331,19 @@ def _read_tags(api: Api, bucket: str) -> dict[str, str]:
 def _empty(api: Api, bucket: str) -> bool:
     """Delete a page of a bucket's versions and delete markers; tell whether there was any."""
     oss = _sdk()
-    listing = oss.ListObjectVersionsRequest(bucket=bucket, max_keys=_MAX_DELETED)
-    page = api.call_storage("ListObjectVersions", lambda client: client.list_object_versions(listing))
-    found = [*(page.version or ()), *(page.delete_marker or ())]
+    found = _versions(api, bucket, _MAX_DELETED)
     for start in range(0, len(found), _MAX_DELETED):
         batch = found[start : start + _MAX_DELETED]
         objects = [oss.DeleteObject(key=entry.key, version_id=entry.version_id) for entry in batch]
         _delete_objects(api, oss.DeleteMultipleObjectsRequest(bucket=bucket, objects=objects))
     return bool(found)
+
+
+def _versions(api: Api, bucket: str, num_most: int) -> list[Any]:
+    """Return the first versions and delete markers of a bucket."""
+    listing = _sdk().ListObjectVersionsRequest(bucket=bucket, max_keys=num_most)
+    page = api.call_storage("ListObjectVersions", lambda client: client.list_object_versions(listing))
+    return [*(page.version or ()), *(page.delete_marker or ())]
 
 
 def _delete_objects(api: Api, request: sdk.DeleteMultipleObjectsRequest) -> None:
