@@ -12,7 +12,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from steelyard.cli.console import OutputFormat, print_json, print_record, stderr
+from steelyard.cli.console import OutputFormat, counted, print_json, print_record, stderr
 from steelyard.cli.target import home
 from steelyard.errors import LocalCloudError
 from steelyard.localcloud import daemon
@@ -90,7 +90,7 @@ def stop_cloud(*, data: CloudFolder = None, output: OutputFormat = "text") -> in
         stderr().print(f"no local cloud ran on {folder_of(data)}")
     else:
         left = ", ".join(map(str, report.left)) or "nothing"
-        stderr().print(f"stopped; {len(report.ended)} processes ended, left behind: {left}")
+        stderr().print(f"stopped; {counted(len(report.ended), 'process')} ended, left behind: {left}")
     return LocalCloudError.exit_code if report.left else 0
 
 

@@ -50,6 +50,12 @@ def _console(file: TextIO) -> Console:
     )
 
 
+def counted(number: int, thing: str) -> str:
+    """Return a number with what it counts, in the plural where it is not one."""
+    plural = f"{thing}es" if thing.endswith("s") else f"{thing}s"
+    return f"{number} {thing if number == 1 else plural}"
+
+
 def print_json(value: Mapping[str, Any] | Sequence[Any]) -> None:
     """Print one JSON value on one line of stdout."""
     sys.stdout.write(json.dumps(value, default=str, ensure_ascii=False) + "\n")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from steelyard.cli.consent import Yes, require
-from steelyard.cli.console import ClusterName, OutputFormat, print_json, stderr
+from steelyard.cli.console import ClusterName, OutputFormat, counted, print_json, stderr
 from steelyard.cli.progress import DeployProgress
 from steelyard.cli.project import ProgramDir, StackName, down_project, require_one
 from steelyard.cli.target import cluster_named
@@ -43,14 +43,12 @@ def down(
     standing = cluster_named(cluster, yes=yes)
     standing.prepare()
     if standing.spends_money:
-        num_resources = sum(standing.resource_counts().values())
-        require(
-            f"delete the {num_resources} resources of {standing.name} on {standing.target_description}",
-            yes=yes,
-        )
+        resources = counted(sum(standing.resource_counts().values()), "resource")
+        require(f"delete the {resources} of {standing.name} on {standing.target_description}", yes=yes)
     with DeployProgress() as progress:
         result = standing.down(progress)
     if output == "json":
         print_json({"cluster": standing.name, "changes": result.num_by_op})
         return
-    stderr().print(f"{standing.name} is down: {result.num_by_op.get('delete', 0)} resources deleted")
+    deleted = counted(result.num_by_op.get("delete", 0), "resource")
+    stderr().print(f"{standing.name} is down: {deleted} deleted")

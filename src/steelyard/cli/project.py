@@ -13,7 +13,7 @@ from cyclopts import Parameter
 from rich.markup import escape
 
 from steelyard import settings
-from steelyard.cli.console import OutputFormat, print_json, print_record, stderr, stdout
+from steelyard.cli.console import OutputFormat, counted, print_json, print_record, stderr, stdout
 from steelyard.cli.foreseen import foresee, print_price
 from steelyard.cli.progress import DeployProgress
 from steelyard.cli.target import home
@@ -84,7 +84,8 @@ def down_project(program: Path, stack: str | None, *, output: OutputFormat) -> N
     if output == "json":
         print_json({"project": standing.name, "changes": result.num_by_op})
         return
-    stderr().print(f"{standing.name} is down: {result.num_by_op.get('delete', 0)} resources deleted")
+    deleted = counted(result.num_by_op.get("delete", 0), "resource")
+    stderr().print(f"{standing.name} is down: {deleted} deleted")
 
 
 def refresh_project(program: Path, stack: str | None) -> tuple[str, Result]:

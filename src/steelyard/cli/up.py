@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from steelyard.cli.consent import Yes, require
-from steelyard.cli.console import OutputFormat, print_json, print_record, print_table, stderr
+from steelyard.cli.console import OutputFormat, counted, print_json, print_record, print_table, stderr
 from steelyard.cli.foreseen import foresee, print_price
 from steelyard.cli.progress import DeployProgress
 from steelyard.cli.project import ProgramDir, StackName, require_one, up_project
@@ -80,9 +80,11 @@ def _agree(cluster: Cluster, *, refresh: bool, yes: bool) -> None:
     if cluster.spends_money and foreseen.has_changes:
         print_price(price, stderr())
         changes = ", ".join(
-            f"{op} {count}" for op, count in sorted(foreseen.num_by_op.items()) if op != "same"
+            f"{op} {counted(count, 'resource')}"
+            for op, count in sorted(foreseen.num_by_op.items())
+            if op != "same"
         )
-        require(f"do this: {changes} resources, {price.total:.2f} {price.currency} an hour", yes=yes)
+        require(f"do this: {changes}, {price.total:.2f} {price.currency} an hour", yes=yes)
 
 
 def _print(cluster: Cluster, result: Result, seconds: float, output: OutputFormat) -> None:

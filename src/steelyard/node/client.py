@@ -221,12 +221,15 @@ class GatewayClient:
 def _raise_for_status(response: httpx.Response) -> None:
     if not response.is_error:
         return
-    message, hint = response.text.strip()[:500], ""
+    status = response.status_code
     try:
         detail = response.json()["error"]
         message, hint = detail["message"], detail.get("hint", "")
     except (ValueError, KeyError, TypeError):
-        pass
-    if response.status_code == 503 and not hint:
-        hint = "no node is healthy: see `steelyard status`"
-    raise GatewayError(f"{response.status_code} {message}", hint, status=response.status_code)
+        # A load balancer answers with a page of its own.
+        message, hint = f"{response.url} answered {response.reason_phrase} ({status})", ""
+        if status == httpx.codes.SERVICE_UNAVAILABLE:
+            message = f"the load balancer at {response.url.host} has no healthy node to pass the request to"
+    if status == httpx.codes.SERVICE_UNAVAILABLE:
+        hint = hint or "see `steelyard status` for the nodes' health"
+    raise GatewayError(message, hint, status=status)

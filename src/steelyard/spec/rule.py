@@ -110,7 +110,8 @@ def name_of(longest: int, example: str) -> Rule:
 
     def check(value: str) -> str:
         if not 2 <= len(value) <= longest:
-            reason = f"`{value}` has {len(value)} characters, and a name has 2 to {longest}"
+            length = "short" if len(value) < 2 else "long"
+            reason = f"`{value}` is too {length}: a name has 2 to {longest} characters"
         elif not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", value):
             reason = (
                 f"`{value}` is no name: a letter first, then lower-case letters, digits and single hyphens"

@@ -20,7 +20,11 @@ class CutOffGateway(BaseHTTPRequestHandler):
     job_state = "running"
 
     def do_GET(self) -> None:
-        if self.path.startswith("/v1/jobs/job-1/"):
+        if self.path == "/healthz":
+            self._answer_page(503)
+        elif self.path == "/v1/nodes":
+            self._answer_page(413)
+        elif self.path.startswith("/v1/jobs/job-1/"):
             self._stream()
         elif self.path == "/v1/jobs/job-1":
             self._answer(200, {"id": "job-1", "state": type(self).job_state})
@@ -42,7 +46,13 @@ class CutOffGateway(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def _answer(self, status: int, tree: dict[str, object]) -> None:
-        body = json.dumps(tree).encode()
+        self._send(status, json.dumps(tree).encode())
+
+    def _answer_page(self, status: int) -> None:
+        """Answer as a load balancer does by itself."""
+        self._send(status, b"<html><body><h1>No server is available</h1></body></html>")
+
+    def _send(self, status: int, body: bytes) -> None:
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -70,11 +80,20 @@ def test_events_come_once_each_however_often_the_stream_is_cut(gateway: GatewayC
 
 
 def test_a_refusal_is_raised_with_its_status_and_hint(gateway: GatewayClient) -> None:
-    with pytest.raises(GatewayError, match="404 no such job") as caught:
+    with pytest.raises(GatewayError, match=r"^no such job$") as caught:
         list(gateway.logs("job-2", follow=True))
 
     assert caught.value.status == 404
     assert caught.value.hint == "see `steelyard jobs list`"
+
+
+def test_an_answer_of_the_load_balancers_own_is_told_in_words(gateway: GatewayClient) -> None:
+    with pytest.raises(GatewayError, match="has no healthy node to pass the request to") as caught:
+        gateway.health()
+    assert caught.value.status == 503
+    assert "steelyard status" in caught.value.hint
+    with pytest.raises(GatewayError, match=r"/v1/nodes answered Request Entity Too Large \(413\)$") as caught:
+        gateway.nodes()
 
 
 def test_a_gateway_that_is_not_there_is_named_with_its_address() -> None:
