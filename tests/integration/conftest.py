@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from cloud_api import api_of
 from elastic_workers import ElasticRun, WorkerServer
 from gradient_service import GradientService
+from proxy_parts import is_open
+from traffic import wait_until
 
 from steelyard.deploy import AlicloudProvider, Stack
 from steelyard.deploy.provider.api import Api
 from steelyard.localcloud import daemon
 from steelyard.localcloud.daemon import CloudInfo
 from steelyard.localcloud.hosts.address import AddressBook
+from steelyard.localcloud.proxy.balancer import ProxyBalancer
+from steelyard.localcloud.proxy.config import Server
 
 # A range of this process: test processes side by side would take each other's freed addresses.
 OWN_RANGE = IPv4Network(f"127.91.{os.getpid() % 12 * 16}.0/20")
@@ -29,6 +36,38 @@ def addresses() -> Iterator[Callable[[], str]]:
     book = AddressBook()
     yield lambda: book.claim(OWN_RANGE)
     book.release_all()
+
+
+@pytest.fixture
+def make_server(
+    addresses: Callable[[], str],
+) -> Iterator[Callable[..., tuple[Server, subprocess.Popen[bytes]]]]:
+    """Run servers that answer with their names; a name comes with its process."""
+    running = []
+
+    def make(name: str, weight: int = 100, delay_s: float = 0.0) -> tuple[Server, subprocess.Popen[bytes]]:
+        address = addresses()
+        script = Path(__file__).with_name("named_server.py")
+        process = subprocess.Popen([sys.executable, "-S", script, address, "8080", name, str(delay_s)])
+        running.append(process)
+        wait_until(lambda: is_open(address, 8080))
+        return Server(name=name, address=address, port=8080, weight=weight), process
+
+    yield make
+    for process in running:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture
+def balancer(tmp_path: Path, addresses: Callable[[], str]) -> Iterator[ProxyBalancer]:
+    """A load balancer, which is gone before its addresses are given back."""
+    balancer = ProxyBalancer("lb-test", tmp_path / "lb-test")
+    yield balancer
+    family = [psutil.Process(pid) for pid in balancer.process_ids()]
+    balancer.discard()
+    assert not any(process.is_running() for process in family)
+    assert not (tmp_path / "lb-test").exists()
 
 
 @pytest.fixture(scope="session")

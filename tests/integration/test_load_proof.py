@@ -10,17 +10,14 @@ import json
 import signal
 import ssl
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from ipaddress import IPv4Network
 from pathlib import Path
 
 import pytest
 from tls_pair import Authority
 from traffic import Traffic, ask, wait_until
 
-from steelyard.localcloud.hosts.address import AddressBook
 from steelyard.localcloud.proxy.balancer import ProxyBalancer
 from steelyard.localcloud.proxy.config import HealthCheck, Listener, ProxyConfig, Server
 from steelyard.localcloud.proxy.tls import Tls
@@ -73,34 +70,26 @@ class Stage:
 
 
 @pytest.fixture(params=["http", "https"])
-def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
-    book, script = AddressBook(), Path(__file__).with_name("named_server.py")
-
-    def claim() -> str:
-        return book.claim(IPv4Network("127.92.0.0/20"))
-
-    servers = [Server(name=name, address=claim(), port=8080, weight=100) for name in "abc"]
-    processes = {
-        one.name: subprocess.Popen([sys.executable, "-S", script, one.address, "8080", one.name])
-        for one in servers
-    }
-    authority, address, is_secure = Authority(), claim(), request.param == "https"
+def stage(
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    addresses: Callable[[], str],
+    make_server: Callable[[str], tuple[Server, subprocess.Popen[bytes]]],
+) -> Iterator[Stage]:
+    made = [make_server(name) for name in "abc"]
+    authority, address, is_secure = Authority(), addresses(), request.param == "https"
     balancer = ProxyBalancer("lb-proof", tmp_path / "lb-proof")
     try:
         yield Stage(
             balancer=balancer,
             address=address,
-            servers=servers,
-            processes=processes,
+            servers=[server for server, _ in made],
+            processes={server.name: process for server, process in made},
             tls=authority.trusting() if is_secure else None,
             bundle="".join(authority.issue(address)) if is_secure else "",
         )
     finally:
         balancer.discard()
-        for process in processes.values():
-            process.kill()
-            process.wait()
-        book.release_all()
 
 
 @pytest.fixture

@@ -46,7 +46,7 @@ class Traffic:
         self._is_over = threading.Event()
 
     def names(self, since: float = 0.0) -> Counter[str]:
-        """Count the answers by server, those after a monotonic time."""
+        """Count the answers by server, those to requests that began after a monotonic time."""
         return Counter(name for moment, name in list(self.answers) if moment >= since)
 
     def run(self, num_requests: int | None = None) -> None:
@@ -64,6 +64,7 @@ class Traffic:
 
     def _ask(self, connection: http.client.HTTPConnection) -> str:
         """Send a request and note who answers; where nobody does, say what came instead."""
+        began = time.monotonic()
         try:
             connection.request("GET", "/")
             answer = connection.getresponse()
@@ -75,7 +76,7 @@ class Traffic:
             connection.close()
         if answer.status != 200:
             return f"{answer.status} {text}"
-        self.answers.append((time.monotonic(), text.split(" ")[0]))
+        self.answers.append((began, text.split(" ")[0]))
         return ""
 
     def _connection(self) -> http.client.HTTPConnection:
