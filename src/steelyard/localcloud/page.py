@@ -4,16 +4,49 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from steelyard.localcloud.service import Request
 from steelyard.localcloud.wire.error import invalid_parameter
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Pageable(Protocol[T_co]):
+    """What pages can be cut out of: a list, or what reads no more than its slices."""
+
+    def __len__(self) -> int:
+        """Give the number of items."""
+
+    def __getitem__(self, places: slice, /) -> Sequence[T_co]:
+        """Give the items from one place to another."""
+
+
+class Joined(Generic[T]):
+    """Several lists one after the other, of which a slice reads no other items.
+
+    Args:
+        parts: The lists.
+    """
+
+    def __init__(self, *parts: Pageable[T]) -> None:
+        self._parts = parts
+
+    def __len__(self) -> int:
+        return sum(map(len, self._parts))
+
+    def __getitem__(self, places: slice, /) -> Sequence[T]:
+        start, stop, _ = places.indices(len(self))
+        found: list[T] = []
+        for part in self._parts:
+            found += part[max(start, 0) : max(stop, 0)]
+            start, stop = start - len(part), stop - len(part)
+        return found
 
 
 def number_page(
-    request: Request, items: Sequence[T], max_size: int = 50
+    request: Request, items: Pageable[T], max_size: int = 50
 ) -> tuple[Sequence[T], dict[str, object]]:
     """Cut out the page that `PageNumber` and `PageSize` (10 by default) ask for.
 
@@ -34,7 +67,7 @@ def number_page(
 
 def token_page(
     request: Request,
-    items: Sequence[T],
+    items: Pageable[T],
     *,
     token_name: str = "NextToken",
     size_name: str = "MaxResults",

@@ -63,6 +63,30 @@ class Record:
 R = TypeVar("R", bound=Record)
 
 
+class PagedRecords(Generic[R]):
+    """The records that belong to something, oldest first, of which a slice reads no others; see `Store.where`.
+
+    Args:
+        store: The cloud's state.
+        record_type: Their type.
+        name: One of the store's foreign keys.
+        value: What they have there.
+    """
+
+    def __init__(self, store: Store, record_type: type[R], name: str, value: str) -> None:
+        self._store = store
+        self._type = record_type
+        self._belonging = (record_type.kind, name, value)
+
+    def __len__(self) -> int:
+        return self._store.count_where(*self._belonging)
+
+    def __getitem__(self, places: slice) -> Sequence[R]:
+        start, stop, _ = places.indices(len(self))
+        bodies = self._store.where(*self._belonging, start=start, limit=max(stop - start, 0))
+        return [self._type.from_body(body) for body in bodies]
+
+
 class Records(Generic[R]):
     """The records of one type in the store.
 
@@ -91,6 +115,10 @@ class Records(Generic[R]):
     def where(self, name: str, value: str) -> Sequence[R]:
         """Give the records that belong to something, oldest first; see `Store.where`."""
         return [self._type.from_body(body) for body in self._store.where(self._type.kind, name, value)]
+
+    def paged(self, name: str, value: str) -> PagedRecords[R]:
+        """Give what `where` gives, to be read a page at a time."""
+        return PagedRecords(self._store, self._type, name, value)
 
     def are_at_least(self, number: int, name: str, value: str) -> bool:
         """Tell whether as many records belong to something, without reading them."""

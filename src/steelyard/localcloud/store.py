@@ -17,8 +17,20 @@ CREATE TABLE IF NOT EXISTS resource (
 )
 """
 
-FOREIGN_KEYS = ("region_id", "vpc_id", "vswitch_id", "load_balancer_id", "server_group_id", "group_id")
+FOREIGN_KEYS = (
+    "region_id",
+    "vpc_id",
+    "vswitch_id",
+    "load_balancer_id",
+    "server_group_id",
+    "group_id",
+    "instance_id",
+    "network_interface_id",
+)
 """Fields of bodies that say what a body belongs to; each has an index, so that `where` reads no other bodies."""
+
+NO_LIMIT = -1
+"""SQLite's word for it."""
 
 _MAX_WAL_BYTES = 16 << 20
 """What the write-ahead log is cut back to once its pages are in the file; SQLite would leave it as long as it ever was.
@@ -173,18 +185,23 @@ class Store:
             ).fetchall()
         return [json.loads(body) for (body,) in rows]
 
-    def where(self, kind: str, name: str, value: str) -> Sequence[dict[str, object]]:
+    def where(
+        self, kind: str, name: str, value: str, *, start: int = 0, limit: int = NO_LIMIT
+    ) -> Sequence[dict[str, object]]:
         """Give the bodies of a kind that belong to something, in the order of their making.
 
         Args:
             kind: The kind.
             name: One of `FOREIGN_KEYS`.
             value: What the body has there.
+            start: How many to leave out at the beginning.
+            limit: How many to give at most.
         """
         with self._lock:
             rows = self._connection.execute(
-                f"SELECT body FROM resource WHERE kind = ? AND {_checked(name)} = ? ORDER BY sequence",
-                (kind, value),
+                f"SELECT body FROM resource WHERE kind = ? AND {_checked(name)} = ? ORDER BY sequence "
+                "LIMIT ? OFFSET ?",
+                (kind, value, limit, start),
             ).fetchall()
         return [json.loads(body) for (body,) in rows]
 
@@ -210,7 +227,7 @@ class Store:
             found[kind].append(id_)
         return found
 
-    def count_where(self, kind: str, name: str, value: str, limit: int) -> int:
+    def count_where(self, kind: str, name: str, value: str, limit: int = NO_LIMIT) -> int:
         """Count the bodies that `where` gives, without reading them, up to a limit."""
         with self._lock:
             (count,) = self._connection.execute(

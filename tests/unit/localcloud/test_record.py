@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import ClassVar
 
 import pytest
 
-from steelyard.localcloud.record import Record
+from steelyard.localcloud.page import Joined
+from steelyard.localcloud.record import Record, Records
+from steelyard.localcloud.services import SERVICES
+from steelyard.localcloud.store import Store
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,6 +21,7 @@ class Wheel(Record):
 
     spokes: tuple[str, ...]
     size: int = 26
+    region_id: str = "cn-hangzhou"
 
 
 WHEEL = Wheel(id="w-1", created_at=1.5, tags={"a": "b"}, spokes=("x", "y"), size=28)
@@ -41,3 +47,50 @@ def test_a_field_too_many_or_too_few_is_told(change):
     kept = {name: value for name, value in body.items() if value is not None}
     with pytest.raises(TypeError, match="argument"):
         Wheel.from_body(kept)
+
+
+@pytest.fixture
+def wheels(tmp_path: Path) -> Iterator[Records[Wheel]]:
+    """Wheels 0 to 9, by turns in two regions."""
+    store = Store(tmp_path / "state.sqlite")
+    records = Records(store, Wheel)
+    for number in range(10):
+        region_id = "cn-beijing" if number % 2 else "cn-hangzhou"
+        records.put(replace(WHEEL, id=str(number), region_id=region_id))
+    yield records
+    store.close()
+
+
+@pytest.mark.parametrize("places", [slice(0, 2), slice(1, 3), slice(4, 9), slice(5, 9), slice(3, 1)])
+def test_a_page_of_records_is_cut_as_one_of_a_list(wheels: Records[Wheel], places: slice) -> None:
+    paged, listed = wheels.paged("region_id", "cn-beijing"), wheels.where("region_id", "cn-beijing")
+    assert (len(paged), list(paged[places])) == (5, listed[places])
+    assert [one.id for one in paged[0:5]] == ["1", "3", "5", "7", "9"]
+
+
+def test_a_page_of_joined_lists_is_cut_as_one_of_a_list(wheels: Records[Wheel]) -> None:
+    parts = [wheels.paged("region_id", region) for region in ("cn-beijing", "cn-shanghai", "cn-hangzhou")]
+    joined, listed = Joined(*parts), [one for part in parts for one in part[0:10]]
+    assert len(joined) == len(listed) == 10
+    for start in range(12):
+        for stop in range(12):
+            assert list(joined[start:stop]) == listed[start:stop]
+
+
+def test_a_page_reads_no_other_records(wheels: Records[Wheel], monkeypatch: pytest.MonkeyPatch) -> None:
+    paged, read = wheels.paged("region_id", "cn-beijing"), []
+    monkeypatch.setattr(Wheel, "from_body", lambda body: read.append(body["id"]))
+    assert len(paged[1:3]) == 2
+    assert read == ["3", "5"]
+
+
+@pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.__name__)
+def test_no_part_of_a_service_takes_what_is_anothers_own(service: type) -> None:
+    owners: dict[str, set[str]] = {}
+    for part in service.__mro__:
+        for name in vars(part):
+            if name.startswith("_") and not name.startswith("__"):
+                owners.setdefault(name, set()).add(part.__name__)
+    assert {
+        name: parts for name, parts in owners.items() if len(parts) > 1 and not name.startswith("_abc_")
+    } == {}
