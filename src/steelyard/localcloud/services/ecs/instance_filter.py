@@ -48,12 +48,12 @@ _MOMENTS: Mapping[str, tuple[Callable[[Instance], float], bool]] = {
 Matches = Callable[[Instance], bool]
 
 
-def instance_filter(request: Request, eips: Mapping[str, Collection[str]]) -> Matches:
+def instance_filter(request: Request, eips_of: Callable[[str], Collection[str]]) -> Matches:
     """Give what tells whether an instance is one that a call asks for.
 
     Args:
         request: The call.
-        eips: The elastic addresses of instances, by their ids.
+        eips_of: Gives the elastic addresses of an instance, by its id.
 
     Raises:
         ApiError: `InvalidParameter` for a list or a time that is none.
@@ -63,7 +63,7 @@ def instance_filter(request: Request, eips: Mapping[str, Collection[str]]) -> Ma
     lists: list[tuple[list[str], Callable[[Instance], Collection[str]]]] = [
         (read_json_texts(request, "PrivateIpAddresses"), lambda instance: instance.addresses),
         (read_json_texts(request, "PublicIpAddresses"), lambda instance: instance.public_addresses),
-        (read_json_texts(request, "EipAddresses"), lambda instance: eips.get(instance.id, ())),
+        (read_json_texts(request, "EipAddresses"), lambda instance: eips_of(instance.id)),
         (request.texts("Ipv6Address"), lambda instance: ()),
         *((read_json_texts(request, never), lambda instance: ()) for never in _NEVER),
     ]

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from steelyard.localcloud.page import Joined, Pageable
 from steelyard.localcloud.service import Request, action
 from steelyard.localcloud.services.ecs import change_errors, check, part_errors
-from steelyard.localcloud.services.ecs.instance_actions import both_pages
+from steelyard.localcloud.services.ecs.instance_actions import both_pages, names_no_filter, network_of
 from steelyard.localcloud.services.ecs.interface_making import InterfaceMaking
 from steelyard.localcloud.services.ecs.models import RUNNING, STOPPED, Instance
 from steelyard.localcloud.services.ecs.network_interface import (
@@ -13,11 +14,11 @@ from steelyard.localcloud.services.ecs.network_interface import (
     MAX_INTERFACES,
     NetworkInterface,
 )
-from steelyard.localcloud.services.vpc.egress_models import Eip
 from steelyard.localcloud.services.vpc.models import VSwitch
 from steelyard.localcloud.tag import has_tags, read_tags
 
-_Row = tuple[dict[str, object], tuple[str, ...], tuple[str, ...], Mapping[str, str]]
+_Holder = Instance | NetworkInterface
+"""What an interface is kept as: an instance's first one in its own record."""
 
 _TOKEN_PAGE = range(10, 500 + 1)
 """See `both_pages` (help page of DescribeNetworkInterfaces)."""
@@ -58,31 +59,16 @@ class NetworkInterfaceActions(InterfaceMaking):
     def describe_network_interface_attribute(self, request: Request) -> dict[str, object]:
         """Give one network interface."""
         interface_id = request.text("NetworkInterfaceId")
-        for row, *_ in self._rows(request.region_id):
-            if row["NetworkInterfaceId"] == interface_id:
-                return row
-        raise part_errors.interface_not_found()
+        one = self.interfaces.get(interface_id) or self.instance_of_interface(interface_id)
+        if one is None or one.region_id != request.region_id:
+            raise part_errors.interface_not_found()
+        return self._row(one)
 
     @action("DescribeNetworkInterfaces")
     def describe_network_interfaces(self, request: Request) -> dict[str, object]:
         """List network interfaces by ids, instance, network, kind, state, name, group, address and tags."""
-        ids, addresses = request.texts("NetworkInterfaceId"), frozenset(request.texts("PrivateIpAddress"))
-        primary = request.text("PrimaryIpAddress")
-        group_id, tags = request.text("SecurityGroupId"), read_tags(request)
-        found = [
-            row
-            for row, groups, held, row_tags in self._rows(request.region_id)
-            if (not ids or row["NetworkInterfaceId"] in ids)
-            and not request.texts("Ipv6Address")
-            and not request.flag("ServiceManaged")
-            and (not addresses or not addresses.isdisjoint(held))
-            and primary in ("", row["PrivateIpAddress"])
-            and (not group_id or group_id in groups)
-            and has_tags(row_tags, tags)
-            and all(request.text(name) in ("", row[name]) for name in _FILTERS)
-        ]
-        page, head = both_pages(request, found, _TOKEN_PAGE)
-        return {**head, "NetworkInterfaceSets": {"NetworkInterfaceSet": list(page)}}
+        page, head = both_pages(request, self._found_interfaces(request), _TOKEN_PAGE)
+        return {**head, "NetworkInterfaceSets": {"NetworkInterfaceSet": [self._row(one) for one in page]}}
 
     @action("AttachNetworkInterface")
     def attach_network_interface(self, request: Request) -> dict[str, object]:
@@ -169,26 +155,45 @@ class NetworkInterfaceActions(InterfaceMaking):
         )
         return {}
 
-    def _rows(self, region_id: str) -> list[_Row]:
-        """Give every interface of a region as answers hold it, with its groups, addresses and tags."""
+    def _found_interfaces(self, request: Request) -> Pageable[_Holder]:
+        if names_no_filter(request):
+            region = ("region_id", request.region_id)
+            return Joined[_Holder](self.instances.paged(*region), self.interfaces.paged(*region))
+        ids, addresses = request.texts("NetworkInterfaceId"), frozenset(request.texts("PrivateIpAddress"))
+        primary = request.text("PrimaryIpAddress")
+        group_id, tags = request.text("SecurityGroupId"), read_tags(request)
+        return [
+            one
+            for one in self._possible_interfaces(request)
+            if one.region_id == request.region_id
+            and not request.texts("Ipv6Address")
+            and not request.flag("ServiceManaged")
+            and (not addresses or not addresses.isdisjoint(one.addresses))
+            and primary in ("", one.private_address)
+            and (not group_id or group_id in one.security_group_ids)
+            and has_tags({} if isinstance(one, Instance) else one.tags, tags)
+            and _fits(self._bare_row(one), request, ids)
+        ]
+
+    def _possible_interfaces(self, request: Request) -> Sequence[_Holder]:
+        """Give what may hold the interfaces that a call names, and no more than what it has to look at."""
+        instance_id = request.text("InstanceId")
+        if instance_id:
+            return [*self.instances.named([instance_id]), *self.interfaces_of(instance_id)]
+        return [*self.instances.where(*network_of(request)), *self.interfaces.where(*network_of(request))]
+
+    def _row(self, one: _Holder) -> dict[str, object]:
+        row = self._bare_row(one)
+        if isinstance(one, Instance):
+            return row
+        eips = [{"AllocationId": eip.id, "PublicIpAddress": eip.address} for eip in self.vpc.eips_of(one.id)]
+        return {**row, "AssociatedPublicIp": eips[0]} if eips else row
+
+    def _bare_row(self, one: _Holder) -> dict[str, object]:
         owner_id = self.cloud.identity.account_id
-        eips = {eip.instance_id: eip for eip in self.vpc.eips.list() if eip.is_bound}
-        rows: list[_Row] = [
-            (one.to_network_interface_answer(owner_id), one.security_group_ids, one.addresses, {})
-            for one in self.instances.list()
-            if one.region_id == region_id
-        ]
-        rows += [
-            (
-                {**one.to_answer(owner_id), **_public(eips.get(one.id))},
-                one.security_group_ids,
-                one.addresses,
-                one.tags,
-            )
-            for one in self.interfaces.list()
-            if one.region_id == region_id
-        ]
-        return rows
+        if isinstance(one, Instance):
+            return one.to_network_interface_answer(owner_id)
+        return one.to_answer(owner_id)
 
     def _interface(self, request: Request) -> NetworkInterface:
         interface = self.interfaces.get(request.text("NetworkInterfaceId"))
@@ -205,7 +210,7 @@ class NetworkInterfaceActions(InterfaceMaking):
         return instance
 
 
-def _public(eip: Eip | None) -> dict[str, object]:
-    if eip is None:
-        return {}
-    return {"AssociatedPublicIp": {"AllocationId": eip.id, "PublicIpAddress": eip.address}}
+def _fits(row: Mapping[str, object], request: Request, ids: Sequence[str]) -> bool:
+    return (not ids or row["NetworkInterfaceId"] in ids) and all(
+        request.text(name) in ("", row[name]) for name in _FILTERS
+    )

@@ -56,16 +56,16 @@ class SecurityGroupActions(EcsState):
         wanted = [request.text(name) for name in names]
         found = [
             group
-            for group in self.security_groups.list()
-            if group.region_id == request.region_id
-            and request.text("NetworkType", "vpc") == "vpc"
+            for group in self.security_groups.where("region_id", request.region_id)
+            if request.text("NetworkType", "vpc") == "vpc"
             and not request.flag("ServiceManaged")
             and (not ids or group.id in ids)
             and has_tags(group.tags, tags)
             and all(want in ("", got) for want, got in zip(wanted, _search_keys(group), strict=True))
         ]
         page, head = both_pages(request, found, _TOKEN_PAGE)
-        rows = [group.to_answer(self.num_instances_of_group(group.id)) for group in page]
+        sizes = self.group_sizes({group.vpc_id for group in page})
+        rows = [group.to_answer(sizes.get(group.id, 0)) for group in page]
         return {**head, "RegionId": request.region_id, "SecurityGroups": {"SecurityGroup": rows}}
 
     @action("ModifySecurityGroupAttribute")
@@ -97,7 +97,7 @@ class SecurityGroupActions(EcsState):
     def delete_security_group(self, request: Request) -> dict[str, object]:
         """Delete a security group that no instance, load balancer and other group's rule names any more."""
         group = self.security_group(request)
-        if self.num_instances_of_group(group.id):
+        if group.id in self.group_sizes({group.vpc_id}):
             raise errors.group_in_use("instance(s)")
         for service in self.cloud.services.values():
             if isinstance(service, GroupMember) and service.is_in_group(group.id):

@@ -3,7 +3,8 @@ from __future__ import annotations
 import base64
 import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 from steelyard.localcloud.cloud import Cloud
@@ -186,10 +187,17 @@ class EcsState(Service):
             raise change_errors.mixed_group_types()
         return unique
 
-    def num_instances_of_group(self, group_id: str) -> int:
-        """Count the instances in a security group, and the network interfaces that are in it by themselves."""
-        num_instances = sum(group_id in one.security_group_ids for one in self.instances.list())
-        return num_instances + sum(group_id in one.security_group_ids for one in self.interfaces.list())
+    def group_sizes(self, vpc_ids: Collection[str]) -> Mapping[str, int]:
+        """Count the members of the security groups of VPCs: instances, and interfaces that are in them by themselves.
+
+        Returns:
+            The number by the group's id; there is none of a group without members.
+        """
+        members: list[Instance | NetworkInterface] = []
+        for vpc_id in vpc_ids:
+            members += self.instances.where("vpc_id", vpc_id)
+            members += self.interfaces.where("vpc_id", vpc_id)
+        return Counter(group_id for member in members for group_id in member.security_group_ids)
 
     def disks_of(self, instance: Instance) -> list[Disk]:
         """Give an instance's disks, its system disk first."""
@@ -226,11 +234,11 @@ class EcsState(Service):
 
     def interfaces_of(self, instance_id: str) -> list[NetworkInterface]:
         """Give an instance's network interfaces, but for the one that it has from the beginning."""
-        return [one for one in self.interfaces.list() if one.instance_id == instance_id]
+        return list(self.interfaces.where("instance_id", instance_id))
 
     def instance_of_interface(self, interface_id: str) -> Instance | None:
         """Give the instance whose own network interface it is; None where it is no such."""
-        return next((one for one in self.instances.list() if one.network_interface_id == interface_id), None)
+        return next(iter(self.instances.where("network_interface_id", interface_id)), None)
 
     def key_pairs(self, region_id: str) -> KeyPairs:
         """Give a region's key pairs."""

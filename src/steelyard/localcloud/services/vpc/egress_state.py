@@ -84,7 +84,7 @@ class EgressState(VpcState):
 
     def eips_of(self, instance_id: str) -> list[Eip]:
         """Give the elastic addresses that are bound to an instance."""
-        return [eip for eip in self.eips.list() if eip.instance_id == instance_id]
+        return list(self.eips.where("instance_id", instance_id))
 
     def gateway_of_table(self, table_id: str) -> NatGateway:
         """Give the NAT gateway that a SNAT table belongs to.
