@@ -21,6 +21,7 @@ from alibabacloud_vpc20160428.client import Client as VpcClient
 from contract_application import Application
 from contract_files import Files
 from contract_fleet import Fleet
+from contract_front import Front, delete_listeners, standing_front, wait_for_servers
 from contract_people import People
 from contract_scaling import Scaling
 from contract_sdk import sdk_config, wait_for
@@ -221,6 +222,21 @@ def application(alb_client: AlbClient, servers: Servers) -> Iterator[Application
     application = Application(alb_client, servers.fleet.vpc_id, list(servers.vswitch_ids))
     yield application
     application.clear()
+
+
+@pytest.fixture(scope="module")
+def standing(local_cloud: CloudInfo, servers: Servers) -> Iterator[Front]:
+    """An application load balancer and two servers for all tests of a module."""
+    with standing_front(local_cloud, servers) as found:
+        yield found
+
+
+@pytest.fixture
+def front(standing: Front) -> Iterator[Front]:
+    """The module's load balancer without listeners, so that each test has every port; server groups go at the end."""
+    wait_for_servers(standing)
+    yield standing
+    delete_listeners(standing)
 
 
 @pytest.fixture
