@@ -19,6 +19,7 @@ from alibabacloud_sts20150401.client import Client as StsClient
 from alibabacloud_vpc20160428 import models as vpc_models
 from alibabacloud_vpc20160428.client import Client as VpcClient
 from contract_application import Application
+from contract_classic import Balancer
 from contract_files import Files
 from contract_fleet import Fleet
 from contract_front import Front, delete_listeners, standing_front, wait_for_servers
@@ -169,6 +170,12 @@ def fleet(
     )
     yield fleet
     fleet.clear()
+
+
+@pytest.fixture
+def balancer(fleet: Fleet) -> Balancer:
+    """A classic load balancer in the fleet's network, without servers yet."""
+    return Balancer(fleet)
 
 
 @pytest.fixture

@@ -37,13 +37,13 @@ class TestLoadBalancer:
     def test_takes_the_addresses_that_are_asked_for(self, zonal_network):
         mappings = [
             models.CreateLoadBalancerRequestZoneMappings(
-                v_switch_id=vswitch_id, zone_id=zone, private_ipv_4address=f"10.77.{number}.200"
+                v_switch_id=vswitch_id, zone_id=zone, private_ipv_4address=f"10.77.{number}.210"
             )
             for number, (vswitch_id, zone) in enumerate(zip(zonal_network.vswitch_ids, ZONES, strict=True))
         ]
         found = zonal_network.describe(zonal_network.balance(zone_mappings=mappings))
         addresses = [z.load_balancer_addresses[0].private_ipv_4address for z in found.zone_mappings]
-        assert addresses == ["127.77.0.200", "127.77.1.200"]
+        assert addresses == ["127.77.0.210", "127.77.1.210"]
 
     def test_is_listed_by_name_vpc_and_tag(self, zonal_network, nlb_client, fleet):
         tag = [models.CreateLoadBalancerRequestTag(key="team", value="a")]

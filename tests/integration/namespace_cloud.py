@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -57,18 +57,25 @@ def standing_fleets(folder: Path) -> Iterator[Callable[[], LocalFleet]]:
             fleet.delete(instance.instance_id)
 
 
-def in_instance(fleet: LocalFleet, instance_id: str, call: Callable[[], T]) -> T:
-    """Make a call from within an instance's network."""
+def environments(fleet: LocalFleet, instance_id: str) -> Iterator[tuple[int, dict[str, str]]]:
+    """Give the processes of an instance that run at the moment, and their environments."""
     home = f"{fleet.cloud.data_dir}/instances/{instance_id}/"
     for process in fleet.family():
+        with suppress(psutil.Error):  # It may have ended since.
+            environment = process.environ()
+            if environment.get("HOME", "").startswith(home):
+                yield process.pid, environment
+
+
+def in_instance(fleet: LocalFleet, instance_id: str, call: Callable[[], T]) -> T:
+    """Make a call from within an instance's network."""
+    for pid, _ in environments(fleet, instance_id):
         try:
-            is_inside = process.environ().get("HOME", "").startswith(home)
-        except psutil.Error:
+            network = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY)
+        except OSError:  # It has ended since.
             continue
-        if is_inside:
-            network = os.open(f"/proc/{process.pid}/ns/net", os.O_RDONLY)
-            try:
-                return kernel.inside(call, network=network)
-            finally:
-                os.close(network)
+        try:
+            return kernel.inside(call, network=network)
+        finally:
+            os.close(network)
     raise AssertionError(f"no process of {instance_id}")

@@ -6,7 +6,7 @@ import os
 import signal
 
 import pytest
-from test_node_cluster import running_cluster, submit, wait_for, wait_for_end
+from node_cluster import running_cluster, submit, wait_for, wait_for_end
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 

@@ -18,7 +18,7 @@ import alibabacloud_oss_v2 as oss
 import pytest
 from alibabacloud_ecs20140526 import models as ecs
 from local_fleet import PORT, REGION, VSWITCH_CIDR, LocalFleet
-from namespace_cloud import in_instance, standing_cloud, standing_fleets
+from namespace_cloud import environments, in_instance, standing_cloud, standing_fleets
 from traffic import wait_until
 from udp_servers import EchoServer, names
 
@@ -313,12 +313,7 @@ def test_an_instance_proves_who_it_is_and_reads_of_its_network(fleets):
 def test_an_instance_reaches_the_object_storage_by_the_endpoint_in_its_environment(fleets):
     fleet = fleets()
     instance_id, _ = serve(fleet)
-    home = f"{fleet.cloud.data_dir}/instances/{instance_id}/"
-    (endpoint,) = {
-        environment[settings.OSS_ENDPOINT]
-        for process in fleet.family()
-        if (environment := process.environ()).get("HOME", "").startswith(home)
-    }
+    (endpoint,) = {environment[settings.OSS_ENDPOINT] for _, environment in environments(fleet, instance_id)}
     content = os.urandom(3 << 20)
 
     def client(endpoint: str) -> oss.Client:

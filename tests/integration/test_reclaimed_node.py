@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from test_node_cluster import Cluster, running_cluster, submit, wait_for, wait_for_end
+from node_cluster import Cluster, running_cluster, submit, wait_for, wait_for_end
 
 from steelyard.node.client import GatewayClient
 
