@@ -94,6 +94,20 @@ def test_an_address_stays_claimed_while_somebody_was_handed_the_claim(book):
         successor.release_all()
 
 
+def test_of_several_copies_of_a_claim_one_is_kept(book):
+    address = book.claim(NETWORK)
+    copies = [socket.socket(fileno=file) for file in book.files_of([address, address])]
+    successor = AddressBook()
+    for copy in copies:
+        successor.take_up(copy)
+    assert [copy.fileno() == -1 for copy in copies] == [False, True]
+    book.release_all()
+    successor.claim_exactly(address)
+    with pytest.raises(AddressInUse):
+        book.claim_exactly(address)
+    successor.release_all()
+
+
 def test_what_was_taken_up_and_never_asked_for_is_given_back_as_well(book):
     address = book.claim(NETWORK)
     successor = AddressBook()

@@ -144,8 +144,13 @@ class AddressBook:
 
     def take_up(self, claim: socket.socket) -> None:
         """Keep a claim that a supervisor of an earlier cloud held, for whoever asks for its address."""
+        address = claim.getsockname()[0]
         with self._lock:
-            self._left[claim.getsockname()[0]] = claim
+            # Whatever runs at an address has a copy of its claim: a load balancer's two processes have one each.
+            if address not in self._claims and address not in self._left:
+                self._left[address] = claim
+                return
+        claim.close()
 
     def files_of(self, addresses: Sequence[str]) -> list[int]:
         """Give descriptors of the claims of addresses, for a supervisor to hold them, too; the caller closes them."""
