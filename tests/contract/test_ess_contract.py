@@ -237,6 +237,18 @@ class TestMember:
         assert scaling.members(group_id) == []
         assert scaling.fleet.status(instance_id) == "Running"
 
+    def test_an_instance_that_is_named_twice_counts_once(self, scaling, ess_client):
+        group_id = scaling.make(desired_capacity=0)
+        (instance_id,) = scaling.fleet.run()
+        named = {"scaling_group_id": group_id, "instance_ids": [instance_id] * 2}
+        made = ess_client.attach_instances(ess.AttachInstancesRequest(**named)).body.scaling_activity_id
+        assert scaling.wait_activity(made).created_instances == [instance_id]
+        asked = ess.DescribeScalingGroupsRequest(region_id=REGION, scaling_group_ids=[group_id])
+        (group,) = ess_client.describe_scaling_groups(asked).body.scaling_groups
+        assert group.desired_capacity == 1
+        gone = ess_client.detach_instances(ess.DetachInstancesRequest(**named)).body.scaling_activity_id
+        assert scaling.wait_activity(gone).destroyed_instances == [instance_id]
+
     def test_of_several_those_that_cannot_be_are_passed_over_if_the_call_says_so(self, scaling, ess_client):
         group_id = scaling.make()
         (instance_id,) = scaling.fleet.run()

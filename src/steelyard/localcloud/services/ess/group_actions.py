@@ -145,7 +145,7 @@ class GroupActions(AttachmentActions):
             raise errors.no_configuration(group.id)
         self.launcher.template(group)
         self.groups.put(replace(group, state=ACTIVE, retry_at=0.0, num_failures=0))
-        ids = request.texts("InstanceIds")
+        ids = list(dict.fromkeys(request.texts("InstanceIds")))
         if ids:
             weights = read_weights(request, ids)
             self.take_in(replace(group, state=ACTIVE), ids, weights=weights)

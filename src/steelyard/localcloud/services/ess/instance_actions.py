@@ -204,7 +204,8 @@ class InstanceActions(EssCore):
 
 
 def _ids(request: Request) -> list[str]:
-    ids = request.texts("InstanceIds")
+    """Read the instances that a call names, each once."""
+    ids = list(dict.fromkeys(request.texts("InstanceIds")))
     if not ids:
         raise missing_parameter("InstanceIds")
     if len(ids) > 20:
