@@ -54,6 +54,8 @@ def test_a_snapshot_goes_when_its_days_are_over(tmp_path, monkeypatch):
         clock.now += 2 * 86400 - 1
         assert short in ids()
         clock.now += 1
+        with pytest.raises(ApiError, match=r"InvalidSnapshotId\.NotFound"):
+            call(ecs, "create_disk", ZoneId="cn-hangzhou-h", DiskCategory="cloud_essd", SnapshotId=short)
         assert len(ids()) == 1
         with pytest.raises(ApiError, match=r"InvalidSnapshotId\.NotFound"):
             call(ecs, "delete_snapshot", SnapshotId=short)

@@ -224,7 +224,7 @@ class EcsState(Service):
         if not snapshot_id:
             return None
         snapshot = self.snapshots.get(snapshot_id)
-        if snapshot is None or snapshot.region_id != region_id:
+        if snapshot is None or snapshot.region_id != region_id or snapshot.is_over(self.cloud.clock()):
             raise part_errors.snapshot_not_found()
         return snapshot
 
