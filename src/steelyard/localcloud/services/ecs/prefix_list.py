@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
@@ -77,6 +78,15 @@ def shortest(text: str, address_family: str) -> str:
 def users_of(prefix_list_id: str, groups: Sequence[SecurityGroup]) -> list[SecurityGroup]:
     """Give the security groups of which a rule names a prefix list."""
     return [group for group in groups if any(prefix_list_id in _named(rule) for rule in group.rules)]
+
+
+def count_users(groups: Sequence[SecurityGroup]) -> Counter[str]:
+    """Count by each prefix list's id the security groups of which a rule names it."""
+    return Counter(
+        named
+        for group in groups
+        for named in {str(one) for rule in group.rules for one in _named(rule) if one}
+    )
 
 
 def _named(rule: Mapping[str, object]) -> tuple[object, object]:

@@ -13,6 +13,7 @@ from steelyard.localcloud.services.ecs.prefix_list import (
     MAX_LISTS,
     Entry,
     PrefixList,
+    count_users,
     shortest,
     users_of,
 )
@@ -58,12 +59,12 @@ class PrefixListActions(EcsState):
     def describe_prefix_lists(self, request: Request) -> dict[str, object]:
         """List prefix lists by ids, name, family, resource group and tags."""
         ids, tags = request.texts("PrefixListId"), read_tags(request)
-        groups = self.security_groups.list()
+        num_users = count_users(self.security_groups.list())
         names = ("PrefixListName", "AddressFamily", "ResourceGroupId")
         rows = [
-            one.to_answer(len(users_of(one.id, groups)))
-            for one in self.prefix_lists.list()
-            if one.region_id == request.region_id and (not ids or one.id in ids) and has_tags(one.tags, tags)
+            one.to_answer(num_users[one.id])
+            for one in self.prefix_lists.where("region_id", request.region_id)
+            if (not ids or one.id in ids) and has_tags(one.tags, tags)
         ]
         found = [row for row in rows if all(request.text(name) in ("", row[name]) for name in names)]
         page, token = token_page(request, found, default=10, most=_MOST)
