@@ -84,6 +84,18 @@ class TestStop:
         cloud.look(3)
         assert cloud.host.graces[leaver] == 0
 
+    def test_an_instance_that_is_paid_for_in_advance_runs_on(self, cloud):
+        group_id = cloud.make_group(DesiredCapacity=1)
+        cloud.look(2)
+        (leaver,) = cloud.ids(group_id)
+        change = {"InstanceIds": f'["{leaver}"]', "InstanceChargeType": "PrePaid", "Period": 1}
+        cloud.call("ecs", "ModifyInstanceChargeType", change)
+        cloud.modify(group_id, DesiredCapacity=0)
+        cloud.look(4)
+        assert cloud.ids(group_id) == []
+        assert cloud.activities(group_id)[-1].status == "Successful"
+        assert cloud.ecs.find_instance(leaver).status == "Running"
+
     def test_an_instance_that_is_let_go_runs_on(self, cloud):
         group_id = cloud.make_group(DesiredCapacity=1)
         cloud.look(2)

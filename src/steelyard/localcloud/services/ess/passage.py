@@ -252,7 +252,7 @@ class Passage:
         if self._is_stopping(member, instance):
             return
         self._state.members.delete(member.id)
-        if member.fate == "release" and instance is not None and not instance.has_deletion_protection:
+        if instance is not None and _goes_along(member, instance):
             self._release(instance)
         _log.info("%s has left %s", member.id, member.group_id)
 
@@ -263,9 +263,9 @@ class Passage:
         has the time of a StopInstance.
         """
         group = self._state.groups.get(member.group_id)
-        if instance is None or group is None or group.state == DELETING or member.fate != "release":
+        if instance is None or group is None or group.state == DELETING:
             return False
-        if instance.is_released or instance.has_deletion_protection:
+        if instance.is_released or not _goes_along(member, instance):
             return False
         if instance.status == RUNNING and group.settings["ScalingPolicy"] not in FORCED:
             activity = self._state.activities.get(member.activity_id)
@@ -347,6 +347,12 @@ class Passage:
             if action.status == "Pending":
                 ended = replace(action, status="Completed", result="ABANDON")
                 self._state.lifecycle_actions.put(ended)
+
+
+def _goes_along(member: Member, instance: Instance) -> bool:
+    """Tell whether an instance is released with its member; one that is protected or paid in advance is not."""
+    is_kept = instance.has_deletion_protection or instance.charge_type == "PrePaid"
+    return member.fate == "release" and not is_kept
 
 
 def _is_wanted_back(group: ScalingGroup, member: Member, instance: Instance) -> bool:
