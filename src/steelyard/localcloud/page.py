@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Generic, Protocol, TypeVar
 
 from steelyard.localcloud.service import Request
+from steelyard.localcloud.text import whole_number
 from steelyard.localcloud.wire.error import invalid_parameter
 
 T = TypeVar("T")
@@ -93,9 +94,9 @@ def token_page(
         ApiError: `InvalidParameter` for a token that no page gave or a size that is not from 1 to `most`.
     """
     token = request.text(token_name) or "0"
-    if not token.isascii() or not token.isdigit():
+    start, size = whole_number(token), request.number(size_name, default)
+    if start is None:
         raise invalid_parameter(token_name, token, "a token of an earlier page")
-    start, size = int(token), request.number(size_name, default)
     if not 1 <= size <= most:
         raise invalid_parameter(size_name, size, "at least 1" if size < 1 else f"at most {most}")
     if nearest is not None:

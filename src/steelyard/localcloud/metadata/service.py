@@ -26,7 +26,7 @@ from steelyard.localcloud.metadata.items import (
     metadata_items,
     named_version,
 )
-from steelyard.localcloud.text import utc_text
+from steelyard.localcloud.text import utc_text, whole_number
 from steelyard.localcloud.wire.message import WireRequest
 
 TOKEN_HEADER = "x-aliyun-ecs-metadata-token"
@@ -35,7 +35,6 @@ FORWARDED_HEADER = "x-forwarded-for"
 MAX_TTL_S = 21600
 CREDENTIAL_S = 6 * 3600.0
 _MOUNT_TARGETS = f"{META_DATA}steelyard/mount-targets/"
-_MAX_DIGITS = 20
 
 
 @runtime_checkable
@@ -184,21 +183,19 @@ class MetadataService:
         if FORWARDED_HEADER in request.headers:
             return _FORBIDDEN  # Whoever asks through a proxy may not be the instance.
         ttl = request.headers.get(TTL_HEADER, "")
-        if not _is_number(ttl) or not 1 <= int(ttl) <= MAX_TTL_S:
+        ttl_s = whole_number(ttl)
+        if ttl_s is None or not 1 <= ttl_s <= MAX_TTL_S:
             return MetadataReply(status=400, text="400 - Bad Request")
-        expires_at = int(self._clock()) + int(ttl)
+        expires_at = int(self._clock()) + ttl_s
         return MetadataReply(status=200, text=f"{expires_at}-{self._sign(instance_id, expires_at)}")
 
     def _sign(self, instance_id: str, expires_at: int) -> str:
         return hmac.new(self._key, f"{instance_id}/{expires_at}".encode(), hashlib.sha256).hexdigest()
 
     def _is_valid(self, token: str, instance_id: str) -> bool:
-        expires_at, _, signature = token.partition("-")
-        if not _is_number(expires_at):
+        told, _, signature = token.partition("-")
+        expires_at = whole_number(told)
+        if expires_at is None:
             return False
-        wanted = self._sign(instance_id, int(expires_at))
-        return hmac.compare_digest(wanted.encode(), signature.encode()) and self._clock() <= int(expires_at)
-
-
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS
+        wanted = self._sign(instance_id, expires_at)
+        return hmac.compare_digest(wanted.encode(), signature.encode()) and self._clock() <= expires_at

@@ -197,7 +197,7 @@ def _parse_boolean(value: object, path: str) -> bool:
 def _parse_float(value: object, path: str) -> float:
     try:
         number = float(value) if isinstance(value, str | int | float) else math.nan
-    except ValueError:
+    except (ValueError, OverflowError):
         number = math.nan
     if not math.isfinite(number):
         raise invalid_parameter(path, value, "a number")

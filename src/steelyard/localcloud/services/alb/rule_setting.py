@@ -9,6 +9,7 @@ from typing import Any
 
 from steelyard.localcloud.services.alb.models import Action, Condition
 from steelyard.localcloud.services.alb.setting import mapping
+from steelyard.localcloud.text import whole_number
 from steelyard.localcloud.wire.error import invalid_parameter, missing_parameter, not_served
 
 _MAX_TARGETS = 5
@@ -198,7 +199,7 @@ def _redirect(config: Mapping[str, Any], name: str) -> dict[str, Any]:
     if values["Protocol"] not in ("${protocol}", "HTTP", "HTTPS"):
         raise invalid_parameter(f"{name}.Protocol", values["Protocol"], "HTTP or HTTPS")
     port = values["Port"]
-    if port != "${port}" and not (port.isdigit() and 1 <= int(port) <= 63335):
+    if port != "${port}" and (whole_number(port) or 0) not in range(1, 63335 + 1):
         raise invalid_parameter(f"{name}.Port", port, "from 1 to 63335")
     if values == known:
         raise invalid_parameter(name, "the request's own address", "another one")

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from steelyard.localcloud.service import ApiError, Request, Service, action
+from steelyard.localcloud.text import whole_number
 from steelyard.localcloud.wire.error import invalid_parameter
 from steelyard.spec.price import CURRENCY, ESTIMATE_NOTE, FEES, Price, disk_price, instance_price
 
@@ -70,10 +71,10 @@ def _module_price(product: str, module: Mapping[str, object]) -> Price:
     elif product == "ecs" and code == "InstanceType":
         price = instance_price(config.get("InstanceType", ""))
     elif product == "ecs" and code in _DISKS:
-        size = config.get(f"{code}.Size", "")
-        if size.isdecimal():
+        size_gib = whole_number(config.get(f"{code}.Size", ""))
+        if size_gib is not None:
             level = config.get(f"{code}.PerformanceLevel", "")
-            price = disk_price(config.get(f"{code}.Category", "cloud_essd"), int(size), level)
+            price = disk_price(config.get(f"{code}.Category", "cloud_essd"), size_gib, level)
     if price is None:
         # The code is from memory.
         raise ApiError(

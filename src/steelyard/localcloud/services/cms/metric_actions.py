@@ -11,6 +11,7 @@ from steelyard.localcloud.services.cms import dimension, errors
 from steelyard.localcloud.services.cms.moment import read_moment
 from steelyard.localcloud.services.cms.series import STATISTICS, Bucket, sample
 from steelyard.localcloud.services.cms.state import DONE, CmsState
+from steelyard.localcloud.text import whole_number
 
 MAX_METRICS_A_CALL = 100
 _MAX_POINTS = 1440
@@ -118,9 +119,10 @@ class MetricActions(CmsState):
 
 def _length(request: Request) -> int:
     text = request.text("Length") or "10"
-    if not text.isdecimal() or not 1 <= int(text) <= _MAX_POINTS:
+    length = whole_number(text)
+    if length is None or not 1 <= length <= _MAX_POINTS:
         raise errors.parameter_invalid(f"Length is not valid: {text!r} is not from 1 to {_MAX_POINTS}.")
-    return int(text)
+    return length
 
 
 def _gathered(at: float, values: Mapping[str, Any]) -> Bucket:
@@ -155,6 +157,7 @@ def _figure(values: Mapping[str, Any], name: str, default: float | None = None) 
 
 def _period_s(request: Request) -> int:
     text = request.text("Period") or "60"
-    if not text.isdecimal() or int(text) not in _PERIODS_S:
+    period_s = whole_number(text)
+    if period_s is None or period_s not in _PERIODS_S:
         raise errors.parameter_invalid(f"Period is not valid: {text!r} is not one of {list(_PERIODS_S)}.")
-    return int(text)
+    return period_s

@@ -6,6 +6,7 @@ import datetime
 from collections.abc import Sequence
 
 from steelyard.localcloud.services.cms import errors
+from steelyard.localcloud.text import whole_number
 
 _FORMS: Sequence[str] = (
     "%Y%m%dT%H%M%S.%f%z",
@@ -28,8 +29,9 @@ def read_moment(text: str, name: str, default: float) -> float:
     """
     if not text:
         return default
-    if text.isdecimal():
-        return int(text) / 1000
+    milliseconds = whole_number(text)
+    if milliseconds is not None:
+        return milliseconds / 1000
     for form in _FORMS:
         try:
             read = datetime.datetime.strptime(text, form)

@@ -14,6 +14,7 @@ from steelyard.localcloud.services.cms.moment import read_moment
 from steelyard.localcloud.services.cms.series import STATISTICS
 from steelyard.localcloud.services.cms.state import DONE, DONE_IN_NUMBERS, CmsState
 from steelyard.localcloud.services.cms.watch import LEVELS
+from steelyard.localcloud.text import whole_number
 from steelyard.localcloud.wire.error import missing_parameter, not_served
 
 MAX_RULES = 1000
@@ -259,10 +260,11 @@ def seconds_of(request: Request, name: str, default: int, choices: Sequence[int]
         ApiError: `ParameterInvalid`.
     """
     text = request.text(name) or str(default)
-    if not text.isdecimal() or (choices and int(text) not in choices):
+    seconds = whole_number(text)
+    if seconds is None or (choices and seconds not in choices):
         wanted = f"one of {list(choices)}" if choices else "a whole number of seconds"
         raise errors.parameter_invalid(f"{name} is not valid: {text!r} is not {wanted}.")
-    return int(text)
+    return seconds
 
 
 def _as_page_number(request: Request) -> Request:

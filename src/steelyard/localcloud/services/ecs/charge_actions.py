@@ -11,6 +11,7 @@ from steelyard.localcloud.services.ecs.models import RUNNING, STOPPED
 from steelyard.localcloud.services.ecs.run_setting import read_release_time
 from steelyard.localcloud.services.ecs.state import read_json_texts
 from steelyard.localcloud.services.ecs.subscription import PERIODS, RENEWALS, period_end, read_period
+from steelyard.localcloud.text import whole_number
 from steelyard.localcloud.wire.error import invalid_parameter
 
 
@@ -138,6 +139,7 @@ class ChargeActions(AutoRelease):
 def _read_number(request: Request, name: str) -> int | None:
     """Read a number of a page, which the schema calls a text here."""
     text = request.text(name)
-    if text and not text.isdecimal():
+    number = whole_number(text)
+    if text and number is None:
         raise invalid_parameter(name, text, "a number")
-    return int(text) if text else None
+    return number

@@ -9,6 +9,7 @@ from collections.abc import Collection
 
 from steelyard.localcloud.service import Request
 from steelyard.localcloud.services.ecs import errors
+from steelyard.localcloud.text import whole_number
 from steelyard.localcloud.wire.error import invalid_parameter
 
 MAX_USER_DATA_BYTES = 32 * 1024  # Before base64, as RunInstances' parameter description says.
@@ -134,6 +135,7 @@ def read_disk_size(name: str, value: object, default: int, bounds: range) -> int
     """
     if value in (None, ""):
         return default
-    if not str(value).isdecimal() or int(str(value)) not in bounds:
+    size_gib = whole_number(str(value))
+    if size_gib is None or size_gib not in bounds:
         raise invalid_parameter(name, value, f"from {bounds.start} to {bounds.stop - 1} GiB")
-    return int(str(value))
+    return size_gib

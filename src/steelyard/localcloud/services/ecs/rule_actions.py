@@ -10,7 +10,7 @@ from steelyard.localcloud.service import Request, action
 from steelyard.localcloud.services.ecs import errors
 from steelyard.localcloud.services.ecs.models import SecurityGroup
 from steelyard.localcloud.services.ecs.state import EcsState
-from steelyard.localcloud.text import utc_text
+from steelyard.localcloud.text import utc_text, whole_number
 from steelyard.localcloud.wire.error import invalid_parameter, missing_parameter, not_served
 
 INGRESS, EGRESS = "ingress", "egress"
@@ -160,7 +160,7 @@ class RuleActions(EcsState):
         if policy not in ("Accept", "Drop"):
             raise errors.value_not_supported("Policy", policy)
         priority = str(given.get("Priority") or "1")
-        if not priority.isdecimal() or not 1 <= int(priority) <= 100:
+        if (whole_number(priority) or 0) not in range(1, 100 + 1):
             raise errors.value_not_supported("Priority", priority)
         return {
             "Direction": direction,

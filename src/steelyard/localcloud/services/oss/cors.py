@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 
 from steelyard.localcloud.services.oss import errors
 from steelyard.localcloud.services.oss.document import child_text, read_document
+from steelyard.localcloud.text import whole_number
 
 _ROOT = "CORSConfiguration"
 _METHODS = ("GET", "PUT", "DELETE", "POST", "HEAD")
@@ -134,7 +135,8 @@ def check_cors(root: ElementTree.Element) -> None:
         raise errors.malformed_xml(f"{len(rules)} rules, want 1 to {_MAX_RULES}")
     for element in rules:
         age = child_text(element, "MaxAgeSeconds")
-        if age and not (age.isascii() and age.isdigit() and int(age[:12]) <= _MAX_AGE_S):
+        seconds = whole_number(age or "0")
+        if seconds is None or seconds > _MAX_AGE_S:
             raise errors.invalid_argument("MaxAgeSeconds", age, f"a number from 0 to {_MAX_AGE_S}")
         rule = _read_rule(element)
         if not rule.origins or not rule.methods:

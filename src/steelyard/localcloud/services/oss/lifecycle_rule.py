@@ -15,6 +15,7 @@ from xml.etree import ElementTree
 from steelyard.localcloud.services.oss import errors
 from steelyard.localcloud.services.oss.document import child_text, read_document
 from steelyard.localcloud.services.oss.models import STORAGE_CLASSES
+from steelyard.localcloud.text import whole_number
 
 DAY_S = 24 * 3600
 _ROOT = "LifecycleConfiguration"
@@ -238,8 +239,8 @@ def _check_action(element: ElementTree.Element) -> None:
 
 
 def _check_number(name: str, text: str | None, low: int) -> None:
-    value = (text or "").strip()
-    if not (value.isascii() and value.isdigit() and int(value[:20]) >= low):
+    number = whole_number((text or "").strip())
+    if number is None or number < low:
         raise errors.invalid_argument(name, text, f"a number from {low}")
 
 

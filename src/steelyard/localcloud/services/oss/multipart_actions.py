@@ -17,6 +17,7 @@ from steelyard.localcloud.services.oss.models import Part, StorageObject, Upload
 from steelyard.localcloud.services.oss.request import Body, Level, StorageAnswer, StorageRequest, operation
 from steelyard.localcloud.services.oss.state import StorageState
 from steelyard.localcloud.services.oss.text import milli_text
+from steelyard.localcloud.text import whole_number
 
 _MAX_PARTS = 10_000
 _MIN_PART_BYTES = 100 * 1024
@@ -160,11 +161,12 @@ class MultipartActions:
             parts = []
             for entry in root.iterfind("Part"):
                 text, etag = child_text(entry, "PartNumber"), child_text(entry, "ETag").strip('"').upper()
-                if not text.isascii() or not text.isdigit():
+                number = whole_number(text)
+                if number is None:
                     raise errors.malformed_xml(f"the part number {text!r} is no number")
-                part = known.get(int(text[:9]))
+                part = known.get(number)
                 if part is None or part.etag != etag:
-                    raise errors.invalid_part(int(text[:9]), etag)
+                    raise errors.invalid_part(number, etag)
                 parts.append(part)
         if not parts:
             raise errors.malformed_xml("no part is named")

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from steelyard.localcloud.services.oss import errors
 from steelyard.localcloud.services.oss.blob import Blob, Segment
+from steelyard.localcloud.text import whole_number
 from steelyard.localcloud.wire.signature import AccessKey
 
 
@@ -85,9 +86,10 @@ class StorageRequest:
         text = self.query.get(name, "")
         if not text:
             return default
-        if not text.isascii() or not text.isdigit() or not low <= int(text[:20]) <= high:
+        number = whole_number(text)
+        if number is None or not low <= number <= high:
             raise errors.invalid_argument(name, text, f"a number from {low} to {high}")
-        return int(text)
+        return number
 
     def choice(self, name: str, default: str, *choices: str) -> str:
         """Give a header that is one of some words.

@@ -19,6 +19,7 @@ from urllib.parse import quote
 
 from steelyard.localcloud.services.oss import errors
 from steelyard.localcloud.services.oss.request import StorageRequest
+from steelyard.localcloud.text import whole_number
 from steelyard.localcloud.wire.signature import MAX_SKEW_S, AccessKey, KeyRing
 
 V4 = "OSS4-HMAC-SHA256"
@@ -104,9 +105,10 @@ class StorageVerifier:
 
     def _verify_v1_url(self, request: StorageRequest) -> AccessKey:
         expires = request.query.get("Expires", "")
-        if not expires.isascii() or not expires.isdigit():
+        expires_at = whole_number(expires)
+        if expires_at is None:
             raise errors.invalid_argument("Expires", expires, "a Unix time")
-        if self._clock() > int(expires):
+        if self._clock() > expires_at:
             raise errors.request_expired()
         key = self._key(request.query["OSSAccessKeyId"], request.query.get("security-token", ""))
         _compare(key, request.query.get("Signature", ""), *_sign_v1(key.secret, request, expires))
@@ -130,11 +132,12 @@ class StorageVerifier:
     def _verify_v4_url(self, request: StorageRequest, raw_query: str) -> AccessKey:
         query = request.query
         signed_at, expires = _iso_time(query.get("x-oss-date", "")), query.get("x-oss-expires", "")
-        if signed_at is None or not expires.isascii() or not expires.isdigit():
+        lasts_s = whole_number(expires)
+        if signed_at is None or lasts_s is None:
             raise errors.invalid_argument(
                 "x-oss-expires", expires, f"1 to {_MAX_EXPIRY_S} seconds after x-oss-date"
             )
-        if self._clock() > signed_at + min(int(expires), _MAX_EXPIRY_S):
+        if self._clock() > signed_at + min(lasts_s, _MAX_EXPIRY_S):
             raise errors.request_expired()
         return self._check_v4(
             request,

@@ -14,6 +14,7 @@ from xml.etree import ElementTree
 
 from steelyard.localcloud.services.oss import errors
 from steelyard.localcloud.services.oss.document import child_text, read_document
+from steelyard.localcloud.text import whole_number
 
 _ROOT = "WebsiteConfiguration"
 _RULES = "RoutingRules/RoutingRule"
@@ -157,7 +158,7 @@ def _check_rule(rule: ElementTree.Element) -> None:
     if rule.find("LuaConfig") is not None:
         raise errors.not_implemented("a rule with a script")
     number = child_text(rule, "RuleNumber")
-    if not number.isascii() or not number.isdigit() or not int(number[:9]):
+    if not whole_number(number):
         raise errors.malformed_xml(f"RuleNumber is {number!r}, want a number")
     kind = child_text(rule, "Redirect/RedirectType")
     if kind in ("Mirror", "Internal"):

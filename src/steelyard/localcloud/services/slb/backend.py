@@ -9,6 +9,7 @@ from steelyard.localcloud.service import Request
 from steelyard.localcloud.services.ecs.models import RUNNING, Instance
 from steelyard.localcloud.services.slb import errors
 from steelyard.localcloud.services.slb.models import Server
+from steelyard.localcloud.text import whole_number
 from steelyard.localcloud.wire.error import invalid_parameter, missing_parameter, not_served
 
 MAX_SERVERS_A_CALL = 20
@@ -162,7 +163,7 @@ def _number(item: Mapping[str, object], name: str, low: int, high: int, default:
         if default is None:
             raise missing_parameter(f"BackendServers.{name}")
         return default
-    text = str(value)
-    if not text.isdecimal() or not low <= int(text) <= high:
+    number = whole_number(str(value))
+    if number is None or not low <= number <= high:
         raise invalid_parameter(f"BackendServers.{name}", value, f"from {low} to {high}")
-    return int(text)
+    return number

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from ipaddress import IPv4Network
 
 from steelyard.localcloud.services.vpc import errors
+from steelyard.localcloud.text import whole_number
 from steelyard.localcloud.wire.error import ApiError
 
 VPC_PREFIXES = range(8, 29)
@@ -22,11 +23,12 @@ def read_cidr(text: str) -> IPv4Network | None:
     Returns:
         None where it is malformed, has host bits set, or touches a range that the cloud keeps for itself.
     """
-    address, slash, length = text.partition("/")
-    if not slash or not length.isascii() or not length.isdigit():
+    address, _, bits = text.partition("/")
+    length = whole_number(bits)
+    if length is None:
         return None
     try:
-        network = IPv4Network((address, int(length)))
+        network = IPv4Network((address, length))
     except ValueError:
         return None
     # Each `overlaps` would take twenty calls.

@@ -9,6 +9,7 @@ from steelyard.localcloud.services.vpc import check, egress_errors, errors
 from steelyard.localcloud.services.vpc.egress_models import Eip, EipHolder
 from steelyard.localcloud.services.vpc.egress_state import EgressState
 from steelyard.localcloud.tag import has_tags, read_tags
+from steelyard.localcloud.text import whole_number
 from steelyard.localcloud.wire.error import invalid_parameter, not_served
 
 # TEST-NET-3 of RFC 5737, kept for documentation: no packet for it leaves a machine by mistake to somebody's host.
@@ -242,7 +243,7 @@ class EipActions(EgressState):
 
 def _bandwidth(request: Request, default: str, charge: str) -> str:
     text, most = request.text("Bandwidth") or default, _MAX_MBIT_PER_S[charge]
-    if not text.isdecimal() or not 1 <= int(text) <= most:
+    if (whole_number(text) or 0) not in range(1, most + 1):
         raise invalid_parameter("Bandwidth", text, f"from 1 to {most} with {charge}")
     return text
 

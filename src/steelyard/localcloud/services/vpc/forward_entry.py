@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from steelyard.localcloud.record import Record
 from steelyard.localcloud.services.vpc.models import status_at
+from steelyard.localcloud.text import whole_number
 
 ANY = "any"
 
@@ -80,7 +81,7 @@ def ports(text: str) -> range:
     if text == ANY:
         return range(1, 65535 + 1)
     first, _, last = text.partition("/")
-    bounds = [int(part) for part in (first, last or first) if part.isascii() and part.isdigit()]
-    if len(bounds) != 2 or not 1 <= bounds[0] <= bounds[1] <= 65535:
+    low, high = whole_number(first), whole_number(last or first)
+    if low is None or high is None or not 1 <= low <= high <= 65535:
         raise ValueError(f"{text!r} is no port, no range of ports and not {ANY!r}")
-    return range(bounds[0], bounds[1] + 1)
+    return range(low, high + 1)
