@@ -10,8 +10,12 @@ from typing import Any
 
 import pulumi
 import pulumi_alicloud as alicloud
+import pytest
 
 from steelyard.deploy.provider.api import ECS, Api
+from steelyard.errors import PutOffError
+from steelyard.localcloud.faults.client import FaultClient
+from steelyard.localcloud.faults.fault import Order
 
 Program = Callable[[], None]
 TYPE = "ecs.gn8is.2xlarge"
@@ -216,6 +220,39 @@ class TestInstanceParts:
         assert self.instance(api, stack_node)["KeyPairName"] == "brought"
         stack.up(self.parts(), provider)
         assert self.instance(api, stack_node).get("KeyPairName") in (None, "")
+
+
+def test_a_node_that_has_no_room_to_start_is_left_and_the_rest_is_done(stack, provider, info):
+    def program(name: str) -> None:
+        net = alicloud.vpc.Network("net", cidr_block=f"{RANGE}.0.0/16")
+        switch = alicloud.vpc.Switch(
+            "switch", vpc_id=net.id, cidr_block=f"{RANGE}.2.0/24", zone_id="cn-hangzhou-h"
+        )
+        group = alicloud.ecs.SecurityGroup("group", vpc_id=net.id)
+        node = alicloud.ecs.Instance(
+            "node",
+            instance_type=TYPE,
+            image_id="ubuntu_24_04_x64_20G_alibase_20260615.vhd",
+            vswitch_id=switch.id,
+            security_groups=[group.id],
+            status="Running",
+        )
+        alicloud.ecs.EcsKeyPair("pair", key_pair_name="pair", tags={"node": node.id, "name": name})
+        pulumi.export("name", name)
+
+    stack.up(lambda: program("before"), provider)
+    faults = FaultClient(info)
+    fault = faults.make(Order(kind="zone", target="cn-hangzhou-h"))
+    stack.refresh(provider)
+    with pytest.raises(PutOffError, match=r"could not be started: .*OperationDenied\.NoStock"):
+        stack.up(lambda: program("after"), provider)
+    assert stack.outputs()["name"].value == "after"
+    assert [step.name for step in stack.last_result.steps if step.op == "update"] == ["node", "pair"]
+
+    faults.clear(fault.id)
+    assert [step.name for step in stack.up(lambda: program("after"), provider).steps if step.diff] == ["node"]
+    assert stack.refresh(provider).num_by_op.keys() == {"same"}
+    stack.destroy(provider)
 
 
 PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIDyCATjlmIpgCyhyqNpyywOAEx8SpjvUKJCHGJYxMYi me@home"

@@ -57,7 +57,7 @@ def tell_move(moved_to: str | None) -> None:
     if moved_to is not None:
         stderr().print(
             f"the load balancer is at {moved_to} now, and not at `gateway_url`, as after the loss of a zone: `train` "
-            "and `jobs` call it there; `steelyard up --refresh` takes the new place over, once all nodes can run"
+            "and `jobs` call it there; `steelyard up --refresh` takes the new place over"
         )
 
 

@@ -105,7 +105,7 @@ class Stack:
 
         Raises:
             StackLockedError: If another run holds the stack.
-            ResourceError: If the cloud refused a resource.
+            ResourceError: If the cloud refused a resource; a `PutOffError` is raised when all the rest is done.
             DeployError: If the program cannot be applied.
             BaseException: What the program itself raised, as it was raised.
         """
@@ -238,6 +238,7 @@ class Stack:
             execution.execute()
             Deletion(run, providers, registrar.finish()).execute()
             run.journal.set_outputs(monitor.outputs)
+            run.refuse_put_off()
             return monitor.outputs
 
         return self._conclude(run, work)

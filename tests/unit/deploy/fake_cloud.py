@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from steelyard.deploy.engine.provider import Created, Operation, Provider, Rules
-from steelyard.errors import ResourceError
+from steelyard.errors import PutOffError, ResourceError
 
 NETWORK = "alicloud:vpc/network:Network"
 SWITCH = "alicloud:vpc/switch:Switch"
@@ -39,6 +39,8 @@ class FakeCloud:
         """Names of resources whose creation fails after the cloud has given the id."""
         self.loses_answer: set[str] = set()
         """Names of resources that are made, while the answer is lost."""
+        self.puts_off: set[str] = set()
+        """Ids that cannot be changed for now."""
         self.stuck: set[str] = set()
         """Ids that cannot be deleted."""
         self.gates: dict[str, threading.Event] = {}
@@ -92,6 +94,8 @@ class FakeCloud:
         new: Mapping[str, Any],
         operation: Operation,
     ) -> Mapping[str, Any]:
+        if resource_id in self.puts_off:
+            raise PutOffError(f"{resource_id} cannot be changed now", urn=operation.urn, code="NoStock")
         self.log.append(("update", resource_id))
         self.live[resource_id] = {**self.live[resource_id], **new}
         return self.live[resource_id]

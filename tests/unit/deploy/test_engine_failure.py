@@ -65,6 +65,31 @@ def test_a_failed_run_deletes_nothing_and_keeps_the_old_outputs(
     assert stack.outputs()["ip"].value == "10.0.0.3"
 
 
+def test_what_cannot_be_changed_for_now_keeps_nothing_else_from_being_done(
+    up: Up, stack: Stack, cloud: FakeCloud
+) -> None:
+    def program(status: str) -> None:
+        nodes = [alicloud.ecs.Instance(f"node-{i}", status=status) for i in range(3)]
+        net = alicloud.vpc.Network("net", vpc_name=nodes[0].id, description=status)
+        pulumi.export("told", net.description)
+
+    up(lambda: program("Stopped"))
+    left = {*cloud.ids("node-0"), *cloud.ids("node-2")}
+    cloud.puts_off |= left
+    with pytest.raises(ResourceError) as caught:
+        up(lambda: program("Running"))
+
+    assert caught.value.message.startswith("node-0, node-2 stand as they were; the first: node-")
+    assert sorted(cloud.done("update")) == ["net", "node-1"]
+    assert stack.outputs()["told"].value == "Running"
+    assert stack.last_result is not None
+    failed = [step.name for step in stack.last_result.steps if step.status == "failed"]
+    assert sorted(failed) == ["node-0", "node-2"]
+
+    cloud.puts_off.clear()
+    assert up(lambda: program("Running")).num_by_op == {"same": 2, "update": 2}
+
+
 def test_a_half_made_resource_is_remembered_and_made_anew(up: Up, stack: Stack, cloud: FakeCloud) -> None:
     cloud.breaks_after_id.add("node")
     with pytest.raises(ResourceError, match="never became ready"):

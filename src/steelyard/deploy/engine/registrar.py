@@ -19,7 +19,7 @@ from steelyard.deploy.engine.run import Run
 from steelyard.deploy.record import Record
 from steelyard.deploy.report import Op
 from steelyard.deploy.values import Properties
-from steelyard.errors import DeployError, ResourceError
+from steelyard.errors import DeployError, PutOffError, ResourceError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -238,8 +238,12 @@ class Registrar:
             self._run.journal.put(record)
             self._run.reporter.done("same", record.urn)
         else:
-            with self._run.reporter.step(plan.op, plan.record.urn, plan.diff):
-                record = self._update(plan) if plan.op == "update" else self._create(plan)
+            try:
+                with self._run.reporter.step(plan.op, plan.record.urn, plan.diff):
+                    record = self._update(plan) if plan.op == "update" else self._create(plan)
+            except PutOffError as err:
+                self._run.put_off(err)
+                record = plan.old or plan.record
         return Registered(urn=record.urn, id=record.id, outputs=record.outputs)
 
     def _create(self, plan: _Plan) -> Record:

@@ -11,9 +11,12 @@ from steelyard.deploy.engine.provider import Values
 from steelyard.deploy.provider.api import ECS, Api
 from steelyard.deploy.provider.resource_type import ResourceType, changes, shown, wait_gone, wire
 from steelyard.deploy.provider.tag import TagWriter, tag_list, tag_map
-from steelyard.errors import ResourceError
+from steelyard.errors import PutOffError, ResourceError
 
 _BUSY = ("IncorrectInstanceStatus", "DependencyViolation", "OperationConflict", "TaskConflict")
+_NO_STOCK = "OperationDenied.NoStock"
+_WAYS = {"Running": ("StartInstance", "Starting"), "Stopped": ("StopInstance", "Stopping")}
+"""The order that leads to a status, and the status meanwhile."""
 
 _SYSTEM_DISK = {
     "systemDiskCategory": "Category",
@@ -160,9 +163,9 @@ class Instance(ResourceType):
             api.call(ECS, "ModifyInstanceMetadataOptions", params, retry_on=_BUSY)
         if old.get("keyName") != new.get("keyName"):
             _change_key(api, resource_id, old.get("keyName"), new.get("keyName"))
+        TagWriter(api, ECS, "instance").change(resource_id, old, new)
         if old.get("status") != new.get("status"):
             self._set_status(api, resource_id, new.get("status") or "Running")
-        TagWriter(api, ECS, "instance").change(resource_id, old, new)
 
     def delete(self, api: Api, resource_id: str, inputs: Values) -> None:
         """DeleteInstance, running or not, then wait until it is gone."""
@@ -175,12 +178,38 @@ class Instance(ResourceType):
         return dict(rows[0]) if rows else None
 
     def _set_status(self, api: Api, instance_id: str, status: str) -> None:
-        row = self._describe(api, instance_id)
-        if row and row["Status"] == status:
-            return
-        action = "StopInstance" if status == "Stopped" else "StartInstance"
-        api.call(ECS, action, {"InstanceId": instance_id}, retry_on=_BUSY)
+        if status not in _WAYS:
+            raise ResourceError(
+                f"status {status!r} of instance {instance_id}",
+                f"say {' or '.join(_WAYS)}",
+                urn=api.operation.urn,
+            )
+        order, on_the_way = _WAYS[status]
+        seen = (self._describe(api, instance_id) or {}).get("Status")
+        # Else an order of one that is on its way there would be refused until it is there, and then for good.
+        if seen not in (status, on_the_way):
+            self._order(api, order, instance_id)
         self._wait(api, instance_id, status)
+
+    def _order(self, api: Api, action: str, instance_id: str) -> None:
+        """Start or stop an instance.
+
+        Raises:
+            PutOffError: There is no room for it to be started now.
+        """
+        try:
+            api.call(ECS, action, {"InstanceId": instance_id}, retry_on=_BUSY)
+        except ResourceError as err:
+            if err.code != _NO_STOCK:
+                raise
+            raise PutOffError(
+                f"instance {instance_id} could not be started: {err.message}",
+                "all the rest is done; run up again when the zone has room again",
+                urn=err.urn,
+                code=err.code,
+                request_id=err.request_id,
+                status=err.status,
+            ) from err
 
     def _wait(self, api: Api, instance_id: str, status: str, *, failures: tuple[str, ...] = ()) -> None:
         def look() -> bool | None:
