@@ -149,7 +149,10 @@ class StateFile:
                 urns, self._changed, self._is_whole_due = self._changed, set(), False
                 snapshot = state.copy() if is_whole else _part(state, urns)
             try:
-                self._write(snapshot) if is_whole else self._append(snapshot, urns)
+                if is_whole:
+                    self._write(snapshot)
+                else:
+                    self._append(snapshot, urns)
             except BaseException:
                 self._is_whole_due = True
                 raise

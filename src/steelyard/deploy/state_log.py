@@ -32,7 +32,7 @@ class Change:
 
     def as_line(self) -> str:
         """Write it as one line of JSON, without what it does not change."""
-        told = {name: value for name, value in vars(self).items() if value not in ({}, (), None)}
+        told = {name: value for name, value in vars(self).items() if value != getattr(_NOTHING, name)}
         return json.dumps(told) + "\n"
 
     @classmethod
@@ -48,10 +48,13 @@ class Change:
                     known.pop(urn, None)
                 else:
                     known[urn] = value
-        left = [record for i, record in enumerate(tree["superseded"]) if i not in set(self.buried)]
+        left = [record for i, record in enumerate(tree["superseded"]) if i not in self.buried]
         tree["superseded"] = [*left, *self.superseded]
         if self.outputs is not None:
             tree["outputs"] = self.outputs
+
+
+_NOTHING = Change()
 
 
 class StateLog:
