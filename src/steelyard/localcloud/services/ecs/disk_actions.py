@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from steelyard.localcloud.service import Request, action
 from steelyard.localcloud.services.ecs import check, errors, part_errors
 from steelyard.localcloud.services.ecs.disk import MAX_DISKS, Disk, next_device
 from steelyard.localcloud.services.ecs.disk_setting import data_sizes, read_data_disk
-from steelyard.localcloud.services.ecs.instance_actions import both_pages
+from steelyard.localcloud.services.ecs.instance_actions import both_pages, names_no_filter
 from steelyard.localcloud.services.ecs.models import RUNNING, STOPPED
 from steelyard.localcloud.services.ecs.snapshot_actions import SnapshotActions, restored
 from steelyard.localcloud.services.ecs.state import read_json_texts
@@ -142,6 +143,9 @@ class DiskActions(SnapshotActions):
     @action("DescribeDisks")
     def describe_disks(self, request: Request) -> dict[str, object]:
         """List disks by ids, instance, type, category, zone, state, name, encryption and tags."""
+        if names_no_filter(request):
+            disks, head = both_pages(request, self.disks.paged("region_id", request.region_id), _TOKEN_PAGE)
+            return {**head, "Disks": {"Disk": [disk.to_answer() for disk in disks]}}
         ids, tags = read_json_texts(request, "DiskIds"), read_tags(request)
         wanted: dict[str, object] = {
             key: request.text(name) for name, key in _FILTERS if request.text(name) not in ("", "all")
@@ -204,9 +208,11 @@ class DiskActions(SnapshotActions):
             raise part_errors.disk_not_found()
         return disk
 
-    def _candidates(self, request: Request, ids: list[str]) -> list[Disk]:
+    def _candidates(self, request: Request, ids: Sequence[str]) -> Sequence[Disk]:
         """Give the disks to look through: no more than those of an instance or of ids that the call names."""
-        instance = self.instances.get(request.text("InstanceId"))
         if ids:
-            return [disk for disk_id in ids if (disk := self.disks.get(disk_id)) is not None]
-        return self.disks.list() if instance is None else self.disks_of(instance)
+            return self.disks.named(ids)
+        instance = self.instances.get(request.text("InstanceId"))
+        if instance is not None:
+            return self.disks_of(instance)
+        return self.disks.where("region_id", request.region_id)

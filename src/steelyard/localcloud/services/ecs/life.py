@@ -269,7 +269,7 @@ class InstanceLife:
     def _wiring(self, instance: Instance) -> Wiring:
         service = self._cloud.services.get("vpc")
         vpc = service.find_vpc(instance.vpc_id) if isinstance(service, VpcState) else None
-        attached = [one for one in self._interfaces.list() if one.instance_id == instance.id]
+        attached = self._interfaces.where("instance_id", instance.id)
         return Wiring(
             routes=vpc.blocks if vpc is not None else (),
             addresses=instance.secondary_addresses,

@@ -13,24 +13,23 @@ class NetworkDirectory(EcsState):
 
     def in_vpc(self, vpc_id: str) -> str | None:
         """Name what stands directly in a VPC: `SecurityGroup`, or None."""
-        groups = self.security_groups.list()
-        return "SecurityGroup" if any(group.vpc_id == vpc_id for group in groups) else None
+        return "SecurityGroup" if self.security_groups.are_at_least(1, "vpc_id", vpc_id) else None
 
     def in_vswitch(self, vswitch_id: str) -> str | None:
         """Name what stands in a VSwitch: `Instance`, `NetworkInterface`, or None."""
-        if any(instance.vswitch_id == vswitch_id for instance in self.instances.list()):
+        if self.instances.are_at_least(1, "vswitch_id", vswitch_id):
             return "Instance"
-        return "NetworkInterface" if self.num_addresses(vswitch_id) else None
+        return "NetworkInterface" if self.interfaces.are_at_least(1, "vswitch_id", vswitch_id) else None
 
     def num_addresses(self, vswitch_id: str) -> int:
         """Count the addresses of a VSwitch that instances and network interfaces hold."""
-        own = [one.addresses for one in self.instances.list() if one.vswitch_id == vswitch_id]
-        others = [one.addresses for one in self.interfaces.list() if one.vswitch_id == vswitch_id]
+        own = [one.addresses for one in self.instances.where("vswitch_id", vswitch_id)]
+        others = [one.addresses for one in self.interfaces.where("vswitch_id", vswitch_id)]
         return sum(map(len, own + others))
 
     def follow_blocks(self, vpc_id: str) -> None:
         """Give the instances of a VPC ways to the blocks that it has now; nobody waits for that."""
-        ids = [instance.id for instance in self.instances.list() if instance.vpc_id == vpc_id]
+        ids = [instance.id for instance in self.instances.where("vpc_id", vpc_id)]
         self.cloud.after_commit(lambda: self.life.rewire_later(ids))
 
     def vpc_of_next_hop(self, next_hop_type: str, next_hop_id: str) -> str | None:
