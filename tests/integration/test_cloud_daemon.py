@@ -209,6 +209,26 @@ def test_a_start_that_is_interrupted_leaves_no_cloud(data_dir):
     assert daemon.status(data_dir) is None
 
 
+def test_a_start_that_is_interrupted_before_it_knows_the_cloud_leaves_none(data_dir, monkeypatch):
+    spawn, clouds = os.posix_spawn, []
+
+    def spawn_and_interrupt(*words, **settings):
+        clouds.append(psutil.Process(spawn(*words, **settings)))
+        signal.raise_signal(signal.SIGINT)
+        return clouds[-1].pid
+
+    monkeypatch.setattr(os, "posix_spawn", spawn_and_interrupt)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            daemon.start(data_dir)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    (cloud,) = clouds
+    assert not cloud.is_running()
+    assert not daemon.is_held(data_dir)
+
+
 def test_secrets_are_readable_by_their_owner_alone(data_dir):
     daemon.start(data_dir)
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in data_dir.iterdir() if path.is_file()}

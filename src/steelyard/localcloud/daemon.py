@@ -10,6 +10,7 @@ import fcntl
 import json
 import os
 import shutil
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -243,30 +244,53 @@ def _spawn(data_dir: Path, port: int) -> CloudInfo:
     keep_log_short(data_dir)
     reader, writer = os.pipe()
     log = os.open(data_dir / LOG_NAME, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    said_before = os.fstat(log).st_size
+    command = [sys.executable, "-m", __package__, "--data", str(data_dir), "--port", str(port)]
+    pid = 0
     try:
-        said_before = os.fstat(log).st_size
-        command = [sys.executable, "-m", __package__, "--data", str(data_dir), "--port", str(port)]
+        with _uninterrupted() as mask:
+            pid = _run(command, writer, log, mask)
+        return _read_announcement(_await_line(reader), data_dir, said_before)
+    except BaseException:
+        # An interrupted start is none; what an earlier cloud left running waits for the next.
+        if pid and (begun := kin.process_of(pid)):
+            kin.kill([begun])
+        raise
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[set[int | signal.Signals]]:
+    """Put interruptions off to the end of a block, so that none comes before a new process is known.
+
+    Yields:
+        The signals that were blocked before.
+    """
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield mask
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def _run(command: list[str], output: int, log: int, mask: set[int | signal.Signals]) -> int:
+    """Begin a process and give its id; its output and its log are closed here."""
+    try:
         # No Popen: the process outlives this one, which must neither wait for it nor warn about it.
-        pid = os.posix_spawn(
-            sys.executable,
+        return os.posix_spawn(
+            command[0],
             command,
             os.environ,
             file_actions=[
                 (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-                (os.POSIX_SPAWN_DUP2, writer, 1),
+                (os.POSIX_SPAWN_DUP2, output, 1),
                 (os.POSIX_SPAWN_DUP2, log, 2),
             ],
             setsid=True,
+            setsigmask=mask,
         )
     finally:
-        os.close(writer)
+        os.close(output)
         os.close(log)
-    try:
-        return _read_announcement(_await_line(reader), data_dir, said_before)
-    except BaseException:
-        # An interrupted start is none; what an earlier cloud left running waits for the next.
-        kin.kill([process for process in [kin.process_of(pid)] if process])
-        raise
 
 
 def _await_line(reader: int) -> str:
