@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from types import TracebackType
 
 from rich.markup import escape
+from rich.text import Text
 
 from steelyard.cli.console import stderr
 from steelyard.cluster import NodeStatus
@@ -18,6 +19,8 @@ _SIGNS = {
     "delete": "[red]-[/]",
     "same": "[dim]=[/]",
 }
+
+_SPINNER_WIDTH = 2
 
 
 class DeployProgress:
@@ -52,8 +55,7 @@ class DeployProgress:
             self._running.pop(step.urn, None)
             self._print(step)
         if self._status:
-            names = ", ".join(self._running.values()) or "…"
-            self._status.update(f"[dim]{len(self._running)} under way: {escape(names)}[/]")
+            self._status.update(self._under_way())
 
     def say(self, words: str) -> None:
         """Print a line of the story."""
@@ -64,6 +66,13 @@ class DeployProgress:
         if self._status:
             num_healthy = sum(node.is_healthy for node in nodes)
             self._status.update(f"[dim]{num_healthy} of {len(nodes)} nodes are healthy[/]")
+
+    def _under_way(self) -> Text:
+        """Tell in one line what is under way: a line that grows and shrinks makes a terminal jump."""
+        names = ", ".join(self._running.values())
+        words = Text(f"{len(self._running)} under way: {names}" if names else "…", style="dim")
+        words.truncate(self._console.width - _SPINNER_WIDTH, overflow="ellipsis")
+        return words
 
     def _print(self, step: Step) -> None:
         if step.op == "same" and not self._shows_same:
