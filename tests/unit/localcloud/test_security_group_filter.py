@@ -8,6 +8,7 @@ from fake_host import FakeHost
 
 from steelyard.localcloud.cloud import Cloud
 from steelyard.localcloud.hosts.packet_filter import FilterRule
+from steelyard.localcloud.services.ecs import firewall
 from steelyard.localcloud.services.ecs.firewall import Firewall, plan_filter
 from steelyard.localcloud.services.ecs.models import Instance, SecurityGroup
 from steelyard.localcloud.services.ecs.network_interface import NetworkInterface
@@ -217,6 +218,21 @@ def test_an_instance_of_another_vpc_is_no_member(scene):
     boot(scene, instance("i-1", "10.0.0.1"))
     boot(scene, instance("i-2", "10.0.0.2", vpc_id="vpc-2"))
     assert scene.host.filters == {}
+
+
+def test_instances_of_the_same_groups_are_planned_for_once(scene, monkeypatch):
+    scene.put(group(inner_access_policy="Accept"))
+    for number in range(3):
+        boot(scene, instance(f"i-{number}", f"10.0.0.{number}"))
+    planned: list[str] = []
+
+    def plan(groups, *rest):
+        planned.extend(one.id for one in groups)
+        return plan_filter(groups, *rest)
+
+    monkeypatch.setattr(firewall, "plan_filter", plan)
+    scene.firewall.refresh()
+    assert planned == ["sg-1"]
 
 
 def test_a_change_while_an_instance_boots_is_caught_up_with(scene):

@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from ipaddress import IPv4Network
 from types import MappingProxyType
 
@@ -119,7 +120,7 @@ class Firewall:
 
     def filter_for(self, group_ids: Sequence[str], vpc_id: str) -> PacketFilter:
         """Plan what groups let pass to one of a VPC that is in all of them; others than instances ask this, too."""
-        return self._plan(group_ids, vpc_id, self._members())
+        return self._planner()(tuple(group_ids), vpc_id)
 
     def filter_of(self, instance: Instance) -> PacketFilter | None:
         """Plan an instance's filter; None where the host has no use for one."""
@@ -143,9 +144,9 @@ class Firewall:
         """Bring the filter of every instance that has booted to what the records say."""
         with self._lock:
             with self._cloud.transaction():
-                members = self._members()
+                plan = self._planner()
                 wanted = {
-                    i.id: self._plan(i.security_group_ids, i.vpc_id, members)
+                    i.id: plan(i.security_group_ids, i.vpc_id)
                     for i in self.instances.list()
                     if i.id in self._applied
                 }
@@ -163,29 +164,34 @@ class Firewall:
         else:
             self._applied[instance_id] = packet_filter
 
-    def _members(self) -> Sequence[Instance | NetworkInterface]:
-        """Give what has addresses in security groups: the instances, and the interfaces that they have besides."""
-        attached = [interface for interface in self.interfaces.list() if interface.instance_id]
-        return [*self.instances.list(), *attached]
+    def _planner(self) -> Callable[[tuple[str, ...], str], PacketFilter]:
+        """Give what plans filters, by groups and VPC, from the records of now: the same groups are planned once."""
+        members = cache(self._members)
 
-    def _plan(
-        self, group_ids: Sequence[str], vpc_id: str, members: Sequence[Instance | NetworkInterface]
-    ) -> PacketFilter:
-        groups = self.security_groups.named(group_ids)
+        @cache
+        def plan(group_ids: tuple[str, ...], vpc_id: str) -> PacketFilter:
+            groups = self.security_groups.named(group_ids)
+            named = {
+                str(rule[name])
+                for group in groups
+                for rule in group.rules
+                for name in ("SourcePrefixListId", "DestPrefixListId")
+                if rule.get(name)
+            }
+            prefixes = {one.id: one.networks for one in self.prefix_lists.named(sorted(named))}
+            return plan_filter(groups, members(vpc_id), prefixes)
+
+        return plan
+
+    def _members(self, vpc_id: str) -> Mapping[str, frozenset[str]]:
+        """Give the addresses in a VPC's groups: those of instances, and of the interfaces that they have besides."""
+        members: list[Instance | NetworkInterface] = [*self.instances.where("vpc_id", vpc_id)]
+        members += [one for one in self.interfaces.where("vpc_id", vpc_id) if one.instance_id]
         addresses: dict[str, set[str]] = {}
         for member in members:
-            if member.vpc_id == vpc_id:
-                for group_id in member.security_group_ids:
-                    addresses.setdefault(group_id, set()).update(member.addresses)
-        named = {
-            str(rule[name])
-            for group in groups
-            for rule in group.rules
-            for name in ("SourcePrefixListId", "DestPrefixListId")
-            if rule.get(name)
-        }
-        prefixes = {one.id: one.networks for one in self.prefix_lists.named(sorted(named))}
-        return plan_filter(groups, {name: frozenset(found) for name, found in addresses.items()}, prefixes)
+            for group_id in member.security_group_ids:
+                addresses.setdefault(group_id, set()).update(member.addresses)
+        return {group_id: frozenset(found) for group_id, found in addresses.items()}
 
     def _on_group(self, changed_id: str) -> None:
         self._tell()
