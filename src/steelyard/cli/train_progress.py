@@ -18,7 +18,7 @@ from rich.progress import (
     TextColumn,
     TimeElapsedColumn,
 )
-from rich.table import Table
+from rich.table import Column, Table
 
 from steelyard.cli.console import stderr
 
@@ -90,7 +90,7 @@ class TrainProgress:
             for node in event["nodes"]
         )
         self._console.print(
-            f"  {escape(self._title)} step {event['step']}/{event.get('total_steps') or '?'}  "
+            f"  {self._title} step {event['step']}/{event.get('total_steps') or '?'}  "
             f"{_figures(event)}  [{nodes}]{imitated(event)}",
             markup=False,
         )
@@ -124,7 +124,8 @@ def worker_table(event: Mapping[str, Any]) -> Table:
         event: A step event.
     """
     own_speed = f"own speed, samples/s{imitated(event)}"
-    table = Table("worker", "share", own_speed, "compute, ms", "wait, ms", box=None, padding=(0, 2))
+    worker = Column("worker", no_wrap=True)
+    table = Table(worker, "share", own_speed, "compute, ms", "wait, ms", box=None, padding=(0, 1))
     for node in event["nodes"]:
         table.add_row(
             escape(f"{node.get('rank', '?')} {node['node_id']}"),

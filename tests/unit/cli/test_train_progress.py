@@ -51,6 +51,21 @@ def follow(*events: dict[str, Any]) -> None:
             following(event)
 
 
+def test_workers_are_named_in_full_on_a_terminal_of_eighty_columns() -> None:
+    node = {**step(1)["nodes"][0], "node_id": "i-9sgg5c7136p34uvhy5xc"}
+    table = train_progress.worker_table(step(1, nodes=[node]))
+    narrow = Console(width=80, file=io.StringIO())
+    with narrow.capture() as captured:
+        narrow.print(table)
+    assert "0 i-9sgg5c7136p34uvhy5xc" in captured.get()
+
+
+def test_a_title_is_printed_as_it_is(screen: io.StringIO) -> None:
+    with train_progress.TrainProgress("run [red]") as following:
+        following(step(20))
+    assert "  run [red] step 20/40  " in screen.getvalue()
+
+
 def test_a_script_that_reports_no_loss_is_followed_all_the_same(screen: io.StringIO) -> None:
     worker = {"node_id": "i-1", "share": 48, "samples_per_s": 400.0}
     follow(step(20, total_steps=None, loss=None, eta_s=None, nodes=[worker]))
