@@ -87,3 +87,15 @@ def code_of(call: Callable[[], object]) -> str:
     except AlibabaCloudException as err:
         return err.code
     return ""
+
+
+@contextmanager
+def made(make: Callable[[int], str], number: int, delete: Callable[[str], object]) -> Iterator[list[str]]:
+    """Make so many things, and delete them afterwards."""
+    ids: list[str] = []
+    try:
+        ids.extend(make(i) for i in range(number))
+        yield ids
+    finally:
+        for one in ids:
+            delete(one)

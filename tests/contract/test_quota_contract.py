@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
 import pytest
 from alibabacloud_cms20190101 import models as cms
 from alibabacloud_ecs20140526 import models as ecs
-from alibabacloud_ess20220222 import models as ess
 from alibabacloud_ram20150501 import models as ram
 from alibabacloud_slb20140515 import models as slb
 from alibabacloud_vpc20160428 import models as vpc
 from contract_egress import standing_egress
 from contract_fleet import REGION
-from contract_scaling import later
-from contract_sdk import refused
+from contract_sdk import made, refused
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -30,18 +26,6 @@ PUBLIC_KEY = (
     .public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
     .decode()
 )
-
-
-@contextmanager
-def made(make: Callable[[int], str], number: int, delete: Callable[[str], object]) -> Iterator[list[str]]:
-    """Make so many things, and delete them afterwards."""
-    ids: list[str] = []
-    try:
-        ids.extend(make(i) for i in range(number))
-        yield ids
-    finally:
-        for one in ids:
-            delete(one)
 
 
 class TestEcs:
@@ -97,96 +81,6 @@ class TestEcs:
 
         with made(make, 100, delete), refused("QuotaExceed.DeploymentSet", 403):
             make(100)
-
-
-class TestEss:
-    def test_scaling_configurations_of_a_group(self, scaling):
-        group_id = scaling.make(is_enabled=False)
-        for _ in range(10):
-            scaling.configure(group_id)
-        with refused("QuotaExceeded.ScalingConfiguration"):
-            scaling.configure(group_id)
-
-    def test_lifecycle_hooks_of_a_group(self, scaling, ess_client):
-        request = ess.CreateLifecycleHookRequest(
-            scaling_group_id=scaling.make(is_enabled=False),
-            lifecycle_transition="SCALE_OUT",
-        )
-        for _ in range(6):
-            ess_client.create_lifecycle_hook(request)
-        with refused("QuotaExceeded.LifecycleHook"):
-            ess_client.create_lifecycle_hook(request)
-
-    def test_scaling_rules_of_a_group(self, scaling, ess_client):
-        request = ess.CreateScalingRuleRequest(
-            region_id=REGION,
-            scaling_group_id=scaling.make(is_enabled=False),
-            adjustment_type="QuantityChangeInCapacity",
-            adjustment_value=1,
-        )
-        for _ in range(50):
-            ess_client.create_scaling_rule(request)
-        with refused("QuotaExceeded.ScalingRule"):
-            ess_client.create_scaling_rule(request)
-
-    def test_scheduled_tasks(self, scaling, ess_client):
-        group_id = scaling.make(is_enabled=False)
-        standing = ess_client.describe_scheduled_tasks(
-            ess.DescribeScheduledTasksRequest(region_id=REGION)
-        ).body.total_count
-
-        def make(_: int) -> str:
-            request = ess.CreateScheduledTaskRequest(
-                region_id=REGION, scaling_group_id=group_id, desired_capacity=1, launch_time=later(days=1)
-            )
-            return ess_client.create_scheduled_task(request).body.scheduled_task_id
-
-        def delete(task_id: str) -> None:
-            ess_client.delete_scheduled_task(
-                ess.DeleteScheduledTaskRequest(region_id=REGION, scheduled_task_id=task_id)
-            )
-
-        with made(make, 100 - standing, delete), refused("QuotaExceeded.ScheduledTask"):
-            make(100)
-
-    def test_alarms(self, scaling, ess_client):
-        group_id = scaling.make(is_enabled=False)
-        ari = ess_client.create_scaling_rule(
-            ess.CreateScalingRuleRequest(
-                region_id=REGION,
-                scaling_group_id=group_id,
-                adjustment_type="QuantityChangeInCapacity",
-                adjustment_value=1,
-            )
-        ).body.scaling_rule_ari
-        standing = ess_client.describe_alarms(ess.DescribeAlarmsRequest(region_id=REGION)).body.total_count
-
-        def make(_: int) -> str:
-            request = ess.CreateAlarmRequest(
-                region_id=REGION,
-                scaling_group_id=group_id,
-                metric_type="system",
-                metric_name="CpuUtilization",
-                statistics="Average",
-                threshold=80,
-                alarm_actions=[ari],
-            )
-            return ess_client.create_alarm(request).body.alarm_task_id
-
-        def delete(alarm_id: str) -> None:
-            ess_client.delete_alarm(ess.DeleteAlarmRequest(region_id=REGION, alarm_task_id=alarm_id))
-
-        with made(make, 200 - standing, delete), refused("QuotaExceeded.AlarmTask"):
-            make(200)
-
-    def test_scaling_groups(self, scaling):
-        standing = scaling.client.describe_scaling_groups(
-            ess.DescribeScalingGroupsRequest(region_id=REGION)
-        ).body.total_count
-        for _ in range(200 - standing):
-            scaling.make(is_enabled=False)
-        with refused("QuotaExceeded.ScalingGroup"):
-            scaling.make(is_enabled=False)
 
 
 class TestRam:

@@ -4,9 +4,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fake_host import FakeHost
+from scaling_cloud import ScalingCloud
 
 from steelyard.localcloud.cloud import Cloud
 from steelyard.localcloud.identity import load_identity
+from steelyard.localcloud.services.ecs import state as ecs_state
 from steelyard.localcloud.store import Store
 
 
@@ -23,3 +26,19 @@ def bare_cloud(tmp_path: Path) -> Iterator[Cloud]:
         services=(),
     )
     store.close()
+
+
+@pytest.fixture
+def host() -> FakeHost:
+    """What runs the instances of `cloud`: nothing does."""
+    return FakeHost()
+
+
+@pytest.fixture
+def cloud(tmp_path: Path, host: FakeHost, monkeypatch: pytest.MonkeyPatch) -> Iterator[ScalingCloud]:
+    """A cloud with a network, for tests of scaling."""
+    monkeypatch.setattr(ecs_state, "make_host", lambda data_dir: host)
+    cloud = ScalingCloud(tmp_path, host)
+    cloud.make_network()
+    yield cloud
+    cloud.close()

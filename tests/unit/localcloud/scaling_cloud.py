@@ -22,6 +22,7 @@ from steelyard.localcloud.store import Store
 IMAGE = "ubuntu_24_04_x64_20G_alibase_20260615.vhd"
 TYPE = "ecs.gn7i-c8g1.2xlarge"
 START = 1_800_000_000.0
+ATTACHED = [{"ServerGroupId": "sgp-1", "Type": "NLB", "Port": 8000, "Weight": 30}]
 
 
 class ListeningBalancer(Service):
@@ -166,3 +167,22 @@ class ScalingCloud:
         ):
             assert time.monotonic() < deadline
             time.sleep(0.002)
+
+
+def hook(transition: str, **changes: object) -> dict[str, object]:
+    return {
+        "LifecycleHookName": "drain",
+        "LifecycleTransition": transition,
+        "HeartbeatTimeout": 100,
+        **changes,
+    }
+
+
+def waiting(cloud: ScalingCloud, group_id: str):
+    found = [one for one in cloud.ess.lifecycle_actions.list() if one.status == "Pending"]
+    return [one for one in found if one.group_id == group_id]
+
+
+def complete(cloud: ScalingCloud, one, result: str = "CONTINUE") -> None:
+    params = {"LifecycleHookId": one.hook_id, "LifecycleActionToken": one.id}
+    cloud.call("ess", "CompleteLifecycleAction", {**params, "LifecycleActionResult": result})

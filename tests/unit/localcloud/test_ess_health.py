@@ -1,10 +1,8 @@
 from __future__ import annotations
 
 import pytest
-from fake_host import FakeHost
 from scaling_cloud import ScalingCloud
 
-from steelyard.localcloud.services.ecs import state as ecs_state
 from steelyard.localcloud.services.ess.health_watch import GRACE_S, LOOK_S, HealthWatch
 
 
@@ -43,16 +41,6 @@ class Stage:
     @property
     def is_kept(self) -> bool:
         return self.cloud.ids(self.group_id) == [self.first]
-
-
-@pytest.fixture
-def cloud(tmp_path, monkeypatch):
-    host = FakeHost()
-    monkeypatch.setattr(ecs_state, "make_host", lambda data_dir: host)
-    cloud = ScalingCloud(tmp_path, host)
-    cloud.make_network()
-    yield cloud
-    cloud.close()
 
 
 def test_who_has_passed_once_is_replaced_as_soon_as_it_fails(cloud):

@@ -6,7 +6,6 @@ import pytest
 from fake_host import FakeHost
 from scaling_cloud import IMAGE, TYPE, ScalingCloud
 
-from steelyard.localcloud.services.ecs import state as ecs_state
 from steelyard.localcloud.wire.error import ApiError
 
 
@@ -23,13 +22,8 @@ class CountingHost(FakeHost):
 
 
 @pytest.fixture
-def cloud(tmp_path, monkeypatch):
-    host = CountingHost()
-    monkeypatch.setattr(ecs_state, "make_host", lambda data_dir: host)
-    cloud = ScalingCloud(tmp_path, host)
-    cloud.make_network()
-    yield cloud
-    cloud.close()
+def host():
+    return CountingHost()
 
 
 class TestStop:

@@ -3,24 +3,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from fake_host import FakeHost
 from scaling_cloud import IMAGE, TYPE, ScalingCloud
 
-from steelyard.localcloud.services.ecs import state as ecs_state
 from steelyard.localcloud.services.ess.refresher import MAX_FAILURES
 from steelyard.localcloud.wire.error import ApiError
 
 OTHER_IMAGE = "ubuntu_22_04_x64_20G_alibase_20260612.vhd"
-
-
-@pytest.fixture
-def cloud(tmp_path, monkeypatch):
-    host = FakeHost()
-    monkeypatch.setattr(ecs_state, "make_host", lambda data_dir: host)
-    cloud = ScalingCloud(tmp_path, host)
-    cloud.make_network()
-    yield cloud
-    cloud.close()
 
 
 def configure(cloud: ScalingCloud, group_id: str, name: str = "newer") -> str:

@@ -4,25 +4,18 @@ import datetime
 import json
 
 import pytest
-from fake_host import FakeHost
 from scaling_cloud import START, ScalingCloud
 
 from steelyard.localcloud.services.cms import dimension
 from steelyard.localcloud.services.cms.meter import CPU, ECS_NAMESPACE
 from steelyard.localcloud.services.cms.series import sample
-from steelyard.localcloud.services.ecs import state as ecs_state
 from steelyard.localcloud.wire.error import ApiError
 
 
 @pytest.fixture
-def cloud(tmp_path, monkeypatch):
-    host = FakeHost()
-    monkeypatch.setattr(ecs_state, "make_host", lambda data_dir: host)
-    cloud = ScalingCloud(tmp_path, host)
-    cloud.make_network()
+def cloud(cloud):
     cloud.now = START + 600  # At the beginning of a minute, and of five.
-    yield cloud
-    cloud.close()
+    return cloud
 
 
 def make_rule(cloud: ScalingCloud, group_id: str, **settings: object) -> tuple[str, str]:

@@ -5,23 +5,11 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from fake_host import FakeHost
 from scaling_cloud import TYPE, ScalingCloud
 
-from steelyard.localcloud.services.ecs import state as ecs_state
 from steelyard.localcloud.wire.error import ApiError
 
 FIRST, SECOND = "cn-hangzhou-h", "cn-hangzhou-i"
-
-
-@pytest.fixture
-def cloud(tmp_path, monkeypatch):
-    host = FakeHost()
-    monkeypatch.setattr(ecs_state, "make_host", lambda data_dir: host)
-    cloud = ScalingCloud(tmp_path, host)
-    cloud.make_network()
-    yield cloud
-    cloud.close()
 
 
 def zones(cloud: ScalingCloud, group_id: str) -> Counter[str]:
