@@ -159,8 +159,7 @@ class NetworkInterfaceActions(InterfaceMaking):
         if names_no_filter(request):
             region = ("region_id", request.region_id)
             return Joined[_Holder](self.instances.paged(*region), self.interfaces.paged(*region))
-        ids, addresses = request.texts("NetworkInterfaceId"), frozenset(request.texts("PrivateIpAddress"))
-        primary = request.text("PrimaryIpAddress")
+        addresses, primary = frozenset(request.texts("PrivateIpAddress")), request.text("PrimaryIpAddress")
         group_id, tags = request.text("SecurityGroupId"), read_tags(request)
         return [
             one
@@ -172,11 +171,15 @@ class NetworkInterfaceActions(InterfaceMaking):
             and primary in ("", one.private_address)
             and (not group_id or group_id in one.security_group_ids)
             and has_tags({} if isinstance(one, Instance) else one.tags, tags)
-            and _fits(self._bare_row(one), request, ids)
+            and _fits(self._bare_row(one), request)
         ]
 
     def _possible_interfaces(self, request: Request) -> Sequence[_Holder]:
         """Give what may hold the interfaces that a call names, and no more than what it has to look at."""
+        ids = list(dict.fromkeys(request.texts("NetworkInterfaceId")))
+        if ids:
+            owners = [one for interface_id in ids if (one := self.instance_of_interface(interface_id))]
+            return [*owners, *self.interfaces.named(ids)]
         instance_id = request.text("InstanceId")
         if instance_id:
             return [*self.instances.named([instance_id]), *self.interfaces_of(instance_id)]
@@ -210,7 +213,5 @@ class NetworkInterfaceActions(InterfaceMaking):
         return instance
 
 
-def _fits(row: Mapping[str, object], request: Request, ids: Sequence[str]) -> bool:
-    return (not ids or row["NetworkInterfaceId"] in ids) and all(
-        request.text(name) in ("", row[name]) for name in _FILTERS
-    )
+def _fits(row: Mapping[str, object], request: Request) -> bool:
+    return all(request.text(name) in ("", row[name]) for name in _FILTERS)
