@@ -6,7 +6,7 @@ from steelyard.localcloud.proxy.config import HealthCheck, Listener, ProxyConfig
 from steelyard.localcloud.proxy.health import parse_statistics, render_state, server_rows
 from steelyard.localcloud.traffic.server_status import Health
 
-COLUMNS = "# pxname,svname,stot,status,weight,check_status,"
+COLUMNS = "# pxname,svname,stot,status,weight,check_status,chkfail,"
 STATE = """1
 # be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight more
 3 http-80 1 a 127.64.0.10 2 0 100 100 2 15 3 4 6 0 0 0 - 8000 - 0 0 - - 0
@@ -15,21 +15,23 @@ STATE = """1
 
 
 @pytest.mark.parametrize(
-    ("status", "check", "health"),
+    ("status", "check", "num_failed", "health"),
     [
-        ("UP", "L7OK", Health.NORMAL),
-        ("UP 2/3", "L4CON", Health.NORMAL),
-        ("DRAIN", "L7OK", Health.NORMAL),
-        ("DOWN", "L4CON", Health.ABNORMAL),
-        ("DOWN 1/2", "L7OK", Health.ABNORMAL),
-        ("DOWN", "* L4TOUT", Health.ABNORMAL),
-        ("DOWN", "INI", Health.UNAVAILABLE),
-        ("DOWN", "", Health.UNAVAILABLE),
-        ("no check", "", Health.UNAVAILABLE),
+        ("UP", "L7OK", 0, Health.NORMAL),
+        ("UP 2/3", "L4CON", 0, Health.NORMAL),
+        ("DRAIN", "L7OK", 0, Health.NORMAL),
+        ("DOWN", "L4CON", 0, Health.ABNORMAL),
+        ("DOWN 1/2", "L7OK", 0, Health.UNAVAILABLE),
+        ("DOWN 1/2", "L7OK", 1, Health.ABNORMAL),
+        ("DOWN", "* L4TOUT", 0, Health.ABNORMAL),
+        ("DOWN", "INI", 0, Health.UNAVAILABLE),
+        ("DOWN", "", 0, Health.UNAVAILABLE),
+        ("no check", "", "", Health.UNAVAILABLE),
     ],
 )
-def test_a_servers_health_is_what_haproxy_says(status, check, health):
-    text = f"{COLUMNS}\nhttp-80,FRONTEND,9,OPEN,,,\nhttp-80,a,7,{status},50,{check},\nhttp-80,BACKEND,9,UP,50,,\n"
+def test_a_servers_health_is_what_haproxy_says(status, check, num_failed, health):
+    server = f"http-80,a,7,{status},50,{check},{num_failed},"
+    text = f"{COLUMNS}\nhttp-80,FRONTEND,9,OPEN,,,,\n{server}\nhttp-80,BACKEND,9,UP,50,,0,\n"
     (found,) = parse_statistics(text).items()
     assert found[0] == ("http-80", "a")
     assert (found[1].health, found[1].weight, found[1].num_sessions) == (health, 50, 7)

@@ -31,7 +31,7 @@ def parse_statistics(text: str) -> dict[tuple[str, str], ServerStatus]:
             continue
         reason = (row["check_status"] or "").removeprefix("* ")
         found[row["pxname"], row["svname"]] = ServerStatus(
-            health=_health(row["status"], reason),
+            health=_health(row["status"], reason, is_new=not int(row["chkfail"] or 0)),
             weight=int(row["weight"] or 0),
             reason=reason,
             num_sessions=int(row["stot"] or 0),
@@ -39,8 +39,16 @@ def parse_statistics(text: str) -> dict[tuple[str, str], ServerStatus]:
     return found
 
 
-def _health(status: str, reason: str) -> Health:
-    if status.startswith("no check") or reason in _UNCHECKED:
+def _health(status: str, reason: str, *, is_new: bool) -> Health:
+    """Judge a server by its status and its last check.
+
+    Args:
+        status: HAProxy's word for its state, with how far it is on its way up.
+        reason: HAProxy's word for the outcome of the last check.
+        is_new: Whether no check has failed while it was up. On its way up it then has passed fewer than it takes.
+    """
+    is_rising = is_new and status.startswith("DOWN ") and reason.endswith("OK")
+    if status.startswith("no check") or reason in _UNCHECKED or is_rising:
         return Health.UNAVAILABLE
     if status.startswith(("UP", "DRAIN", "NOLB")):
         return Health.NORMAL

@@ -12,7 +12,7 @@ class Health(Enum):
     NORMAL = "normal"
     ABNORMAL = "abnormal"
     UNAVAILABLE = "unavailable"
-    """No check has been completed yet, or there is none."""
+    """Too few checks have been completed yet, or there are none."""
 
 
 @dataclass(frozen=True, kw_only=True)
