@@ -18,8 +18,9 @@ from steelyard.cluster.price import HourlyPrice, ask_price
 from steelyard.cluster.record import ClusterRecord
 from steelyard.cluster.scaled_node import scaled_ids
 from steelyard.deploy import OnStep, Resource, Result
+from steelyard.deploy.provider.api import is_not_found
 from steelyard.deploy.provider.oss import holds_anything
-from steelyard.errors import UnhealthyError, UsageError
+from steelyard.errors import ResourceError, UnhealthyError, UsageError
 from steelyard.localcloud import daemon
 from steelyard.node.client import GatewayClient, GatewayTrust
 from steelyard.spec import ClusterSpec
@@ -205,14 +206,16 @@ class Cluster:
         if not instances:
             return []
         api = self._deployment.api()
-        views = look(api, self._standing_ids)
-        scaled = scaled_ids(api, [item.id for item in self._standing(_SCALING_GROUP)])
+        with _told_if_gone():
+            views = look(api, self._standing_ids)
+            scaled = scaled_ids(api, self._standing_ids(_SCALING_GROUP))
         return observe(api, [*(item.id for item in self._in_program_order(instances)), *scaled], views)
 
     def moved_gateway(self) -> str | None:
         """Return where the load balancer is now, where the outputs name another place, as after the loss of a zone."""
         host = urlsplit(str(self.outputs().get("gateway_url") or "")).hostname
-        names = front_names(self._deployment.api(), self._standing_ids) if host else set()
+        with _told_if_gone():
+            names = front_names(self._deployment.api(), self._standing_ids) if host else set()
         return min(names) if names and host not in names else None
 
     def wait_until_healthy(
@@ -321,6 +324,17 @@ class Cluster:
                 f"cluster {self.name} stands on target {record.spec.target}, and the file says {self.spec.target}",
                 "take it down first, or give the file another name",
             )
+
+
+@contextmanager
+def _told_if_gone() -> Iterator[None]:
+    """Say what to do where something that is asked about is not there any more."""
+    try:
+        yield
+    except ResourceError as err:
+        if is_not_found(err):
+            err.hint = "`steelyard refresh` tells what is gone, `steelyard up --refresh` makes it again"
+        raise
 
 
 def _deployment(home: Home, spec: ClusterSpec, access: CloudAccess) -> Deployment:
