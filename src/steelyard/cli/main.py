@@ -97,7 +97,7 @@ def _run(words: list[str], *, is_debug: bool) -> int:
             traceback.print_exc()
         return _report(error.message, error.hint, exit_code=error.exit_code)
     except KeyboardInterrupt:
-        return _report("interrupted", _AFTER_INTERRUPT.get(words[0], ""), exit_code=130)
+        return _report("interrupted", _AFTER_INTERRUPT.get("".join(words[:1]), ""), exit_code=130)
     except BrokenPipeError:
         return 0
     except OSError as error:

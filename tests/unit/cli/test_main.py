@@ -67,6 +67,17 @@ def test_an_interrupted_verb_that_changes_no_cluster_is_sent_nowhere(
     assert "hint" not in capsys.readouterr().err
 
 
+def test_an_interrupt_without_any_verb_is_no_more_than_that(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(words: list[str]) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("steelyard.cli.main._load_listed", interrupt)
+    assert refuse([], monkeypatch) == 130
+    assert capsys.readouterr().err == "error: interrupted\n"
+
+
 def test_the_cloud_is_told_of_in_words_and_without_what_there_is_nothing_of(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
