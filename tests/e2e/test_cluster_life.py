@@ -12,6 +12,7 @@ from typing import Any
 import psutil
 import pytest
 from command_line import CommandLine, wait_for
+from interruption import heeding_interruptions
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -84,15 +85,14 @@ def test_a_node_that_died_is_told_by_up_and_started_again_by_its_refresh(steelya
 
 def test_an_interrupted_up_is_told_by_status_and_cleared_by_down(steelyard: CommandLine) -> None:
     steelyard.write_spec(workers=2)
-    # A parent that ignores ctrl-C, as a shell's background job does, would hand that down.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    up = subprocess.Popen(
-        [sys.executable, "-m", "steelyard.cli", "up"],
-        cwd=steelyard.folder,
-        env=steelyard.environment,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    with heeding_interruptions():
+        up = subprocess.Popen(
+            [sys.executable, "-m", "steelyard.cli", "up"],
+            cwd=steelyard.folder,
+            env=steelyard.environment,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
     assert up.stderr is not None
     for line in up.stderr:
         if "Instance" in line:

@@ -18,6 +18,7 @@ import pytest
 from alibabacloud_tea_openapi.exceptions import AlibabaCloudException
 from alibabacloud_vpc20160428 import models
 from cloud_clients import network_client
+from interruption import heeding_interruptions
 
 from steelyard.cli.cloud import running_cloud
 from steelyard.errors import LocalCloudError, UsageError
@@ -196,10 +197,11 @@ def test_a_folder_that_is_none_is_told(tmp_path):
 
 def test_a_start_that_is_interrupted_leaves_no_cloud(data_dir):
     script = "import sys; from pathlib import Path; from steelyard.localcloud import daemon; "
-    starter = subprocess.Popen(
-        [sys.executable, "-c", f"{script} daemon.start(Path(sys.argv[1]))", str(data_dir)],
-        stderr=subprocess.DEVNULL,
-    )
+    with heeding_interruptions():
+        starter = subprocess.Popen(
+            [sys.executable, "-c", f"{script} daemon.start(Path(sys.argv[1]))", str(data_dir)],
+            stderr=subprocess.DEVNULL,
+        )
     with starter:
         wait_until(lambda: len(psutil.Process(starter.pid).children()) > 0)
         (cloud,) = psutil.Process(starter.pid).children()
@@ -218,12 +220,8 @@ def test_a_start_that_is_interrupted_before_it_knows_the_cloud_leaves_none(data_
         return clouds[-1].pid
 
     monkeypatch.setattr(os, "posix_spawn", spawn_and_interrupt)
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            daemon.start(data_dir)
-    finally:
-        signal.signal(signal.SIGINT, before)
+    with heeding_interruptions(), pytest.raises(KeyboardInterrupt):
+        daemon.start(data_dir)
     (cloud,) = clouds
     assert not cloud.is_running()
     assert not daemon.is_held(data_dir)
