@@ -48,7 +48,7 @@ class TestDescription:
     def test_each_filter_asks_for_what_instances_are(self, fleet):
         (plain,) = fleet.run(status="", internet_charge_type="PayByBandwidth", http_tokens="required")
         (public,) = fleet.run(internet_max_bandwidth_out=5, http_put_response_hop_limit=7)
-        (paid,) = fleet.run(status="", instance_charge_type="PrePaid", period=1)
+        (paid,) = fleet.run(instance_charge_type="PrePaid", period=1)
         window = models.DescribeInstancesRequestFilter
 
         def found(**filters):
