@@ -145,11 +145,7 @@ def checkpoint_place(place: str | None, store: str | None) -> str | None:
 def _package(script: Path) -> bytes:
     """Pack a script's folder; what Steelyard itself keeps there, local clouds among it, stays at home."""
     own = home()
-    return pack_folder(
-        script.resolve().parent,
-        leave_out=(own.root, own.cloud_dir, own.stack_dir("any").parent),
-        mark=CLOUD_LOCK,
-    )
+    return pack_folder(script.resolve().parent, leave_out=(own.root, *own.folders), mark=CLOUD_LOCK)
 
 
 def _node_counts(num_nodes: int | None, nodes: str | None) -> dict[str, int | None]:

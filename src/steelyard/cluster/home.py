@@ -30,9 +30,14 @@ class Home:
         """Data folder of the local cloud."""
         return self.root / "cloud"
 
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """The folders that are made in it, keys among what they hold."""
+        return self.cloud_dir, self._stacks_dir, self._projects_dir
+
     def stack_dir(self, name: str) -> Path:
         """Folder of one cluster's stack."""
-        return self.root / "stacks" / name
+        return self._stacks_dir / name
 
     def record_path(self, name: str) -> Path:
         """File that remembers one cluster from one command to the next."""
@@ -40,16 +45,24 @@ class Home:
 
     def clusters(self) -> list[str]:
         """Return the names of the clusters that were brought up and not taken down."""
-        return sorted(path.parent.name for path in (self.root / "stacks").glob(f"*/{RECORD_FILE}"))
+        return sorted(path.parent.name for path in self._stacks_dir.glob(f"*/{RECORD_FILE}"))
 
     def project_dir(self, project: str, stack: str) -> Path:
         """Folder of one stack of a user's own project."""
-        return self.root / "projects" / project / stack
+        return self._projects_dir / project / stack
 
     def project_stacks(self) -> list[str]:
         """Return the stacks of users' own projects that stand on the local cloud, as `project/stack`."""
-        files = (self.root / "projects").glob("*/*/*.json")
+        files = self._projects_dir.glob("*/*/*.json")
         return sorted(f"{path.parent.parent.name}/{path.parent.name}" for path in files)
+
+    @property
+    def _stacks_dir(self) -> Path:
+        return self.root / "stacks"
+
+    @property
+    def _projects_dir(self) -> Path:
+        return self.root / "projects"
 
     @property
     def is_empty(self) -> bool:
