@@ -115,7 +115,12 @@ def test_it_is_being_made_first_then_available_and_found_by_what_it_is(fleet, im
     (seen,) = images.find(image_id=image_id, status="Creating,Available")
     assert seen.status in ("Creating", "Available")
     images.wait_available(image_id)
-    for filters in ({"image_name": "prepared"}, {"image_family": "mine"}, {"is_public": False}):
+    for filters in (
+        {"image_name": "prepared"},
+        {"image_name": "prep*"},
+        {"image_family": "mine"},
+        {"is_public": False},
+    ):
         assert [image.image_id for image in images.find(**filters)] == [image_id]
     (image,) = images.own()
     assert (image.image_name, image.description, image.usage, image.progress) == (

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import fnmatch
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from steelyard.localcloud.tag import has_tags, read_tags
 from steelyard.localcloud.wire.error import not_served
 from steelyard.spec.catalogue import REGIONS
 
-_FILTERS = ("ImageName", "ImageFamily", "OSType", "Architecture", "ImageOwnerAlias", "Usage")
+_FILTERS = ("ImageFamily", "OSType", "Architecture", "ImageOwnerAlias", "Usage")
 
 
 class ImageActions(ImageState):
@@ -24,9 +25,13 @@ class ImageActions(ImageState):
 
     @action("DescribeImages")
     def describe_images(self, request: Request) -> dict[str, object]:
-        """List images by ids, owner, name, family, system, state and tags; those that are available by default."""
+        """List images by ids, owner, name, in which `*` stands for anything, family, system, state and tags.
+
+        Those that are available by default.
+        """
         ids, tags = request.texts("ImageId"), read_tags(request)
         states = request.texts("Status") or [AVAILABLE]
+        name = request.text("ImageName")
         used = {instance.image_id for instance in self.instances.list()}
         rows = [
             (image.to_answer(is_used=image.id in used), image.tags)
@@ -38,6 +43,7 @@ class ImageActions(ImageState):
             for row, row_tags in rows
             if (not ids or row["ImageId"] in ids)
             and row["Status"] in states
+            and (not name or fnmatch.fnmatchcase(str(row["ImageName"]), name))
             and has_tags(row_tags, tags)
             and request.flag("IsPublic", bool(row["IsPublic"])) == row["IsPublic"]
             and request.flag("Usable", True)
