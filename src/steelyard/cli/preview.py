@@ -44,6 +44,7 @@ def preview(
         preview_project(program, stack, refresh=refresh, output=output)
         return
     cluster = Cluster(home(), spec_from(file), cloud_access(yes=yes))
+    cluster.check_files()
     cluster.prepare()
     result, price = foresee(cluster, refresh=refresh, shows=True, shows_same=True)
     budget = cluster.spec.budget.max_hourly_cost

@@ -55,6 +55,7 @@ def up(
         return
     started = time.monotonic()
     cluster = Cluster(home(), spec_from(file), cloud_access(yes=yes))
+    cluster.check_files()
     cluster.prepare()
     if cluster.spends_money or cluster.spec.budget.max_hourly_cost is not None:
         _agree(cluster, refresh=refresh, yes=yes)

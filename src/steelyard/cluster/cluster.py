@@ -84,16 +84,22 @@ class Cluster:
         """Whether what `up` creates costs anything."""
         return self._deployment.spends_money
 
+    def check_files(self) -> None:
+        """Make sure that what `up` reads can be read, before anything starts.
+
+        Raises:
+            UsageError: A file that the cluster file names cannot be read.
+        """
+        for setting in FILE_SETTINGS:
+            self.spec.load_balancer.tls.read(setting)
+
     def prepare(self) -> None:
         """Make sure that the target can be used, asking what has to be asked; what follows asks nothing more.
 
         Raises:
-            UsageError: A file that the cluster file names cannot be read.
             CredentialError: There is no access key, or the cloud does not take it.
             DeployError: What the target needs is not there.
         """
-        for setting in FILE_SETTINGS:
-            self.spec.load_balancer.tls.read(setting)
         self._deployment.prepare()
 
     def visit(self) -> AbstractContextManager[None]:

@@ -67,7 +67,8 @@ class TlsSpec(Part):
         if path is None:
             return None
         try:
-            return Path(path).read_text(encoding="ascii")
+            # A bundle of authorities has comments with their names; what is uploaded is PEM and nothing else.
+            return Path(path).read_text(encoding="utf-8" if setting == "ca_file" else "ascii")
         except (OSError, UnicodeDecodeError) as err:
             reason = getattr(err, "strerror", None) or "it is no PEM text"
             raise UsageError(
