@@ -127,14 +127,17 @@ def test_a_slow_instance_gets_its_share_of_the_time(
         time.sleep(window_s)  # the window of a measurement
         return (float(counter.read_text()) - before) / (time.monotonic() - began)
 
-    full = cpu_share()
-    make(faults, "slow", busy, share=0.2)
-    slowed = cpu_share()
-    assert slowed <= 0.3
-    assert slowed < 0.6 * full
-    faults.clear()
-    wait_until(lambda: cpu_share(0.5) > 1.5 * slowed)
-    fleet.ecs_client.delete_instance(ecs.DeleteInstanceRequest(instance_id=busy, force=True))
+    try:
+        full = cpu_share()
+        make(faults, "slow", busy, share=0.1)
+        slowed = cpu_share()
+        assert slowed <= 0.2
+        if full < 0.3:
+            pytest.skip(f"the machine is too busy to tell: it gave {full:.2f} of a processor before")
+        faults.clear()
+        wait_until(lambda: cpu_share(0.5) > 1.5 * slowed)
+    finally:
+        fleet.ecs_client.delete_instance(ecs.DeleteInstanceRequest(instance_id=busy, force=True))
 
 
 def run_script(fleet: LocalFleet, text: str, **more: object) -> list[str]:
