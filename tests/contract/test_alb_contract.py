@@ -9,7 +9,7 @@ from alibabacloud_alb20200616 import models
 from alibabacloud_vpc20160428 import models as vpc
 from contract_application import forward, forward_to, when
 from contract_network import NetworkBalancer
-from contract_sdk import refused, wait_for
+from contract_sdk import refused
 from contract_servers import HTTP_PORT, ZONES
 
 
@@ -370,39 +370,6 @@ class TestListener:
         application.listen(balancer_id, group_id)
         with refused("ResourceAlreadyExist.Listener"):
             application.listen(balancer_id, group_id)
-
-    def test_without_health_checks_knows_no_health(self, application, servers):
-        group_id = application.group(servers=dict.fromkeys(servers.ids, 100))
-        listener_id = application.listen(application.balance(), group_id)
-        assert {one.status for one in application.unhealthy(listener_id).values()} == {"Unavailable"}
-
-    def test_knows_no_healthy_server_as_unhealthy_while_its_first_checks_go_on(self, application, servers):
-        """A server is unhealthy once it fails checks, and not while it has passed too few of them."""
-        group_id = application.group(
-            {"health_check_enabled": True, "health_check_method": "GET"},
-            servers=dict.fromkeys(servers.ids, 100),
-        )
-        listener_id = application.listen(application.balance(), group_id)
-        seen: set[str] = set()
-
-        def is_healthy(rows) -> bool:
-            seen.update(row.status for row in rows.values())
-            return not rows
-
-        wait_for(lambda: application.unhealthy(listener_id), is_healthy)
-        assert seen <= {"Initial"}
-
-    def test_tells_which_servers_are_not_healthy_and_why(self, application, servers):
-        group_id = application.group(
-            {"health_check_enabled": True, "health_check_connect_port": 1},
-            servers=dict.fromkeys(servers.ids, 100),
-        )
-        listener_id = application.listen(application.balance(), group_id)
-        found = wait_for(
-            lambda: application.unhealthy(listener_id),
-            lambda rows: {row.status for row in rows.values()} == {"Unhealthy"},
-        )
-        assert {row.reason.reason_code for row in found.values()} == {"CONNECT_FAILED"}
 
 
 def test_a_job_that_never_was_is_not_listed(application):
