@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import pulumi
 import pulumi_alicloud as alicloud
@@ -127,3 +127,55 @@ def test_lookups_tell_what_the_cloud_offers(
     assert told["cpus"] == 8
     assert told["gpus"] == "1"
     assert told["type zones"] == told["zones"]
+
+
+def article(weights: Mapping[str, int]) -> Callable[[], None]:
+    """Return a program that attaches instances as a load balancer's default servers.
+
+    Args:
+        weights: The servers' weights by the instances' names.
+    """
+
+    def program() -> None:
+        net = alicloud.vpc.Network("net", cidr_block="10.71.0.0/16")
+        zone = alicloud.get_zones().ids[0]
+        switch = alicloud.vpc.Switch("switch", vpc_id=net.id, cidr_block="10.71.1.0/24", zone_id=zone)
+        group = alicloud.ecs.SecurityGroup("group", vpc_id=net.id)
+        balancer = alicloud.slb.ApplicationLoadBalancer("slb", vswitch_id=switch.id, address_type="intranet")
+        image = alicloud.ecs.get_images(owners="system", name_regex="^ubuntu_24", most_recent=True).ids[0]
+        nodes = {
+            name: alicloud.ecs.Instance(
+                name,
+                instance_type=TYPE,
+                image_id=image,
+                vswitch_id=switch.id,
+                security_groups=[group.id],
+            )
+            for name in ("one", "two", "three")
+        }
+        alicloud.slb.BackendServer(
+            "servers",
+            load_balancer_id=balancer.id,
+            backend_servers=[
+                {"server_id": nodes[name].id, "weight": weight} for name, weight in weights.items()
+            ],
+        )
+
+    return program
+
+
+def test_default_servers_come_change_their_weight_and_go(stack: Stack, provider: AlicloudProvider) -> None:
+    def weights() -> dict[str, int]:
+        names = {resource.id: resource.name for resource in stack.resources()}
+        (servers,) = [one for one in stack.resources() if one.name == "servers"]
+        told = provider.read(servers.type, servers.id, Operation(urn="")) or {}
+        return {names[server["serverId"]]: server["weight"] for server in told["backendServers"]}
+
+    assert stack.up(article({"two": 50, "one": 100}), provider).num_by_op == {"create": 8}
+    assert weights() == {"one": 100, "two": 50}
+    assert stack.up(article({"two": 50, "one": 100}), provider).num_by_op == {"same": 8}
+    assert not [step for step in stack.refresh(provider).steps if step.op != "same"]
+    changed = stack.up(article({"two": 30, "three": 10}), provider)
+    assert changed.num_by_op == {"same": 7, "update": 1}
+    assert weights() == {"two": 30, "three": 10}
+    assert stack.destroy(provider).num_by_op == {"delete": 8}

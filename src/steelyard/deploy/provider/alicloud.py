@@ -50,7 +50,12 @@ from steelyard.deploy.provider.ram import Policy, Role, RolePolicyAttachment
 from steelyard.deploy.provider.resource_type import ResourceType
 from steelyard.deploy.provider.rule import Rule
 from steelyard.deploy.provider.security_group import SecurityGroup, SecurityGroupRule
-from steelyard.deploy.provider.slb import LoadBalancer, ServerGroup, ServerGroupServerAttachment
+from steelyard.deploy.provider.slb import (
+    BackendServer,
+    LoadBalancer,
+    ServerGroup,
+    ServerGroupServerAttachment,
+)
 from steelyard.deploy.provider.vpc import Network, Switch
 from steelyard.errors import DeployError, ResourceError
 
@@ -68,6 +73,7 @@ RESOURCE_TYPES: Mapping[str, ResourceType] = {
         LoadBalancer,
         ServerGroup,
         ServerGroupServerAttachment,
+        BackendServer,
         Listener,
         Rule,
         Acl,

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from steelyard.deploy.engine.provider import Values
 from steelyard.deploy.provider.api import SLB, VPC, Api
 from steelyard.deploy.provider.connection import Answer
-from steelyard.deploy.provider.resource_type import ResourceType, shown, wait_gone, wire
+from steelyard.deploy.provider.resource_type import ResourceType, nested, shown, wait_gone, wire
 from steelyard.deploy.provider.tag import TagWriter
 
 BUSY = (
@@ -230,6 +230,55 @@ class ServerGroupServerAttachment(ResourceType):
         params = {"VServerGroupId": group_id, "BackendServers": json.dumps([server])}
         api.call(SLB, "RemoveVServerGroupBackendServers", params, retry_on=BUSY)
         wait_gone(api, lambda: self.read(api, resource_id) is not None, f"server {resource_id}")
+
+
+class BackendServer(ResourceType):
+    """`alicloud.slb.BackendServer`: the default servers of a load balancer, for listeners without a server group."""
+
+    token = "alicloud:slb/backendServer:BackendServer"
+    create_only = frozenset({"loadBalancerId"})
+    changeable = frozenset({"backendServers"})
+
+    _SERVER: ClassVar = {"serverId": "ServerId", "weight": "Weight", "type": "Type", "serverIp": "ServerIp"}
+
+    def create(self, api: Api, inputs: Values) -> str:
+        """AddBackendServers; its id is the load balancer's."""
+        balancer_id = str(inputs["loadBalancerId"])
+        self._send(api, "AddBackendServers", balancer_id, self._servers(inputs))
+        api.operation.allocated(balancer_id)
+        return balancer_id
+
+    def read(self, api: Api, resource_id: str) -> Values | None:
+        """DescribeLoadBalancerAttribute, and in it the servers."""
+        answer = api.call(SLB, "DescribeLoadBalancerAttribute", {"LoadBalancerId": resource_id})
+        servers = [shown(server, self._SERVER) for server in servers_of(answer)]
+        return {"loadBalancerId": resource_id, "backendServers": servers}
+
+    def update(self, api: Api, resource_id: str, old: Values, new: Values) -> None:
+        """RemoveBackendServers, AddBackendServers and SetBackendServers with what changed."""
+        before = {server["ServerId"]: server for server in self._servers(old)}
+        after = {server["ServerId"]: server for server in self._servers(new)}
+        kept = before.keys() & after.keys()
+        for action, servers in (
+            ("RemoveBackendServers", [before[one] for one in before if one not in after]),
+            ("AddBackendServers", [after[one] for one in after if one not in before]),
+            ("SetBackendServers", [after[one] for one in after if one in kept and after[one] != before[one]]),
+        ):
+            self._send(api, action, resource_id, servers)
+
+    def delete(self, api: Api, resource_id: str, inputs: Values) -> None:
+        """RemoveBackendServers with those that it has put there."""
+        self._send(api, "RemoveBackendServers", resource_id, self._servers(inputs))
+
+    def _servers(self, inputs: Values) -> list[dict[str, Any]]:
+        label = "a backend server"
+        given = [nested(server, self._SERVER, label) for server in inputs.get("backendServers") or []]
+        return [{"Weight": 100, "Type": "ecs", **server} for server in given]
+
+    def _send(self, api: Api, action: str, balancer_id: str, servers: list[dict[str, Any]]) -> None:
+        if servers:
+            params = {"LoadBalancerId": balancer_id, "BackendServers": json.dumps(servers)}
+            api.call(SLB, action, params, retry_on=BUSY)
 
 
 def describe_group(api: Api, group_id: str) -> Answer:
