@@ -6,7 +6,9 @@ The accelerators are imitated: each step is paced in proportion to its samples.
 from __future__ import annotations
 
 import json
+import statistics
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -52,8 +54,10 @@ def shares(event: dict[str, Any]) -> list[int]:
 
 
 def rate(steps: list[dict[str, Any]]) -> float:
-    seconds = steps[-1]["time"] - steps[0]["time"]
-    return sum(step["global_batch"] for step in steps[1:]) / seconds
+    """Give the samples/s of the step in the middle, which a few slow ones do not move."""
+    return statistics.median(
+        step["global_batch"] / (step["time"] - before["time"]) for before, step in pairwise(steps)
+    )
 
 
 def epochs(given: list[list[dict[str, Any]]]) -> list[Counter[int]]:
