@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import socket
+import threading
 import time
+from collections.abc import Collection
 from dataclasses import replace
 
+import psutil
 from proxy_parts import CHECK, PORT, config_of, healthy, hold_open, is_closed
 from traffic import ask, wait_until
 
@@ -59,6 +62,32 @@ def test_connections_that_never_end_keep_no_more_than_some_processes(balancer, a
     finally:
         for one in open_ones:
             one.close()
+
+
+def test_a_worker_that_ends_while_it_is_asked_bars_no_change(balancer, addresses, make_server):
+    address = addresses()
+    config = config_of(address, make_server("a")[0], protocol="tcp", check=None, idle_timeout_s=300)
+    first, *further = (
+        replace(config.listeners[0], name=f"tcp-{port}", port=port) for port in (8000, 8001, 8002)
+    )
+    balancer.apply(replace(config, listeners=(first, *further)))
+    with hold_open(address, PORT) as held:
+        balancer.apply(replace(config, listeners=(first, further[0])))
+        old = min(workers(balancer.process_ids()), key=lambda worker: worker.create_time())
+        old.suspend()
+        ends = threading.Timer(1, old.kill)
+        ends.start()
+        balancer.apply(replace(config, listeners=(first,)))
+        ends.join()
+        wait_until(lambda: is_closed(held))
+    assert ask(address, PORT, 4).names().keys() == {"a"}
+
+
+def workers(process_ids: Collection[int]) -> list[psutil.Process]:
+    """Give the workers among a balancer's processes; their master is none."""
+    processes = [psutil.Process(process_id) for process_id in process_ids]
+    proxies = {process.pid: process for process in processes if process.name() == "haproxy"}
+    return [process for process in proxies.values() if process.ppid() in proxies]
 
 
 def test_connections_to_a_removed_server_are_cut_when_their_time_is_over(balancer, addresses, make_server):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Callable, Collection, Iterable
 from itertools import islice
 from pathlib import Path
@@ -19,6 +20,7 @@ from steelyard.localcloud.proxy.session import (
 from steelyard.localcloud.traffic.process import TrafficProcess
 
 _COMMAND_TIMEOUT_S = 10.0
+_OLD_WORKER_TIMEOUT_S = 2.0
 _RECEIVE_BYTES = 1 << 16
 _BATCH = 100  # HAProxy reads 16 KiB of commands at once.
 
@@ -115,8 +117,20 @@ class HaproxyProcess(TrafficProcess):
     def _close_old(self, question: str, find: Callable[[str], list[str]]) -> None:
         """Close connections of the workers that only serve theirs to the end, by the answer of each to a question."""
         for worker in old_workers(self._exchange("show proc")):
-            for session in find(self._exchange(f"@!{worker} {question}")):
-                self._exchange(f"@!{worker} shutdown session {session}")
+            for session in find(self._ask_old(worker, question)):
+                self._ask_old(worker, f"shutdown session {session}")
+
+    def _ask_old(self, worker: int, text: str) -> str:
+        """Have an old worker carry out a command; one that ends meanwhile may leave it without an answer."""
+        deadline = time.monotonic() + _COMMAND_TIMEOUT_S
+        while True:
+            try:
+                return self._send(f"@!{worker} {text}", _OLD_WORKER_TIMEOUT_S)
+            except OSError as err:
+                if worker not in old_workers(self._exchange("show proc")):
+                    return ""
+                if time.monotonic() > deadline:
+                    raise self._silence(f"@!{worker} {text}", err) from err
 
     def _serves(self) -> bool:
         # While the master forks its first worker it refuses, resets or ends what it has just accepted.
@@ -129,11 +143,14 @@ class HaproxyProcess(TrafficProcess):
         try:
             return self._send(text)
         except OSError as err:
-            raise LocalCloudError(f"the load balancer {self._name} does not answer {text!r}: {err}") from err
+            raise self._silence(text, err) from err
 
-    def _send(self, text: str) -> str:
+    def _silence(self, text: str, err: OSError) -> LocalCloudError:
+        return LocalCloudError(f"the load balancer {self._name} does not answer {text!r}: {err}")
+
+    def _send(self, text: str, timeout_s: float = _COMMAND_TIMEOUT_S) -> str:
         with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(_COMMAND_TIMEOUT_S)
+            connection.settimeout(timeout_s)
             connection.connect(str(self._socket_path))
             connection.sendall(text.encode() + b"\n")
             # Without the end of the input the master waits for more commands.
