@@ -55,9 +55,9 @@ class Probe:
                 "rss": self._process.memory_info().rss,
                 "threads": self._process.num_threads(),
                 "fds": self._process.num_fds(),
-                "pss": pss_bytes(self._process.pid),
+                "pss_anon": pss_anon_bytes(self._process.pid),
                 "processes": 1 + len(children),
-                "family_pss": sum(pss_bytes(one.pid) for one in children),
+                "family_pss_anon": sum(pss_anon_bytes(one.pid) for one in children),
             }
         return {**sample, **self._disk()}
 
@@ -80,13 +80,16 @@ def part_of(path: Path) -> str:
     return "log" if path.name.startswith("cloud.log") else "rest"
 
 
-def pss_bytes(pid: int) -> int:
-    """Give a process' proportional set size; 0 where it has gone."""
+def pss_anon_bytes(pid: int) -> int:
+    """Give a process' proportional set size without files; 0 where it has gone.
+
+    Its part in the pages of programs and libraries grows when others on the machine that use them end.
+    """
     try:
         text = Path(f"/proc/{pid}/smaps_rollup").read_text()
     except OSError:
         return 0
-    return 1024 * sum(int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:"))
+    return 1024 * sum(int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss_Anon:"))
 
 
 def describe(sample: Sample, tally: Tally, elapsed_s: float) -> str:

@@ -27,8 +27,8 @@ class Allowance:
 
 ALLOWANCES: Mapping[str, Allowance] = {
     "rss": Allowance(part=0.05, slack=2 * MIB),
-    "pss": Allowance(part=0.05, slack=2 * MIB),
-    "family_pss": Allowance(part=0.05, slack=8 * MIB),
+    "pss_anon": Allowance(part=0.05, slack=2 * MIB),
+    "family_pss_anon": Allowance(part=0.05, slack=8 * MIB),
     "threads": Allowance(part=0.0, slack=3),
     "fds": Allowance(part=0.0, slack=8),
     "processes": Allowance(part=0.0, slack=8),
