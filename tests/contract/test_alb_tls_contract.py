@@ -58,6 +58,18 @@ class TestHttps:
             **settings,
         )
 
+    def listen_for_calls(self, front, certificate_id) -> str:
+        """Listen for gRPC calls for both servers, once their own health services say that they serve."""
+        group_id = front.application.group(
+            CHECKED_BY_CALLS,
+            servers={front.first: 100, front.second: 100},
+            port=GRPC_PORT,
+            protocol="gRPC",
+        )
+        listener_id = self.listen(front, group_id, certificate_id)
+        front.application.wait_healthy(listener_id)
+        return listener_id
+
     def test_ends_at_the_load_balancer(self, front, authority, certificate_id):
         forwarded = models.CreateListenerRequestXForwardedForConfig(xforwarded_for_proto_enabled=True)
         group_id = front.application.group(servers={front.first: 100})
@@ -78,14 +90,7 @@ class TestHttps:
     def test_carries_grpc_to_servers_that_its_own_health_service_finds(
         self, front, authority, certificate_id
     ):
-        group_id = front.application.group(
-            CHECKED_BY_CALLS,
-            servers={front.first: 100, front.second: 100},
-            port=GRPC_PORT,
-            protocol="gRPC",
-        )
-        listener_id = self.listen(front, group_id, certificate_id)
-        front.application.wait_healthy(listener_id)
+        self.listen_for_calls(front, certificate_id)
         trust = grpc.ssl_channel_credentials(authority.pem.encode())
         with grpc.secure_channel(f"{front.address}:8443", trust) as channel:
             call = channel.unary_stream("/test.Names/Name")
@@ -114,14 +119,7 @@ class TestHttps:
         assert (error.code(), error.details()) == (grpc.StatusCode.FAILED_PRECONDITION, "not today")
 
     def test_sends_calls_to_grpc_servers_that_say_that_they_serve(self, front, authority, certificate_id):
-        group_id = front.application.group(
-            CHECKED_BY_CALLS,
-            servers={front.first: 100, front.second: 100},
-            port=GRPC_PORT,
-            protocol="gRPC",
-        )
-        listener_id = self.listen(front, group_id, certificate_id)
-        front.application.wait_healthy(listener_id)
+        listener_id = self.listen_for_calls(front, certificate_id)
         trust = grpc.ssl_channel_credentials(authority.pem.encode())
 
         def say(status: int) -> None:
