@@ -59,6 +59,16 @@ class Scaling:
             )
         )
 
+    def add_rule(self, group_id: str) -> str:
+        """Make a rule that adds one instance; give what alarms and callers know it by."""
+        request = ess.CreateScalingRuleRequest(
+            region_id=REGION,
+            scaling_group_id=group_id,
+            adjustment_type="QuantityChangeInCapacity",
+            adjustment_value=1,
+        )
+        return self.client.create_scaling_rule(request).body.scaling_rule_ari
+
     def modify(self, group_id: str, **settings: object) -> None:
         self.client.modify_scaling_group(ess.ModifyScalingGroupRequest(scaling_group_id=group_id, **settings))
 

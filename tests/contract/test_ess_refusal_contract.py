@@ -119,14 +119,7 @@ class TestHook:
     def test_that_is_abandoned_fails_the_activity(self, scaling, ess_client):
         group_id = scaling.make()
         make_hook(scaling, group_id)
-        rule = ess_client.create_scaling_rule(
-            ess.CreateScalingRuleRequest(
-                region_id=REGION,
-                scaling_group_id=group_id,
-                adjustment_type="QuantityChangeInCapacity",
-                adjustment_value=1,
-            )
-        ).body.scaling_rule_ari
+        rule = scaling.add_rule(group_id)
         activity_id = ess_client.execute_scaling_rule(
             ess.ExecuteScalingRuleRequest(region_id=REGION, scaling_rule_ari=rule)
         ).body.scaling_activity_id

@@ -322,14 +322,7 @@ class TestServerGroup:
         fleet.ecs_client.stop_instance(ecs.StopInstanceRequest(instance_id=dead, force_stop=True))
         wait_for(lambda: sorted(healthy()), lambda ids: len(ids) == 2 and dead not in ids, limit_s=30)
 
-        ari = ess_client.create_scaling_rule(
-            ess.CreateScalingRuleRequest(
-                region_id=REGION,
-                scaling_group_id=group_id,
-                adjustment_type="QuantityChangeInCapacity",
-                adjustment_value=1,
-            )
-        ).body.scaling_rule_ari
+        ari = scaling.add_rule(group_id)
         ess_client.create_alarm(
             ess.CreateAlarmRequest(
                 region_id=REGION,

@@ -60,14 +60,7 @@ class TestEss:
 
     def test_alarms(self, scaling, ess_client):
         group_id = scaling.make(is_enabled=False)
-        ari = ess_client.create_scaling_rule(
-            ess.CreateScalingRuleRequest(
-                region_id=REGION,
-                scaling_group_id=group_id,
-                adjustment_type="QuantityChangeInCapacity",
-                adjustment_value=1,
-            )
-        ).body.scaling_rule_ari
+        ari = scaling.add_rule(group_id)
         standing = ess_client.describe_alarms(ess.DescribeAlarmsRequest(region_id=REGION)).body.total_count
 
         def make(_: int) -> str:
