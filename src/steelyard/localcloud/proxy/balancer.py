@@ -99,7 +99,7 @@ class ProxyBalancer(KeptProcess[HaproxyProcess, ProxyConfig]):
             if process is None or config is None or not process.is_running:
                 return
             try:
-                rows = server_rows(process.command("show servers state"))
+                rows = _rows(process)
                 for pool, timeout_s in _drained(config):
                     for server in pool.servers:
                         row = rows.get((pool.name, server.name))
@@ -128,13 +128,13 @@ class ProxyBalancer(KeptProcess[HaproxyProcess, ProxyConfig]):
         if previous is None or _bare(previous) != _bare(wish) or not self._reconcile(process, wish):
             self._reload(process, wish)
         else:
-            self._write(wish, server_rows(process.command("show servers state")))
+            self._write(wish, _rows(process))
         self._drains.begin(previous, wish)
 
     def _reconcile(self, process: HaproxyProcess, wish: ProxyConfig) -> bool:
         """Change servers and weights at run time; False where HAProxy refuses."""
         try:
-            rows = server_rows(process.command("show servers state"))
+            rows = _rows(process)
             ServerReconciler(process.command).reconcile(wish, rows)
         except RuntimeRefusal as refusal:
             logger.info("%s reloads, because HAProxy refused a change at run time: %s", self._name, refusal)
@@ -142,7 +142,7 @@ class ProxyBalancer(KeptProcess[HaproxyProcess, ProxyConfig]):
         return True
 
     def _reload(self, process: HaproxyProcess, wish: ProxyConfig) -> None:
-        rows = server_rows(process.command("show servers state"))
+        rows = _rows(process)
         self._write(wish, rows)
         pools = [pool.name for pool in wish.pools if pool.source_persistence_s]
         clients = {pool: settled_clients(process.command(f"show table {pool}"), pool, rows) for pool in pools}
@@ -153,7 +153,7 @@ class ProxyBalancer(KeptProcess[HaproxyProcess, ProxyConfig]):
                 self._write(self._wish, {})
             raise
         if any(clients.values()):
-            rows = server_rows(process.command("show servers state"))
+            rows = _rows(process)
             for pool in pools:
                 process.commands(settling_commands(clients[pool], pool, rows))
         self._remove_stale_pem(wish)
@@ -183,6 +183,10 @@ class ProxyBalancer(KeptProcess[HaproxyProcess, ProxyConfig]):
         """Remove the keys that are no longer used: HAProxy's older workers hold theirs in memory."""
         for path in set(self._pem_folder.glob("*.pem")) - {self._pem_folder / n for n in pem_files(config)}:
             path.unlink()
+
+
+def _rows(process: HaproxyProcess) -> dict[tuple[str, str], list[str]]:
+    return server_rows(process.command("show servers state"))
 
 
 def _served_at(config: ProxyConfig | None) -> set[str]:

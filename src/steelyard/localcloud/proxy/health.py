@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping
+from enum import IntEnum
 
 from steelyard.localcloud.proxy.config import ProxyConfig, ServerPool
 from steelyard.localcloud.traffic.server_status import Health, ServerStatus
@@ -15,8 +16,21 @@ _STATE_FIELDS = (
     "srv_agent_state bk_f_forced_id srv_f_forced_id srv_fqdn srv_port srvrecord srv_use_ssl srv_check_port "
     "srv_check_addr srv_agent_addr srv_agent_port"
 )
-_BACKEND, _SERVER, _STATE, _ADMIN_STATE, _WEIGHT, _AGE = 1, 3, 5, 6, 7, 9
 _UNCHECKED = ("", "INI", "UNK")
+
+
+class Column(IntEnum):
+    """Where a row of `server_rows` holds what."""
+
+    POOL = 1
+    ID = 2
+    NAME = 3
+    ADDRESS = 4
+    STATE = 5
+    ADMIN_STATE = 6
+    WEIGHT = 7
+    AGE = 9
+    PORT = 18
 
 
 def parse_statistics(text: str) -> dict[tuple[str, str], ServerStatus]:
@@ -62,12 +76,12 @@ def server_rows(text: str) -> dict[tuple[str, str], list[str]]:
         The columns of each server's row, by pool's and server's name.
     """
     rows = [line.split() for line in text.splitlines()[1:] if line and not line.startswith("#")]
-    return {(row[_BACKEND], row[_SERVER]): row for row in rows}
+    return {(row[Column.POOL], row[Column.NAME]): row for row in rows}
 
 
 def unhealthy_s(row: list[str]) -> int:
     """Tell for how many seconds a server has been unhealthy, by its row of `server_rows`; 0 for one that is not."""
-    return int(row[_AGE]) if (row[_STATE], row[_ADMIN_STATE]) == ("0", "0") else 0
+    return int(row[Column.AGE]) if (row[Column.STATE], row[Column.ADMIN_STATE]) == ("0", "0") else 0
 
 
 def render_state(config: ProxyConfig, rows: Mapping[tuple[str, str], list[str]]) -> str:
@@ -87,10 +101,10 @@ def render_state(config: ProxyConfig, rows: Mapping[tuple[str, str], list[str]])
             continue
         for number, server in enumerate(pool.servers, 1):
             row = rows.get((pool.name, server.name))
-            if row is None or row[_ADMIN_STATE] != "0":
+            if row is None or row[Column.ADMIN_STATE] != "0":
                 row = _fresh_row(pool, number)
             weight = str(server.weight)
-            lines.append(" ".join([*row[:_WEIGHT], weight, weight, *row[_WEIGHT + 2 :]]))
+            lines.append(" ".join([*row[: Column.WEIGHT], weight, weight, *row[Column.WEIGHT + 2 :]]))
     return "\n".join(lines) + "\n"
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
+from steelyard.localcloud.proxy.health import Column
+
 _ENTRY = re.compile(r"0x\S+: key=(\S+) .*\bserver_id=(\d+)")
-_POOL, _ID, _NAME = 1, 2, 3  # Columns of `show servers state`.
 
 Rows = Mapping[tuple[str, str], list[str]]
 
@@ -25,7 +26,7 @@ def settled_clients(table: str, pool: str, rows: Rows) -> dict[str, str]:
     Returns:
         The server's name by the client's address.
     """
-    names = {row[_ID]: row[_NAME] for row in rows.values() if row[_POOL] == pool}
+    names = {row[Column.ID]: row[Column.NAME] for row in rows.values() if row[Column.POOL] == pool}
     entries = (match for line in table.splitlines() if (match := _ENTRY.match(line)))
     return {entry[1]: names[entry[2]] for entry in entries if entry[2] in names}
 
@@ -38,7 +39,7 @@ def settling_commands(clients: Mapping[str, str], pool: str, rows: Rows) -> Iter
         pool: The pool's name.
         rows: The servers that are there now, by `server_rows`.
     """
-    numbers = {row[_NAME]: row[_ID] for row in rows.values() if row[_POOL] == pool}
+    numbers = {row[Column.NAME]: row[Column.ID] for row in rows.values() if row[Column.POOL] == pool}
     for address, name in clients.items():
         if name in numbers:
             yield f"set table {pool} key {address} data.server_id {numbers[name]}"

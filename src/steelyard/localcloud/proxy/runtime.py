@@ -6,9 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from steelyard.localcloud.proxy.config import ProxyConfig, Server, ServerPool, server_arguments
+from steelyard.localcloud.proxy.health import Column
 
-# Columns of `show servers state`.
-_ADDRESS, _ADMIN_STATE, _WEIGHT, _PORT = 4, 6, 7, 18
 _FORCED_MAINTENANCE = 0x01
 
 
@@ -59,13 +58,13 @@ class ServerReconciler:
 
     def _update(self, pool: ServerPool, server: Server, row: list[str]) -> None:
         path = f"{pool.name}/{server.name}"
-        if (row[_ADDRESS], row[_PORT]) != (server.address, str(server.port)):
+        if (row[Column.ADDRESS], row[Column.PORT]) != (server.address, str(server.port)):
             raise RuntimeRefusal(f"{path} has moved to {server.address}:{server.port}")
-        if int(row[_ADMIN_STATE]) & _FORCED_MAINTENANCE:
+        if int(row[Column.ADMIN_STATE]) & _FORCED_MAINTENANCE:
             # It was removed while it still had connections, and comes back.
             self._do(f"set server {path} weight 0")
             self._open(pool, path, server.weight)
-        elif int(row[_WEIGHT]) != server.weight:
+        elif int(row[Column.WEIGHT]) != server.weight:
             self._do(f"set server {path} weight {server.weight}")
 
     def _open(self, pool: ServerPool, path: str, weight: int) -> None:
@@ -90,4 +89,4 @@ class ServerReconciler:
 
 
 def _gets_less(server: Server, row: list[str] | None) -> bool:
-    return row is not None and server.weight < int(row[_WEIGHT])
+    return row is not None and server.weight < int(row[Column.WEIGHT])
