@@ -14,6 +14,7 @@ _SERVING = "00000000020801"
 """The message `HealthCheckResponse{status: SERVING}` with its five bytes of length, in hexadecimal."""
 _OK = 0
 _STATUS = "grpc-status"
+_EMPTY_MESSAGE = bytes(5)
 _GET, _POST = b"\x82", b"\x83"  # Entries 2 and 3 of HPACK's static table.
 # Length in bits, first code, and characters whose codes follow each other (RFC 7541, appendix B): those of a status.
 _CODES = (
@@ -37,8 +38,9 @@ def grpc_check_lines(path: str, host: str, method: str, codes: Collection[int]) 
     """
     statuses = _status_pattern(codes)
     if path == HEALTH_PATH and _OK in codes:
-        others = [_status_pattern(set(codes) - {_OK})] if set(codes) - {_OK} else []
-        statuses = "|".join([f"{_SERVING}.*{_status_pattern({_OK})}", *others])
+        statuses = f"{_SERVING}.*{_status_pattern({_OK})}"
+        if others := set(codes) - {_OK}:
+            statuses += f"|{_status_pattern(others)}"
     return [
         "option tcp-check",
         "tcp-check connect",
@@ -74,11 +76,11 @@ def _call(path: str, host: str, method: str) -> bytes:
         b"\x0f\x10" + _text("application/grpc"),  # Entry 31, content-type.
         b"\x00" + _text("te") + _text("trailers"),
     ]
-    settings, empty_message = _frame(4, 0, 0, []), bytes(5)
-    frames = [settings, _frame(1, 4, 1, headers), _frame(0, 1, 1, [empty_message])]
-    if headers[0] == _GET:  # Without a body: its headers are the end.
-        frames = [settings, _frame(1, 5, 1, headers)]
-    return b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"".join(frames)
+    if method == "GET":  # Without a body: its headers are the end.
+        call = [_frame(1, 5, 1, headers)]
+    else:
+        call = [_frame(1, 4, 1, headers), _frame(0, 1, 1, [_EMPTY_MESSAGE])]
+    return b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + _frame(4, 0, 0, []) + b"".join(call)
 
 
 def _text(text: str) -> bytes:
