@@ -82,6 +82,7 @@ class TestRefresh:
 
         assert 0 < listed(InstanceRefreshTaskId=refresh_id) < listed()
         assert listed(InstanceRefreshTaskId="ir-0") == 0
+        assert listed(InstanceRefreshTaskId=refresh_id[:-1]) == 0
 
     def test_one_by_one_where_all_are_to_be_healthy_and_no_more(self, cloud):
         group_id, _ = standing(cloud, 3)

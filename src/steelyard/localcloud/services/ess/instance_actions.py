@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -19,6 +20,8 @@ from steelyard.localcloud.services.ess.models import (
 from steelyard.localcloud.services.ess.setting import GROUP
 from steelyard.localcloud.setting import checked
 from steelyard.localcloud.wire.error import invalid_parameter, missing_parameter
+
+_WORD = re.compile(r"[\w-]+")
 
 
 class InstanceActions(EssCore):
@@ -150,7 +153,7 @@ class InstanceActions(EssCore):
             if request.text("ScalingGroupId") in ("", activity.group_id)
             and (not ids or activity.id in ids)
             and request.text("StatusCode") in ("", activity.status)
-            and request.text("InstanceRefreshTaskId") in activity.cause
+            and request.text("InstanceRefreshTaskId") in ("", *_WORD.findall(activity.cause))
         ]
         page, head = number_page(request, found)
         return {**head, "ScalingActivities": [activity.to_answer() for activity in page]}
