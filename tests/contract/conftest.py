@@ -24,6 +24,7 @@ from contract_files import Files
 from contract_fleet import Fleet
 from contract_front import Front, delete_listeners, standing_front, wait_for_servers
 from contract_people import People
+from contract_range import inner
 from contract_scaling import Scaling
 from contract_sdk import sdk_config, wait_for
 from contract_servers import Servers, standing_servers
@@ -156,8 +157,8 @@ def fleet(
     make_vswitch: Callable[..., str],
 ) -> Iterator[Fleet]:
     """Make a network with a security group, and clear away what the test made in it."""
-    vpc_id = make_vpc("10.77.0.0/16")
-    vswitch_id = make_vswitch(vpc_id, "10.77.0.0/24")
+    vpc_id = make_vpc(inner("0.0/16"))
+    vswitch_id = make_vswitch(vpc_id, inner("0.0/24"))
     group_id = ecs_client.create_security_group(
         ecs_models.CreateSecurityGroupRequest(region_id="cn-hangzhou", vpc_id=vpc_id)
     ).body.security_group_id
@@ -249,7 +250,7 @@ def front(standing: Front) -> Iterator[Front]:
 @pytest.fixture
 def zonal_network(nlb_client: NlbClient, fleet: Fleet, make_vswitch: Callable[..., str]) -> Iterator[Network]:
     """Network load balancers of the test's own, before the fleet's instances."""
-    second = make_vswitch(fleet.vpc_id, "10.77.1.0/24", ZONES[1])
+    second = make_vswitch(fleet.vpc_id, inner("1.0/24"), ZONES[1])
     network = Network(nlb_client, fleet, [fleet.vswitch_id, second])
     yield network
     network.clear()

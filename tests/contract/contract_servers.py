@@ -13,6 +13,7 @@ from alibabacloud_slb20140515.client import Client as SlbClient
 from alibabacloud_vpc20160428 import models as vpc
 from alibabacloud_vpc20160428.client import Client as VpcClient
 from contract_fleet import REGION, Fleet
+from contract_range import inner
 from contract_sdk import sdk_config, wait_for
 
 from steelyard.localcloud.daemon import CloudInfo
@@ -77,7 +78,7 @@ def standing_servers(cloud: CloudInfo) -> Iterator[Servers]:
     """Boot the servers, and clear everything away afterwards."""
     config = sdk_config(cloud)
     vpcs, machines = VpcClient(config), EcsClient(config)
-    vpc_id = vpcs.create_vpc(vpc.CreateVpcRequest(region_id=REGION, cidr_block="10.78.0.0/16")).body.vpc_id
+    vpc_id = vpcs.create_vpc(vpc.CreateVpcRequest(region_id=REGION, cidr_block=inner("0.0/16"))).body.vpc_id
     wait_for(
         lambda: (
             vpcs.describe_vpc_attribute(
@@ -87,7 +88,7 @@ def standing_servers(cloud: CloudInfo) -> Iterator[Servers]:
         lambda status: status == "Available",
     )
     vswitch_ids = tuple(
-        _make_vswitch(vpcs, vpc_id, f"10.78.{number}.0/24", zone) for number, zone in enumerate(ZONES)
+        _make_vswitch(vpcs, vpc_id, inner(f"{100 + number}.0/24"), zone) for number, zone in enumerate(ZONES)
     )
     group_id = machines.create_security_group(
         ecs.CreateSecurityGroupRequest(region_id=REGION, vpc_id=vpc_id)

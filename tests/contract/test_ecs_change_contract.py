@@ -9,6 +9,7 @@ from alibabacloud_ecs20140526 import models
 from alibabacloud_slb20140515 import models as slb
 from alibabacloud_vpc20160428 import models as vpc
 from contract_fleet import REGION, SERVER, TYPE
+from contract_range import inner, served
 from contract_sdk import refused, wait_for
 
 OTHER_TYPE = "ecs.gn6i-c4g1.xlarge"
@@ -193,30 +194,30 @@ class TestPlace:
         )
 
     def test_a_stopped_instance_boots_at_another_address(self, fleet, make_vswitch):
-        other = make_vswitch(fleet.vpc_id, "10.77.1.0/24")
+        other = make_vswitch(fleet.vpc_id, inner("1.0/24"))
         script = (
             '#!/bin/bash\necho "I am $(curl -s "$STEELYARD_METADATA_URL/latest/meta-data/private-ipv4")"\n'
         )
         # No other cloud of the machine takes it by itself once it is free: they begin at the first ones.
-        own = "10.77.0.173"
+        own = inner("0.173")
         instance_id = stopped(fleet, script, private_ip_address=own)
         before = fleet.address(instance_id)
 
-        self.move(fleet, instance_id, other, private_ip_address="10.77.1.50")
+        self.move(fleet, instance_id, other, private_ip_address=inner("1.50"))
         start(fleet, instance_id)
 
         assert fleet.instance(instance_id).vpc_attributes.v_switch_id == other
-        assert fleet.address(instance_id) == "127.77.1.50"
-        wait_for(lambda: fleet.console(instance_id), lambda text: "I am 127.77.1.50" in text)
+        assert fleet.address(instance_id) == served("1.50")
+        wait_for(lambda: fleet.console(instance_id), lambda text: f"I am {served('1.50')}" in text)
         # What it had can be had by another.
         (heir,) = fleet.run(private_ip_address=own)
         assert fleet.address(heir) == before
 
     def test_it_stays_in_its_zone_and_its_vpc_and_takes_no_address_that_is_taken(self, fleet, make_vswitch):
-        far = make_vswitch(fleet.vpc_id, "10.77.2.0/24", zone_id="cn-hangzhou-i")
+        far = make_vswitch(fleet.vpc_id, inner("2.0/24"), zone_id="cn-hangzhou-i")
         (running,) = fleet.run()
         with refused("IncorrectInstanceStatus", 403):
-            self.move(fleet, running, fleet.vswitch_id, private_ip_address="10.77.0.60")
+            self.move(fleet, running, fleet.vswitch_id, private_ip_address=inner("0.60"))
         instance_id = stopped(fleet)
         with refused("InvalidVSwitchId.ZoneMismatch", 403):
             self.move(fleet, instance_id, far)
@@ -303,10 +304,10 @@ class TestPlace:
         wait_for(lambda: answers(balancer.address), bool)
         stop(fleet, instance_id)
 
-        self.move(fleet, instance_id, fleet.vswitch_id, private_ip_address="10.77.0.99")
+        self.move(fleet, instance_id, fleet.vswitch_id, private_ip_address=inner("0.99"))
         start(fleet, instance_id)
 
-        assert fleet.address(instance_id) == "127.77.0.99"
+        assert fleet.address(instance_id) == served("0.99")
         wait_for(lambda: answers(balancer.address), bool)
 
 

@@ -9,6 +9,7 @@ import pytest
 from alibabacloud_ecs20140526 import models
 from alibabacloud_ecs20140526.client import Client as EcsClient
 from contract_fleet import REGION, Fleet
+from contract_range import inner, served
 from contract_sdk import refused
 
 ZONE = "cn-hangzhou-h"
@@ -214,7 +215,7 @@ def delete_interface(client: EcsClient, interface_id: str) -> None:
 class TestNetworkInterfaces:
     def test_one_goes_to_an_instance_and_back(self, ecs_client, fleet: Fleet, make_interface):
         made = make_interface(network_interface_name="second", description="for data")
-        assert made.private_ip_address.startswith("127.77.0.")
+        assert made.private_ip_address.startswith(served("0."))
         (instance_id,) = fleet.run()
         pair = {
             "region_id": REGION,
@@ -239,11 +240,11 @@ class TestNetworkInterfaces:
         assert interfaces(ecs_client, network_interface_id=[made.network_interface_id]) == []
 
     def test_its_address_is_its_own_and_comes_free_again(self, ecs_client, fleet: Fleet, make_interface):
-        made = make_interface(primary_ip_address="10.77.0.77")
+        made = make_interface(primary_ip_address=inner("0.77"))
         with refused("InvalidPrivateIpAddress.Duplicated", 403):
-            fleet.run(status="", private_ip_address="10.77.0.77")
+            fleet.run(status="", private_ip_address=inner("0.77"))
         delete_interface(ecs_client, made.network_interface_id)
-        fleet.run(private_ip_address="10.77.0.77")
+        fleet.run(private_ip_address=inner("0.77"))
 
     def test_it_goes_with_its_instance_unless_it_is_to_stay(self, ecs_client, fleet: Fleet, make_interface):
         goes, stays = make_interface(), make_interface(delete_on_release=False)
@@ -308,7 +309,7 @@ class TestNetworkInterfaces:
         with refused("MissingParameter", text="SecurityGroupId"):
             make_interface(security_group_ids=None)
         (instance_id,) = fleet.run()
-        far_vswitch = make_vswitch(fleet.vpc_id, "10.77.2.0/24", zone_id="cn-hangzhou-i")
+        far_vswitch = make_vswitch(fleet.vpc_id, inner("2.0/24"), zone_id="cn-hangzhou-i")
         far = make_interface(v_switch_id=far_vswitch)
         with refused("InvalidOperation.AvailabilityZoneMismatch", 403):
             ecs_client.attach_network_interface(

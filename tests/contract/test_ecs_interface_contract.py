@@ -6,6 +6,7 @@ from alibabacloud_ecs20140526 import models
 from alibabacloud_vpc20160428 import models as vpc
 from alibabacloud_vpc20160428.client import Client as VpcClient
 from contract_fleet import REGION
+from contract_range import inner, served
 from contract_sdk import refused
 
 Entry = models.RunInstancesRequestNetworkInterface
@@ -43,13 +44,13 @@ def addresses(interface) -> list[str]:
 
 class TestRunInstances:
     def test_a_primary_and_a_secondary_one_are_made_together(self, fleet, make_vswitch):
-        other = make_vswitch(fleet.vpc_id, "10.77.3.0/24")
+        other = make_vswitch(fleet.vpc_id, inner("3.0/24"))
         entries = [
             Entry(instance_type="Primary", v_switch_id=fleet.vswitch_id, network_interface_name="front"),
             Entry(
                 instance_type="Secondary",
                 v_switch_id=other,
-                primary_ip_address="10.77.3.20",
+                primary_ip_address=inner("3.20"),
                 network_interface_name="storage",
                 description="to the store",
             ),
@@ -63,7 +64,7 @@ class TestRunInstances:
             "to the store",
             other,
         )
-        assert (secondary.private_ip_address, secondary.status) == ("127.77.3.20", "InUse")
+        assert (secondary.private_ip_address, secondary.status) == (served("3.20"), "InUse")
         assert secondary.security_group_ids.security_group_id == [fleet.group_id]
         shown = fleet.instance(instance_id).network_interfaces.network_interface
         assert {one.type for one in shown} == {"Primary", "Secondary"}
@@ -97,7 +98,7 @@ class TestRunInstances:
             fleet.run(status="", network_interface=[Entry(network_interface_id="eni-nowhere")])
 
     def test_what_cannot_be_is_refused_and_takes_no_address(self, fleet, make_vswitch, vpc_client):
-        far = make_vswitch(fleet.vpc_id, "10.77.4.0/24", zone_id="cn-hangzhou-i")
+        far = make_vswitch(fleet.vpc_id, inner("4.0/24"), zone_id="cn-hangzhou-i")
         free = available(vpc_client, fleet.vswitch_id)
         cases = [
             (
@@ -132,8 +133,8 @@ class TestRunInstances:
             with refused(code, status):
                 fleet.run(status="", network_interface=entries)
         assert available(vpc_client, fleet.vswitch_id) == free
-        (instance_id,) = fleet.run(private_ip_address="10.77.0.200")
-        assert fleet.address(instance_id) == "127.77.0.200"
+        (instance_id,) = fleet.run(private_ip_address=inner("0.200"))
+        assert fleet.address(instance_id) == served("0.200")
 
 
 def available(client: VpcClient, vswitch_id: str) -> int:
@@ -158,17 +159,17 @@ class TestFurtherAddresses:
         )
 
     def test_an_interface_gets_those_that_are_named_or_as_many_as_are_asked_for(self, fleet):
-        interface_id = make_interface(fleet, primary_ip_address="10.77.0.30")
-        assert self.assign(fleet, interface_id, private_ip_address=["10.77.0.31"]) == ["127.77.0.31"]
+        interface_id = make_interface(fleet, primary_ip_address=inner("0.30"))
+        assert self.assign(fleet, interface_id, private_ip_address=[inner("0.31")]) == [served("0.31")]
         further = self.assign(fleet, interface_id, secondary_private_ip_address_count=2)
         assert len(set(further)) == 2
         (found,) = interfaces(fleet, network_interface_id=[interface_id])
-        assert addresses(found) == ["127.77.0.30", "127.77.0.31", *further]
+        assert addresses(found) == [served("0.30"), served("0.31"), *further]
         assert [one.primary for one in found.private_ip_sets.private_ip_set] == [True, False, False, False]
 
-        self.unassign(fleet, interface_id, "127.77.0.31")
+        self.unassign(fleet, interface_id, served("0.31"))
         (found,) = interfaces(fleet, network_interface_id=[interface_id])
-        assert addresses(found) == ["127.77.0.30", *further]
+        assert addresses(found) == [served("0.30"), *further]
         delete_interface(fleet, interface_id)
         # What it had can be had again.
         again = make_interface(fleet, primary_ip_address=further[0].replace("127.", "10.", 1))
@@ -188,11 +189,11 @@ class TestFurtherAddresses:
         assert fleet.address(heir) == address
 
     def test_what_cannot_be_is_refused(self, fleet):
-        interface_id = make_interface(fleet, primary_ip_address="10.77.0.40")
+        interface_id = make_interface(fleet, primary_ip_address=inner("0.40"))
         with refused("MissingParameter", text="PrivateIpAddress"):
             self.assign(fleet, interface_id)
         with refused("InvalidPrivateIpAddress.Duplicated", 403):
-            self.assign(fleet, interface_id, private_ip_address=["10.77.0.40"])
+            self.assign(fleet, interface_id, private_ip_address=[inner("0.40")])
         with refused("InvalidPrivateIpAddress.Malformed"):
             self.assign(fleet, interface_id, private_ip_address=["10.99.0.1"])
         with refused("InvalidIp.LimitExceeded", 403):
@@ -200,24 +201,24 @@ class TestFurtherAddresses:
         with refused("InvalidEniId.NotFound", 404):
             self.assign(fleet, "eni-nowhere", secondary_private_ip_address_count=1)
         with refused("InvalidIp.PrimaryIp"):
-            self.unassign(fleet, interface_id, "127.77.0.40")
+            self.unassign(fleet, interface_id, served("0.40"))
         with refused("InvalidIp.IpUnassigned"):
-            self.unassign(fleet, interface_id, "127.77.0.41")
+            self.unassign(fleet, interface_id, served("0.41"))
         with refused("MissingParameter", text="PrivateIpAddress"):
             self.unassign(fleet, interface_id)
         delete_interface(fleet, interface_id)
 
     def test_one_can_be_made_with_several(self, fleet):
         interface_id = make_interface(
-            fleet, primary_ip_address="10.77.0.50", private_ip_address=["10.77.0.51", "10.77.0.52"]
+            fleet, primary_ip_address=inner("0.50"), private_ip_address=[inner("0.51"), inner("0.52")]
         )
         told = fleet.ecs_client.describe_network_interface_attribute(
             models.DescribeNetworkInterfaceAttributeRequest(
                 region_id=REGION, network_interface_id=interface_id
             )
         ).body
-        assert addresses(told) == ["127.77.0.50", "127.77.0.51", "127.77.0.52"]
-        for address, found in (("127.77.0.52", [interface_id]), ("127.77.0.53", [])):
+        assert addresses(told) == [served("0.50"), served("0.51"), served("0.52")]
+        for address, found in ((served("0.52"), [interface_id]), (served("0.53"), [])):
             seen = interfaces(fleet, private_ip_address=[address])
             assert [one.network_interface_id for one in seen] == found
         assert (told.type, told.status) == ("Secondary", "Available")
@@ -300,7 +301,7 @@ class TestWhatIsToldOfOne:
     def test_addresses_of_ipv6_and_prefixes_are_refused(self, fleet):
         for settings in (
             {"ipv_6address_count": 1},
-            {"ipv_4prefix": ["10.77.0.16/28"]},
+            {"ipv_4prefix": [inner("0.16/28")]},
             {"instance_type": "Trunk"},
         ):
             with refused("UnsupportedOperation"):

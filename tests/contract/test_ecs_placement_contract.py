@@ -9,6 +9,7 @@ import pytest
 from alibabacloud_ecs20140526 import models
 from alibabacloud_ecs20140526.client import Client as EcsClient
 from contract_fleet import REGION, TYPE, Fleet
+from contract_range import inner
 from contract_sdk import refused, wait_for
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -181,7 +182,7 @@ class TestDeploymentSets:
     def test_a_set_for_low_latency_stays_in_one_zone(self, fleet: Fleet, make_set, make_vswitch):
         set_id = make_set(strategy="LowLatency")
         fleet.run(deployment_set_id=set_id)
-        other = make_vswitch(fleet.vpc_id, "10.77.1.0/24", zone_id="cn-hangzhou-i")
+        other = make_vswitch(fleet.vpc_id, inner("1.0/24"), zone_id="cn-hangzhou-i")
         with refused("InvalidParameter.NotMatch", 403, "cn-hangzhou-h"):
             fleet.run(status="", deployment_set_id=set_id, v_switch_id=other)
 

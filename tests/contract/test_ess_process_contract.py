@@ -7,6 +7,7 @@ from alibabacloud_ecs20140526 import models as ecs
 from alibabacloud_ess20220222 import models as ess
 from alibabacloud_tea_openapi.exceptions import AlibabaCloudException
 from contract_fleet import REGION, TYPE
+from contract_range import inner
 from contract_scaling import Scaling
 from contract_sdk import refused, wait_for
 
@@ -172,7 +173,7 @@ def test_members_are_evened_out_over_the_zones(scaling, make_vswitch):
     rebalance = ess.RebalanceInstancesRequest(region_id=REGION, scaling_group_id=group_id)
     with refused("IncorrectCapacity.NoChange"):
         _call_when_calm(lambda: scaling.client.rebalance_instances(rebalance))
-    second = make_vswitch(fleet.vpc_id, "10.77.1.0/24", "cn-hangzhou-i")
+    second = make_vswitch(fleet.vpc_id, inner("1.0/24"), "cn-hangzhou-i")
     scaling.modify(group_id, v_switch_ids=[fleet.vswitch_id, second])
     activity_id = scaling.client.rebalance_instances(rebalance).body.scaling_activity_id
     activity = scaling.wait_activity(activity_id)

@@ -8,6 +8,7 @@ import pytest
 from alibabacloud_nlb20220430 import models
 from alibabacloud_vpc20160428 import models as vpc
 from contract_fleet import REGION, SERVER
+from contract_range import inner, served
 from contract_sdk import refused
 from contract_zonal_network import ZONES, get
 
@@ -22,7 +23,7 @@ class TestLoadBalancer:
         )
         assert {zone.zone_id for zone in found.zone_mappings} == set(ZONES)
         addresses = [z.load_balancer_addresses[0].private_ipv_4address for z in found.zone_mappings]
-        assert [address.rpartition(".")[0] for address in addresses] == ["127.77.0", "127.77.1"]
+        assert [address.rpartition(".")[0] for address in addresses] == [served("0"), served("1")]
 
     def test_is_called_by_an_address_that_can_be_reached(self, zonal_network):
         found = zonal_network.describe(zonal_network.balance())
@@ -37,13 +38,13 @@ class TestLoadBalancer:
     def test_takes_the_addresses_that_are_asked_for(self, zonal_network):
         mappings = [
             models.CreateLoadBalancerRequestZoneMappings(
-                v_switch_id=vswitch_id, zone_id=zone, private_ipv_4address=f"10.77.{number}.210"
+                v_switch_id=vswitch_id, zone_id=zone, private_ipv_4address=inner(f"{number}.210")
             )
             for number, (vswitch_id, zone) in enumerate(zip(zonal_network.vswitch_ids, ZONES, strict=True))
         ]
         found = zonal_network.describe(zonal_network.balance(zone_mappings=mappings))
         addresses = [z.load_balancer_addresses[0].private_ipv_4address for z in found.zone_mappings]
-        assert addresses == ["127.77.0.210", "127.77.1.210"]
+        assert addresses == [served("0.210"), served("1.210")]
 
     def test_is_listed_by_name_vpc_and_tag(self, zonal_network, nlb_client, fleet):
         tag = [models.CreateLoadBalancerRequestTag(key="team", value="a")]
@@ -113,7 +114,7 @@ class TestLoadBalancer:
         zonal_network.add(group_id, {server_id: 100})
         zonal_network.wait_healthy(zonal_network.listen(balancer_id, group_id))
         before = zonal_network.addresses(balancer_id)
-        third = make_vswitch(fleet.vpc_id, "10.77.2.0/24", "cn-hangzhou-k")
+        third = make_vswitch(fleet.vpc_id, inner("2.0/24"), "cn-hangzhou-k")
         mappings = [
             models.UpdateLoadBalancerZonesRequestZoneMappings(
                 v_switch_id=vswitch_id,
@@ -129,7 +130,7 @@ class TestLoadBalancer:
         assert zonal_network.job(done.job_id) == "Succeeded"
         after = zonal_network.addresses(balancer_id)
         assert after[0] == before[0]
-        assert after[1].startswith("127.77.2.")
+        assert after[1].startswith(served("2."))
         assert [get(address) for address in after] == [200, 200]
         with socket.socket() as probe:
             assert probe.connect_ex((before[1], 8000)) != 0

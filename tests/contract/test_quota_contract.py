@@ -12,6 +12,7 @@ from alibabacloud_slb20140515 import models as slb
 from alibabacloud_vpc20160428 import models as vpc
 from contract_egress import standing_egress
 from contract_fleet import REGION
+from contract_range import inner
 from contract_sdk import made, refused
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -296,7 +297,7 @@ class TestCms:
 
 
 def test_addresses_of_a_vswitch(fleet, make_vswitch):
-    vswitch_id = make_vswitch(fleet.vpc_id, "10.77.9.0/29")
+    vswitch_id = make_vswitch(fleet.vpc_id, inner("9.0/29"))
     fleet.run(v_switch_id=vswitch_id, amount=4)  # Four of the eight are the cloud's own.
     with refused("InvalidVSwitchId.IpNotEnough"):
         fleet.run(v_switch_id=vswitch_id)

@@ -16,6 +16,7 @@ from alibabacloud_tea_openapi.exceptions import AlibabaCloudException
 from alibabacloud_vpc20160428 import models as vpc
 from contract_application import Application, forward_to, when
 from contract_fleet import REGION
+from contract_range import inner
 from contract_sdk import refused, sdk_config, wait_for
 from contract_servers import ZONES, Servers
 
@@ -175,7 +176,7 @@ def test_an_application_balancer_moves_into_the_zones_that_are_named(
     application: Application, make_vswitch, vpc_client, servers: Servers
 ) -> None:
     balancer_id = application.balance()
-    third = make_vswitch(servers.fleet.vpc_id, "10.78.9.0/24", zone_id="cn-hangzhou-j")
+    third = make_vswitch(servers.fleet.vpc_id, inner("109.0/24"), zone_id="cn-hangzhou-j")
     kept = application.describe(balancer_id).zone_mappings[0]
     mappings = [
         alb.UpdateLoadBalancerZonesRequestZoneMappings(v_switch_id=vswitch_id, zone_id=zone)
