@@ -38,3 +38,19 @@ class TestListener:
             lambda rows: {row.status for row in rows.values()} == {"Unhealthy"},
         )
         assert {row.reason.reason_code for row in found.values()} == {"CONNECT_FAILED"}
+
+    def test_knows_a_server_of_weight_0_as_unused_whatever_its_checks_find(self, application, servers):
+        """An unused server takes no requests; with a weight it is judged again (the SDK's words on `Status`)."""
+        check = {"health_check_enabled": True, "health_check_method": "GET"}
+        group_id = application.group(check, servers=dict.fromkeys(servers.ids, 100))
+        listener_id = application.listen(application.balance(), group_id)
+        application.wait_healthy(listener_id)
+        resting = servers.ids[0]
+
+        application.weigh(group_id, {resting: 0})
+
+        found = application.unhealthy(listener_id)
+        assert {server_id: row.status for server_id, row in found.items()} == {resting: "Unused"}
+        assert found[resting].reason is None
+        application.weigh(group_id, {resting: 100})
+        application.wait_healthy(listener_id)

@@ -89,7 +89,10 @@ def _look_at_classic(api: Api, balancer_ids: Sequence[str], group_ids: Sequence[
 def _look_at_zonal(
     api: Api, product: Product, balancer_ids: Sequence[str], group_ids: Sequence[str]
 ) -> BalancerView:
-    """GetListenerHealthStatus names the servers that are not healthy; all others of a listener's group are."""
+    """GetListenerHealthStatus names the servers that are not healthy; all others of a listener's group are.
+
+    ALB names those of weight 0, too, as `Unused`, and that is no fault of theirs.
+    """
     servers = {group_id: list_servers(api, group_id, product=product) for group_id in group_ids}
     listeners = _listeners(api, product, balancer_ids)
     # What a listener's own group says of a server comes before what a group of one of its rules does.
@@ -125,7 +128,9 @@ def _group_id(listener: Mapping[str, Any]) -> str:
 def _ill_servers(answer: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     for listener in answer.get("ListenerHealthStatus") or ():
         for group in listener.get("ServerGroupInfos") or ():
-            yield from group.get("NonNormalServers") or ()
+            for server in group.get("NonNormalServers") or ():
+                if server.get("Status") != "Unused":
+                    yield server
 
 
 def _servers(answer: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:

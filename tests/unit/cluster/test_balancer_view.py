@@ -107,6 +107,21 @@ def test_an_application_one_is_asked_for_its_listeners_own_group_before_those_of
     assert application.health == {"i-1": "abnormal"}
 
 
+def test_an_application_one_names_nodes_of_weight_0_and_that_is_no_fault_of_theirs() -> None:
+    tuples = [{"ServerGroupId": "sgp-1"}]
+    action = {"Type": "ForwardGroup", "ForwardGroupConfig": {"ServerGroupTuples": tuples}}
+    _, _, application = view(
+        {
+            ("ListServerGroupServers", "sgp-1"): {"Servers": [server("i-head", 0), server("i-1")]},
+            ("ListListeners", ""): {"Listeners": [{"ListenerId": "lsn-1", "DefaultActions": [action]}]},
+            ("GetListenerHealthStatus", "lsn-1"): health(("i-head", "Unused"), ("i-1", "Initial")),
+        },
+        {"alicloud:alb/loadBalancer": ["alb-1"], "alicloud:alb/serverGroup": ["sgp-1"]},
+    )
+    assert application.weights == {"i-head": 0, "i-1": 100}
+    assert application.health == {"i-head": "normal", "i-1": "unavailable"}
+
+
 def test_where_network_and_application_ones_are_to_be_called_is_asked_of_the_cloud() -> None:
     answers = {
         ("GetLoadBalancerAttribute", "nlb-1"): {"DNSName": "127.0.0.1"},

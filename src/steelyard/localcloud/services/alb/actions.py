@@ -39,6 +39,7 @@ class AlbService(
         "L7STS": "RESPONSE_MISMATCH",
         "SOCKERR": "CONNECT_FAILED",
     }
+    unused_status = "Unused"
 
     @action("GetListenerHealthStatus")
     def get_listener_health_status(self, request: Request) -> dict[str, object]:

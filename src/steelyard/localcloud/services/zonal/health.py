@@ -19,9 +19,12 @@ class ZonalHealth(ZonalState[B, G, L]):
     Attributes:
         reasons: The product's word for why a server is not healthy, by HAProxy's for the outcome of a check (management
             guide, `check_status`).
+        unused_status: The product's word for a checked server that has no weight; None where it has none, and what the
+            checks find is told.
     """
 
     reasons: ClassVar[Mapping[str, str]]
+    unused_status: ClassVar[str | None] = None
 
     def unhealthy_servers(
         self, pool_name: str, group: ServerGroup, statuses: Mapping[tuple[str, str], ServerStatus]
@@ -36,17 +39,21 @@ class ZonalHealth(ZonalState[B, G, L]):
         is_checked = bool(group.check["HealthCheckEnabled"])
         rows = []
         for server in group.servers:
-            told = self._told(statuses.get((pool_name, server_name(server))), is_checked)
+            told = self._told(server, statuses.get((pool_name, server_name(server))), is_checked)
             if told is not None:
                 server_id = str(server["ServerId"])
                 where = {"ServerIp": self.find_address(server_id) or "", "Port": server["Port"]}
                 rows.append({"ServerId": server_id, **where, **told})
         return rows
 
-    def _told(self, status: ServerStatus | None, is_checked: bool) -> dict[str, object] | None:
+    def _told(
+        self, server: Server, status: ServerStatus | None, is_checked: bool
+    ) -> dict[str, object] | None:
         """Give what is said of a server, nothing of one that is healthy."""
         if not is_checked:
             return {"Status": "Unavailable"}
+        if self.unused_status and not server["Weight"]:
+            return {"Status": self.unused_status}
         if status is None or status.health is Health.UNAVAILABLE:
             return {"Status": "Initial"}
         if status.health is Health.NORMAL:
