@@ -24,12 +24,12 @@ from contract_files import Files
 from contract_fleet import Fleet
 from contract_front import Front, delete_listeners, standing_front, wait_for_servers
 from contract_people import People
-from contract_range import inner
 from contract_scaling import Scaling
 from contract_sdk import sdk_config, wait_for
 from contract_servers import Servers, standing_servers
 from contract_storage import Shelf, storage_client
 from contract_zonal_network import ZONES, Network
+from own_range import inner
 
 from steelyard.localcloud import daemon
 from steelyard.localcloud.daemon import CloudInfo

@@ -13,8 +13,8 @@ from alibabacloud_slb20140515.client import Client as SlbClient
 from alibabacloud_vpc20160428 import models as vpc
 from alibabacloud_vpc20160428.client import Client as VpcClient
 from contract_fleet import REGION, Fleet
-from contract_range import inner
 from contract_sdk import sdk_config, wait_for
+from own_range import inner
 
 from steelyard.localcloud.daemon import CloudInfo
 

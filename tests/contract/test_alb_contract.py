@@ -9,9 +9,9 @@ from alibabacloud_alb20200616 import models
 from alibabacloud_vpc20160428 import models as vpc
 from contract_application import forward, forward_to, when
 from contract_network import NetworkBalancer
-from contract_range import served
 from contract_sdk import refused
 from contract_servers import HTTP_PORT, ZONES
+from own_range import served
 
 
 class TestLoadBalancer:

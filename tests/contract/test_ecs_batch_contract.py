@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from alibabacloud_ecs20140526 import models
 from contract_fleet import IMAGE, REGION, TYPE
-from contract_range import served
 from contract_sdk import refused, wait_for
+from own_range import served
 
 
 def rows(response) -> dict[str, tuple[str, str, str]]:

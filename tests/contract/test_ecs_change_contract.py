@@ -9,8 +9,8 @@ from alibabacloud_ecs20140526 import models
 from alibabacloud_slb20140515 import models as slb
 from alibabacloud_vpc20160428 import models as vpc
 from contract_fleet import REGION, SERVER, TYPE
-from contract_range import inner, served
 from contract_sdk import refused, wait_for
+from own_range import inner, served
 
 OTHER_TYPE = "ecs.gn6i-c4g1.xlarge"
 OTHER_IMAGE = "ubuntu_22_04_x64_20G_alibase_20260612.vhd"

@@ -10,8 +10,8 @@ import psutil
 import pytest
 from alibabacloud_ecs20140526 import models
 from contract_fleet import IMAGE, TYPE
-from contract_range import served
 from contract_sdk import refused, wait_for
+from own_range import served
 
 
 class TestLife:

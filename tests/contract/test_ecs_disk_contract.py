@@ -9,8 +9,8 @@ import pytest
 from alibabacloud_ecs20140526 import models
 from alibabacloud_ecs20140526.client import Client as EcsClient
 from contract_fleet import REGION, Fleet
-from contract_range import inner, served
 from contract_sdk import refused
+from own_range import inner, served
 
 ZONE = "cn-hangzhou-h"
 

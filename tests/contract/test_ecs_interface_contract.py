@@ -6,8 +6,8 @@ from alibabacloud_ecs20140526 import models
 from alibabacloud_vpc20160428 import models as vpc
 from alibabacloud_vpc20160428.client import Client as VpcClient
 from contract_fleet import REGION
-from contract_range import inner, served
 from contract_sdk import refused
+from own_range import inner, served
 
 Entry = models.RunInstancesRequestNetworkInterface
 

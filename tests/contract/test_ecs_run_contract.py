@@ -7,8 +7,8 @@ import json
 import pytest
 from alibabacloud_ecs20140526 import models
 from contract_fleet import REGION, encoded
-from contract_range import inner, served
 from contract_sdk import refused
+from own_range import inner, served
 
 
 class TestRunInstances:

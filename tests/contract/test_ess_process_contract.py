@@ -7,9 +7,9 @@ from alibabacloud_ecs20140526 import models as ecs
 from alibabacloud_ess20220222 import models as ess
 from alibabacloud_tea_openapi.exceptions import AlibabaCloudException
 from contract_fleet import REGION, TYPE
-from contract_range import inner
 from contract_scaling import Scaling
 from contract_sdk import refused, wait_for
+from own_range import inner
 
 
 def suspend(scaling: Scaling, group_id: str, *processes: str) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from contract_range import inner
 from contract_sdk import wait_for
+from own_range import inner
 
 MOUNT = """#!/bin/bash
 cd ~

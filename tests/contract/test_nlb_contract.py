@@ -8,9 +8,9 @@ import pytest
 from alibabacloud_nlb20220430 import models
 from alibabacloud_vpc20160428 import models as vpc
 from contract_fleet import REGION, SERVER
-from contract_range import inner, served
 from contract_sdk import refused
 from contract_zonal_network import ZONES, get
+from own_range import inner, served
 
 
 class TestLoadBalancer:

@@ -12,10 +12,10 @@ from alibabacloud_slb20140515 import models as slb
 from alibabacloud_vpc20160428 import models as vpc
 from contract_egress import standing_egress
 from contract_fleet import REGION
-from contract_range import inner
 from contract_sdk import made, refused
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from own_range import inner
 
 QUIET = "eu-west-1"
 """A region that other tests make nothing of these kinds in."""

@@ -9,8 +9,8 @@ import pytest
 from alibabacloud_ecs20140526 import models as ecs
 from alibabacloud_vpc20160428 import models
 from alibabacloud_vpc20160428.client import Client
-from contract_range import inner
 from contract_sdk import refused, wait_for
+from own_range import inner
 
 REGION = "cn-hangzhou"
 

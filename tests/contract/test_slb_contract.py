@@ -9,8 +9,8 @@ from alibabacloud_slb20140515 import models
 from alibabacloud_vpc20160428 import models as vpc
 from contract_classic import NOT_FOUND, named
 from contract_fleet import REGION, SERVER
-from contract_range import served
 from contract_sdk import refused
+from own_range import served
 
 
 class TestLoadBalancer:

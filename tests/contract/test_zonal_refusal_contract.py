@@ -16,9 +16,9 @@ from alibabacloud_tea_openapi.exceptions import AlibabaCloudException
 from alibabacloud_vpc20160428 import models as vpc
 from contract_application import Application, forward_to, when
 from contract_fleet import REGION
-from contract_range import inner
 from contract_sdk import refused, sdk_config, wait_for
 from contract_servers import ZONES, Servers
+from own_range import inner
 
 
 @dataclass(frozen=True, kw_only=True)

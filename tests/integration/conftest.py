@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ import pytest
 from cloud_api import api_of
 from elastic_workers import ElasticRun, WorkerServer
 from gradient_service import GradientService
+from own_range import served
 from proxy_parts import is_open
 from traffic import wait_until
 
@@ -26,8 +26,7 @@ from steelyard.localcloud.hosts.address import AddressBook
 from steelyard.localcloud.proxy.balancer import ProxyBalancer
 from steelyard.localcloud.proxy.config import Server
 
-# A range of this process: test processes side by side would take each other's freed addresses.
-OWN_RANGE = IPv4Network(f"127.91.{os.getpid() % 12 * 16}.0/20")
+OWN_RANGE = IPv4Network(served("224.0/20"))
 
 
 @pytest.fixture

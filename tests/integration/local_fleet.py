@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 from pathlib import Path
 
 import psutil
@@ -15,6 +14,7 @@ from alibabacloud_slb20140515.client import Client as SlbClient
 from alibabacloud_tea_openapi.utils_models import Config
 from alibabacloud_vpc20160428 import models as vpc
 from alibabacloud_vpc20160428.client import Client as VpcClient
+from own_range import inner
 from traffic import wait_until
 
 from steelyard.localcloud.daemon import CloudInfo
@@ -22,10 +22,7 @@ from steelyard.localcloud.hosts.link import find_keepers
 
 REGION = "cn-hangzhou"
 PORT = 8000
-# A second octet of this process: test processes side by side would take each other's freed addresses.
-VPC_CIDR = f"10.{100 + os.getpid() % 100}.0.0/16"
-VSWITCH_CIDR = VPC_CIDR.replace("/16", "/24")
-SECOND_CIDR = VPC_CIDR.replace(".0.0/16", ".1.0/24")
+VPC_CIDR, VSWITCH_CIDR, SECOND_CIDR = inner("0.0/16"), inner("0.0/24"), inner("1.0/24")
 ZONES = ("cn-hangzhou-h", "cn-hangzhou-i")
 LISTENER = {
     "bandwidth": -1,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import pulumi
 import pulumi_alicloud as alicloud
 import pytest
+from own_range import inner
 
 from steelyard.deploy.provider.api import ECS, Api
 from steelyard.errors import PutOffError
@@ -19,8 +19,6 @@ from steelyard.localcloud.faults.fault import Order
 
 Program = Callable[[], None]
 TYPE = "ecs.gn8is.2xlarge"
-# A range of this process's own: two clouds on one machine share its loopback addresses.
-RANGE = f"10.{100 + os.getpid() % 100}"
 
 
 class TestLaunchTemplate:
@@ -100,9 +98,9 @@ class TestInstanceParts:
         attached: bool = True,
     ) -> Program:
         def program() -> None:
-            net = alicloud.vpc.Network("net", cidr_block=f"{RANGE}.0.0/16")
+            net = alicloud.vpc.Network("net", cidr_block=inner("0.0/16"))
             switch = alicloud.vpc.Switch(
-                "switch", vpc_id=net.id, cidr_block=f"{RANGE}.1.0/24", zone_id="cn-hangzhou-h"
+                "switch", vpc_id=net.id, cidr_block=inner("1.0/24"), zone_id="cn-hangzhou-h"
             )
             group = alicloud.ecs.SecurityGroup("group", security_group_name="parts", vpc_id=net.id)
             first = alicloud.ecs.EcsKeyPair(
@@ -224,9 +222,9 @@ class TestInstanceParts:
 
 def test_a_node_that_has_no_room_to_start_is_left_and_the_rest_is_done(stack, provider, info):
     def program(name: str) -> None:
-        net = alicloud.vpc.Network("net", cidr_block=f"{RANGE}.0.0/16")
+        net = alicloud.vpc.Network("net", cidr_block=inner("0.0/16"))
         switch = alicloud.vpc.Switch(
-            "switch", vpc_id=net.id, cidr_block=f"{RANGE}.2.0/24", zone_id="cn-hangzhou-h"
+            "switch", vpc_id=net.id, cidr_block=inner("2.0/24"), zone_id="cn-hangzhou-h"
         )
         group = alicloud.ecs.SecurityGroup("group", vpc_id=net.id)
         node = alicloud.ecs.Instance(

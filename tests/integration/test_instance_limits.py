@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import uuid
+
 import pytest
+from own_range import served
 from traffic import wait_until
 
 from steelyard.errors import LocalCloudError
@@ -26,9 +29,10 @@ def host(tmp_path):
 
 
 def test_an_instance_gets_no_more_memory_than_its_type_has_and_leaves_no_group(host):
+    instance_id = f"i-{uuid.uuid4().hex}"  # By which the groups of the whole machine are found.
     machine = Machine(
-        instance_id="i-limit-test",
-        address="127.92.0.11",
+        instance_id=instance_id,
+        address=served("218.10"),
         user_data=GREEDY,
         metadata_url="",
         vcpus=1,
@@ -36,12 +40,12 @@ def test_an_instance_gets_no_more_memory_than_its_type_has_and_leaves_no_group(h
     )
     host.boot(machine, lambda: None)
     console = wait_until(
-        lambda: host.console("i-limit-test").decode(), lambda text: "ended with exit code" in text
+        lambda: host.console(instance_id).decode(), lambda text: "ended with exit code" in text
     )
     assert f"held {16 << 20}" in console
     assert f"held {256 << 20}" not in console
     assert "exit code -9" in console
-    assert host.is_running("i-limit-test")  # As a machine whose boot script was killed.
-    assert list(ROOT.glob("**/steelyard-i-limit-test"))
-    host.shut_down("i-limit-test", 0)
-    assert not list(ROOT.glob("**/steelyard-i-limit-test"))
+    assert host.is_running(instance_id)  # As a machine whose boot script was killed.
+    assert list(ROOT.glob(f"**/steelyard-{instance_id}"))
+    host.shut_down(instance_id, 0)
+    assert not list(ROOT.glob(f"**/steelyard-{instance_id}"))

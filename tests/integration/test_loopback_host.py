@@ -8,6 +8,7 @@ from contextlib import suppress
 
 import psutil
 import pytest
+from own_range import inner, served
 from traffic import wait_until
 
 from steelyard.errors import LocalCloudError
@@ -34,7 +35,7 @@ def boot(host, script: str, instance_id: str = "i-1") -> threading.Event:
     ended = threading.Event()
     machine = Machine(
         instance_id=instance_id,
-        address="127.92.0.10",
+        address=served("210.10"),
         user_data=script.encode(),
         metadata_url="http://127.0.0.1:1/metadata/i-1",
     )
@@ -142,14 +143,15 @@ def test_files_are_for_their_owner_alone_and_go_with_the_instance(host, tmp_path
 
 
 def test_addresses_are_claimed_in_the_networks_words_and_answered_in_the_hosts(host):
-    assert host.claim_address("10.92.1.0/24", "10.92.1.77") == "127.92.1.77"
+    block, address = inner("211.0/24"), served("211.77")
+    assert host.claim_address(block, inner("211.77")) == address
     with pytest.raises(AddressInUse):
-        host.claim_address("10.92.1.0/24", "127.92.1.77")
+        host.claim_address(block, address)
     with pytest.raises(ValueError, match="outside"):
-        host.claim_address("10.92.1.0/24", "10.92.2.77")
-    host.hold_address("127.92.1.77")
-    host.release_address("127.92.1.77")
-    assert host.claim_address("10.92.1.0/24", "127.92.1.77") == "127.92.1.77"
+        host.claim_address(block, inner("212.77"))
+    host.hold_address(address)
+    host.release_address(address)
+    assert host.claim_address(block, address) == address
 
 
 def test_a_boot_that_fails_leaves_nothing_of_an_instance_that_is_discarded(host):

@@ -39,7 +39,7 @@ def test_clients_stay_with_their_server_by_address_whatever_is_changed(balancer,
     address = addresses()
     servers = {name: make_server(name)[0] for name in "abcd"}
     settings = {"protocol": "tcp", "check": None, "source_persistence_s": 60}
-    sources = [f"127.91.200.{number}" for number in range(1, 251)]  # Beyond what is claimed.
+    sources = [f"127.91.200.{number}" for number in range(1, 251)]  # Which no server has.
 
     def served(sources: list[str]) -> dict[str, str]:
         return {source: ask_from(source, address) for source in sources}

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import socket
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Network
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from own_range import served
 
 from steelyard.localcloud.hosts.address import (
     CLAIM_PORT,
@@ -16,7 +17,8 @@ from steelyard.localcloud.hosts.address import (
     served_network,
 )
 
-NETWORK = IPv4Network("127.93.0.0/24")
+NETWORK = IPv4Network(served("216.0/24"))
+FIRST, SECOND, THIRD = (served(f"216.{number}") for number in (10, 11, 12))
 
 
 @pytest.fixture
@@ -29,10 +31,10 @@ def book():
 @given(st.integers(0, 2**32 - 1), st.integers(8, 29))
 def test_a_block_is_served_on_the_loopback_network_with_its_last_three_bytes(number, prefix):
     network = IPv4Network((number, prefix), strict=False)
-    served = served_network(str(network))
-    assert served.subnet_of(IPv4Network("127.0.0.0/8"))
-    assert served.prefixlen == prefix
-    assert int(served.network_address) & 0xFFFFFF == int(network.network_address) & 0xFFFFFF
+    found = served_network(str(network))
+    assert found.subnet_of(IPv4Network("127.0.0.0/8"))
+    assert found.prefixlen == prefix
+    assert int(found.network_address) & 0xFFFFFF == int(network.network_address) & 0xFFFFFF
 
 
 def test_a_loopback_address_stands_for_itself():
@@ -46,27 +48,27 @@ def test_a_malformed_block_is_refused(cidr):
 
 
 def test_addresses_come_from_the_tenth_on_and_each_once(book):
-    assert [book.claim(NETWORK) for _ in range(3)] == ["127.93.0.10", "127.93.0.11", "127.93.0.12"]
-    book.release("127.93.0.11")
-    assert book.claim(NETWORK) == "127.93.0.11"
+    assert [book.claim(NETWORK) for _ in range(3)] == [FIRST, SECOND, THIRD]
+    book.release(SECOND)
+    assert book.claim(NETWORK) == SECOND
 
 
 def test_a_small_network_is_used_from_its_first_address_on_until_it_is_full(book):
-    small = IPv4Network("127.93.1.0/29")
-    assert [book.claim(small) for _ in range(4)] == [str(IPv4Address("127.93.1.1") + i) for i in range(4)]
+    small = IPv4Network(served("217.0/29"))
+    assert [book.claim(small) for _ in range(4)] == [served(f"217.{number}") for number in range(1, 5)]
     with pytest.raises(AddressExhausted):
         book.claim(small)
 
 
 def test_an_address_that_another_cloud_holds_is_passed_over(book):
     other = AddressBook()
-    assert other.claim(NETWORK) == "127.93.0.10"
-    assert book.claim(NETWORK) == "127.93.0.11"
+    assert other.claim(NETWORK) == FIRST
+    assert book.claim(NETWORK) == SECOND
     with pytest.raises(AddressInUse):
-        book.claim_exactly("127.93.0.10")
+        book.claim_exactly(FIRST)
     other.release_all()
-    book.claim_exactly("127.93.0.10")
-    assert book.held() == ["127.93.0.11", "127.93.0.10"]
+    book.claim_exactly(FIRST)
+    assert book.held() == [SECOND, FIRST]
 
 
 def test_a_claim_takes_no_connections(book):
@@ -77,7 +79,7 @@ def test_a_claim_takes_no_connections(book):
 
 def test_an_address_stays_claimed_while_somebody_was_handed_the_claim(book):
     address = book.claim(NETWORK)
-    (file,) = book.files_of([address, "127.93.0.99"])
+    (file,) = book.files_of([address, served("216.99")])
     book.release_all()
     successor = AddressBook()
     try:

@@ -20,7 +20,7 @@ def inner(rest: str) -> str:
 
 
 def served(rest: str) -> str:
-    """Give an address of this process' range as the loopback host serves it."""
+    """Give an address or a block of this process' range as the loopback host serves it."""
     return f"127.{_number()}.{rest}"
 
 
