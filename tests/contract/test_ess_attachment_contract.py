@@ -101,8 +101,6 @@ class TestServerGroups:
         set_aside(scaling, group_id, members[:1])
         assert application_group.servers() == {members[0]: (8000, 0), members[1]: (8000, 30)}
         assert network_group.servers() == {members[0]: (9000, 0), members[1]: (9000, 70)}
-        application_group.settle()
-        network_group.settle()
         take_back(scaling, group_id, members[:1])
         assert application_group.servers() == dict.fromkeys(members, (8000, 30))
         assert network_group.servers() == dict.fromkeys(members, (9000, 70))

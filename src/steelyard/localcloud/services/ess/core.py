@@ -121,16 +121,23 @@ class EssCore(EssState):
         self.activities.put(activity)
         weight_of = dict(zip(instance_ids, weights, strict=False))
         for instance in found:
-            member = replace(
-                self.new_member(group, activity, instance), origin="Attached", is_entrusted=is_entrusted
-            )
-            if instance.id in weight_of:
-                member = replace(member, weight=weight_of[instance.id], is_weighed=True)
-            self.members.put(member)
+            member = self.new_member(group, activity, instance)
+            weight, is_weighed = weight_of.get(instance.id, member.weight), instance.id in weight_of
+            member = replace(member, origin="Attached", is_entrusted=is_entrusted)
+            self.members.put(replace(member, weight=weight, is_weighed=is_weighed))
+        self.keep_up(group, num_counted)
+        return activity
+
+    def keep_up(self, group: ScalingGroup, num_counted: int) -> None:
+        """Let no fewer members be wanted of a group than it has by now, and let the reconciler look.
+
+        Args:
+            group: The group.
+            num_counted: How many members make up its capacity.
+        """
         if group.desired is not None:
             self.groups.put(replace(group, desired=max(group.desired, num_counted)))
         self.wake()
-        return activity
 
     def _grown(self, group: ScalingGroup, count: int) -> int:
         """Give a group's capacity with some more members."""

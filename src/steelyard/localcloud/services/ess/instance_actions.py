@@ -138,9 +138,7 @@ class InstanceActions(EssCore):
             now = self.cloud.clock()
             back = replace(member, state=IN_SERVICE, serves=True, in_service_at=now, has_passed=False)
             self.members.put(replace(back, activity_id=activity.id))
-        if group.desired is not None:
-            self.groups.put(replace(group, desired=max(group.desired, num_counted)))
-        self.wake()
+        self.keep_up(group, num_counted)
         return {"ScalingActivityId": activity.id}
 
     @action("DescribeScalingActivities")

@@ -84,17 +84,23 @@ def offers_by_turn(
 
     if settings["MultiAZPolicy"] == "COST_OPTIMIZED":
         pairs.sort(key=price)
-        num_pools = int(str(settings["SpotInstancePools"] or 0)) if is_spot else 0
-        pools = list(dict.fromkeys(name for _, name in pairs))[:num_pools]
-        num_of_type = Counter(member.instance_type for member in members if member.is_spot)
-        return sorted(
-            pairs, key=lambda pair: (pair[1] not in pools, num_of_type[pair[1]] if pair[1] in pools else 0)
-        )
+        return _pooled(pairs, settings, members) if is_spot else pairs
     strategy = settings["SpotAllocationStrategy" if is_spot else "AllocationStrategy"]
     if settings["MultiAZPolicy"] == "COMPOSABLE" and strategy == "lowestPrice":
         order = {place: i for i, place in enumerate(places)}
         return sorted(pairs, key=lambda pair: (order[pair[0]], price(pair)))
     return pairs
+
+
+def _pooled(
+    pairs: Sequence[tuple[Place, str]], settings: Settings, members: Sequence[Member]
+) -> list[tuple[Place, str]]:
+    """Give offers of spot instances, the cheapest first, with the first `SpotInstancePools` types by turns before."""
+    pools = list(dict.fromkeys(name for _, name in pairs))[: int(str(settings["SpotInstancePools"] or 0))]
+    num_of_type = Counter(member.instance_type for member in members if member.is_spot)
+    return sorted(
+        pairs, key=lambda pair: (pair[1] not in pools, num_of_type[pair[1]] if pair[1] in pools else 0)
+    )
 
 
 def _price(name: str, zone_id: str, settings: Settings, *, is_spot: bool, hour: int) -> float:

@@ -88,26 +88,29 @@ class TriggerState(EssCore):
         Raises:
             ApiError: `IncorrectScalingGroupStatus`, `ScalingActivityInProgress` or `IncorrectCapacity.NoChange`.
         """
+        group, is_simple = self._ready_group(rule), rule.rule_type == SIMPLE
+        if is_alarm and is_simple and self.cloud.clock() < group.cooldown_until:
+            raise errors.activity_in_progress()
+        num_warming = self._num_warming(rule) if is_alarm and not is_simple else 0
+        current = self.num_counted(group.id)
+        base = current - num_warming if rule.rule_type == TARGET and num_warming < current else current
+        goal = goal_of(rule, base, metric=metric, threshold=threshold)
+        goal = max(group.min_size, min(group.max_size, goal))
+        is_held = bool(num_warming or rule.settings.get("DisableScaleIn"))
+        if goal == current or (is_held and goal < current):
+            raise errors.no_change()
+        cooldown_s = rule.number("Cooldown", int(str(group.settings["DefaultCooldown"]))) if is_simple else 0
+        return self.scale_to(group, goal, cause, cooldown_s=cooldown_s)
+
+    def _ready_group(self, rule: ScalingRule) -> ScalingGroup:
+        """Give the group of a rule, if it can change its number of members by now."""
         group = self.groups.get(rule.group_id)
         assert group is not None
         if group.state != ACTIVE:
             raise errors.incorrect_group_status(group.state, "ExecuteScalingRule")
-        is_simple = rule.rule_type == SIMPLE
-        now = self.cloud.clock()
-        is_cooling = is_alarm and is_simple and now < group.cooldown_until
-        if is_cooling or self.is_busy(group.id):
+        if self.is_busy(group.id):
             raise errors.activity_in_progress()
-        current = self.num_counted(group.id)
-        num_warming = self._num_warming(rule, now) if is_alarm and not is_simple else 0
-        is_warming = num_warming > 0
-        base = current - num_warming if rule.rule_type == TARGET and num_warming < current else current
-        goal = goal_of(rule, base, metric=metric, threshold=threshold)
-        goal = max(group.min_size, min(group.max_size, goal))
-        is_held = bool(rule.settings.get("DisableScaleIn")) and goal < current
-        if goal == current or is_held or (is_warming and goal < current):
-            raise errors.no_change()
-        cooldown_s = rule.number("Cooldown", int(str(group.settings["DefaultCooldown"]))) if is_simple else 0
-        return self.scale_to(group, goal, cause, cooldown_s=cooldown_s)
+        return group
 
     def forget_group(self, group: ScalingGroup) -> None:
         """Remove a group with its rules, alarms and scheduled tasks."""
@@ -177,7 +180,8 @@ class TriggerState(EssCore):
             changed = replace(changed, desired=within)
         self.groups.put(changed)
 
-    def _num_warming(self, rule: ScalingRule, now: float) -> int:
+    def _num_warming(self, rule: ScalingRule) -> int:
+        now = self.cloud.clock()
         warmup_s = rule.number("EstimatedInstanceWarmup", _DEFAULT_WARMUP_S)
         return sum(
             member.state in SERVING and now - member.in_service_at < warmup_s
