@@ -8,7 +8,7 @@ import pytest
 from alibabacloud_ecs20140526 import models
 from alibabacloud_ecs20140526.client import Client
 from contract_fleet import IMAGE, REGION
-from contract_sdk import refused, wait_for
+from contract_sdk import refused, wait_for, wait_refusal
 
 ELSEWHERE = "cn-shanghai"
 MAKER = (
@@ -200,12 +200,18 @@ def test_one_that_instances_have_is_deleted_only_by_force(fleet, images):
 def test_one_that_is_being_made_is_neither_copied_nor_deleted(fleet, images):
     (instance_id,) = fleet.run("#!/bin/bash\nseq 1 5000 | xargs touch\necho made\n")
     wait_for(lambda: fleet.console(instance_id), lambda text: "made" in text)
-    image_id = images.create(instance_id, waits=False)
-    with refused("IncorrectImageStatus", 403):
-        images.delete(image_id)
-    with refused("IncorrectImageStatus", 403):
-        images.copy(image_id)
-    images.wait_available(image_id)
+    made: list[str] = []
+
+    def begin() -> str:
+        made.append(images.create(instance_id, waits=False))
+        return made[-1]
+
+    def copy(image_id: str) -> None:
+        made.append(images.copy(image_id))
+
+    for use in (images.delete, copy):
+        wait_refusal("IncorrectImageStatus", begin, use)
+        images.wait_available(made[-1])
 
 
 def test_what_cannot_be_is_refused(fleet, images):
@@ -233,4 +239,4 @@ def test_a_region_keeps_a_hundred(fleet, images):
     made = [images.create(instance_id, waits=False) for _ in range(100)]
     with refused("QuotaExceed.Image", 403):
         images.create(instance_id)
-    wait_for(lambda: len(images.own()), lambda number: number == len(made), limit_s=30)
+    wait_for(lambda: len(images.own()), lambda number: number == len(made))

@@ -8,7 +8,7 @@ import pytest
 from alibabacloud_ecs20140526 import models as ecs
 from alibabacloud_ram20150501 import models as ram
 from contract_fleet import REGION, TYPE
-from contract_sdk import refused
+from contract_sdk import refused, wait_refusal
 
 from steelyard.localcloud.faults.client import FaultClient
 from steelyard.localcloud.faults.fault import Order
@@ -107,13 +107,16 @@ class TestParts:
         )
 
     def test_an_interface_is_not_attached_to_an_instance_that_starts(self, fleet):
-        interface_id = self.make_interface(fleet)
-        (instance_id,) = fleet.run("#!/bin/bash\nsleep 60\n", status="")
-        assert fleet.status(instance_id) in ("Pending", "Starting")
-        with refused("InvalidOperation.InvalidEcsState"):
-            self.attach(fleet, instance_id, interface_id)
-        fleet.wait_status(instance_id, "Running")
-        self.attach(fleet, instance_id, interface_id)
+        pairs: list[tuple[str, str]] = []
+
+        def make() -> tuple[str, str]:
+            interface_id = self.make_interface(fleet)
+            pairs.append((fleet.run(status="")[0], interface_id))
+            return pairs[-1]
+
+        wait_refusal("InvalidOperation.InvalidEcsState", make, lambda pair: self.attach(fleet, *pair))
+        fleet.wait_status(pairs[-1][0], "Running")
+        self.attach(fleet, *pairs[-1])
 
     def test_a_disk_is_not_made_for_an_instance_that_is_paid_for_in_advance(self, fleet):
         with refused("InvalidInstanceId.ValueNotSupported"):

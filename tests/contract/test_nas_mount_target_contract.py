@@ -6,7 +6,7 @@ import pytest
 from alibabacloud_nas20170626 import models
 from alibabacloud_vpc20160428 import models as vpc_models
 from contract_files import door, folder
-from contract_sdk import refused, wait_for
+from contract_sdk import refused, wait_for, wait_refusal
 
 
 def test_a_mount_target_is_pending_and_then_active(files, network):
@@ -14,7 +14,7 @@ def test_a_mount_target_is_pending_and_then_active(files, network):
     domain = files.open(made, *network, waits=False)
     assert domain.startswith(made)
     assert domain.endswith(".cn-hangzhou.nas.aliyuncs.com")
-    assert files.target(made, domain).status == "Pending"
+    assert files.target(made, domain).status in ("Pending", "Active")
     found = wait_for(lambda: files.target(made, domain), lambda one: one.status == "Active")
     assert (found.vpc_id, found.vsw_id, found.network_type) == (*network, "Vpc")
     assert found.access_group == "DEFAULT_VPC_GROUP_NAME"
@@ -31,19 +31,37 @@ def test_a_mount_target_that_is_not_there_is_listed_as_none_and_cannot_be_change
         files.change_target(made, "x.nas.aliyuncs.com", status="Inactive")
 
 
+def test_a_file_system_that_is_about_to_come_takes_no_mount_target_yet(files, network):
+    wait_refusal(
+        "OperationDenied.InvalidState",
+        lambda: files.make(waits=False),
+        lambda made: files.open(made, *network),
+    )
+
+
 def test_a_mount_target_that_is_about_to_come_or_go_waits_for_its_turn(files, network, nas_client):
-    made = files.make(waits=False)
-    with refused("OperationDenied.InvalidState", 403, "Pending"):
-        files.open(made, *network)
-    wait_for(lambda: files.describe(made).status, lambda status: status == "Running")
-    domain = files.open(made, *network, waits=False)
-    delete = models.DeleteMountTargetRequest(file_system_id=made, mount_target_domain=domain)
-    with refused("OperationDenied.InvalidState", 403, "Pending"):
-        nas_client.delete_mount_target(delete)
-    wait_for(lambda: files.target(made, domain).status, lambda status: status == "Active")
-    nas_client.delete_mount_target(delete)
-    with refused("OperationDenied.InvalidState", 403, "Deleting"):
-        nas_client.delete_mount_target(delete)
+    made = files.make()
+
+    def delete(domain: str) -> None:
+        nas_client.delete_mount_target(
+            models.DeleteMountTargetRequest(file_system_id=made, mount_target_domain=domain)
+        )
+
+    def begin() -> str:
+        wait_for(lambda: files.targets(made), lambda targets: not targets)
+        return files.open(made, *network, waits=False)
+
+    def begin_to_delete() -> str:
+        domain = files.open(made, *network)
+        delete(domain)
+        return domain
+
+    wait_refusal("OperationDenied.InvalidState", begin, delete)
+    (target,) = files.targets(made)
+    wait_for(lambda: files.target(made, target.mount_target_domain).status, lambda seen: seen == "Active")
+    delete(target.mount_target_domain)
+    wait_for(lambda: files.targets(made), lambda targets: not targets)
+    wait_refusal("OperationDenied.InvalidState", begin_to_delete, delete)
     wait_for(lambda: files.targets(made), lambda targets: not targets)
 
 

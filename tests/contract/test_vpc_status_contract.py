@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 from alibabacloud_vpc20160428 import models
@@ -39,7 +40,8 @@ def test_a_vpc(vpc_client: Client) -> None:
             lambda: vpc_client.describe_vpc_attribute(found).body.status, lambda status: status == "Available"
         )
         for vswitch_id in vpc_client.describe_vpc_attribute(found).body.v_switch_ids.v_switch_id:
-            vpc_client.delete_vswitch(models.DeleteVSwitchRequest(v_switch_id=vswitch_id))
+            request = models.DeleteVSwitchRequest(v_switch_id=vswitch_id)
+            wait_for(partial(code_of, partial(vpc_client.delete_vswitch, request)), lambda code: code == "")
         vpc_client.delete_vpc(models.DeleteVpcRequest(vpc_id=vpc_id))
 
     def use(vpc_id: str) -> None:
