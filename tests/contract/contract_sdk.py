@@ -16,7 +16,7 @@ from darabonba.runtime import RuntimeOptions
 from steelyard.localcloud.daemon import CloudInfo
 
 T = TypeVar("T")
-DEADLINE_S = 10.0
+DEADLINE_S = 30.0  # For a machine that is slow and busy; who waits goes on as soon as he may.
 
 
 def sdk_config(cloud: CloudInfo, **changes: str) -> Config:

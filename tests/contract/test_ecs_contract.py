@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -54,7 +55,7 @@ class TestLife:
     def test_its_environment_holds_nothing_of_the_host(self, fleet):
         (instance_id,) = fleet.run("#!/bin/bash\nenv -0 | tr '\\0' '\\n'; echo end\n")
 
-        console = wait_for(lambda: fleet.console(instance_id), lambda text: "end" in text)
+        console = wait_for(lambda: fleet.console(instance_id), lambda text: "\nend\n" in text)
 
         names = {line.split("=")[0] for line in console.splitlines() if "=" in line}
         assert names - {"SHLVL", "_"} == {
@@ -131,8 +132,9 @@ class TestLife:
 def family_of(cloud, instance_id: str) -> list[psutil.Process]:
     """Find the supervisor of an instance and everything below it."""
     for child in psutil.Process(cloud.pid).children(recursive=True):
-        if any(instance_id in argument for argument in child.cmdline()):
-            return [child, *child.children(recursive=True)]
+        with suppress(psutil.Error):  # Others come and go.
+            if any(instance_id in argument for argument in child.cmdline()):
+                return [child, *child.children(recursive=True)]
     return []
 
 

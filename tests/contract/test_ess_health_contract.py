@@ -65,7 +65,7 @@ def check_that_the_sick_go(scaling: Scaling, group_id: str, is_well) -> None:
     (first,) = scaling.wait_members(group_id, 1)
     wait_for(lambda: is_well(first), bool)
     urllib.request.urlopen(f"http://{scaling.fleet.address(first)}:{HTTP_PORT}/sicken", timeout=5).close()
-    wait_for(lambda: scaling.ids(group_id), lambda ids: len(ids) == 1 and ids != [first], limit_s=20)
+    wait_for(lambda: scaling.ids(group_id), lambda ids: len(ids) == 1 and ids != [first])
     wait_for(lambda: scaling.fleet.status(first), lambda status: status == "gone")
     request = ess.DescribeScalingActivitiesRequest(region_id=REGION, scaling_group_id=group_id)
     causes = [

@@ -13,14 +13,18 @@ from contract_servers import UDP_PORT
 FRONT_PORT, SERVER_PORT = 8080, 9100
 SCRIPT = """#!/usr/bin/env python3
 import os, socket, struct, urllib.request
+from contextlib import suppress
 
 url = os.environ["STEELYARD_METADATA_URL"] + "/latest/meta-data/private-ipv4"
 listening = socket.create_server((urllib.request.urlopen(url).read().decode(), 9100))
 while True:
     connection, _ = listening.accept()
-    with connection:
+    with connection, suppress(ConnectionError):
         # The header of version 2 (haproxy.org/download/2.8/doc/proxy-protocol.txt), of TCP over IPv4.
-        head = connection.recv(1024)
+        head = b""
+        # The client's words may come after it: a connection that is closed with some unread cuts the answer off.
+        while not head.endswith(b"hello") and (piece := connection.recv(1024)):
+            head += piece
         if head.startswith(b"\\r\\n\\r\\n\\0\\r\\nQUIT\\n\\x21\\x11"):
             source, port = socket.inet_ntoa(head[16:20]), struct.unpack("!H", head[24:26])[0]
             connection.sendall(f"{source}:{port}".encode())
