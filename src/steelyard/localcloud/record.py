@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from steelyard.localcloud.store import Store
+
+_MAX_REMEMBERED = 2048
+"""Records that are remembered at most: 15 MB of instances, whose user data is some KB."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +25,8 @@ class Record:
     """
 
     kind: ClassVar[str]
+    is_remembered: ClassVar[bool] = False
+    """Whether what was read once is not read again while it stays as it is: for what lists of a thousand look at."""
 
     id: str
     created_at: float
@@ -59,12 +65,23 @@ class Record:
         # One field too many or too few is told as `__init__` tells it.
         return record if values.keys() == cls._known() else cls(**values)
 
+    @classmethod
+    def from_text(cls, text: str) -> Self:
+        """Give the record of a body as the store keeps it: of a type that `is_remembered`, the one of the last time."""
+        return cls._remembered(text) if cls.is_remembered else cls.from_body(json.loads(text))
+
+    @classmethod
+    @lru_cache(maxsize=_MAX_REMEMBERED)
+    def _remembered(cls, text: str) -> Self:
+        # Of a record that was changed the text is another, whoever changed it and whether or not that was kept.
+        return cls.from_body(json.loads(text))
+
 
 R = TypeVar("R", bound=Record)
 
 
 class PagedRecords(Generic[R]):
-    """The records that belong to something, oldest first, of which a slice reads no others; see `Store.where`.
+    """The records that belong to something, oldest first, of which a slice reads no others; see `Store.texts_where`.
 
     Args:
         store: The cloud's state.
@@ -83,8 +100,8 @@ class PagedRecords(Generic[R]):
 
     def __getitem__(self, places: slice) -> Sequence[R]:
         start, stop, _ = places.indices(len(self))
-        bodies = self._store.where(*self._belonging, start=start, limit=max(stop - start, 0))
-        return [self._type.from_body(body) for body in bodies]
+        texts = self._store.texts_where(*self._belonging, start=start, limit=max(stop - start, 0))
+        return [self._type.from_text(text) for text in texts]
 
 
 class Records(Generic[R]):
@@ -105,16 +122,16 @@ class Records(Generic[R]):
 
     def get(self, record_id: str) -> R | None:
         """Give a record, or None where there is none of this id."""
-        body = self._store.get(self._type.kind, record_id)
-        return None if body is None else self._type.from_body(body)
+        text = self._store.text(self._type.kind, record_id)
+        return None if text is None else self._type.from_text(text)
 
     def list(self) -> list[R]:
         """Give all records, oldest first."""
-        return [self._type.from_body(body) for body in self._store.list(self._type.kind)]
+        return [self._type.from_text(text) for text in self._store.texts(self._type.kind)]
 
     def where(self, name: str, value: str) -> Sequence[R]:
-        """Give the records that belong to something, oldest first; see `Store.where`."""
-        return [self._type.from_body(body) for body in self._store.where(self._type.kind, name, value)]
+        """Give the records that belong to something, oldest first; see `Store.texts_where`."""
+        return [self._type.from_text(text) for text in self._store.texts_where(self._type.kind, name, value)]
 
     def paged(self, name: str, value: str) -> PagedRecords[R]:
         """Give what `where` gives, to be read a page at a time."""

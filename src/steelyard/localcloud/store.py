@@ -171,24 +171,33 @@ class Store:
 
     def get(self, kind: str, id: str) -> dict[str, object] | None:  # noqa: A002
         """Give a body, or None where there is none of this id."""
+        text = self.text(kind, id)
+        return None if text is None else json.loads(text)
+
+    def text(self, kind: str, id: str) -> str | None:  # noqa: A002
+        """Give a body as the JSON that it is kept as, or None where there is none of this id."""
         with self._lock:
             row = self._connection.execute(
                 "SELECT body FROM resource WHERE kind = ? AND id = ?", (kind, id)
             ).fetchone()
-        return json.loads(row[0]) if row else None
+        return row[0] if row else None
 
     def list(self, kind: str) -> list[dict[str, object]]:
         """Give all bodies of a kind, in the order of their making."""
+        return [json.loads(text) for text in self.texts(kind)]
+
+    def texts(self, kind: str) -> Sequence[str]:
+        """Give all bodies of a kind as JSON, in the order of their making."""
         with self._lock:
             rows = self._connection.execute(
                 "SELECT body FROM resource WHERE kind = ? ORDER BY sequence", (kind,)
             ).fetchall()
-        return [json.loads(body) for (body,) in rows]
+        return [text for (text,) in rows]
 
-    def where(
+    def texts_where(
         self, kind: str, name: str, value: str, *, start: int = 0, limit: int = NO_LIMIT
-    ) -> Sequence[dict[str, object]]:
-        """Give the bodies of a kind that belong to something, in the order of their making.
+    ) -> Sequence[str]:
+        """Give the bodies of a kind that belong to something as JSON, in the order of their making.
 
         Args:
             kind: The kind.
@@ -203,7 +212,11 @@ class Store:
                 "LIMIT ? OFFSET ?",
                 (kind, value, limit, start),
             ).fetchall()
-        return [json.loads(body) for (body,) in rows]
+        return [text for (text,) in rows]
+
+    def where(self, kind: str, name: str, value: str) -> Sequence[dict[str, object]]:
+        """Give the bodies of a kind that belong to something; see `texts_where`."""
+        return [json.loads(text) for text in self.texts_where(kind, name, value)]
 
     def ids_where(self, kinds: Sequence[str], name: str, value: str) -> Mapping[str, Sequence[str]]:
         """Give the ids of what belongs to something by its kind, without reading the bodies.
@@ -228,7 +241,7 @@ class Store:
         return found
 
     def count_where(self, kind: str, name: str, value: str, limit: int = NO_LIMIT) -> int:
-        """Count the bodies that `where` gives, without reading them, up to a limit."""
+        """Count the bodies that `texts_where` gives, without reading them, up to a limit."""
         with self._lock:
             (count,) = self._connection.execute(
                 f"SELECT COUNT(*) FROM (SELECT 1 FROM resource WHERE kind = ? AND {_checked(name)} = ? LIMIT ?)",

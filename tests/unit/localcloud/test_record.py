@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
@@ -82,6 +83,34 @@ def test_a_page_reads_no_other_records(wheels: Records[Wheel], monkeypatch: pyte
     monkeypatch.setattr(Wheel, "from_body", lambda body: read.append(body["id"]))
     assert len(paged[1:3]) == 2
     assert read == ["3", "5"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spoke(Record):
+    kind: ClassVar[str] = "spoke"
+    is_remembered: ClassVar[bool] = True
+
+    length: int
+
+
+def test_a_record_that_is_remembered_is_read_again_only_once_it_is_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(tmp_path / "state.sqlite")
+    spokes, read, from_body = Records(store, Spoke), [], Spoke.from_body
+    monkeypatch.setattr(Spoke, "from_body", lambda body: read.append(body["length"]) or from_body(body))
+    for number in range(3):
+        spokes.put(Spoke(id=str(number), created_at=1.5, length=number))
+    assert [one.length for one in spokes.list()] == [one.length for one in spokes.list()] == [0, 1, 2]
+    assert spokes.get("1") == spokes.list()[1]
+    assert read == [0, 1, 2]
+    with suppress(RuntimeError), store.transaction():
+        spokes.put(Spoke(id="1", created_at=1.5, length=7))
+        assert [one.length for one in spokes.list()] == [0, 7, 2]
+        raise RuntimeError
+    assert [one.length for one in spokes.list()] == [0, 1, 2]
+    assert read == [0, 1, 2, 7]
+    store.close()
 
 
 @pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.__name__)

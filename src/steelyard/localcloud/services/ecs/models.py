@@ -50,6 +50,7 @@ class Instance(Record):
     """
 
     kind: ClassVar[str] = "instance"
+    is_remembered: ClassVar[bool] = True
 
     region_id: str
     zone_id: str
