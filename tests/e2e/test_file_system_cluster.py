@@ -83,7 +83,7 @@ def test_nodes_share_checkpoints_on_a_file_system_that_goes_with_the_cluster(lin
     assert {path.name for path in run.glob("seen-by-*")} == {"seen-by-0", "seen-by-1"}
     assert list(run.glob("step-*"))
 
-    assert "force_destroy: true" in line("down", expect=1).stderr
+    assert "`checkpoints.force_destroy`" in line("down", expect=2).stderr
     assert list(run.glob("step-*"))
     allow_deletion(line)
     line("up", timeout_s=240)

@@ -30,6 +30,7 @@ PROJECT = "steelyard"
 """Name of the Pulumi project, as in `Pulumi.yaml`."""
 
 _BUCKET = "alicloud:oss/bucket:Bucket"
+_FILE_SYSTEM = "alicloud:nas/fileSystem:FileSystem"
 _INSTANCE = "alicloud:ecs/instance:Instance"
 _SCALING_GROUP = "alicloud:ess/scalingGroup:ScalingGroup"
 
@@ -163,7 +164,7 @@ class Cluster:
         """Delete all that stands, and stop the local cloud when nothing else stands on it.
 
         Raises:
-            UsageError: Its load balancer is protected, or its bucket holds checkpoints; all stands as it was.
+            UsageError: Its load balancer is protected, or its store may hold checkpoints; all stands as it was.
             ResourceError: The cloud refused a deletion; what is left is remembered.
         """
         record = self._record()
@@ -183,14 +184,24 @@ class Cluster:
                 f"the load balancer of cluster {self.name} is protected from being deleted",
                 "set `load_balancer.deletion_protection` to false, run `steelyard up`, then `steelyard down`",
             )
-        buckets = [] if spec.checkpoints.force_destroy else self._standing_ids(_BUCKET)
-        kept = [bucket for bucket in buckets if holds_anything(self._deployment.api(), bucket)]
+        kept = [] if spec.checkpoints.force_destroy else self._stores()
         if kept:
             raise UsageError(
-                f"the bucket {', '.join(kept)} of cluster {self.name} holds checkpoints, or deleted ones that it keeps",
-                "copy those that are to stay, set `checkpoints.force_destroy` to true, run `steelyard up`, "
+                f"`down` would delete what cluster {self.name} keeps in its store of checkpoints: {', '.join(kept)}",
+                "copy what is to stay, set `checkpoints.force_destroy` to true, run `steelyard up`, "
                 "then `steelyard down`",
             )
+
+    def _stores(self) -> list[str]:
+        """Name the buckets that hold anything, deleted checkpoints included, and the file systems.
+
+        What a file system holds the cloud knows an hour late: each one counts.
+        """
+        buckets = [one for one in self._standing_ids(_BUCKET) if holds_anything(self._deployment.api(), one)]
+        return [
+            *(f"bucket {one}" for one in buckets),
+            *(f"file system {one}" for one in self._standing_ids(_FILE_SYSTEM)),
+        ]
 
     def outputs(self) -> Mapping[str, Any]:
         """Return the program's exports, secrets hidden."""
