@@ -108,7 +108,7 @@ def too_bad(recording: Recording) -> list[str]:
 
 
 @pytest.mark.parametrize("kind", ["classic", "network", "application"])
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(
     name=names(32),
     group=names(20),

@@ -179,11 +179,11 @@ class StoreLikeDict(RuleBasedStateMachine):
 
 
 TestStoreLikeDict = StoreLikeDict.TestCase
-TestStoreLikeDict.settings = settings(max_examples=15, stateful_step_count=20, deadline=None)
+TestStoreLikeDict.settings = settings(max_examples=15, stateful_step_count=20)
 
 
 @given(st.integers(0, 8), st.integers(0, 8))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_trim_keeps_at_most_what_it_says(num_bodies, max_bodies):
     store = Store(Path(":memory:"))
     for i in range(num_bodies):

@@ -23,7 +23,7 @@ def _state(folder: Path) -> StorageState:
     return StorageState(store, BlobStore(folder / "blobs"), lambda call: call(), lambda: 1_800_000_000.0)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(keys=st.sets(KEYS, max_size=25), prefix=st.text(alphabet="ab/", max_size=2), size=st.integers(1, 4))
 def test_pages_together_list_each_key_or_its_common_prefix_once_and_in_order(
     tmp_path_factory: pytest.TempPathFactory, keys: set[str], prefix: str, size: int

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from steelyard.node.job.log import BoundedLog
@@ -32,7 +32,7 @@ def test_a_log_of_before_is_read_after_a_restart(tmp_path: Path) -> None:
     assert log.read(0, 100)[0] == b"before\nafter\n"
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+@settings(max_examples=50)
 @given(sizes=st.lists(st.integers(0, 40), max_size=60), max_bytes=st.integers(100, 400))
 def test_the_newest_lines_are_kept_within_the_bound_and_no_offset_slips(
     tmp_path_factory: object, sizes: list[int], max_bytes: int
