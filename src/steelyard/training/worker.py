@@ -82,6 +82,7 @@ class WorkerProcess:
         self._lines: deque[str] = deque()
         self._events: deque[Mapping[str, Any]] = deque()
         self._num_buffered_bytes = 0
+        self._max_buffered_bytes = _MAX_BUFFERED_BYTES
         self._changed = asyncio.Event()
         self._has_room = asyncio.Event()
         self._is_done = asyncio.Event()
@@ -154,6 +155,9 @@ class WorkerProcess:
         pump = asyncio.create_task(self._pump(process))
         events = asyncio.create_task(self._follow_events())
         await asyncio.to_thread(process.wait)
+        # What the pipe still holds is little, and is taken out whether or not anybody reads.
+        self._max_buffered_bytes += _MAX_BUFFERED_BYTES
+        self._has_room.set()
         await asyncio.wait([pump], timeout=_DRAIN_S)
         self._signal(signal.SIGKILL)  # what the script left in its group would hold the pipe open
         await asyncio.wait([pump], timeout=_DRAIN_S)
@@ -180,7 +184,7 @@ class WorkerProcess:
                 if len(rest) > MAX_LINE_BYTES:
                     self._add_line(rest)
                     rest = b""
-                if self._num_buffered_bytes > _MAX_BUFFERED_BYTES:
+                if self._num_buffered_bytes > self._max_buffered_bytes:
                     self._has_room.clear()
                     await self._has_room.wait()
         finally:

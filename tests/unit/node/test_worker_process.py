@@ -13,6 +13,8 @@ import psutil
 from steelyard.training.agent import WorkerAgent, WorkerSpec, interface_of, worker_environment
 from steelyard.training.worker import MAX_LINE_BYTES, WorkerProcess, WorkerReport
 
+DEADLINE_S = 30.0
+
 
 def worker(tmp_path: Path, code: str) -> WorkerProcess:
     (tmp_path / "script.py").write_text(textwrap.dedent(code))
@@ -27,7 +29,7 @@ def worker(tmp_path: Path, code: str) -> WorkerProcess:
 async def read_to_end(process: WorkerProcess) -> WorkerReport:
     lines, events = [], []
     while True:
-        report = await process.report(5)
+        report = await process.report(DEADLINE_S)
         lines += report.lines
         events += report.events
         if report.exit_code is not None:
@@ -44,11 +46,14 @@ def run(tmp_path: Path, code: str) -> WorkerReport:
 
 
 def is_gone(pid: int) -> bool:
-    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def wait_until_gone(pid: int) -> None:
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + DEADLINE_S
     while not is_gone(pid):
         assert time.monotonic() < deadline, f"process {pid} is still there"
         time.sleep(0.01)
@@ -77,6 +82,16 @@ def test_a_flood_of_output_comes_through_whole_and_in_order(tmp_path: Path) -> N
     assert report.lines[99_999].startswith("line 99999 ")
 
 
+def test_what_a_script_wrote_last_waits_for_its_reader(tmp_path: Path) -> None:
+    async def story() -> WorkerReport:
+        process = worker(tmp_path, "for i in range(1250): print('x' * 1000)")
+        process.start()
+        await process._is_done.wait()
+        return await read_to_end(process)
+
+    assert len(asyncio.run(story()).lines) == 1250
+
+
 def test_a_line_without_end_is_cut_into_pieces(tmp_path: Path) -> None:
     report = run(tmp_path, f"import sys; sys.stdout.write('x' * {3 * MAX_LINE_BYTES + 5})")
     assert sum(len(line) for line in report.lines) == 3 * MAX_LINE_BYTES + 5
@@ -95,8 +110,8 @@ def test_a_worker_that_ignores_sigterm_is_killed_after_the_grace(tmp_path: Path)
             """,
         )
         process.start()
-        assert list((await process.report(5)).lines) == ["up"]
-        await process.stop(grace_s=0.3)
+        assert list((await process.report(DEADLINE_S)).lines) == ["up"]
+        await process.stop(grace_s=2.0)  # in which it gets so far as to say no
         report = await read_to_end(process)
         assert (list(report.lines), report.exit_code) == (["no"], -signal.SIGKILL)
 
@@ -130,7 +145,7 @@ def test_a_worker_dies_with_the_process_that_started_it(tmp_path: Path) -> None:
                     [sys.executable, "-c", "import os, time; print(os.getpid()); time.sleep(600)"],
                     folder=Path({str(tmp_path)!r}), environment={{"PYTHONUNBUFFERED": "1"}}, events_path=None)
                 process.start()
-                print((await process.report(10)).lines[0], flush=True)
+                print((await process.report({DEADLINE_S})).lines[0], flush=True)
                 os.kill(os.getpid(), 9)
 
             asyncio.run(story())
@@ -221,10 +236,10 @@ def test_an_agent_keeps_the_folders_of_the_last_jobs_only(tmp_path: Path) -> Non
             run_id = f"job-{index:012x}"
             await agent.start(spec(run_id=run_id, rank=0), package)
             lines: list[str] = []
-            while (report := await agent.read(run_id, 0, 5)).exit_code is None:
+            while (report := await agent.read(run_id, 0, DEADLINE_S)).exit_code is None:
                 lines += report.lines
             assert [*lines, *report.lines] == ["done"]
-            await agent.stop(run_id, 0, 1)
+            await agent.stop(run_id, 0, DEADLINE_S)
         assert len(list((tmp_path / "work").iterdir())) == 5
 
     asyncio.run(story())
