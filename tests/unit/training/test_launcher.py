@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
+import os
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,6 +20,8 @@ from steelyard.training.agent import WorkerAgent
 from steelyard.training.elastic_launcher import ElasticGroup
 from steelyard.training.launch import Launch, Outcome, Placement, spread
 from steelyard.training.launcher import WorkerGroup
+
+DEADLINE_S = 60.0
 
 SCRIPT = """
 import json, os, pathlib, signal, sys, time
@@ -139,16 +142,23 @@ def test_a_node_with_accelerators_has_a_worker_for_each() -> None:
 
 KILLED_ONCE = """
 if rank == 1 and restart == 0:
+    connection = open(os.environ["CONNECTION"], "wb")
     os.kill(os.getpid(), signal.SIGKILL)
 if restart == 0:
-    time.sleep(0.05)
+    open(os.environ["CONNECTION"], "rb").read()
     sys.exit(1)  # as a peer whose connection has ended
 """
 
 
+def connection(folder: Path) -> dict[str, str]:
+    """Make what ends with the worker that opened it, and give the variable that tells where it is."""
+    os.mkfifo(folder / "connection")
+    return {"CONNECTION": str(folder / "connection")}
+
+
 def test_without_checkpoints_a_killed_worker_ends_the_job(tmp_path: Path) -> None:
     nodes = Nodes(tmp_path, "i-0", "i-1")
-    outcome = run(nodes, launch(nodes, KILLED_ONCE))
+    outcome = run(nodes, launch(nodes, KILLED_ONCE, environment=connection(tmp_path)))
     assert outcome.exit_code == -9
     assert outcome.error is not None
     assert outcome.error.startswith("rank 1 on node i-1 was ended by SIGKILL")
@@ -156,7 +166,8 @@ def test_without_checkpoints_a_killed_worker_ends_the_job(tmp_path: Path) -> Non
 
 def test_with_checkpoints_all_workers_are_started_anew_after_one_was_killed(tmp_path: Path) -> None:
     nodes = Nodes(tmp_path, "i-0", "i-1")
-    outcome = run(nodes, launch(nodes, KILLED_ONCE, is_resumable=True))
+    job = launch(nodes, KILLED_ONCE, environment=connection(tmp_path), is_resumable=True)
+    outcome = run(nodes, job)
     assert (outcome.exit_codes, outcome.error) == ([0, 0], None)
     assert sorted(each[-1] for each in nodes.started()) == [0, 0, 1, 1]
     (told,) = nodes.told()
@@ -195,12 +206,14 @@ def leave(number, frame):
 signal.signal(signal.SIGTERM, leave)
 pathlib.Path("ready").touch()
 if restart == 0:
-    time.sleep(20)
-"""
+    time.sleep(DEADLINE_S)
+""".replace("DEADLINE_S", str(2 * DEADLINE_S))
 
 
 def wait_for_ready(folder: Path) -> None:
+    deadline = time.monotonic() + DEADLINE_S
     while len(list(folder.glob("*/*/package/ready"))) < 2:
+        assert time.monotonic() < deadline
         time.sleep(0.02)
 
 
@@ -213,8 +226,8 @@ def test_a_job_of_all_nodes_goes_on_without_one_that_is_given_back(
 
     async def story() -> Outcome:
         running = asyncio.create_task(group.run())
-        await asyncio.wait_for(asyncio.to_thread(wait_for_ready, tmp_path), 20)
-        assert await group.release("i-1", 5.0) is is_resumable
+        await asyncio.to_thread(wait_for_ready, tmp_path)
+        assert await group.release("i-1", DEADLINE_S) is is_resumable
         if not is_resumable:
             group.stop()
         return await running
@@ -240,7 +253,7 @@ def test_an_elastic_job_takes_in_a_node_that_comes_later_up_to_its_most(tmp_path
     nodes.free = [node("i-2"), node("i-3")]
     job = launch(nodes, GROWS, min_nodes=1, max_nodes=3, environment={"FLAG": str(tmp_path / "flag")})
     group = ElasticGroup(job, nodes, nodes, nodes, address="127.0.0.1")
-    outcome = asyncio.run(asyncio.wait_for(group.run(), 30))
+    outcome = asyncio.run(asyncio.wait_for(group.run(), DEADLINE_S))
     assert outcome.error is None
     assert [each.node_id for each in nodes.free] == ["i-3"]
     assert nodes.settled == [["i-0", "i-1", "i-2"]]
@@ -264,5 +277,5 @@ if first:
             is_resumable=is_resumable,
         )
         group = ElasticGroup(job, nodes, nodes, nodes, address="127.0.0.1")
-        outcome = asyncio.run(asyncio.wait_for(group.run(), 30))
+        outcome = asyncio.run(asyncio.wait_for(group.run(), DEADLINE_S))
         assert outcome.exit_code == (0 if is_resumable else -9)
