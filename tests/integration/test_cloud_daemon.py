@@ -22,7 +22,7 @@ from interruption import heeding_interruptions
 
 from steelyard.cli.cloud import running_cloud
 from steelyard.errors import LocalCloudError, UsageError
-from steelyard.localcloud import daemon
+from steelyard.localcloud import cloud_info, daemon
 from steelyard.localcloud.daemon import CloudInfo
 from steelyard.localcloud.log_file import LOG_NAME, MAX_LOG_BYTES
 
@@ -91,6 +91,42 @@ def test_state_outlives_a_kill_and_the_next_start_is_clean(data_dir):
     os.kill(info.pid, signal.SIGKILL)
     wait_until(lambda: daemon.status(data_dir) is None)
     assert vpc_ids(daemon.start(data_dir)) == [vpc_id]
+
+
+def test_a_start_at_once_after_a_kill_gives_a_cloud_that_answers(data_dir):
+    info = daemon.start(data_dir)
+    for _ in range(3):
+        os.kill(info.pid, signal.SIGKILL)  # It holds its lock and has its id for some milliseconds more.
+        before, info = info, daemon.start(data_dir)
+        assert info.pid != before.pid
+        assert vpc_ids(info) == []
+
+
+def test_a_cloud_that_hangs_is_not_given_and_its_death_is_waited_for(data_dir, monkeypatch):
+    hung = daemon.start(data_dir)
+    os.kill(hung.pid, signal.SIGSTOP)
+    monkeypatch.setattr(cloud_info, "ANSWER_TIMEOUT_S", 0.2)
+    assert daemon.status(data_dir) is None
+    with ThreadPoolExecutor(1) as pool:
+        starting = pool.submit(daemon.start, data_dir)
+        with pytest.raises(TimeoutError):
+            starting.result(1)
+        os.kill(hung.pid, signal.SIGKILL)
+        info = starting.result(DEADLINE_S)
+    assert info.pid != hung.pid
+    assert vpc_ids(info) == []
+
+
+def test_a_cloud_that_does_not_answer_in_time_is_told_and_can_be_stopped(data_dir, monkeypatch):
+    hung = daemon.start(data_dir)
+    os.kill(hung.pid, signal.SIGSTOP)
+    monkeypatch.setattr(daemon, "START_DEADLINE_S", 0.5)
+    monkeypatch.setattr(cloud_info, "ANSWER_TIMEOUT_S", 0.2)
+    with pytest.raises(LocalCloudError, match="does not answer") as caught:
+        daemon.start(data_dir)
+    assert f"steelyard cloud stop --data {data_dir}" in caught.value.hint
+    os.kill(hung.pid, signal.SIGCONT)
+    assert daemon.stop(data_dir).was_running
 
 
 def test_a_second_start_gives_the_cloud_that_runs(data_dir):

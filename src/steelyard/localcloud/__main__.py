@@ -30,7 +30,8 @@ import uvicorn
 from steelyard.errors import LocalCloudError
 from steelyard.localcloud.certificate import CertificateFiles, server_context
 from steelyard.localcloud.cloud import Cloud
-from steelyard.localcloud.daemon import INFO_NAME, LOCK_NAME, CloudInfo, write_info
+from steelyard.localcloud.cloud_info import INFO_NAME, CloudInfo, write_info
+from steelyard.localcloud.daemon import LOCK_NAME
 from steelyard.localcloud.door.app import App
 from steelyard.localcloud.door.front import Front
 from steelyard.localcloud.faults.board import FaultBoard

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from steelyard import settings
 from steelyard.localcloud.certificate import CertificateFiles
-from steelyard.localcloud.daemon import CloudInfo
+from steelyard.localcloud.cloud_info import CloudInfo
 
 # What the Terraform provider, and Pulumi's which is made from it, ask an endpoint for (`connectivity/endpoint.go`).
 _PRODUCTS = (

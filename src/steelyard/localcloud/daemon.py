@@ -15,69 +15,28 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from select import select
-from typing import Any, Self
 
 from steelyard.errors import LocalCloudError, UsageError
 from steelyard.localcloud import kin
+from steelyard.localcloud.cloud_info import INFO_NAME, CloudInfo, living_info, read_info
 from steelyard.localcloud.hosts.leftover import find_leftovers
 from steelyard.localcloud.hosts.link import is_locked
 from steelyard.localcloud.hosts.supervised import remove_scratch
-from steelyard.localcloud.kept_file import stop_hint, unusable, write_kept
+from steelyard.localcloud.kept_file import stop_hint, unusable
 from steelyard.localcloud.log_file import LOG_NAME, keep_log_short
+
+__all__ = ["LOCK_NAME", "CloudInfo", "StopReport", "is_held", "purge", "start", "status", "stop"]
 
 LOCK_NAME = "cloud.lock"
 START_DEADLINE_S = 60.0
 _DEATH_DEADLINE_S = 5.0
+_POLL_S = 0.05
 _MAX_LAST_WORDS = 2000
 _MAX_PORT = 65_535
 _START_LOCK_NAME = "start.lock"
-INFO_NAME = "cloud.json"
-
-
-@dataclass(frozen=True, kw_only=True)
-class CloudInfo:
-    """A running local cloud.
-
-    Attributes:
-        endpoint: Host and port of every product, e.g. `127.0.0.1:40123`; TLS and plain HTTP.
-        access_key_id: Public part of its access key.
-        access_key_secret: Secret part.
-        region_id: Region of calls that name none.
-        account_id: Its account, 16 digits.
-        pid: Its process.
-        data_dir: Folder of its state.
-        started_at: Unix time.
-        adopted: Instances that ran on when the cloud before it was killed, and were taken up.
-        died: Instances that ended by themselves while there was no cloud, and are Stopped.
-        booted: Instances that ended with the cloud before it, and are booted again.
-    """
-
-    endpoint: str
-    access_key_id: str
-    access_key_secret: str
-    region_id: str
-    account_id: str
-    pid: int
-    data_dir: str
-    started_at: float
-    adopted: tuple[str, ...] = ()
-    died: tuple[str, ...] = ()
-    booted: tuple[str, ...] = ()
-
-    def to_json(self) -> str:
-        """Write it as one line of JSON."""
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def from_json(cls, text: str) -> Self:
-        """Read what `to_json` wrote."""
-        fields: dict[str, Any] = json.loads(text)
-        for name in ("adopted", "died", "booted"):
-            fields[name] = tuple(fields.get(name, ()))
-        return cls(**fields)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,13 +57,8 @@ class StopReport:
     elapsed_s: float
 
 
-def write_info(info: CloudInfo) -> None:
-    """Write `cloud.json`, readable by its owner alone, in one step."""
-    write_kept(Path(info.data_dir) / INFO_NAME, info.to_json())
-
-
 def start(data_dir: Path, port: int = 0) -> CloudInfo:
-    """Start a local cloud, or give the one that runs on this folder already.
+    """Start a local cloud, or give the one that runs on this folder already, once it answers.
 
     Args:
         data_dir: Folder of its state; made where it is not there.
@@ -112,7 +66,8 @@ def start(data_dir: Path, port: int = 0) -> CloudInfo:
 
     Raises:
         UsageError: The port is none, or the cloud that runs has another.
-        LocalCloudError: It did not come up; the message says why, or holds its last words.
+        LocalCloudError: It did not come up, or the one that runs does not answer; the message says why, or holds its
+            last words.
     """
     if not 0 <= port <= _MAX_PORT:
         raise UsageError(
@@ -122,9 +77,9 @@ def start(data_dir: Path, port: int = 0) -> CloudInfo:
     with _usable(data_dir):
         data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         with _locked(data_dir / _START_LOCK_NAME):
-            if not _is_running(data_dir):
+            info = _await_answer(data_dir)
+            if info is None:
                 return _spawn(data_dir, port)
-            info = _await_info(data_dir)
     if port not in (0, int(info.endpoint.rpartition(":")[2])):
         raise UsageError(
             f"the local cloud runs on {info.endpoint}, not on port {port}", hint=stop_hint(data_dir)
@@ -133,20 +88,15 @@ def start(data_dir: Path, port: int = 0) -> CloudInfo:
 
 
 def status(data_dir: Path) -> CloudInfo | None:
-    """Give the local cloud that runs on a folder, or None where none does."""
+    """Give the local cloud that runs on a folder and answers, or None where none does."""
     data_dir = data_dir.resolve()
     with _usable(data_dir):
-        is_running = _is_running(data_dir)
-    if not is_running:
-        return None
-    try:
-        return CloudInfo.from_json((data_dir / INFO_NAME).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
+        info = living_info(data_dir) if _is_running(data_dir) else None
+    return info if info is not None and info.answers() else None
 
 
 def is_held(data_dir: Path) -> bool:
-    """Tell whether a local cloud holds a folder, also one that is about to start or to end, and has no `status`."""
+    """Tell whether a local cloud holds a folder, also one without `status`: it starts, ends or hangs."""
     with _usable(data_dir):
         return _is_running(data_dir.resolve())
 
@@ -227,12 +177,8 @@ def _is_running(data_dir: Path) -> bool:
 
 
 def _is_dead(data_dir: Path) -> bool:
-    try:
-        info = CloudInfo.from_json((data_dir / INFO_NAME).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    process = kin.process_of(info.pid)
-    return process is None or not kin.alive([process])
+    info = read_info(data_dir)
+    return info is not None and not info.is_alive
 
 
 def _spawn(data_dir: Path, port: int) -> CloudInfo:
@@ -334,14 +280,34 @@ def _read_announcement(line: str, data_dir: Path, said_before: int) -> CloudInfo
     return CloudInfo.from_json(line)
 
 
+def _await_answer(data_dir: Path) -> CloudInfo | None:
+    """Wait until whoever holds a folder answers, and give it; None once nobody holds it.
+
+    Raises:
+        LocalCloudError: It does neither.
+    """
+    deadline = time.monotonic() + START_DEADLINE_S
+    while _is_running(data_dir):
+        info = status(data_dir)
+        if info is not None:
+            return info
+        if time.monotonic() > deadline:
+            raise LocalCloudError(
+                f"a local cloud holds {data_dir / LOCK_NAME}, but does not answer",
+                f"look into {data_dir / LOG_NAME}, or {stop_hint(data_dir)}",
+            )
+        time.sleep(_POLL_S)
+    return None
+
+
 def _await_info(data_dir: Path) -> CloudInfo:
     """Read `cloud.json` of a cloud that runs; one that was started by hand may be about to write it."""
     deadline = time.monotonic() + START_DEADLINE_S
     while time.monotonic() < deadline:
-        info = status(data_dir)
-        if info:
+        info = living_info(data_dir)
+        if info is not None:
             return info
-        time.sleep(0.05)
+        time.sleep(_POLL_S)
     raise LocalCloudError(
         f"a local cloud holds {data_dir / LOCK_NAME}, but does not say which process it is",
         f"look into {data_dir / LOG_NAME}",
@@ -350,6 +316,7 @@ def _await_info(data_dir: Path) -> CloudInfo:
 
 def _reap(data_dir: Path) -> None:
     """Clear away the last cloud's process if it was a child of this one and died on its own."""
-    with suppress(OSError, ValueError):
-        info = CloudInfo.from_json((data_dir / INFO_NAME).read_text(encoding="utf-8"))
-        os.waitpid(info.pid, os.WNOHANG)
+    info = read_info(data_dir)
+    if info is not None:
+        with suppress(OSError):
+            os.waitpid(info.pid, os.WNOHANG)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from steelyard.errors import LocalCloudError, UsageError
-from steelyard.localcloud.daemon import CloudInfo
+from steelyard.localcloud.cloud_info import CloudInfo
 from steelyard.localcloud.faults.fault import PATH, Fault, Order
 from steelyard.localcloud.log_file import LOG_NAME
 from steelyard.localcloud.wire.message import WireRequest
