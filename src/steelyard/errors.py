@@ -9,7 +9,7 @@
     │   └── NotExactError     2  a model whose gradient the balance could not keep exact
     ├── DeployError           1  applying the program failed
     │   ├── ResourceError     1  one resource could not be created, updated or deleted
-    │   │   └── PutOffError   1  it stands, and could not be changed for now; all the rest was done
+    │   │   └── PutOffError   1  it could not be made or changed for now; all the rest was done
     │   └── StackLockedError  1  another run holds the stack's state
     ├── LocalCloudError       1  the local cloud could not be started, reached or stopped
     ├── GatewayError          1  a gateway refused or could not be reached
@@ -83,7 +83,7 @@ class ResourceError(DeployError):
 
 
 class PutOffError(ResourceError):
-    """A resource that stands cannot be changed for now; what depends on it goes on with it as it is."""
+    """A resource cannot be made or changed for now; the run goes on with it as it is, or without what needs it."""
 
 
 class StackLockedError(DeployError):

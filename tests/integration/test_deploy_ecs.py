@@ -253,6 +253,44 @@ def test_a_node_that_has_no_room_to_start_is_left_and_the_rest_is_done(stack, pr
     stack.destroy(provider)
 
 
+def test_nodes_of_other_zones_are_made_while_one_zone_has_no_room(stack, provider, info):
+    def program() -> None:
+        net = alicloud.vpc.Network("net", cidr_block=inner("0.0/16"))
+        group = alicloud.ecs.SecurityGroup("group", vpc_id=net.id)
+        nodes = []
+        for place, zone in enumerate(("h", "i")):
+            switch = alicloud.vpc.Switch(
+                f"switch-{zone}",
+                vpc_id=net.id,
+                cidr_block=inner(f"{place}.0/24"),
+                zone_id=f"cn-hangzhou-{zone}",
+            )
+            node = alicloud.ecs.Instance(
+                f"node-{zone}",
+                instance_type=TYPE,
+                image_id="ubuntu_24_04_x64_20G_alibase_20260615.vhd",
+                vswitch_id=switch.id,
+                security_groups=[group.id],
+            )
+            alicloud.ecs.EcsKeyPair(f"pair-{zone}", key_pair_name=f"pair-{zone}", tags={"node": node.id})
+            nodes.append(node)
+        pulumi.export("nodes", [node.id for node in nodes])
+
+    faults = FaultClient(info)
+    fault = faults.make(Order(kind="zone", target="cn-hangzhou-i"))
+    with pytest.raises(PutOffError, match=r"^node-i could not be made: .*NoStock.*with it: pair-i$"):
+        stack.up(program, provider)
+    made = {resource.name: resource.id for resource in stack.resources()}
+    assert {"node-h", "pair-h"} <= made.keys()
+    assert {"node-i", "pair-i"}.isdisjoint(made)
+    assert stack.outputs()["nodes"].value == [made["node-h"]]
+
+    faults.clear(fault.id)
+    assert stack.up(program, provider).num_by_op == {"same": 6, "create": 2}
+    assert len(stack.outputs()["nodes"].value) == 2
+    stack.destroy(provider)
+
+
 PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIDyCATjlmIpgCyhyqNpyywOAEx8SpjvUKJCHGJYxMYi me@home"
 
 

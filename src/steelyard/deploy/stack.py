@@ -237,8 +237,8 @@ class Stack:
         def work() -> Properties:
             execution.execute()
             Deletion(run, providers, registrar.finish()).execute()
-            run.journal.set_outputs(monitor.outputs)
-            run.refuse_put_off()
+            run.journal.set_outputs(monitor.outputs if run.is_preview else values.known(monitor.outputs))
+            run.left.refuse()
             return monitor.outputs
 
         return self._conclude(run, work)

@@ -60,6 +60,19 @@ def has_unknown(value: Value) -> bool:
     return isinstance(value, str) and value == UNKNOWN
 
 
+def known(value: Value) -> Value:
+    """Return a map or a list without the parts that only the cloud will tell."""
+    if isinstance(value, Mapping):
+        return {key: known(item) for key, item in value.items() if not _is_unknown(item)}
+    if isinstance(value, list):
+        return [known(item) for item in value if not _is_unknown(item)]
+    return value
+
+
+def _is_unknown(value: Value) -> bool:
+    return plain(value) == UNKNOWN
+
+
 def annotate(outputs: Properties, inputs: Properties, secret_names: Iterable[str]) -> dict[str, Value]:
     """Mark as secret each output whose input is (or holds) a secret, and each that is named.
 

@@ -35,6 +35,8 @@ class FakeCloud:
         self.regions: list[str] = []
         self.refused: dict[str, str] = {}
         """Name of a resource -> code with which its creation is refused."""
+        self.no_room: set[str] = set()
+        """Names of resources that cannot be made for now."""
         self.breaks_after_id: set[str] = set()
         """Names of resources whose creation fails after the cloud has given the id."""
         self.loses_answer: set[str] = set()
@@ -131,6 +133,10 @@ class FakeCloud:
                     raise ResourceError(f"{name}: the run was interrupted", urn=operation.urn)
         if name in self.refused:
             raise ResourceError(f"{name} was refused", urn=operation.urn, code=self.refused[name])
+        if name in self.no_room:
+            raise PutOffError(
+                f"there is no room for {name}", "run `steelyard up` again", urn=operation.urn, code="NoStock"
+            )
         with self._lock:
             if operation.token not in self.tokens:
                 self._num += 1

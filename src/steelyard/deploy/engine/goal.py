@@ -53,6 +53,7 @@ class Goal:
         property_dependencies: URNs that each input depends on.
         deletes_before_replace: The option, None where the program leaves it open.
         replacement_trigger: A value whose change forces a replacement; None where there is none.
+        can_be_missing: Whether the program goes on without it where it could not be made.
     """
 
     type: str
@@ -74,6 +75,13 @@ class Goal:
     secret_outputs: tuple[str, ...] = ()
     aliases: tuple[Alias, ...] = ()
     timeouts: Timeouts = field(default_factory=Timeouts)
+    can_be_missing: bool = False
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """URNs of all that must stand before it."""
+        named = {*self.dependencies, self.parent, self.deleted_with}
+        return frozenset(named.union(*self.property_dependencies.values()) - {""})
 
 
 def from_request(request: resource_pb2.RegisterResourceRequest) -> Goal:
@@ -115,6 +123,7 @@ def from_request(request: resource_pb2.RegisterResourceRequest) -> Goal:
         secret_outputs=tuple(request.additionalSecretOutputs),
         aliases=tuple(_alias(alias, label) for alias in request.aliases),
         timeouts=_timeouts(request.customTimeouts, label),
+        can_be_missing=request.supportsResultReporting,
     )
 
 

@@ -98,7 +98,7 @@ class Monitor:
         with self._run.call():
             done = self._registrar.register(goal.from_request(request))
         return resource_pb2.RegisterResourceResponse(
-            urn=done.urn, id=done.id, object=values.encode(done.outputs)
+            urn=done.urn, id=done.id, object=values.encode(done.outputs), result=_result(done)
         )
 
     def RegisterResourceOutputs(
@@ -134,7 +134,7 @@ class Monitor:
         with self._run.call():
             done: Registered = self._registrar.read(wanted, request.id)
         return resource_pb2.ReadResourceResponse(
-            urn=done.urn, id=done.id, properties=values.encode(done.outputs)
+            urn=done.urn, id=done.id, properties=values.encode(done.outputs), result=_result(done)
         )
 
     def ExistsResource(
@@ -237,6 +237,11 @@ class Engine:
     def StartDebugging(self, request: object) -> NoReturn:
         """Refuse to wait for a debugger."""
         raise _missing("attaching a debugger")
+
+
+def _result(done: Registered) -> resource_pb2.Result.ValueType:
+    """Tell the program whether a resource stands: it goes on without what is missing."""
+    return resource_pb2.Result.FAIL if done.is_missing else resource_pb2.Result.SUCCESS
 
 
 def _missing(what: str) -> DeployError:

@@ -24,11 +24,16 @@ from steelyard.errors import DeployError, PutOffError, ResourceError
 
 @dataclass(frozen=True, kw_only=True)
 class Registered:
-    """What the program is told of a resource: no id and fewer outputs where a preview cannot know them."""
+    """What the program is told of a resource: no id and fewer outputs where a preview cannot know them.
+
+    Attributes:
+        is_missing: Whether it was left for a later run, and nothing of it stands.
+    """
 
     urn: str
     id: str = ""
     outputs: Properties
+    is_missing: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +96,8 @@ class Registrar:
             old = None
         if not goal.is_custom:
             return self._component(goal, name, old)
+        if missing := self._run.left.missing_among(goal.needs):
+            return self._wait_for(name, urn.name_of(missing))
         rules = self._providers.rules(goal.type)
         self._providers.check(goal.type, goal.inputs)
         if not goal.provider and not urn.is_provider(goal.type):
@@ -110,7 +117,8 @@ class Registrar:
         name = urn.make(stack=self._run.stack, project=self._run.project, **parts)
         old, _ = self._claim(goal, name)
         if resource_id == values.UNKNOWN:
-            return Registered(urn=name, outputs={})
+            is_foreseen = self._run.is_preview
+            return Registered(urn=name, outputs={}) if is_foreseen else self._wait_for(name, "an id")
         rules = self._providers.rules(goal.type)
         reference = goal.provider or self._providers.default()
         operation = Operation(urn=name, is_cancelled=self._run.is_cancelled)
@@ -136,6 +144,8 @@ class Registrar:
     def finish(self) -> list[Record]:
         """Return what is to be deleted after the program has ended cleanly: replaced ones first.
 
+        What a resource needs that was left as it was stays with it.
+
         Raises:
             DeployError: If a protected resource is among them.
         """
@@ -143,7 +153,9 @@ class Registrar:
         claimed = self._claimed | ({self._providers.default_urn} if self._providers.uses_default else set())
         gone = [record for name, record in state.resources.items() if name not in claimed]
         refuse_protected(gone)
-        return [*state.superseded, *gone]
+        leaving = [*state.superseded, *gone]
+        kept = self._run.left.still_needed(state.resources.values(), leaving)
+        return [record for record in leaving if record.urn not in kept]
 
     def _claim(self, goal: Goal, name: str) -> tuple[Record | None, bool]:
         """Return the resource's record, and whether it was deleted earlier in this run."""
@@ -242,9 +254,34 @@ class Registrar:
                 with self._run.reporter.step(plan.op, plan.record.urn, plan.diff):
                     record = self._update(plan) if plan.op == "update" else self._create(plan)
             except PutOffError as err:
-                self._run.put_off(err)
-                record = plan.old or plan.record
+                return self._put_off(plan, err)
         return Registered(urn=record.urn, id=record.id, outputs=record.outputs)
+
+    def _put_off(self, plan: _Plan, error: PutOffError) -> Registered:
+        """Go on with what stands of a resource, or without it.
+
+        Raises:
+            PutOffError: Nothing stands, and the program would not go on without it.
+        """
+        told = self._as_it_was(plan.record.urn)
+        if told.is_missing and not plan.goal.can_be_missing:
+            raise error
+        self._run.left.put_off(told.urn, error, stands=not told.is_missing)
+        return told
+
+    def _wait_for(self, name: str, missing: str) -> Registered:
+        """Leave a resource as it is, because something that it needs is missing."""
+        told = self._as_it_was(name)
+        self._run.left.leave(name, stands=not told.is_missing)
+        op: Op = "create" if told.is_missing else "update"
+        self._run.reporter.failed(op, name, f"left for later: it needs {missing}")
+        return told
+
+    def _as_it_was(self, name: str) -> Registered:
+        record = self._run.journal.find(name)
+        if record is None or record.is_half_made:
+            return Registered(urn=name, outputs={}, is_missing=True)
+        return Registered(urn=name, id=record.id, outputs=record.outputs)
 
     def _create(self, plan: _Plan) -> Record:
         journal = self._run.journal

@@ -7,10 +7,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from steelyard.deploy import urn as urns
 from steelyard.deploy.engine.journal import Journal
+from steelyard.deploy.engine.leftover import Leftovers
 from steelyard.deploy.engine.reporter import Reporter
-from steelyard.errors import DeployError, PutOffError
+from steelyard.errors import DeployError
 
 
 class Run:
@@ -42,7 +42,7 @@ class Run:
         self.is_preview = is_preview
         self.parallel = parallel
         self.error: BaseException | None = None
-        self._put_off: list[PutOffError] = []
+        self.left = Leftovers()
         self._lock = threading.Lock()
         self._cancelled = threading.Event()
         self._num_active = 0
@@ -67,26 +67,6 @@ class Run:
     def cancel(self) -> None:
         """Let operations end and begin no others."""
         self._cancelled.set()
-
-    def put_off(self, error: PutOffError) -> None:
-        """Go on without a change, and remember to fail for it at the end."""
-        with self._lock:
-            self._put_off.append(error)
-
-    def refuse_put_off(self) -> None:
-        """Fail where a change was put off.
-
-        Raises:
-            PutOffError: Naming all that were.
-        """
-        if not self._put_off:
-            return
-        first, *others = self._put_off
-        if not others:
-            raise first
-        names = ", ".join(sorted(urns.name_of(error.urn) for error in self._put_off))
-        message = f"{names} stand as they were; the first: {first.message}"
-        raise PutOffError(message, first.hint, urn=first.urn, code=first.code) from first
 
     @contextmanager
     def call(self) -> Iterator[None]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from steelyard.deploy.engine.provider import Values
@@ -119,8 +120,13 @@ class Instance(ResourceType):
     )
 
     def create(self, api: Api, inputs: Values) -> str:
-        """RunInstances, then wait until it runs; StopInstance where it is wanted stopped."""
-        answer = api.call(ECS, "RunInstances", _order(inputs, api.operation.token), retry_on=_BUSY)
+        """RunInstances, then wait until it runs; StopInstance where it is wanted stopped.
+
+        Raises:
+            PutOffError: There is no room for it now.
+        """
+        with _room_needed(f"instance type {inputs.get('instanceType')}"):
+            answer = api.call(ECS, "RunInstances", _order(inputs, api.operation.token), retry_on=_BUSY)
         instance_id = str(answer["InstanceIdSets"]["InstanceIdSet"][0])
         api.operation.allocated(instance_id)
         self._wait(api, instance_id, "Running", failures=("Stopping",))
@@ -197,19 +203,8 @@ class Instance(ResourceType):
         Raises:
             PutOffError: There is no room for it to be started now.
         """
-        try:
+        with _room_needed(f"instance {instance_id} could not be started"):
             api.call(ECS, action, {"InstanceId": instance_id}, retry_on=_BUSY)
-        except ResourceError as err:
-            if err.code != _NO_STOCK:
-                raise
-            raise PutOffError(
-                f"instance {instance_id} could not be started: {err.message}",
-                "all the rest is done; run up again when the zone has room again",
-                urn=err.urn,
-                code=err.code,
-                request_id=err.request_id,
-                status=err.status,
-            ) from err
 
     def _wait(self, api: Api, instance_id: str, status: str, *, failures: tuple[str, ...] = ()) -> None:
         def look() -> bool | None:
@@ -262,6 +257,28 @@ class RamRoleAttachment(ResourceType):
         params = {"RamRoleName": role_name, "InstanceIds": json.dumps([instance_id])}
         answer = api.call(ECS, "DetachInstanceRamRole", params)
         _refuse_failures(api, answer.get("DetachInstanceRamRoleResults"), "DetachInstanceRamRoleResult")
+
+
+@contextmanager
+def _room_needed(failed: str) -> Iterator[None]:
+    """Tell a call that the zone has no room for from one that was wrong.
+
+    Raises:
+        PutOffError: There is no room now.
+    """
+    try:
+        yield
+    except ResourceError as err:
+        if err.code != _NO_STOCK:
+            raise
+        raise PutOffError(
+            f"{failed}: {err.message}",
+            "all the rest is done; run `steelyard up` again when the zone has room again",
+            urn=err.urn,
+            code=err.code,
+            request_id=err.request_id,
+            status=err.status,
+        ) from err
 
 
 def _order(inputs: Values, token: str) -> dict[str, Any]:
