@@ -87,6 +87,97 @@ def last_of(client: CmsClient, cloud: CloudInfo, metric: str) -> list[float]:
     return [one["Value"] for one in json.loads(client.describe_metric_last(request).body.datapoints)]
 
 
+class TestPages:
+    """Figures of many series over an hour, of which a page holds some."""
+
+    NUM_SERIES = 26
+    NUM_MINUTES = 58
+
+    @pytest.fixture
+    def busy_metric(self, cms_client, metric) -> str:
+        """More figures of an hour than a page may hold; a series' figure in a minute is the minute's number."""
+        begin = time.time() // 60 * 60 - (self.NUM_MINUTES - 1) * 60
+        for minute in range(self.NUM_MINUTES):
+            samples = [
+                cms.PutCustomMetricRequestMetricList(
+                    group_id="7",
+                    metric_name=metric,
+                    dimensions=json.dumps({"node": f"n{number}"}),
+                    type="0",
+                    values=json.dumps({"value": minute}),
+                    time=str(int((begin + minute * 60) * 1000)),
+                )
+                for number in range(self.NUM_SERIES)
+            ]
+            cms_client.put_custom_metric(cms.PutCustomMetricRequest(metric_list=samples))
+        return metric
+
+    def ask(self, call, request_type: type, cloud: CloudInfo, metric: str, **settings: str):
+        namespace = f"acs_customMetric_{cloud.account_id}"
+        body = call(request_type(namespace=namespace, metric_name=metric, **settings)).body
+        return json.loads(body.datapoints), body
+
+    def test_figures_are_listed_to_the_last_by_pages_of_the_length_that_is_asked_for(
+        self, cms_client, local_cloud, busy_metric
+    ):
+        seen, token = [], ""
+        for _ in range(4):
+            page, body = self.ask(
+                cms_client.describe_metric_list,
+                cms.DescribeMetricListRequest,
+                local_cloud,
+                busy_metric,
+                length="600",
+                next_token=token,
+            )
+            assert len(page) <= 600
+            seen += [(point["node"], point["Value"]) for point in page]
+            token = body.next_token
+            if not token:
+                break
+        assert len(set(seen)) == len(seen) == self.NUM_SERIES * self.NUM_MINUTES
+
+    def test_the_newest_figure_of_each_series_is_told_however_many_there_are_before_it(
+        self, cms_client, local_cloud, busy_metric
+    ):
+        call, asked = cms_client.describe_metric_last, cms.DescribeMetricLastRequest
+        newest, _ = self.ask(call, asked, local_cloud, busy_metric)
+        assert {point["Value"] for point in newest} == {self.NUM_MINUTES - 1}
+        assert len(newest) == self.NUM_SERIES
+        page, body = self.ask(call, asked, local_cloud, busy_metric, length="20")
+        assert len(page) == 20
+        rest, body = self.ask(call, asked, local_cloud, busy_metric, length="20", next_token=body.next_token)
+        assert (len(rest), body.next_token) == (self.NUM_SERIES - 20, "")
+        top, _ = self.ask(
+            cms_client.describe_metric_top,
+            cms.DescribeMetricTopRequest,
+            local_cloud,
+            busy_metric,
+            orderby="Average",
+        )
+        assert [point["Average"] for point in top] == [self.NUM_MINUTES - 1] * 10
+        few, _ = self.ask(
+            cms_client.describe_metric_data,
+            cms.DescribeMetricDataRequest,
+            local_cloud,
+            busy_metric,
+            length="30",
+        )
+        assert [point["Value"] for point in few][-self.NUM_SERIES :] == [
+            self.NUM_MINUTES - 1
+        ] * self.NUM_SERIES
+
+    @pytest.mark.parametrize("length", ["0", "1441", "-5", "many"])
+    def test_a_length_that_no_page_has_is_refused(self, cms_client, local_cloud, metric, length):
+        for call, asked in (
+            (cms_client.describe_metric_list, cms.DescribeMetricListRequest),
+            (cms_client.describe_metric_last, cms.DescribeMetricLastRequest),
+            (cms_client.describe_metric_data, cms.DescribeMetricDataRequest),
+        ):
+            with refused("ParameterInvalid", 400, "Length"):
+                self.ask(call, asked, local_cloud, metric, length=length)
+
+
 class TestSeries:
     def test_series_are_listed_by_what_tells_them_apart(self, cms_client, metric):
         put(cms_client, metric, 1, cluster="a", zone="h")

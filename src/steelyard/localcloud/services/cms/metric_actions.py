@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from steelyard.localcloud.page import token_page
@@ -15,6 +15,9 @@ from steelyard.localcloud.text import whole_number
 
 MAX_METRICS_A_CALL = 100
 _MAX_POINTS = 1440
+"""Figures of a page at most; where nobody says, it has as many as the next two (parameter descriptions of `Length`)."""
+_PAGE_POINTS = 1000
+_TOP_POINTS = 10
 _SPAN_S = 3600.0
 _PERIODS_S = (15, 60, 300, 900, 3600)
 
@@ -40,15 +43,13 @@ class MetricActions(CmsState):
     def describe_metric_list(self, request: Request) -> dict[str, object]:
         """Give a metric's figures by periods, of all series that have the call's dimensions."""
         period_s = _period_s(request)
-        points = self._points(request, period_s)
-        page, token = token_page(request, points, size_name="Length", default=1000)
-        return {**DONE, "Datapoints": json.dumps(list(page)), "Period": str(period_s), "NextToken": token}
+        return _paged(request, self._points(request, period_s), period_s)
 
     @action("DescribeMetricData")
     def describe_metric_data(self, request: Request) -> dict[str, object]:
-        """Give what DescribeMetricList does, in one page."""
-        period_s = _period_s(request)
-        points = self._points(request, period_s)[:_MAX_POINTS]
+        """Give what DescribeMetricList does, in one page: the newest figures, where there are too many for it."""
+        period_s, length = _period_s(request), _length(request, _PAGE_POINTS)
+        points = self._points(request, period_s)[-length:]
         return {**DONE, "Datapoints": json.dumps(points), "Period": str(period_s)}
 
     @action("DescribeMetricLast")
@@ -59,12 +60,7 @@ class MetricActions(CmsState):
         for point in self._points(request, period_s):
             own = {name: value for name, value in point.items() if name not in (*STATISTICS, "timestamp")}
             newest[json.dumps(own, sort_keys=True)] = point
-        return {
-            **DONE,
-            "Datapoints": json.dumps(list(newest.values())),
-            "Period": str(period_s),
-            "NextToken": "",
-        }
+        return _paged(request, list(newest.values()), period_s)
 
     @action("DescribeMetricTop")
     def describe_metric_top(self, request: Request) -> dict[str, object]:
@@ -81,7 +77,7 @@ class MetricActions(CmsState):
             (point for point in points if point["timestamp"] == last),
             key=lambda point: float(str(point[figure])),
             reverse=request.text("OrderDesc").lower() != "true",
-        )[: _length(request)]
+        )[: _length(request, _TOP_POINTS)]
         ranked = [{"order": i, **point} for i, point in enumerate(found, 1)]
         return {**DONE, "Datapoints": json.dumps(ranked), "Period": str(period_s)}
 
@@ -96,7 +92,7 @@ class MetricActions(CmsState):
                 request.text("Namespace"), request.text("MetricName"), wanted, period_s, start, end
             ):
                 points += [self._point(dimensions, bucket) for bucket in buckets]
-        return sorted(points, key=lambda point: float(str(point["timestamp"])))[:_MAX_POINTS]
+        return sorted(points, key=lambda point: float(str(point["timestamp"])))
 
     def _point(self, dimensions: Mapping[str, str], bucket: Bucket) -> dict[str, object]:
         return {
@@ -117,9 +113,15 @@ class MetricActions(CmsState):
         return _gathered(at, values)
 
 
-def _length(request: Request) -> int:
-    text = request.text("Length") or "10"
-    length = whole_number(text)
+def _paged(request: Request, points: Sequence[Mapping[str, object]], period_s: int) -> dict[str, object]:
+    sized = request.with_params({"Length": _length(request, _PAGE_POINTS)})
+    page, token = token_page(sized, points, size_name="Length")
+    return {**DONE, "Datapoints": json.dumps(list(page)), "Period": str(period_s), "NextToken": token}
+
+
+def _length(request: Request, default: int) -> int:
+    text = request.text("Length")
+    length = whole_number(text) if text else default
     if length is None or not 1 <= length <= _MAX_POINTS:
         raise errors.parameter_invalid(f"Length is not valid: {text!r} is not from 1 to {_MAX_POINTS}.")
     return length
