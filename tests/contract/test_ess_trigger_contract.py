@@ -178,6 +178,11 @@ class TestTrigger:
             ({"recurrence_end_time": later(days=366)}, "InvalidParameter", "RecurrenceEndTime"),
             ({"recurrence_end_time": None}, "MissingParameter", "RecurrenceEndTime"),
             ({"recurrence_value": "9"}, "InvalidParameter", "RecurrenceValue"),
+            (
+                {"recurrence_type": "Cron", "recurrence_value": "*/-1 * * * *"},
+                "InvalidParameter",
+                "RecurrenceValue",
+            ),
             ({"desired_capacity": None}, "MissingParameter", "DesiredCapacity"),
             ({"scaling_group_id": None}, "MissingParameter", "ScheduledAction"),
             (
@@ -190,6 +195,33 @@ class TestTrigger:
         ):
             with refused(code, text=text):
                 ess_client.create_scheduled_task(ess.CreateScheduledTaskRequest(**{**settings, **changes}))
+
+    def test_a_task_takes_simple_rules_alone(self, scaling, ess_client):
+        """Others go by a metric, of which a clock knows nothing."""
+        group_id = scaling.make(is_enabled=False)
+        step = ess.CreateScalingRuleRequestStepAdjustments(
+            metric_interval_lower_bound=0, scaling_adjustment=1
+        )
+        by_steps = self.rule(
+            scaling,
+            group_id,
+            scaling_rule_type="StepScalingRule",
+            step_adjustments=[step],
+            adjustment_value=None,
+        )
+        to_target = self.rule(
+            scaling,
+            group_id,
+            scaling_rule_type="TargetTrackingScalingRule",
+            metric_name="CpuUtilization",
+            target_value=50,
+        )
+        for rule in (by_steps, to_target):
+            request = ess.CreateScheduledTaskRequest(
+                region_id=REGION, scheduled_action=rule.scaling_rule_ari, launch_time=later(days=1)
+            )
+            with refused("InvalidParameter", text="ScheduledAction"):
+                ess_client.create_scheduled_task(request)
 
 
 class TestOlderVersion:

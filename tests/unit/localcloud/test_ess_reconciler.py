@@ -95,6 +95,19 @@ class TestZones:
         cloud.look(3)
         assert {one.zone_id for one in cloud.members(group_id)} == {"cn-hangzhou-h", "cn-hangzhou-i"}
 
+    def test_protected_members_count_when_balanced_zones_lose_some(self, cloud):
+        group_id = cloud.make_group(DesiredCapacity=6, MultiAZPolicy="BALANCE")
+        cloud.look(2)
+        here = [one.id for one in cloud.members(group_id) if one.zone_id == "cn-hangzhou-h"]
+        named = {"ScalingGroupId": group_id, "InstanceIds": here[:2], "ProtectedFromScaleIn": True}
+        cloud.call("ess", "SetInstancesProtection", named)
+        cloud.modify(group_id, DesiredCapacity=4)
+        cloud.look(3)
+        assert Counter(one.zone_id for one in cloud.members(group_id)) == {
+            "cn-hangzhou-h": 2,
+            "cn-hangzhou-i": 2,
+        }
+
     def test_by_priority_the_first_zone_gets_them_all(self, cloud):
         group_id = cloud.make_group(DesiredCapacity=3)
         cloud.look(2)

@@ -344,6 +344,25 @@ class TestSchedule:
         cloud.look(3)
         assert cloud.members(group_id) == []
 
+    def test_one_without_time_to_be_tried_again_is_tried_once(self, cloud):
+        group_id = cloud.make_group()
+        ari = grow_by(cloud, group_id)
+        for after_s in (60, 180):
+            task = {
+                "ScheduledAction": ari,
+                "LaunchTime": self.launch(cloud, after_s),
+                "LaunchExpirationTime": 0,
+            }
+            cloud.call("ess", "CreateScheduledTask", task)
+        cloud.now += 61
+        cloud.look(3)
+        assert len(cloud.ids(group_id)) == 1
+        cloud.now += 119
+        execute(cloud, ari)
+        cloud.ess.run_due_tasks()
+        cloud.look(6)
+        assert len(cloud.ids(group_id)) == 2
+
 
 def test_a_group_that_is_deleted_takes_its_triggers_along(cloud):
     group_id = cloud.make_group(DesiredCapacity=1)

@@ -140,7 +140,13 @@ def option(settings: Settings, name: str, default: Any) -> Any:
 
 
 def to_remove(
-    members: Sequence[Member], count: int, settings: Settings, made_at: Mapping[str, float], hour: int
+    members: Sequence[Member],
+    count: int,
+    settings: Settings,
+    made_at: Mapping[str, float],
+    hour: int,
+    *,
+    others: Sequence[Member] = (),
 ) -> list[Member]:
     """Choose the members that go when a group is to shrink.
 
@@ -151,6 +157,7 @@ def to_remove(
             then its removal policies choose.
         made_at: When each scaling configuration was made, by id.
         hour: Hours since 1970, for the price of spot instances.
+        others: Those that stay in any case, and make up their zones as well.
     """
     left, gone = list(members), list[Member]()
     policies = settings["RemovalPolicies"]
@@ -158,8 +165,8 @@ def to_remove(
     while left and len(gone) < count:
         choice = left
         if is_balanced(settings):
-            num_in_zone = Counter(member.zone_id for member in left)
-            most = max(num_in_zone.values())
+            num_in_zone = Counter(member.zone_id for member in (*left, *others))
+            most = max(num_in_zone[member.zone_id] for member in left)
             choice = [member for member in left if num_in_zone[member.zone_id] == most]
         if settings["MultiAZPolicy"] == "COST_OPTIMIZED":
             choice = _dearest(choice, settings, hour)

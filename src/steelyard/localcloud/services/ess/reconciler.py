@@ -167,9 +167,14 @@ class Reconciler:
     def _choose(self, group: ScalingGroup, counted: list[Member], count: int) -> list[Member]:
         made_at = {one.id: one.created_at for one in self._state.configurations.list()}
         serving = [one for one in counted if one.state in SERVING and not protects(one)]
-        leaving = to_remove(serving, count, group.settings, made_at, self._state.hour)
-        coming = [member for member in counted if member.state not in SERVING]
-        return leaving + to_remove(coming, count - len(leaving), group.settings, made_at, self._state.hour)
+        coming = [one for one in counted if one.state not in SERVING]
+
+        def chosen(some: list[Member], number: int, gone: Sequence[Member]) -> list[Member]:
+            others = [one for one in counted if one not in some and one not in gone]
+            return to_remove(some, number, group.settings, made_at, self._state.hour, others=others)
+
+        leaving = chosen(serving, count, ())
+        return leaving + chosen(coming, count - len(leaving), leaving)
 
     def _begin(self, group: ScalingGroup, change: str) -> Activity:
         # One that is refused again and again would fill the history.

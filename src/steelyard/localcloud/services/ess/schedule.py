@@ -175,9 +175,10 @@ def cron_field(text: str, low: int, high: int) -> frozenset[int]:
         first, dash, last = span.partition("-")
         start = low if span == "*" else int(first)
         end = high if span == "*" or (slash and not dash) else int(last) if dash else start
-        if not low <= start <= end <= high:
+        stride = int(step) if slash else 1
+        if not low <= start <= end <= high or stride < 1:
             raise ValueError(part)
-        found.update(range(start, end + 1, int(step) if slash else 1))
+        found.update(range(start, end + 1, stride))
     return frozenset(found)
 
 

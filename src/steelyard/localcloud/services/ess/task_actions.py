@@ -8,13 +8,15 @@ from steelyard.localcloud.service import Request, action
 from steelyard.localcloud.services.ess import errors
 from steelyard.localcloud.services.ess.schedule import next_run, read_time
 from steelyard.localcloud.services.ess.setting import check_name
-from steelyard.localcloud.services.ess.trigger_models import ScheduledTask
+from steelyard.localcloud.services.ess.trigger_models import SIMPLE, ScheduledTask
 from steelyard.localcloud.services.ess.trigger_state import TriggerState
 from steelyard.localcloud.wire.error import ApiError, invalid_parameter, missing_parameter
 
 _log = logging.getLogger(__name__)
 
 _MAX_TASKS = 100
+_PUNCTUAL_S = 60
+"""Seconds within which a task that is not to be tried again is tried once."""
 _SETTINGS = (
     "Description",
     "ScheduledAction",
@@ -100,15 +102,19 @@ class TaskActions(TriggerState):
                 self._run_due(task, now)
 
     def _run_due(self, task: ScheduledTask, now: float) -> None:
-        grace_s = int(str(task.settings.get("LaunchExpirationTime") or 600))
+        late_s, grace_s = now - task.next_at, int(str(task.settings["LaunchExpirationTime"]))
+        done = replace(task, next_at=next_run(task.settings, now))
         try:
             with self.cloud.transaction():
-                if task.is_enabled and now - task.next_at <= grace_s:
+                if task.is_enabled and late_s <= max(grace_s, _PUNCTUAL_S):
                     self.run_task(task)
-                self.tasks.put(replace(task, next_at=next_run(task.settings, now)))
+                self.tasks.put(done)
         except ApiError as err:
-            # Another activity may be under way: it is tried again until the time of grace is over.
             _log.info("the scheduled task %s was not carried out: %s", task.id, err)
+            # Another activity may be under way: it is tried again until the time of grace is over.
+            if late_s >= grace_s:
+                with self.cloud.transaction():
+                    self.tasks.put(done)
 
     def _task(self, request: Request) -> ScheduledTask:
         task = self.tasks.get(request.text("ScheduledTaskId"))
@@ -147,7 +153,10 @@ class TaskActions(TriggerState):
                 "ScheduledAction", ari, f"left out where ScalingGroupId, {group_id}, is named"
             )
         if ari:
-            self.rule_by_ari(ari)
+            if self.rule_by_ari(ari).rule_type != SIMPLE:
+                raise invalid_parameter(
+                    "ScheduledAction", ari, "a simple scaling rule: others go by a metric"
+                )
         elif not group_id:
             raise missing_parameter("ScheduledAction")
         elif self.groups.get(group_id) is None:
