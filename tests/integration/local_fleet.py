@@ -29,7 +29,7 @@ LISTENER = {
     "sticky_session": "off",
     "health_check": "on",
     "health_check_interval": 1,
-    "health_check_timeout": 1,
+    "health_check_timeout": 5,  # What is gone refuses at once; what a busy machine has made slow is not gone.
     "healthy_threshold": 2,
     "unhealthy_threshold": 2,
 }

@@ -93,10 +93,10 @@ def test_balancing_pays(first_run: FirstRun) -> None:
 
 def test_a_fast_workers_waiting_is_not_measured(first_run: FirstRun) -> None:
     full_s = SAMPLE_MS / 1000 * 16
-    for step in first_run.steps("equal")[1:]:
-        fast, _, slow = (node["compute_s"] for node in step["nodes"])
-        assert slow >= 3 * full_s
-        assert fast < 2 * full_s
+    measured = [[node["compute_s"] for node in step["nodes"]] for step in first_run.steps("equal")[1:]]
+    assert all(slow >= 3 * full_s for _, _, slow in measured)
+    # In the middle, since a busy machine may let a worker wait in one step or the other.
+    assert statistics.median(fast for fast, _, _ in measured) < 2 * full_s
 
 
 def test_every_sample_of_an_epoch_is_given_out_exactly_once(first_run: FirstRun) -> None:

@@ -152,7 +152,7 @@ def test_a_worker_that_is_asked_to_leave_makes_its_step_and_costs_the_others_non
     run.assert_ended_as(undisturbed, "1.0")
     (told,) = events(run, "0.0", "leave")
     assert (told["node_id"], told["step"]) == ("i-0", max(note["step"] for note in run.notes("0.0")))
-    assert run.longest_pause_s("1.0") < 3.0
+    assert run.longest_pause_s("1.0") < 8.0  # not the 10 s after which a peer counts as hung
 
 
 def samples_of(num_steps: int) -> int:

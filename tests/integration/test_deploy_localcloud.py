@@ -291,7 +291,7 @@ def test_destroy_leaves_nothing_and_takes_what_is_gone_for_done(
     assert stack.resources() == ()
     for resource in resources:
         assert provider.read(resource.type, resource.id, Operation(urn=resource.urn)) is None
-    assert psutil.Process(info.pid).children(recursive=True) == []
+    wait_until(lambda: not psutil.Process(info.pid).children(recursive=True))
 
 
 def test_a_refusal_carries_the_clouds_code_and_request_id_and_up_goes_on_from_there(

@@ -94,7 +94,7 @@ def test_a_fault_ends_by_itself_when_its_time_is_over(
 ) -> None:
     make(faults, "hang", instance_id, for_s=0.5)
     wait_until(lambda: answers(fleet, instance_id))
-    assert kinds(faults) == []
+    wait_until(lambda: not kinds(faults))  # It is told of until it has ended.
 
 
 def test_a_hung_instance_is_stopped_and_booted_without_its_fault(
@@ -162,14 +162,14 @@ def run_script(fleet: LocalFleet, text: str, **more: object) -> list[str]:
 def test_a_spot_instance_is_told_and_then_taken(fleet: LocalFleet, faults: FaultClient) -> None:
     (spot,) = run_script(fleet, "import time\ntime.sleep(1000)\n", spot_strategy="SpotAsPriceGo")
     began = time.monotonic()
-    fault = make(faults, "reclaim", spot, after_s=1.0)
+    fault = make(faults, "reclaim", spot, after_s=3.0)
     assert float(str(fault.settings["carried_out_at"])) > time.time()
     row = fleet.ecs_client.describe_instances(
         ecs.DescribeInstancesRequest(region_id=REGION, instance_ids=json.dumps([spot]))
     ).body.instances.instance[0]
     assert [lock.lock_reason for lock in row.operation_locks.lock_reason] == ["Recycling"]
     wait_until(lambda: fleet.statuses(spot) == {})
-    assert time.monotonic() - began >= 0.9
+    assert time.monotonic() - began >= 2.9
 
 
 def test_an_instance_that_is_no_spot_instance_is_not_taken_back(

@@ -101,7 +101,7 @@ def test_a_zero_shares_overflow_is_nobodys_business(
 
 
 def test_shares_of_a_sharded_model_follow_the_speeds(gradient_service: GradientService) -> None:
-    answers = gradient_service.ask("shares_of_sharded", costs_s=[0.001, 0.001, 0.003], num_steps=8)
+    answers = gradient_service.ask("shares_of_sharded", costs_s=[0.004, 0.004, 0.012], num_steps=8)
     assert answers[0] == answers[1] == answers[2]
     fast, other, slow = answers[0]
     assert fast + other + slow == 48

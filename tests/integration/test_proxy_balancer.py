@@ -203,7 +203,7 @@ def test_a_route_to_another_pool_comes_weighs_and_goes_without_losing_a_request(
         ):
             balancer.apply(wanted)
             # A worker that a reload has left answers what comes on connections that it has not closed yet.
-            wait_until(lambda: set(traffic.names(time.monotonic() - 0.2)), lambda names, s=served: names == s)
+            wait_until(lambda: set(traffic.names(time.monotonic() - 1)), lambda names, s=served: names == s)
             since = time.monotonic()
             wait_until(lambda since=since: sum(traffic.names(since).values()) > 100)
             assert set(traffic.names(since)) == served

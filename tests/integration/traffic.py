@@ -12,7 +12,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def wait_until(read: Callable[[], T], is_done: Callable[[T], object] = bool, deadline_s: float = 20.0) -> T:
+def wait_until(read: Callable[[], T], is_done: Callable[[T], object] = bool, deadline_s: float = 40.0) -> T:
     """Poll until what is read is as it should be."""
     deadline = time.monotonic() + deadline_s
     while not is_done(value := read()):
