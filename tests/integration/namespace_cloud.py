@@ -18,6 +18,8 @@ from steelyard.localcloud.hosts.choice import choose, raise_loopback
 from steelyard.localcloud.terms import agree
 
 T = TypeVar("T")
+PATIENCE_S = 0.9
+"""For what a filter may drop: after a second the kernel asks again, and would find what has changed meanwhile."""
 
 
 @contextmanager

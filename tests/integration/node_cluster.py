@@ -190,7 +190,7 @@ class Cluster:
         """Stop all nodes, and prove that nothing of them is left."""
         for node in self.nodes:
             node.process.send_signal(signal.SIGTERM)
-        codes = {node.node_id: node.process.wait(30) for node in self.nodes}
+        codes = {node.node_id: node.process.wait(60) for node in self.nodes}
         left = self.processes()
         for process in left:
             process.kill()
@@ -230,6 +230,10 @@ def running_cluster(num_nodes: int) -> Iterator[Cluster]:
                 cluster.nodes = [cluster.start(f"i-test{index}", index) for index in range(num_nodes)]
                 cluster.wait_until_healthy()
                 yield cluster
+            except BaseException:
+                for node in cluster.nodes:
+                    print(f"{node.node_id} said:\n{node.console()}")
+                raise
             finally:
                 cluster.stop()
     finally:
@@ -256,4 +260,4 @@ def wait_for_end(client: GatewayClient, job_id: str, timeout_s: float = 60.0) ->
 
 def wait_for_line(client: GatewayClient, job_id: str, line: str) -> None:
     """Wait until a line is in a job's log, whatever may have come before."""
-    wait_for(lambda: line in client.logs(job_id), timeout_s=30, what=f"{line!r} in the log of {job_id}")
+    wait_for(lambda: line in client.logs(job_id), timeout_s=60, what=f"{line!r} in the log of {job_id}")

@@ -18,7 +18,7 @@ import alibabacloud_oss_v2 as oss
 import pytest
 from alibabacloud_ecs20140526 import models as ecs
 from local_fleet import PORT, REGION, VSWITCH_CIDR, LocalFleet
-from namespace_cloud import environments, in_instance, standing_cloud, standing_fleets
+from namespace_cloud import PATIENCE_S, environments, in_instance, standing_cloud, standing_fleets
 from traffic import wait_until
 from udp_servers import EchoServer, names
 
@@ -71,7 +71,7 @@ def passes(fleet: LocalFleet, client: str, address: str, port: int = PORT) -> bo
 
     def connect() -> bool:
         try:
-            socket.create_connection((address, port), timeout=0.3).close()
+            socket.create_connection((address, port), timeout=PATIENCE_S).close()
         except TimeoutError:
             return False
         except OSError as err:

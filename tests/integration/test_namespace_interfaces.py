@@ -13,7 +13,7 @@ import pytest
 from alibabacloud_ecs20140526 import models as ecs
 from alibabacloud_vpc20160428 import models as vpc
 from local_fleet import REGION, VPC_CIDR, LocalFleet
-from namespace_cloud import in_instance, standing_cloud, standing_fleets
+from namespace_cloud import PATIENCE_S, in_instance, standing_cloud, standing_fleets
 from traffic import wait_until
 
 from steelyard.localcloud import daemon
@@ -100,7 +100,7 @@ def reaches(fleet: LocalFleet, instance_id: str, address: str, source: str = "")
 
     def connect() -> bool:
         with socket.socket() as client:
-            client.settimeout(0.5)
+            client.settimeout(PATIENCE_S)
             try:
                 client.bind((source, 0))
                 client.connect((address, PORT))

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
 import pytest
+from namespace_cloud import PATIENCE_S
 
 from steelyard.localcloud.hosts import kernel
 from steelyard.localcloud.hosts.choice import missing_part
@@ -64,7 +65,7 @@ def reaches(plug, address: str, source: str = "") -> bool:
 
     def connect() -> bool:
         with socket.socket() as client:
-            client.settimeout(0.5)
+            client.settimeout(PATIENCE_S)
             if source:
                 client.bind((source, 0))
             try:

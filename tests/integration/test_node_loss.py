@@ -8,11 +8,11 @@ from contextlib import suppress
 
 import psutil
 import pytest
-from node_cluster import running_cluster, submit, wait_for, wait_for_end, wait_for_line
+from node_cluster import BOOT_TIMEOUT_S, running_cluster, submit, wait_for, wait_for_end, wait_for_line
 
 from steelyard.errors import GatewayError
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(300)
 
 
 def find(processes: Sequence[psutil.Process], word: str) -> psutil.Process:
@@ -40,10 +40,14 @@ def test_a_node_gets_over_the_death_of_its_parts_and_a_cluster_over_that_of_a_no
 
         find(cluster.worker.tree(), "raylet/raylet").kill()
         wait_for(
-            lambda: cluster.worker.health()[0] == 503, timeout_s=10, what="the worker says it is unhealthy"
+            lambda: cluster.worker.health()[0] == 503, timeout_s=30, what="the worker says it is unhealthy"
         )
-        wait_for(lambda: cluster.head.health()[0] == 200, timeout_s=10, what="the head is healthy")
-        wait_for(lambda: cluster.worker.health()[0] == 200, timeout_s=60, what="the worker has joined again")
+        wait_for(lambda: cluster.head.health()[0] == 200, timeout_s=30, what="the head is healthy")
+        wait_for(
+            lambda: cluster.worker.health()[0] == 200,
+            timeout_s=BOOT_TIMEOUT_S,
+            what="the worker has joined again",
+        )
 
         wait_for(
             lambda: [node["is_alive"] for node in head.nodes()] == [True, True],
@@ -54,16 +58,16 @@ def test_a_node_gets_over_the_death_of_its_parts_and_a_cluster_over_that_of_a_no
         for rank in (0, 1):
             wait_for_line(head, job["id"], f"[rank {rank}] up")
         cluster.worker.process.kill()
-        cluster.worker.process.wait(10)
+        cluster.worker.process.wait(30)
         assert cluster.worker.health()[0] == 0
-        wait_for(cluster.only_the_head_is_left, timeout_s=10, what="all of the killed node has ended")
+        wait_for(cluster.only_the_head_is_left, timeout_s=30, what="all of the killed node has ended")
         record = wait_for_end(head, job["id"], timeout_s=40)
         assert record["state"] == "failed"
         assert record["error"].startswith(f"rank 1 on node {cluster.worker.node_id} was lost: ")
         assert cluster.head.health()[0] == 200
         wait_for(
             lambda: [node["is_alive"] for node in head.nodes()] == [True, False],
-            timeout_s=20,
+            timeout_s=30,
             what="one alive",
         )
         after = submit(head, "print('still here')")
@@ -76,14 +80,14 @@ def test_a_node_that_is_stopped_ends_its_jobs_and_the_cluster_knows_why() -> Non
         for rank in (0, 1):
             wait_for_line(head, job["id"], f"[rank {rank}] up")
         cluster.worker.process.send_signal(signal.SIGTERM)
-        assert cluster.worker.process.wait(20) == 0
+        assert cluster.worker.process.wait(60) == 0
         record = wait_for_end(head, job["id"])
         assert record["state"] == "failed"
         assert record["error"] == f"node {cluster.worker.node_id} was stopped while the job ran on it"
         assert cluster.only_the_head_is_left()
 
         cluster.head.process.send_signal(signal.SIGTERM)
-        assert cluster.head.process.wait(20) == 0
+        assert cluster.head.process.wait(60) == 0
         assert not cluster.processes()
         cluster.nodes = [cluster.start(cluster.head.node_id, 0)]
         cluster.wait_until_healthy()
