@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from clocked_cloud import Clock
 from fake_host import FakeHost
 
 from steelyard.localcloud.cloud import Cloud
@@ -17,30 +18,35 @@ from steelyard.localcloud.services.ecs import state
 from steelyard.localcloud.services.ecs.actions import EcsService
 from steelyard.localcloud.services.ram.actions import RamService
 from steelyard.localcloud.services.vpc.actions import VpcService
-from steelyard.localcloud.services.vpc.models import status_at
+from steelyard.localcloud.services.vpc.models import PENDING_S
 from steelyard.localcloud.store import Store
 from steelyard.localcloud.wire.message import WireRequest
 
 REGION, ZONE, TYPE = "cn-hangzhou", "cn-hangzhou-h", "ecs.gn7i-c8g1.2xlarge"
-DEADLINE_S = 10.0
+DEADLINE_S = 30.0
 
 
-def make_cloud(path: Path) -> Cloud:
+def make_cloud(path: Path, clock: Clock) -> Cloud:
     store = Store(path / "state.sqlite")
     return Cloud(
         data_dir=path,
         store=store,
         identity=load_identity(store, REGION),
         endpoint="127.0.0.1:1",
-        clock=time.time,
+        clock=clock,
         services=(VpcService, RamService, EcsService),
     )
 
 
 @pytest.fixture
-def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def cloud(tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
     monkeypatch.setattr(state, "make_host", lambda path: FakeHost())
-    cloud = make_cloud(tmp_path)
+    cloud = make_cloud(tmp_path, clock)
     cloud.start()
     yield cloud
     cloud.stop()
@@ -66,11 +72,10 @@ def call(cloud: Cloud, service: str, action: str, **params: object) -> dict[str,
 
 
 @pytest.fixture
-def settings(cloud: Cloud) -> dict[str, object]:
+def settings(cloud: Cloud, clock: Clock) -> dict[str, object]:
     """Parameters of RunInstances in a network of their own."""
     vpc_id = call(cloud, "vpc", "CreateVpc", CidrBlock="10.0.0.0/8")["VpcId"]
-    vpc = cloud.services["vpc"].find_vpc(vpc_id)
-    wait(lambda: status_at(vpc.created_at, time.time()) == "Available")
+    clock.now += PENDING_S
     vswitch_id = call(cloud, "vpc", "CreateVSwitch", VpcId=vpc_id, CidrBlock="10.1.0.0/24", ZoneId=ZONE)[
         "VSwitchId"
     ]
@@ -155,9 +160,9 @@ class Issuer:
         return False
 
 
-def termination_time(ecs: EcsService, instance_id: str) -> tuple[int, str]:
+def termination_time(ecs: EcsService, clock: Clock, instance_id: str) -> tuple[int, str]:
     service = MetadataService(
-        directory=ecs, issuer=Issuer(), key="k", clock=time.time, sign_identity=lambda content: ""
+        directory=ecs, issuer=Issuer(), key="k", clock=clock, sign_identity=lambda content: ""
     )
     request = WireRequest(method="GET", path="/", query_string="", headers={})
     reply = service.answer(request, f"{instance_id}/latest/meta-data/instance/spot/termination-time")
@@ -165,19 +170,19 @@ def termination_time(ecs: EcsService, instance_id: str) -> tuple[int, str]:
 
 
 class TestReclaim:
-    def test_it_is_announced_to_the_instance_and_then_carried_out(self, ecs, settings):
+    def test_it_is_announced_to_the_instance_and_then_carried_out(self, ecs, settings, clock):
         instance_id = start(ecs, settings)
-        assert termination_time(ecs, instance_id)[0] == 404
+        assert termination_time(ecs, clock, instance_id)[0] == 404
 
         due_at = ecs.announce_reclaim(instance_id, 0.5)
 
-        status, text = termination_time(ecs, instance_id)
+        status, text = termination_time(ecs, clock, instance_id)
         assert status == 200
         assert text == time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(due_at))
         locks = ecs.instances.get(instance_id).to_list_answer()["OperationLocks"]["LockReason"]
         assert locks == [{"LockReason": "Recycling"}]
+        clock.now = due_at
         wait(lambda: ecs.instances.get(instance_id) is None)
-        assert time.time() >= due_at
 
     def test_one_that_is_to_be_stopped_is_stopped_and_not_charged_for(self, ecs, settings):
         instance_id = start(ecs, settings, SpotInterruptionBehavior="Stop")
@@ -186,20 +191,22 @@ class TestReclaim:
         stopped = ecs.instances.get(instance_id)
         assert (stopped.stopped_mode, stopped.reclaim_at) == ("StopCharging", 0.0)
 
-    def test_a_second_announcement_takes_the_place_of_the_first(self, ecs, settings):
+    def test_a_second_announcement_takes_the_place_of_the_first(self, ecs, settings, clock):
         instance_id = start(ecs, settings)
         ecs.announce_reclaim(instance_id, 0.2)
         ecs.announce_reclaim(instance_id, 60.0)
         late = start(ecs, settings)
         ecs.announce_reclaim(late, 0.4)
+        clock.now += 1
         wait(lambda: ecs.instances.get(late) is None)
         assert ecs.instances.get(instance_id).status == "Running"
 
-    def test_it_is_carried_out_by_a_cloud_that_was_started_again(self, tmp_path, cloud, ecs, settings):
+    def test_it_is_carried_out_by_a_cloud_that_was_started_again(self, tmp_path, cloud, clock, ecs, settings):
         instance_id = start(ecs, settings)
-        ecs.announce_reclaim(instance_id, 0.3)
+        ecs.announce_reclaim(instance_id, 60.0)
         cloud.stop()
-        again = make_cloud(tmp_path)
+        clock.now += 60
+        again = make_cloud(tmp_path, clock)
         again.start()
         try:
             wait(lambda: again.services["ecs"].instances.get(instance_id) is None)
