@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from datetime import UTC, datetime
 
 import psutil
@@ -210,6 +209,22 @@ class TestSeries:
         assert [bucket.last for bucket in again.read(key, 0, 3000)] == [2.0, 3.0, 4.0]
 
 
+CHILD = """
+import sys, time
+while time.process_time() < 0.7: pass
+print(time.process_time(), flush=True)
+sys.stdin.readline()
+"""
+PARENT = """
+import os, subprocess, sys
+print(sum(os.times()[:4]), flush=True)
+sys.stdin.readline()
+subprocess.run([sys.executable, "-c", sys.argv[1]])
+print(sum(os.times()[:4]), flush=True)
+sys.stdin.readline()
+"""
+
+
 class TestMeter:
     def test_the_time_of_a_child_that_has_ended_counts_and_counts_once(self, cloud):
         """A parent that waits for a child which computes: the figure is the child's, before and after its end."""
@@ -217,32 +232,25 @@ class TestMeter:
         group_id = cloud.make_group(DesiredCapacity=1)
         cloud.look(2)
         (instance,) = (cloud.ecs.find_instance(one) for one in cloud.ids(group_id))
-        burn = "import time\nt = time.process_time()\nwhile time.process_time() - t < 0.6: pass\n"
-        script = (
-            f"import subprocess, sys, time\nsubprocess.run([sys.executable, '-c', {burn!r}])\ntime.sleep(60)"
-        )
-        parent = subprocess.Popen([sys.executable, "-c", script])
         series = MeasuredSeries()
         meter = Meter(series)
+        parent = subprocess.Popen(
+            [sys.executable, "-c", PARENT, CHILD], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
         try:
-            begin = time.time()
-            tree = lambda: [parent.pid, *(one.pid for one in psutil.Process(parent.pid).children())]  # noqa: E731
-            meter.measure(begin, [instance], {instance.id: tree()})
-            deadline = time.monotonic() + 30
-            seen_child = False
-            while not (seen_child and len(tree()) == 1):
-                seen_child = seen_child or len(tree()) == 2
-                assert time.monotonic() < deadline
-                time.sleep(0.02)
-            meter.measure(begin + 15, [instance], {instance.id: tree()})
+            used_s = []
+            for turn in range(3):
+                used_s.append(float(parent.stdout.readline()))
+                tree = [parent.pid, *(one.pid for one in psutil.Process(parent.pid).children())]
+                assert len(tree) == (2 if turn == 1 else 1)
+                meter.measure(START + 15 * turn, [instance], {instance.id: tree})
+                parent.stdin.write(b"\n")
+                parent.stdin.flush()
         finally:
             parent.kill()
-            parent.wait()
-        ((_, bucket),) = [
-            (key, one)
-            for key in series.keys()  # noqa: SIM118 - no mapping
-            for one in series.read(key, 0, 1e12)
-            if key[:2] == (ECS_NAMESPACE, CPU)
-        ]
+            parent.communicate()
+        (key,) = (key for key in series.keys() if key[:2] == (ECS_NAMESPACE, CPU))  # noqa: SIM118 - no mapping
         num_cpus = min(8, psutil.cpu_count() or 1)
-        assert 0.6 <= bucket.last * 15 * num_cpus / 100 < 1.5
+        measured_s = sum(one.last for one in series.read(key, 0, 1e12)) * 15 * num_cpus / 100
+        assert measured_s == pytest.approx(used_s[2] - used_s[0], abs=0.1)
+        assert measured_s > 0.6

@@ -158,22 +158,29 @@ def test_without_a_node_that_works_there_is_no_share_of_busy_ones() -> None:
     assert "busy_percent" not in cluster_figures([], [])
 
 
+BUSY = """
+import sys, time
+while time.process_time() < 0.3: pass
+print(time.process_time(), flush=True)
+sys.stdin.readline()
+"""
+
+
 def test_on_a_shared_machine_a_node_is_its_own_processes() -> None:
     own = own_figures(IDENTITY, shares_machine=True)
+    began = time.monotonic()
     first = own()
     assert "cpu_percent" not in first
     assert 0 < first["memory_percent"] < 100
-    loop = "import time\nend = time.monotonic() + 30\nwhile time.monotonic() < end: pass"
-    child = subprocess.Popen([sys.executable, "-c", loop])
+    child = subprocess.Popen([sys.executable, "-c", BUSY], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
-        deadline = time.monotonic() + 20
-        while psutil.Process(child.pid).cpu_times().user < 0.3:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-        assert own()["cpu_percent"] > 1
+        assert child.stdout is not None
+        used_s = float(child.stdout.readline())
+        percent = own()["cpu_percent"]
+        num_cpus = min(8, psutil.cpu_count() or 1)
+        assert percent >= 80 * used_s / num_cpus / (time.monotonic() - began)
     finally:
-        child.kill()
-        child.wait()
+        child.communicate()
 
 
 def test_on_a_machine_of_its_own_it_is_the_machine() -> None:
