@@ -106,7 +106,7 @@ def test_what_does_not_depend_on_a_failed_deletion_still_goes(up: Up, stack: Sta
 
 
 def test_independent_resources_go_at_the_same_time() -> None:
-    meeting = threading.Barrier(4, timeout=20)
+    meeting = threading.Barrier(4, timeout=60)
 
     class Meeting(FakeCloud):
         def delete(self, type_token, resource_id, inputs, operation):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -223,13 +224,16 @@ def test_after_one_failure_nothing_new_is_begun(stack: Stack, cloud: FakeCloud) 
     assert [resource.name for resource in stack.resources()] == ["slow"]
 
 
-def test_a_program_that_hangs_is_ended(tmp_path: Path, cloud: FakeCloud) -> None:
+def test_a_program_that_hangs_is_ended(
+    tmp_path: Path, cloud: FakeCloud, let_hang: Callable[[Callable[[], bool]], None]
+) -> None:
     stack = Stack(tmp_path, project="steelyard", name="test", idle_limit_s=0.5)
+    hangs = threading.Event()
+    let_hang(hangs.is_set)
 
     async def program() -> None:
-        alicloud.vpc.Network("net")
-        import asyncio
-
+        await alicloud.vpc.Network("net").id.future()
+        hangs.set()
         await asyncio.get_running_loop().create_future()
 
     with pytest.raises(DeployError, match=r"has done nothing for 0\.5 s"):
@@ -242,7 +246,7 @@ def test_a_second_run_is_told_who_holds_the_stack(stack: Stack, cloud: FakeCloud
     first = threading.Thread(target=stack.up, args=(lambda: alicloud.vpc.Network("net"), cloud))
     cloud.preload()
     first.start()
-    assert cloud.started.wait(20)
+    assert cloud.started.wait(60)
     try:
         with pytest.raises(StackLockedError, match=f"locked by process {os.getpid()} since"):
             stack.destroy(cloud)
@@ -293,11 +297,11 @@ def test_a_run_that_is_broken_off_leaves_a_truthful_state(
     with heeding_interruptions():
         child = subprocess.Popen([sys.executable, "-c", script])
     try:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while noted_attempts(tmp_path) != ["slow"] and time.monotonic() < deadline:
             time.sleep(0.01)
         child.send_signal(sent)
-        assert child.wait(30) == status
+        assert child.wait(60) == status
     finally:
         child.kill()
         child.wait()

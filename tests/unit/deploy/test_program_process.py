@@ -122,8 +122,11 @@ def test_an_interpreter_without_pulumi_is_named(tmp_path: Path, stack: Stack, cl
         stack.preview(lacking, cloud)
 
 
-def test_a_program_that_hangs_is_ended(tmp_path: Path, cloud: FakeCloud) -> None:
+def test_a_program_that_hangs_is_ended(
+    tmp_path: Path, cloud: FakeCloud, let_hang: Callable[[Callable[[], bool]], None]
+) -> None:
     stack = Stack(tmp_path / "state", project="steelyard", name="test", idle_limit_s=3.0)
+    let_hang((tmp_path / "up").exists)
     hanging = program(
         tmp_path / "one", f"import time\nopen({json.dumps(str(tmp_path / 'up'))}, 'w')\ntime.sleep(600)\n"
     )
@@ -154,11 +157,11 @@ def test_a_program_ends_with_the_process_that_deploys_it(tmp_path: Path) -> None
     # What a killed process cannot clear away goes with the test's folder.
     parent = subprocess.Popen(arguments, env={**os.environ, "TMPDIR": str(tmp_path)})
     try:
-        children = wait_for(lambda: psutil.Process(parent.pid).children(), timeout_s=30)
+        children = wait_for(lambda: psutil.Process(parent.pid).children(), timeout_s=60)
     finally:
         parent.kill()
         parent.wait()
-    _, alive = psutil.wait_procs(children, timeout=10)
+    _, alive = psutil.wait_procs(children, timeout=60)
     assert alive == []
 
 
