@@ -41,7 +41,7 @@ def boot(tmp_path: Path):
             "STEELYARD_METADATA_URL": "http://127.0.0.1:1/",
         }
         process = subprocess.Popen([str(path)], env=env, cwd=home)
-        assert process.wait(timeout=20) == 0
+        assert process.wait(timeout=60) == 0
         pid, *arguments = (home / "called").read_text().splitlines()
         return arguments, home, int(pid) - process.pid
 
@@ -106,5 +106,5 @@ def test_it_is_sound_bash_and_fits_into_user_data(tmp_path: Path) -> None:
     path = tmp_path / "user-data"
     path.write_text(script())
     assert path.read_text().startswith("#!")
-    assert subprocess.run(["bash", "-n", str(path)], check=False, timeout=20).returncode == 0
+    assert subprocess.run(["bash", "-n", str(path)], check=False, timeout=60).returncode == 0
     assert len(script().encode()) < 16 * 1024  # RunInstances takes so much before base64

@@ -125,7 +125,7 @@ def test_a_file_system_is_described_in_characters_that_nas_takes(with_files: Rec
 @pytest.mark.parametrize("folder", ["/mnt/demo-checkpoints", "~/checkpoints", "~/it's mine"])
 def test_the_lines_that_mount_are_a_script_that_bash_reads(folder: str) -> None:
     script = mount_script("0-x.cn-hangzhou.nas.aliyuncs.com", folder)
-    subprocess.run(["/bin/bash", "-n", "-c", script], check=True, timeout=10)
+    subprocess.run(["/bin/bash", "-n", "-c", script], check=True, timeout=30)
 
 
 def test_a_node_of_the_cloud_mounts_by_a_line_that_stays_in_its_table_once(tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ def test_a_node_of_the_cloud_mounts_by_a_line_that_stays_in_its_table_once(tmp_p
     script = mount_script("0-x.nas.aliyuncs.com", "~/kept").replace("/etc/fstab", str(table))
     environment = {"HOME": str(tmp_path), "PATH": f"{tmp_path}:/usr/bin:/bin"}
     for _ in range(2):
-        subprocess.run(["/bin/bash", "-euc", script], check=True, timeout=10, env=environment)
+        subprocess.run(["/bin/bash", "-euc", script], check=True, timeout=30, env=environment)
     (line,) = table.read_text().splitlines()
     assert line.startswith(f"0-x.nas.aliyuncs.com:/ {tmp_path}/kept nfs vers=3,nolock,")
     assert line.endswith(",_netdev 0 0")

@@ -119,7 +119,7 @@ class TestDrivers:
             )
             env = {"PATH": f"{tmp_path}:/usr/bin:/bin", **environment}
             done = subprocess.run(
-                ["/bin/bash", "-c", text], env=env, capture_output=True, text=True, timeout=20, check=True
+                ["/bin/bash", "-c", text], env=env, capture_output=True, text=True, timeout=60, check=True
             )
             assert done.stdout.startswith("end")
             return called.read_text() if called.exists() else ""

@@ -29,7 +29,7 @@ def run(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         env={"STEELYARD_HOME": str(home / "home"), "PATH": "/usr/bin:/bin", "COLUMNS": "100"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=110,
     )
 
 

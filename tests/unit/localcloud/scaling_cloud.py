@@ -160,7 +160,7 @@ class ScalingCloud:
         self.store.close()
 
     def _settle(self) -> None:
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 30
         while any(
             one.status in ("Pending", "Starting", "Stopping") or one.is_released
             for one in self.ecs.instances.list()

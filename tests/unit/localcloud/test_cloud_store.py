@@ -118,7 +118,7 @@ def test_nobody_sees_half_of_a_transaction(store):
     is_inside, reader_started = threading.Event(), threading.Event()
 
     def read() -> None:
-        is_inside.wait(5)
+        is_inside.wait(30)
         reader_started.set()
         seen.append(len(store.list("vpc")))
 
@@ -127,9 +127,9 @@ def test_nobody_sees_half_of_a_transaction(store):
     with store.transaction():
         store.put("vpc", "vpc-1", {})
         is_inside.set()
-        assert reader_started.wait(5)
+        assert reader_started.wait(30)
         store.put("vpc", "vpc-2", {})
-    reader.join(5)
+    reader.join(30)
     assert seen == [2]
 
 

@@ -15,7 +15,7 @@ from steelyard.localcloud.record import Records
 from steelyard.localcloud.services.ecs.command import RUNNING, TERMINATED, CommandRun, overall
 from steelyard.localcloud.services.ecs.command_runner import CommandRunner
 
-DEADLINE_S = 10.0
+DEADLINE_S = 30.0
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from steelyard.localcloud.record import Records
 from steelyard.localcloud.services.ecs.custom_image import CustomImage, ImageFolders
 from steelyard.localcloud.services.ecs.image import IMAGES
 
-DEADLINE_S = 10.0
+DEADLINE_S = 30.0
 
 
 @pytest.fixture

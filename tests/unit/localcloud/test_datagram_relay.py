@@ -9,7 +9,7 @@ from dataclasses import replace
 from steelyard.localcloud.datagram.plan import DatagramListener, Place, Target
 from steelyard.localcloud.datagram.relay import Relay
 
-DEADLINE_S = 10.0
+DEADLINE_S = 30.0
 
 
 async def until(is_done: Callable[[], bool]) -> None:

@@ -177,7 +177,7 @@ def test_work_after_the_commit_runs_once_it_is_kept_with_the_lock_free(cloud):
         # Another thread gets the lock, so this one does not hold it.
         reader = threading.Thread(target=lambda: seen.append(cloud.store.list("vpc")))
         reader.start()
-        reader.join(5)
+        reader.join(30)
 
     with cloud.transaction():
         with cloud.transaction():

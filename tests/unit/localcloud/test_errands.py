@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -14,7 +15,7 @@ from steelyard.errors import LocalCloudError
 from steelyard.localcloud.hosts.host import Errand, Machine
 from steelyard.localcloud.hosts.loopback import LoopbackHost
 
-DEADLINE_S = 10.0
+DEADLINE_S = 30.0
 
 
 class Ends:
@@ -79,8 +80,10 @@ def has_sleeper(host: LoopbackHost) -> bool:
     deadline = time.monotonic() + DEADLINE_S
     while time.monotonic() < deadline:
         for pid in host.process_ids()["i-1"]:
-            if psutil.pid_exists(pid) and psutil.Process(pid).name() == "sleep":
-                return True
+            with suppress(psutil.NoSuchProcess):
+                if psutil.Process(pid).name() == "sleep":
+                    return True
+        time.sleep(0.01)
     return False
 
 

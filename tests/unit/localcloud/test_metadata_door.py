@@ -42,7 +42,7 @@ def door() -> Iterator[int]:
 
 
 def ask(port: int, path: str = "/latest/meta-data/mac", **headers: str) -> tuple[int, str]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     connection.request("GET", path, headers={name.replace("_", "-"): text for name, text in headers.items()})
     answer = connection.getresponse()
     text = answer.read().decode()

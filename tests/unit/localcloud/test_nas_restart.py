@@ -14,7 +14,7 @@ from steelyard.localcloud.cloud import Cloud
 from steelyard.localcloud.services.nas.actions import NasService
 from steelyard.localcloud.services.vpc.actions import VpcService
 
-DEADLINE_S = 10.0
+DEADLINE_S = 30.0
 
 
 @pytest.fixture

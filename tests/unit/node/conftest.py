@@ -134,7 +134,7 @@ class Bench:
     def add_node(self, index: int) -> None:
         self.cluster.listed.append(cluster_node(index))
 
-    async def wait_for(self, claim: Callable[[], bool], timeout_s: float = 5.0) -> None:
+    async def wait_for(self, claim: Callable[[], bool], timeout_s: float = 30.0) -> None:
         async with asyncio.timeout(timeout_s):
             while not claim():  # noqa: ASYNC110 - a claim is no event
                 await asyncio.sleep(0.005)

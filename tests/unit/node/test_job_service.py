@@ -94,7 +94,7 @@ def test_a_job_may_come_to_its_end_in_the_time_that_a_notice_leaves(bench: Calla
             draining = asyncio.create_task(it.service.drain("i-1", grace_s=20))
             await it.wait_for(lambda: group.released == ["i-1"])
             group.succeed()
-            await asyncio.wait_for(draining, 5)
+            await asyncio.wait_for(draining, 15)
             assert await state_of(it.service, 1) == "succeeded"
 
             await it.service.submit(fields(2, num_nodes=1), PACKAGE)

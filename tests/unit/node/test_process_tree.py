@@ -24,7 +24,7 @@ print(process_tree.end_descendants(grace_s=0.1), process_tree.descendants())
 
 def test_a_process_that_left_its_session_and_ignores_sigterm_is_found_and_ended() -> None:
     done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(TREE)], capture_output=True, text=True, timeout=30
+        [sys.executable, "-c", textwrap.dedent(TREE)], capture_output=True, text=True, timeout=60
     )
     assert done.stderr == ""
     assert done.stdout.splitlines() == ["1 1 0", "[] []"]
