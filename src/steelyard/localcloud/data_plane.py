@@ -39,6 +39,7 @@ class DataPlane:
         claim_files: Callable[[Sequence[str]], Sequence[int]] = lambda addresses: (),
     ) -> None:
         self._addresses: Sequence[str] = ()
+        """Those whose claims the supervisors of the processes hold."""
         placement = replace(placement, claims=lambda: claim_files(self._addresses))
         self._proxy = ProxyBalancer(name, directory, placement)
         self._datagrams = DatagramBalancer(name, directory.with_name(f"{name}{DATAGRAMS_SUFFIX}"), placement)
@@ -50,7 +51,17 @@ class DataPlane:
         Raises:
             LocalCloudError: If one of them cannot be brought to it; what was in force before still is.
         """
-        self._addresses = config.addresses
+        before, self._addresses = self._addresses, config.addresses
+        try:
+            self._bring(config)
+        except LocalCloudError:
+            self._addresses = before
+            raise
+        if set(before) != set(config.addresses):
+            self._proxy.hold_claims()
+            self._datagrams.hold_claims()
+
+    def _bring(self, config: ProxyConfig) -> None:
         self._proxy.apply(config)
         places = [
             *(Place(address=address) for address in config.addresses),

@@ -186,6 +186,8 @@ class Host(Protocol):
     def wire(self, instance_id: str, wiring: Wiring) -> None:
         """Bring an instance's network to what it is to be, and wait; one that does not run is fine.
 
+        From then on its addresses are its own also while no cloud lives, and those that it had before are nobody's.
+
         Raises:
             LocalCloudError: If the kernel refuses it.
         """

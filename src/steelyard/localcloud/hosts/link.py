@@ -16,7 +16,7 @@ from typing import Self
 
 from steelyard.localcloud.hosts.forge import Forge, Order
 from steelyard.localcloud.hosts.supervisor import DOOR_NAME, MOST_CLAIMS
-from steelyard.localcloud.hosts.supervisor.keeper import ADOPT, CLAIMS, DISMISS
+from steelyard.localcloud.hosts.supervisor.keeper import ADOPT, CLAIMS, DISMISS, HOLD
 
 LOCK_NAME = "lock"
 _FORGE = Forge()
@@ -147,6 +147,22 @@ def dismiss(folder: Path) -> None:
     if is_supervised(folder) and (connection := _knock(folder)) is not None:
         with connection, suppress(OSError):
             connection.sendall(DISMISS)
+
+
+def hold(folder: Path, claims: Sequence[int]) -> None:
+    """Let the supervisor of a folder hold other claims in place of those before, and wait until it does.
+
+    Args:
+        folder: The folder; one without a supervisor is fine.
+        claims: Descriptors, of which it gets copies.
+    """
+    connection = _knock(folder)
+    if connection is None:
+        return
+    with connection, suppress(OSError):  # It is at its end, and holds nothing any more.
+        connection.settimeout(_DOOR_TIMEOUT_S)
+        socket.send_fds(connection, [HOLD], claims)
+        connection.recv(len(HOLD))
 
 
 def find_keeper(folder: Path) -> int | None:

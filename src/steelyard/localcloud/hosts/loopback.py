@@ -7,7 +7,7 @@ give: instances share the machine's files and network, so security groups are ke
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
@@ -40,6 +40,8 @@ class LoopbackHost(InstanceProcesses):
         for claim in find_claims(directory.parent):
             self._addresses.take_up(claim)
         self._limits = limits
+        self._addresses_of: dict[str, tuple[str, ...]] = {}
+        """All addresses of an instance that its supervisor is to hold, the first one first."""
 
     def claim_address(self, cidr: str, wanted: str | None = None, *, vpc_id: str = "") -> str:
         """Claim an address of a VSwitch's block; see `Host.claim_address`."""
@@ -67,32 +69,56 @@ class LoopbackHost(InstanceProcesses):
         return ""
 
     def wire(self, instance_id: str, wiring: Wiring) -> None:
-        """Do nothing: on the loopback interface every address is there already."""
+        """Let an instance's supervisor hold the addresses that it has; on the loopback interface they are all there."""
+        before = self._addresses_of.get(instance_id)
+        if before is None:
+            return
+        self._addresses_of[instance_id] = addresses = (before[0], *_further_addresses(wiring))
+        if addresses != before:
+            self.hold_claims(instance_id)
 
     def boot(self, machine: Machine, on_end: Callable[[], None]) -> None:
         """Boot an instance; see `Host.boot`."""
         groups = self._limits.make(machine) if self._limits is not None else ()
-        further = chain(machine.wiring.addresses, *machine.wiring.devices.values())
         self.start(
             machine,
             on_end,
             environment=_environment(machine),
-            placement=Placement(
-                control_groups=groups, claims=partial(self.claim_files, [machine.address, *further])
-            ),
+            placement=replace(self._claiming(machine), control_groups=groups),
         )
 
     def adopt(self, machine: Machine, on_end: Callable[[], None]) -> Fate:
         """Take up an instance that an earlier cloud left running; see `Host.adopt`."""
-        return self.take_up(machine, on_end, environment=_environment(machine), placement=AT_LARGE)
+        environment = _environment(machine)
+        fate = self.take_up(machine, on_end, environment=environment, placement=self._claiming(machine))
+        if fate is Fate.LIVES:
+            self.hold_claims(
+                machine.instance_id
+            )  # The cloud may have been killed before it told of a change.
+        return fate
+
+    def _claiming(self, machine: Machine) -> Placement:
+        """Note an instance's addresses, and give a placement with the claims of those that it has when it is asked."""
+        name = machine.instance_id
+        self._addresses_of[name] = (machine.address, *_further_addresses(machine.wiring))
+        return Placement(claims=lambda: self.claim_files(self._addresses_of.get(name, ())))
 
     def filter(self, instance_id: str, packet_filter: PacketFilter) -> None:
         """Do nothing: there is no packet filter between addresses of the loopback network."""
+
+    def discard(self, instance_id: str) -> None:
+        """Remove the files of an instance that does not run."""
+        super().discard(instance_id)
+        self._addresses_of.pop(instance_id, None)
 
     def close(self, grace_s: float) -> None:
         """Shut every instance down, all at once, wait, and give every address back."""
         super().close(grace_s)
         self._addresses.release_all()
+
+
+def _further_addresses(wiring: Wiring) -> tuple[str, ...]:
+    return (*wiring.addresses, *chain.from_iterable(wiring.devices.values()))
 
 
 def _environment(machine: Machine) -> dict[str, str]:

@@ -104,6 +104,7 @@ class InstanceProcesses:
             directory=directory,
             environment={},
             stays=True,
+            placement=placement,
             on_end=self._moving_out(machine.instance_id, home, on_end),
         )
         with self._lock:
@@ -113,6 +114,13 @@ class InstanceProcesses:
         with self._lock:
             del self._machines[machine.instance_id]
         return Fate.DIED if process.died_unseen else Fate.ENDED
+
+    def hold_claims(self, instance_id: str) -> None:
+        """Let an instance's supervisor hold what its placement's claims are now; one that does not run is fine."""
+        with self._lock:
+            process = self._machines.get(instance_id)
+        if process is not None:
+            process.hold_claims()
 
     def run(self, instance_id: str, errand: Errand, on_end: Callable[[int | None, bytes], None]) -> None:
         """Start a command within an instance; see `Host.run`."""

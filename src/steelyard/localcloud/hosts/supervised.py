@@ -15,7 +15,14 @@ from pathlib import Path
 import psutil
 
 from steelyard.errors import LocalCloudError
-from steelyard.localcloud.hosts.link import LOCK_NAME, SupervisorLink, await_end, dismiss, is_supervised
+from steelyard.localcloud.hosts.link import (
+    LOCK_NAME,
+    SupervisorLink,
+    await_end,
+    dismiss,
+    hold,
+    is_supervised,
+)
 from steelyard.localcloud.hosts.supervisor import MARK_NAME, MOST_CLAIMS
 
 PATIENCE_S = 60.0
@@ -180,11 +187,12 @@ class SupervisedProcess:
             dismiss(self._directory)
             self._mark.write_text(_BOOT_ID.read_text(encoding="ascii"), encoding="ascii")
             entered = self._placement.descriptors
+            first = 3 + len(entered)
             self._attach(
                 SupervisorLink.fork(
                     arguments=[
                         *self._placement.options(3),
-                        *(f"--claim=@{place}" for place, _ in enumerate(claims, 3 + len(entered))),
+                        *([f"--claims=@{first}-{first + len(claims) - 1}"] if claims else []),
                         f"--patience={self._patience_s}",
                         *map(str, arguments),
                     ],
@@ -201,12 +209,18 @@ class SupervisedProcess:
 
     @contextmanager
     def _claims(self) -> Iterator[Sequence[int]]:
-        claims = self._placement.claims()[:MOST_CLAIMS]
+        claims = self._placement.claims()
         try:
-            yield claims
+            yield claims[:MOST_CLAIMS]
         finally:
             for claim in claims:
                 os.close(claim)
+
+    def hold_claims(self) -> None:
+        """Let the supervisor hold what the placement's claims are now, and give up the others, and wait for that."""
+        with self._claims() as claims:
+            if self.is_running:
+                hold(self._directory, claims)
 
     def adopt(self) -> bool:
         """Take up the tree that an earlier process left running in the directory; False where none runs.

@@ -71,6 +71,12 @@ class KeptProcess(ABC, Generic[P, W]):
         process = self._process
         return process.process_ids() if process is not None else []
 
+    def hold_claims(self) -> None:
+        """Let its supervisor, if it runs, hold what the placement's claims are now."""
+        with self._lock:
+            if self._process is not None:
+                self._process.hold_claims()
+
     def stop(self) -> None:
         """End the process with all that passes through it, and wait until it is gone."""
         with self._lock:

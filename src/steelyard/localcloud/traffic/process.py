@@ -63,6 +63,10 @@ class TrafficProcess(ABC):
         self.stop()
         return False
 
+    def hold_claims(self) -> None:
+        """Let its supervisor hold what the placement's claims are now."""
+        self._supervised.hold_claims()
+
     def stop(self) -> None:
         """End it with all that passes through it, and wait until it is gone."""
         self._supervised.stop(0)

@@ -12,7 +12,7 @@ from steelyard.localcloud.hosts.supervisor.console import Console
 from steelyard.localcloud.hosts.supervisor.family import POLL_S, become_subreaper
 from steelyard.localcloud.hosts.supervisor.init import Init
 from steelyard.localcloud.hosts.supervisor.keeper import LINK, Keeper, open_door, tell
-from steelyard.localcloud.hosts.supervisor.pipe import put
+from steelyard.localcloud.hosts.supervisor.pipe import Pipes, put
 
 CLONE_FLAGS = {"mounts": 0x20000, "network": 0x40000000}  # CLONE_NEWNS, CLONE_NEWNET of linux/sched.h
 PREDECESSOR_TIMEOUT_S = 30.0
@@ -42,9 +42,8 @@ class Options:
             name, _, value = self.rest.pop(0)[2:].partition("=")
             if name == "cgroup":
                 self.groups.append(value)
-            elif name == "claim":
-                self.claims.append(int(value))
-                os.set_inheritable(int(value), False)
+            elif name == "claims":
+                self.claims = [int(one) for one in value.split(",")]
             elif name == "patience":
                 self.patience_s = float(value)
             else:
@@ -97,48 +96,36 @@ def run_supervisor(arguments: list[str]) -> int:
     """
     options = Options(arguments)
     options.settle()
-    folder = os.getcwd()
+    home = os.getcwd()
     console_path, lock_path, scratch, mode, *command = options.rest
     become_subreaper()
     console = Console(console_path)
     if not take_lock(lock_path):
         tell(f"barred {lock_path} is still held by a predecessor")
         return 1
-    door = open_door(os.path.dirname(lock_path))
-    read_output, write_output = os.pipe()
-    read_orders, write_orders = os.pipe()
-    read_words, write_words = os.pipe()
+    folder = os.path.dirname(lock_path)
+    door = open_door(folder)
+    pipes = Pipes()
     pid = os.fork()
     if pid == 0:
-        # Whoever waits for the keeper's end must not wait for this process.
+        # Whoever waits for the keeper's end, or for an address that it gives up, must not wait for this process.
         door.close()
-        for descriptor in (read_output, write_orders, read_words, LINK):
+        for descriptor in (LINK, *options.claims):
             os.close(descriptor)
-        os.chdir(folder)
-        init = Init(
-            command=command,
-            stays=mode == "stay",
-            orders=read_orders,
-            output=write_output,
-            words=write_words,
-            scratch=scratch,
-        )
-        init.run()
+        pipes.leave_to_init()
+        os.chdir(home)
+        Init(command=command, stays=mode == "stay", pipes=pipes, scratch=scratch).run()
         return 0
-    for descriptor in (write_output, read_orders, write_words):
-        os.close(descriptor)
-    keeper = Keeper(
+    pipes.leave_to_keeper()
+    Keeper(
         init=pid,
-        orders=write_orders,
-        words=read_words,
-        output=read_output,
+        pipes=pipes,
         console=console,
         door=door,
-        folder=os.path.dirname(lock_path),
+        folder=folder,
         claims=options.claims,
         patience_s=options.patience_s,
-    )
-    keeper.run()
+    ).run()
     options.leave()
     shutil.rmtree(scratch, ignore_errors=True)
     return 0

@@ -63,14 +63,16 @@ def become(order: dict[str, object], files: list[int]) -> int:
     os.environ.update(environment)
     os.chdir(str(directory))
     take_title(arguments)
-    # A file that was handed over is named by its place among them.
-    named = [
-        f"{one.partition('@')[0]}{files[int(one.partition('@')[2])]}"
-        if one.startswith(("--mounts=@", "--network=@", "--claim=@"))
-        else one
-        for one in arguments
-    ]
-    return run_supervisor(named)
+    return run_supervisor([_named(one, files) for one in arguments])
+
+
+def _named(argument: str, files: list[int]) -> str:
+    """Write descriptors for the places of files that were handed over: `@3`, or `@3-5` for several."""
+    name, _, places = argument.partition("=@")
+    if name not in ("--mounts", "--network", "--claims") or not places:
+        return argument
+    first, _, last = places.partition("-")
+    return f"{name}={','.join(map(str, files[int(first) : int(last or first) + 1]))}"
 
 
 def take_title(arguments: list[str]) -> None:

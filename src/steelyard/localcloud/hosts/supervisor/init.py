@@ -16,7 +16,7 @@ from steelyard.localcloud.hosts.supervisor.family import (
     reap,
     watch_children,
 )
-from steelyard.localcloud.hosts.supervisor.pipe import put, take
+from steelyard.localcloud.hosts.supervisor.pipe import Pipes, put, take
 
 BUSY_TIMEOUT_S = 2.0
 
@@ -27,20 +27,16 @@ class Init:
     Args:
         command: Absolute path and arguments; empty for a machine that runs nothing.
         stays: Whether the tree lives on after the command has ended.
-        orders: Descriptor from which the order is read.
-        output: Descriptor that the command writes to.
-        words: Descriptor for what the cloud is to be told.
+        pipes: Where its order comes from, where the command's output goes, and what the cloud is to be told.
         scratch: Folder that is removed at the end where the keeper cannot.
     """
 
-    def __init__(
-        self, *, command: list[str], stays: bool, orders: int, output: int, words: int, scratch: str
-    ) -> None:
+    def __init__(self, *, command: list[str], stays: bool, pipes: Pipes, scratch: str) -> None:
         self._command = command
         self._stays = stays
-        self._orders = orders
-        self._output = output
-        self._words = words
+        self._orders = pipes.orders[0]
+        self._output = pipes.output[1]
+        self._words = pipes.words[1]
         self._scratch = scratch
 
     def run(self) -> None:

@@ -9,15 +9,15 @@ import socket
 import time
 from contextlib import suppress
 
-from steelyard.localcloud.hosts.supervisor import DOOR_NAME, MARK_NAME
+from steelyard.localcloud.hosts.supervisor import DOOR_NAME, MARK_NAME, MOST_CLAIMS
 from steelyard.localcloud.hosts.supervisor.console import Console
 from steelyard.localcloud.hosts.supervisor.family import end_descendants, reap, send, watch_children
-from steelyard.localcloud.hosts.supervisor.pipe import put, take
+from steelyard.localcloud.hosts.supervisor.pipe import READ_BYTES, Pipes, put, take
 
 LINK = 0
 """Descriptor of the link to the cloud."""
 
-ADOPT, DISMISS, CLAIMS = b"adopt\n", b"dismiss\n", b"claims\n"
+ADOPT, DISMISS, CLAIMS, HOLD = b"adopt\n", b"dismiss\n", b"claims\n", b"hold\n"
 LOOK_EVERY_S = 1.0
 
 
@@ -42,9 +42,7 @@ class Keeper:
 
     Args:
         init: Process id of the init.
-        orders: Descriptor that the init takes its order from.
-        words: Descriptor of what the init tells.
-        output: Descriptor of the command's output.
+        pipes: Where the command's output comes from, what the init tells, and where it takes its order.
         console: Where the output goes.
         door: Where a later cloud comes in.
         folder: Where door and mark are; when it is removed, nobody can come any more.
@@ -56,9 +54,7 @@ class Keeper:
         self,
         *,
         init: int,
-        orders: int,
-        words: int,
-        output: int,
+        pipes: Pipes,
         console: Console,
         door: socket.socket,
         folder: str,
@@ -66,15 +62,15 @@ class Keeper:
         patience_s: float,
     ) -> None:
         self._init = init
-        self._orders = orders
-        self._words = words
-        self._output = output
+        self._orders = pipes.orders[1]
+        self._words = pipes.words[0]
+        self._output = pipes.output[0]
         self._console = console
         self._door = door
         self._folder = folder
         self._claims = claims
         self._patience_s = patience_s
-        self._sources = {LINK, output, words, door.fileno()}
+        self._sources = {LINK, self._output, self._words, door.fileno()}
         self._callers: dict[int, socket.socket] = {}
         self._told = b""
         self._is_ordered = False
@@ -148,7 +144,7 @@ class Keeper:
         caller = self._callers.pop(number)
         self._sources.remove(number)
         with caller:
-            wish = take(number)
+            wish, files = _hear(caller)
             if wish == ADOPT:
                 os.dup2(number, LINK, inheritable=False)
                 put(LINK, self._told)
@@ -157,8 +153,18 @@ class Keeper:
             elif wish == CLAIMS:
                 with suppress(OSError):
                     socket.send_fds(caller, [CLAIMS], self._claims)
+            elif wish == HOLD:
+                self._hold(caller, files)
             elif wish == DISMISS and self._is_orphan:
                 self._end_alone()
+
+    def _hold(self, caller: socket.socket, files: list[int]) -> None:
+        """Hold other claims in place of those before, and say so once those are given up."""
+        before, self._claims = self._claims, files
+        for file in before:
+            os.close(file)
+        with suppress(OSError):
+            caller.sendall(HOLD)
 
     def _end_alone(self) -> None:
         mark = os.path.join(self._folder, MARK_NAME)
@@ -169,3 +175,12 @@ class Keeper:
     def _order(self, order: bytes) -> None:
         self._is_ordered = True
         put(self._orders, order)
+
+
+def _hear(caller: socket.socket) -> tuple[bytes, list[int]]:
+    """Read what somebody at the door wishes, and the files that come with it."""
+    try:
+        wish, files, _, _ = socket.recv_fds(caller, READ_BYTES, MOST_CLAIMS)
+    except ConnectionResetError:
+        return b"", []
+    return wish, files
