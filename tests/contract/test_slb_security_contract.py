@@ -329,6 +329,21 @@ class TestStickySessions:
         balancer.change("http", 8080, sticky_session="off")
         assert len({balancer.get(8080, "/name", headers={"Cookie": cookie})[2] for _ in range(4)}) == 2
 
+    @pytest.mark.parametrize("protocol", ["http", "tcp"])
+    def test_a_server_of_weight_0_gets_not_even_its_own_clients_back(self, balancer, servers, protocol):
+        """With a weight of 0 no request is forwarded to a server (the SDK's words on `Weight`)."""
+        sticky = {"sticky_session": "on", "sticky_session_type": "insert", "cookie_timeout": 600}
+        balancer.listen(protocol, 8080, **(sticky if protocol == "http" else {"persistence_timeout": 60}))
+        _, headers, name = balancer.get(8080, "/name")
+        given = {"Cookie": headers.get("set-cookie", "").split(";")[0]}
+        assert {balancer.get(8080, "/name", headers=given)[2] for _ in range(4)} == {name}
+
+        balancer.add_servers(weights=tuple(100 * (one not in name) for one in servers.addresses.values()))
+
+        others = {balancer.get(8080, "/name", headers=given)[2] for _ in range(4)}
+        assert len(others) == 1
+        assert name not in others
+
     def test_a_tcp_client_stays_on_its_server_for_a_time(self, balancer):
         balancer.listen("tcp", 8080, persistence_timeout=60)
         assert len({balancer.get(8080, "/name")[2] for _ in range(4)}) == 1

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import socket
+from dataclasses import replace
 from http.client import HTTPConnection
 from ipaddress import IPv4Address
 
-from proxy_parts import PORT, config_of, healthy
+from proxy_parts import PORT, config_of, healthy, hold_open, is_closed
 from traffic import wait_until
 
 from steelyard.localcloud.proxy.config import CookieStickiness
@@ -54,6 +55,60 @@ def test_clients_stay_with_their_server_by_address_whatever_is_changed(balancer,
     balancer.apply(config_of(address, *(servers[name] for name in "bcd"), idle_timeout_s=100, **settings))
     stayed = [source for source, name in first.items() if name != "a"]
     assert served(stayed) == {source: first[source] for source in stayed}
+
+
+def test_a_server_without_weight_gets_no_client_back_by_cookie(balancer, addresses, make_server):
+    address = addresses()
+    servers = {name: make_server(name)[0] for name in "ab"}
+    cookie = CookieStickiness(name="SERVERID", is_inserted=True, max_life_s=60)
+    balancer.apply(config_of(address, *servers.values(), cookie=cookie, check=None))
+    first, header = named_by_cookie(address, {})
+    resting = replace(servers[first], weight=0)
+
+    balancer.apply(config_of(address, *{**servers, first: resting}.values(), cookie=cookie, check=None))
+
+    (other,) = set(servers) - {first}
+    name, new = named_by_cookie(address, header)
+    assert name == other
+    assert named_by_cookie(address, new)[0] == other
+    balancer.apply(config_of(address, *servers.values(), cookie=cookie, check=None))
+    assert {named_by_cookie(address, header)[0] for _ in range(4)} == {first}
+
+
+def named_by_cookie(address: str, header: dict[str, str]) -> tuple[str, dict[str, str]]:
+    """Tell which server answers a client, and what that gives it to come back by."""
+    connection = HTTPConnection(address, PORT, timeout=5)
+    try:
+        connection.request("GET", "/", headers=header)
+        answer = connection.getresponse()
+        given = answer.headers.get("Set-Cookie", "").split(";")[0]
+        return answer.read().decode().split()[0], {"Cookie": given}
+    finally:
+        connection.close()
+
+
+def test_a_server_without_weight_gets_no_client_back_by_address(balancer, addresses, make_server):
+    address = addresses()
+    servers = {name: make_server(name)[0] for name in "abc"}
+    settings = {"protocol": "tcp", "check": None, "source_persistence_s": 60}
+    sources = [f"127.91.201.{number}" for number in range(1, 31)]
+    balancer.apply(config_of(address, *servers.values(), **settings))
+    first = {source: ask_from(source, address) for source in sources}
+    open_one = hold_open(address, PORT)
+    resting = {**servers, "a": replace(servers["a"], weight=0)}
+
+    balancer.apply(config_of(address, *resting.values(), **settings))
+    second = {source: ask_from(source, address) for source in sources}
+    balancer.apply(config_of(address, *resting.values(), idle_timeout_s=100, **settings))
+    third = {source: ask_from(source, address) for source in sources}
+
+    assert set(second.values()) == {"b", "c"}
+    assert {source: name for source, name in second.items() if first[source] != "a"} == {
+        source: name for source, name in first.items() if name != "a"
+    }
+    assert third == second
+    assert not is_closed(open_one)
+    open_one.close()
 
 
 def ask_from(source: str, address: str) -> str:

@@ -33,12 +33,13 @@ class Master:
             if text == "end":
                 connection.close()
                 return
+            is_first = not self.asked
+            self.asked.append(text)
             if text.startswith("@!5"):
                 self._held.append(connection)
             else:
-                connection.sendall(LISTED.format(old="" if self.asked else "5 worker\n").encode())
+                connection.sendall(LISTED.format(old="5 worker\n" if is_first else "").encode())
                 connection.close()
-            self.asked.append(text)
 
     def close(self, path: Path) -> None:
         with socket.socket(socket.AF_UNIX) as connection:

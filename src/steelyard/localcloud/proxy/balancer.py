@@ -11,6 +11,7 @@ from steelyard.localcloud.hosts.supervised import AT_LARGE, Placement
 from steelyard.localcloud.proxy.config import (
     ProxyConfig,
     ServerPool,
+    left_by_cookie,
     pem_files,
     render_config,
     server_names,
@@ -22,7 +23,11 @@ from steelyard.localcloud.proxy.health import (
     server_rows,
     unhealthy_s,
 )
-from steelyard.localcloud.proxy.persistence import settled_clients, settling_commands
+from steelyard.localcloud.proxy.persistence import (
+    settled_clients,
+    settling_commands,
+    unsettling_commands,
+)
 from steelyard.localcloud.proxy.process import HaproxyProcess
 from steelyard.localcloud.proxy.runtime import RuntimeRefusal, ServerReconciler
 from steelyard.localcloud.traffic.kept import KeptProcess
@@ -129,6 +134,8 @@ class ProxyBalancer(KeptProcess[HaproxyProcess, ProxyConfig]):
             self._reload(process, wish)
         else:
             self._write(wish, _rows(process))
+        if any(pool.source_persistence_s for pool in wish.pools):
+            process.commands(unsettling_commands(wish, _rows(process)))
         self._drains.begin(previous, wish)
 
     def _reconcile(self, process: HaproxyProcess, wish: ProxyConfig) -> bool:
@@ -204,5 +211,6 @@ def _drained(config: ProxyConfig) -> list[tuple[ServerPool, int]]:
     ]
 
 
-def _bare(config: ProxyConfig) -> ProxyConfig:
-    return config.with_servers(lambda servers: ())
+def _bare(config: ProxyConfig) -> tuple[ProxyConfig, list[tuple[str, ...]]]:
+    """Give what takes a reload where it changes."""
+    return config.with_servers(lambda servers: ()), list(map(left_by_cookie, config.pools))

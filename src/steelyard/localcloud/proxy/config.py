@@ -187,6 +187,11 @@ def server_names(config: ProxyConfig) -> set[tuple[str, str]]:
     return {(pool.name, server.name) for pool in config.pools for server in pool.servers}
 
 
+def left_by_cookie(pool: ServerPool) -> tuple[str, ...]:
+    """Give the servers to which no cookie brings a client back: those without weight, which take no new traffic."""
+    return () if pool.cookie is None else tuple(one.name for one in pool.servers if not one.weight)
+
+
 def pem_files(config: ProxyConfig) -> dict[str, str]:
     """Give the PEM texts that HAProxy reads from files, by the files' names."""
     found: dict[str, str] = {}
@@ -320,6 +325,9 @@ def _http_servers(pool: ServerPool) -> list[str]:
     if cookie is not None:
         how = f"insert indirect nocache maxlife {cookie.max_life_s}s" if cookie.is_inserted else "rewrite"
         lines.append(f"  cookie {cookie.name} {how}")
+        # A time may follow the server's name.
+        came = f"cook({cookie.name}),field(1,|)"
+        lines += [f"  ignore-persist if {{ {came} -m str {name} }}" for name in left_by_cookie(pool)]
     return lines
 
 

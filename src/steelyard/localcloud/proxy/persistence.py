@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
+from steelyard.localcloud.proxy.config import ProxyConfig
 from steelyard.localcloud.proxy.health import Column
 
 _ENTRY = re.compile(r"0x\S+: key=(\S+) .*\bserver_id=(\d+)")
@@ -43,3 +44,17 @@ def settling_commands(clients: Mapping[str, str], pool: str, rows: Rows) -> Iter
     for address, name in clients.items():
         if name in numbers:
             yield f"set table {pool} key {address} data.server_id {numbers[name]}"
+
+
+def unsettling_commands(config: ProxyConfig, rows: Rows) -> Iterator[str]:
+    """Give the commands that let clients choose anew whose server has no weight: it takes no new traffic.
+
+    Args:
+        config: What is in force.
+        rows: The servers, by `server_rows`.
+    """
+    for pool in config.pools:
+        for server in pool.servers if pool.source_persistence_s else ():
+            row = rows.get((pool.name, server.name))
+            if row is not None and not server.weight:
+                yield f"clear table {pool.name} data.server_id eq {row[Column.ID]}"
