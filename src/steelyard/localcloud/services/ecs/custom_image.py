@@ -59,13 +59,12 @@ class CustomImage(Record):
     def to_answer(self, *, is_used: bool) -> dict[str, object]:
         """Give the fields of DescribeImages."""
         return {
-            **self.to_image().to_answer(),
+            **self.to_image().to_answer(is_used=is_used),
             "ImageName": self.name,
             "ImageOwnerAlias": "self",
             "ImageVersion": self.version,
             "Description": self.description,
             "Status": self.status,
-            "Usage": "instance" if is_used else "none",
             "Progress": "100%" if self.status == AVAILABLE else "0%",
             "CreationTime": utc_text(self.created_at),
             "IsPublic": False,

@@ -12,6 +12,7 @@ from steelyard.localcloud.services.ecs.models import RUNNING, STOPPED
 from steelyard.localcloud.services.ecs.snapshot_actions import SnapshotActions, restored
 from steelyard.localcloud.services.ecs.state import read_json_texts
 from steelyard.localcloud.tag import has_tags, read_tags
+from steelyard.localcloud.time_filter import made_within
 from steelyard.localcloud.wire.error import missing_parameter, not_served
 from steelyard.spec.catalogue import REGIONS
 
@@ -27,6 +28,8 @@ _FILTERS = (
     ("MultiAttach", "MultiAttach"),
     ("SnapshotId", "SourceSnapshotId"),
     ("AutoSnapshotPolicyId", "AutoSnapshotPolicyId"),
+    ("KMSKeyId", "KMSKeyId"),
+    ("PerformanceLevel", "PerformanceLevel"),
 )
 _TAKEN = (
     "Size",
@@ -142,7 +145,7 @@ class DiskActions(SnapshotActions):
 
     @action("DescribeDisks")
     def describe_disks(self, request: Request) -> dict[str, object]:
-        """List disks by ids, instance, type, category, zone, state, name, encryption and tags."""
+        """List disks by ids, instance, type, category, zone, state, name, encryption, age and tags."""
         if names_no_filter(request):
             disks, head = both_pages(request, self.disks.paged("region_id", request.region_id), _TOKEN_PAGE)
             return {**head, "Disks": {"Disk": [disk.to_answer() for disk in disks]}}
@@ -154,9 +157,17 @@ class DiskActions(SnapshotActions):
         rows = [
             disk.to_answer()
             for disk in self._candidates(request, ids)
-            if disk.region_id == request.region_id and has_tags(disk.tags, tags)
+            # No disk is ever locked.
+            if disk.region_id == request.region_id
+            and has_tags(disk.tags, tags)
+            and not request.text("LockReason")
         ]
-        found = [row for row in rows if all(row[key] == want for key, want in wanted.items())]
+        is_of_then = made_within(request)
+        found = [
+            row
+            for row in rows
+            if all(row[key] == want for key, want in wanted.items()) and is_of_then(row["CreationTime"])
+        ]
         page, head = both_pages(request, found, _TOKEN_PAGE)
         return {**head, "Disks": {"Disk": list(page)}}
 

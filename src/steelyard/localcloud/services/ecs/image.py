@@ -32,8 +32,12 @@ class Image:
     size_gib: int
     created_on: str
 
-    def to_answer(self) -> dict[str, object]:
-        """Give the fields of DescribeImages."""
+    def to_answer(self, *, is_used: bool) -> dict[str, object]:
+        """Give the fields of DescribeImages.
+
+        Args:
+            is_used: Whether an instance was made from it.
+        """
         return {
             "ImageId": self.image_id,
             "ImageName": self.image_id,
@@ -49,7 +53,7 @@ class Image:
             "BootMode": "BIOS",
             "Size": self.size_gib,
             "Status": "Available",
-            "Usage": "none",
+            "Usage": "instance" if is_used else "none",
             "Progress": "100%",
             "CreationTime": f"{self.created_on}T00:00:00Z",
             "IsPublic": True,

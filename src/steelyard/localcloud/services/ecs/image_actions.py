@@ -14,6 +14,7 @@ from steelyard.localcloud.services.ecs.image_state import ImageState
 from steelyard.localcloud.services.ecs.instance_actions import refuse_released
 from steelyard.localcloud.services.ecs.models import RUNNING, STOPPED
 from steelyard.localcloud.tag import has_tags, read_tags
+from steelyard.localcloud.time_filter import made_within
 from steelyard.localcloud.wire.error import not_served
 from steelyard.spec.catalogue import REGIONS
 
@@ -25,19 +26,19 @@ class ImageActions(ImageState):
 
     @action("DescribeImages")
     def describe_images(self, request: Request) -> dict[str, object]:
-        """List images by ids, owner, name, in which `*` stands for anything, family, system, state and tags.
+        """List images by ids, owner, name, in which `*` stands for anything, family, system, state, age and tags.
 
         Those that are available by default.
         """
         ids, tags = request.texts("ImageId"), read_tags(request)
         states = request.texts("Status") or [AVAILABLE]
-        name = request.text("ImageName")
+        name, is_of_then = request.text("ImageName"), made_within(request, has_end=True)
         used = {instance.image_id for instance in self.instances.list()}
         rows = [
             (image.to_answer(is_used=image.id in used), image.tags)
             for image in self.images_of(request.region_id)
         ]
-        rows += [(image.to_answer(), {}) for image in IMAGES.values()]
+        rows += [(image.to_answer(is_used=image.image_id in used), {}) for image in IMAGES.values()]
         found = [
             row
             for row, row_tags in rows
@@ -45,6 +46,7 @@ class ImageActions(ImageState):
             and row["Status"] in states
             and (not name or fnmatch.fnmatchcase(str(row["ImageName"]), name))
             and has_tags(row_tags, tags)
+            and is_of_then(row["CreationTime"])
             and request.flag("IsPublic", bool(row["IsPublic"])) == row["IsPublic"]
             and request.flag("Usable", True)
             and request.flag("IsSupportCloudinit", True)

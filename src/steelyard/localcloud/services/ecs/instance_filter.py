@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import calendar
 import fnmatch
-import time
 from collections.abc import Callable, Collection, Mapping
 
 from steelyard.localcloud.service import Request
 from steelyard.localcloud.services.ecs.models import Instance
 from steelyard.localcloud.services.ecs.state import read_json_texts
 from steelyard.localcloud.tag import has_tags, read_tags
-from steelyard.localcloud.wire.error import invalid_parameter
+from steelyard.localcloud.time_filter import filter_times
 from steelyard.spec.family import family_of
 
 _TEXTS: Mapping[str, Callable[[Instance], str]] = {
@@ -69,7 +67,7 @@ def instance_filter(request: Request, eips_of: Callable[[str], Collection[str]])
     ]
     addresses = [(frozenset(some), held) for some, held in lists if some]
     wanted = {key: request.text(key) for key in _TEXTS if request.text(key)}
-    bounds = [_bound(given) for given in request.records("Filter")]
+    bounds = [_bound(key, moment) for key, moment in filter_times(request, _MOMENTS)]
     has_all = all(request.flag(truth, True) for truth in _TRUTHS)
 
     def matches(instance: Instance) -> bool:
@@ -87,14 +85,7 @@ def instance_filter(request: Request, eips_of: Callable[[str], Collection[str]])
     return matches
 
 
-def _bound(given: Mapping[str, object]) -> Matches:
-    key, text = str(given.get("Key") or ""), str(given.get("Value") or "")
-    if key not in _MOMENTS:
-        raise invalid_parameter("Filter.N.Key", key, f"one of {', '.join(_MOMENTS)}")
-    try:
-        moment = calendar.timegm(time.strptime(text, "%Y-%m-%dT%H:%MZ"))
-    except ValueError:
-        raise invalid_parameter("Filter.N.Value", text, "a time, e.g. 2026-11-29T16:00Z") from None
+def _bound(key: str, moment: float) -> Matches:
     read, is_least = _MOMENTS[key]
     return lambda instance: (
         bool(read(instance)) and (read(instance) >= moment if is_least else read(instance) <= moment)

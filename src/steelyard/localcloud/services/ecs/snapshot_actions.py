@@ -9,6 +9,7 @@ from steelyard.localcloud.services.ecs.instance_actions import both_pages
 from steelyard.localcloud.services.ecs.snapshot import ACCOMPLISHED, MAX_SNAPSHOTS, Snapshot
 from steelyard.localcloud.services.ecs.state import EcsState, read_json_texts
 from steelyard.localcloud.tag import has_tags, read_tags
+from steelyard.localcloud.time_filter import made_within
 from steelyard.localcloud.wire.error import invalid_parameter, not_served
 
 _RETENTION_DAYS = range(1, 65536 + 1)
@@ -88,7 +89,12 @@ class SnapshotActions(EcsState):
             and request.flag("Encrypted", one.is_encrypted) == one.is_encrypted
             and has_tags(one.tags, tags)
         ]
-        found = [row for row in rows if all(row[key] == want for key, want in wanted.items())]
+        is_of_then = made_within(request)
+        found = [
+            row
+            for row in rows
+            if all(row[key] == want for key, want in wanted.items()) and is_of_then(row["CreationTime"])
+        ]
         page, head = both_pages(request, found, _PAGE)
         return {**head, "Snapshots": {"Snapshot": list(page)}}
 

@@ -10,6 +10,7 @@ from steelyard.localcloud.services.vpc.egress_models import Eip, EipHolder
 from steelyard.localcloud.services.vpc.egress_state import EgressState
 from steelyard.localcloud.tag import has_tags, read_tags
 from steelyard.localcloud.text import whole_number
+from steelyard.localcloud.time_filter import made_within
 from steelyard.localcloud.wire.error import invalid_parameter, not_served
 
 # TEST-NET-3 of RFC 5737, kept for documentation: no packet for it leaves a machine by mistake to somebody's host.
@@ -68,8 +69,12 @@ class EipActions(EgressState):
 
     @action("DescribeEipAddresses", optional=("RegionId",))
     def describe_eip_addresses(self, request: Request) -> dict[str, object]:
-        """List elastic addresses by id, address, state, what they are bound to, name and tags."""
-        tags = read_tags(request)
+        """List elastic addresses by id, address, state, what they are bound to, name, age and tags."""
+        tags, is_of_then = read_tags(request), made_within(request)
+        # None is ever locked, protected against attacks, or managed by a service.
+        has_none = request.text("LockReason") or any(
+            request.flag(name) for name in ("SecurityProtectionEnabled", "ServiceManaged")
+        )
         filters = {
             "AllocationId": "AllocationId",
             "EipAddress": "IpAddress",
@@ -89,7 +94,9 @@ class EipActions(EgressState):
             for eip in self.eips.list()
             if eip.region_id == request.region_id and has_tags(eip.tags, tags)
             for answer in (eip.to_answer(),)
-            if all(not values or answer[field] in values for field, values in wanted.items())
+            if not has_none
+            and all(not values or answer[field] in values for field, values in wanted.items())
+            and is_of_then(answer["AllocationTime"])
         ]
         page, head = number_page(request, found, max_size=100)
         return {**head, "EipAddresses": {"EipAddress": page}}

@@ -50,6 +50,10 @@ class VpcState(Service):
         """Give a VSwitch, or None where there is none of this id."""
         return self.vswitches.get(vswitch_id)
 
+    def names_owner(self, request: Request, name: str) -> bool:
+        """Tell whether a call asks for what the account owns, which is all that there is, or names no owner."""
+        return request.number(name, 0) in (0, int(self.cloud.identity.account_id))
+
     def vswitches_of(self, vpc_id: str) -> list[VSwitch]:
         """Give a VPC's VSwitches."""
         return list(self.vswitches.where("vpc_id", vpc_id))

@@ -79,6 +79,7 @@ class VpcActions(RouteState):
             and name in ("", vpc.name)
             and group in ("", vpc.resource_group_id)
             and not request.text("DhcpOptionsSetId")
+            and self.names_owner(request, "VpcOwnerId")
             and request.flag("IsDefault", vpc.is_default) == vpc.is_default
             and has_tags(vpc.tags, tags)
         ]

@@ -104,6 +104,7 @@ class VSwitchActions(VpcState):
             and (not ids or vswitch.id in ids)
             and request.flag("IsDefault", vswitch.is_default) == vswitch.is_default
             and not request.flag("EnableIpv6")
+            and self.names_owner(request, "VSwitchOwnerId")
             and has_tags(vswitch.tags, tags)
             and all(want in ("", got) for want, got in zip(wanted, _search_keys(vswitch), strict=True))
         ]
