@@ -196,6 +196,8 @@ class TestFurtherAddresses:
             self.assign(fleet, interface_id, private_ip_address=[inner("0.40")])
         with refused("InvalidPrivateIpAddress.Malformed"):
             self.assign(fleet, interface_id, private_ip_address=["10.99.0.1"])
+        with refused("InvalidPrivateIpAddress.Malformed"):
+            self.assign(fleet, interface_id, private_ip_address=[inner("0.253")])
         with refused("InvalidIp.LimitExceeded", 403):
             self.assign(fleet, interface_id, secondary_private_ip_address_count=10)
         with refused("InvalidEniId.NotFound", 404):

@@ -94,6 +94,22 @@ class TestRunInstances:
         with refused("InvalidPrivateIpAddress.Malformed"):
             fleet.run(private_ip_address="10.78.0.99")
 
+    @pytest.mark.parametrize("rest", ["0.0", "0.253", "0.254", "0.255"])
+    def test_an_address_that_the_network_keeps_for_itself_is_refused(self, fleet, rest):
+        for address in (inner(rest), served(rest)):
+            with refused("InvalidPrivateIpAddress.Malformed"):
+                fleet.run(status="", private_ip_address=address)
+
+    def test_no_instance_is_made_with_more_disks_than_one_may_have(self, fleet):
+        disk = models.RunInstancesRequestDataDisk(size="20", category="cloud_essd")
+        with refused("InstanceDiskNumLimitExceed", 403):
+            fleet.run(status="", data_disk=[disk] * 17)
+        (instance_id,) = fleet.run(status="", data_disk=[disk] * 16)
+        found = fleet.ecs_client.describe_disks(
+            models.DescribeDisksRequest(region_id=REGION, instance_id=instance_id, page_size=50)
+        ).body.disks.disk
+        assert len({one.device for one in found}) == 17
+
     def test_a_client_token_has_64_letters_at_most(self, fleet):
         with refused("InvalidParameter", text="ClientToken"):
             fleet.run(status="", client_token="x" * 65)

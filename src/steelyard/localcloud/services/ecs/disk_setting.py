@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TypedDict
 
 from steelyard.localcloud.service import Request
-from steelyard.localcloud.services.ecs import check, errors
-from steelyard.localcloud.services.ecs.disk import next_device
+from steelyard.localcloud.services.ecs import check, errors, part_errors
+from steelyard.localcloud.services.ecs.disk import MAX_DISKS, next_device
 from steelyard.localcloud.services.ecs.image import Image
 from steelyard.localcloud.services.ecs.snapshot import Snapshot
 from steelyard.localcloud.wire.error import missing_parameter, not_served
@@ -67,7 +67,8 @@ def read_disks(
         find_snapshot: Gives the snapshot of an id, which may be empty, in a region.
 
     Raises:
-        ApiError: For a size or a category that a disk cannot have, or a snapshot that is not there.
+        ApiError: For more disks than an instance has, a size or a category that a disk cannot have, or a snapshot that
+            is not there.
     """
     system = request.params.get("SystemDisk") or {}
     assert isinstance(system, dict)
@@ -76,6 +77,8 @@ def read_disks(
     orders = [
         DiskOrder(settings=settings, device="/dev/xvda", deletes_with_instance=True, image_id=image.image_id)
     ]
+    if len(request.records("DataDisk")) >= MAX_DISKS:
+        raise part_errors.too_many_disks()
     for number, data in enumerate(request.records("DataDisk"), 1):
         snapshot = find_snapshot(str(data.get("SnapshotId") or ""), request.region_id)
         if data.get("Size") is None and snapshot is None:
