@@ -4,9 +4,13 @@ import json
 from collections.abc import Iterator
 
 import pytest
+from alibabacloud_ecs20140526 import models as ecs_models
+from alibabacloud_ecs20140526.client import Client as EcsClient
 from alibabacloud_ram20150501 import models as ram_models
 from alibabacloud_sts20150401 import models
 from alibabacloud_sts20150401.client import Client as StsClient
+from alibabacloud_vpc20160428 import models as vpc_models
+from alibabacloud_vpc20160428.client import Client as VpcClient
 from contract_sdk import refused, sdk_config
 
 
@@ -52,7 +56,25 @@ def test_a_role_that_is_assumed_signs_with_its_own_key(sts_client, local_cloud, 
     assert identity.arn.endswith(":assumed-role/Operator/session-1")
 
 
-def test_a_temporary_key_without_its_token_is_refused(sts_client, local_cloud, trusting_role):
+def test_a_temporary_key_without_its_token_is_refused_in_the_products_words(
+    sts_client, local_cloud, trusting_role
+):
+    credentials = assume(sts_client, trusting_role).credentials
+    config = sdk_config(
+        local_cloud,
+        access_key_id=credentials.access_key_id,
+        access_key_secret=credentials.access_key_secret,
+    )
+    with refused("MissingSecurityToken", text="SecurityToken is mandatory for this action."):
+        StsClient(config).get_caller_identity()
+    region_id = local_cloud.region_id
+    with refused("MissingParameter", text='"SecurityToken"'):
+        VpcClient(config).describe_vpcs(vpc_models.DescribeVpcsRequest(region_id=region_id))
+    with refused("MissingParameter", text='"SecurityToken"'):
+        EcsClient(config).describe_instances(ecs_models.DescribeInstancesRequest(region_id=region_id))
+
+
+def test_a_temporary_key_with_anothers_token_is_refused(sts_client, local_cloud, trusting_role):
     credentials = assume(sts_client, trusting_role).credentials
     config = sdk_config(
         local_cloud,

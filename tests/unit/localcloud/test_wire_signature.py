@@ -210,7 +210,6 @@ class TestTemporaryKey:
         with pytest.raises(ApiError, match=r"InvalidSecurityToken\.Expired"):
             verifier.verify(acs3(at=clock.now, nonce="n3", **{"x-acs-security-token": "token"}))
 
-    @pytest.mark.parametrize("headers", [{}, {"x-acs-security-token": "other"}])
-    def test_is_refused_without_its_token(self, clock, headers):
+    def test_is_refused_with_anothers_token(self, clock):
         with pytest.raises(ApiError, match=r"InvalidSecurityToken\.MismatchWithAccessKey"):
-            Verifier(Ring(self.KEY), clock).verify(acs3(**headers))
+            Verifier(Ring(self.KEY), clock).verify(acs3(**{"x-acs-security-token": "other"}))

@@ -26,6 +26,11 @@ MAX_SKEW_S = 15 * 60
 _HASH_OF_NOTHING = hashlib.sha256(b"").hexdigest()
 _UNRESERVED = re.compile(r"[A-Za-z0-9_.~-]*")
 _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
+_NAMES_TOKEN = ("2014-05-26", "2016-04-28")
+"""Versions of the products (ECS, VPC) that ask for a token as for any other parameter.
+
+RAM and STS have a code of their own (issues denverdino/aliyungo#204 and turbot/steampipe-plugin-alicloud#291).
+"""
 MAX_NONCES = 100_000
 """How many used nonces are remembered at most, about 20 MB; a flood of calls pushes the oldest out early."""
 
@@ -102,7 +107,7 @@ class Verifier:
             # The code is the gateway's; its status is from memory.
             raise ApiError("InvalidAccessKeyId.Inactive", "Specified access key is disabled.")
         signed_at = self._check_time(claim.timestamp)
-        self._check_token(key, claim.security_token)
+        self._check_token(key, claim.security_token, request.version)
         wanted, string_to_sign = claim.sign(key.secret)
         if not hmac.compare_digest(wanted.encode(), claim.signature.encode()):
             raise ApiError(
@@ -127,7 +132,11 @@ class Verifier:
             )
         return signed_at
 
-    def _check_token(self, key: AccessKey, token: str) -> None:
+    def _check_token(self, key: AccessKey, token: str, version: str) -> None:
+        if key.security_token and not token:
+            if version in _NAMES_TOKEN:
+                raise missing_parameter("SecurityToken")
+            raise ApiError("MissingSecurityToken", "SecurityToken is mandatory for this action.")
         if not hmac.compare_digest(key.security_token.encode(), token.encode()):
             raise ApiError(
                 "InvalidSecurityToken.MismatchWithAccessKey",
@@ -206,10 +215,11 @@ def _keyed(secret: str) -> hmac.HMAC:
 def _read_hmac_sha1(request: WireRequest) -> _Claim:
     parameters = request.parameters
     signature = _required(parameters, "Signature")
-    method = parameters.get("SignatureMethod", "")
-    if (method, parameters.get("SignatureVersion")) != ("HMAC-SHA1", "1.0"):
+    method, version = parameters.get("SignatureMethod", ""), _required(parameters, "SignatureVersion")
+    if (method, version) != ("HMAC-SHA1", "1.0"):
         raise ApiError(
-            "InvalidSignatureMethod", f"Specified signature method is not valid: {method!r}, want HMAC-SHA1."
+            "InvalidSignatureMethod",
+            f"Specified signature method is not valid: {method!r}, version {version!r}; want HMAC-SHA1, 1.0.",
         )
 
     def sign(secret: str) -> tuple[str, str]:
