@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -13,7 +15,7 @@ from rich.markup import escape
 from steelyard.cli.console import ClusterName, OutputFormat, print_json, stderr
 from steelyard.cli.target import cluster_named, home
 from steelyard.cli.train_progress import TrainProgress
-from steelyard.errors import TrainingError, UsageError
+from steelyard.errors import GatewayError, TrainingError, UsageError
 from steelyard.localcloud.daemon import LOCK_NAME as CLOUD_LOCK
 from steelyard.node.client import GatewayClient
 from steelyard.node.packing import pack_folder
@@ -21,6 +23,10 @@ from steelyard.node.packing import pack_folder
 NUM_LAST_LINES = 20
 """How many of its last lines a failed job shows."""
 
+START_PATIENCE_S = 2.0
+"""Seconds after which a job that has not started is told to be queued."""
+
+_LOOK_S = 0.2
 
 _STORE_EXPORT = "checkpoint_url"
 _PLACES = (
@@ -85,6 +91,12 @@ def train(
     """
     if not script.is_file():
         raise UsageError(f"{script} is not a file", hint="give the path of a Python script")
+    counts = {
+        "nproc_per_node": nproc_per_node,
+        "checkpoint_every": checkpoint_every,
+        "checkpoint_keep": checkpoint_keep,
+    }
+    _check_counts({"num_nodes": num_nodes, **counts})
     _check_checkpoint(checkpoint, checkpoint_every, checkpoint_keep)
     if peer_timeout_s is not None and not peer_timeout_s >= 1.0:
         raise UsageError(f"--peer-timeout-s is {peer_timeout_s:g}", hint="give 1 second or more")
@@ -94,10 +106,8 @@ def train(
         "args": list(args),
         "package": base64.b64encode(_package(script)).decode("ascii"),
         **_node_counts(num_nodes, nodes),
+        **counts,
         "balance": balance,
-        "nproc_per_node": nproc_per_node,
-        "checkpoint_every": checkpoint_every,
-        "checkpoint_keep": checkpoint_keep,
         "peer_timeout_s": peer_timeout_s,
     }
     standing = cluster_named(cluster)
@@ -110,6 +120,12 @@ def train(
             record = _follow(gateway, record)
     if output == "json":
         print_json(record)
+
+
+def _check_counts(counts: Mapping[str, int | None]) -> None:
+    for name, count in counts.items():
+        if count is not None and count < 1:
+            raise UsageError(f"--{name.replace('_', '-')} is {count}", hint="give 1 or more")
 
 
 def _check_checkpoint(place: str | None, every: int | None, keep: int | None) -> None:
@@ -167,9 +183,27 @@ def _node_counts(num_nodes: int | None, nodes: str | None) -> dict[str, int | No
     return {"min_nodes": int(low), "num_nodes": int(high)}
 
 
+def _tell_if_queued(gateway: GatewayClient, job_id: str) -> None:
+    """Say what a job waits for that does not start at once."""
+    deadline = time.monotonic() + START_PATIENCE_S
+    while gateway.job(job_id)["state"] == "queued":
+        if time.monotonic() < deadline:
+            time.sleep(_LOOK_S)
+            continue
+        known = gateway.jobs()
+        before = known[: [one["id"] for one in known].index(job_id)]
+        names = [one["id"] for one in before if one["state"] in ("queued", "running")]
+        come = "comes" if len(names) == 1 else "come"
+        reason = f": {', '.join(names)} {come} first on its nodes" if names else " until its nodes are there"
+        stderr().print(f"{job_id} is queued{reason}")
+        return
+
+
 def _follow(gateway: GatewayClient, record: Mapping[str, Any]) -> Mapping[str, Any]:
     job_id = record["id"]
     try:
+        with suppress(GatewayError):  # who follows is patient with a gateway that is gone for a moment
+            _tell_if_queued(gateway, job_id)
         with TrainProgress(record["name"]) as progress:
             for event in gateway.events(job_id, follow=True):
                 progress(event)

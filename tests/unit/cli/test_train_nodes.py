@@ -65,3 +65,12 @@ def test_a_peer_timeout_that_every_step_would_reach_is_refused(seconds: float, t
     script.write_text("")
     with pytest.raises(UsageError, match="--peer-timeout-s is"):
         train(script, peer_timeout_s=seconds)
+
+
+@pytest.mark.parametrize("option", ["num_nodes", "nproc_per_node", "checkpoint_every", "checkpoint_keep"])
+def test_a_count_below_one_is_refused_by_the_name_of_its_option(option: str, tmp_path: Path) -> None:
+    script = tmp_path / "train.py"
+    script.write_text("")
+    with pytest.raises(UsageError, match=f"--{option.replace('_', '-')} is 0") as refused:
+        train(script, checkpoint="/mnt/nas/run-1", **{option: 0})  # type: ignore[arg-type]
+    assert "1 or more" in refused.value.hint
