@@ -192,6 +192,25 @@ class TestPolicy:
         with refused("InvalidParameter.PolicyName.InvalidChars"):
             ram_client.create_policy(models.CreatePolicyRequest(policy_name="a b", policy_document=POLICY))
 
+    @pytest.mark.parametrize(
+        ("change", "text"),
+        [
+            ({"Condtion": {"Bool": {"acs:SecureTransport": "true"}}}, "'Condtion'"),
+            ({"Principal": {"RAM": ["*"]}}, "'Principal'"),
+            ({"Action": "DescribeInstances"}, "'DescribeInstances'"),
+            ({"Action": ["oss:*", 7]}, "7"),
+            ({"Resource": "instance/i-1"}, "'instance/i-1'"),
+            ({"Resource": ["acs:oss:*:*:*", "arn:aws:s3:::bucket"]}, "'arn:aws:s3:::bucket'"),
+        ],
+    )
+    def test_with_a_statement_that_says_less_than_it_seems_to_is_refused(self, ram_client, change, text):
+        statement = {"Effect": "Allow", "Action": "oss:*", "Resource": "*", **change}
+        document = json.dumps({"Version": "1", "Statement": [statement]})
+        with refused("MalformedPolicyDocument", text=text):
+            ram_client.create_policy(
+                models.CreatePolicyRequest(policy_name="never", policy_document=document)
+            )
+
     def test_of_the_provider_is_there_and_cannot_be_changed(self, ram_client):
         body = get_policy(ram_client, "AliyunOSSReadOnlyAccess", "System")
         assert json.loads(body.default_policy_version.policy_document)["Version"] == "1"

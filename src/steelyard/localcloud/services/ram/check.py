@@ -18,6 +18,13 @@ _NAMES = {
     "GroupName": (re.compile(r"[A-Za-z0-9.\-_]+"), 64),
     "NewGroupName": (re.compile(r"[A-Za-z0-9.\-_]+"), 64),
 }
+_ELEMENTS = ("Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Condition")
+"""Elements of a statement (help page "Policy elements"; `Sid`, a name, stands in policies of the provider's tests)."""
+_WORDS = {
+    "Action": (re.compile(r"\*|[^:\s]+:\S+"), "* or <product>:<action>"),
+    "Resource": (re.compile(r"\*|acs:[^:]*:[^:]*:[^:]*:.+"), "* or acs:<product>:<region>:<account>:<path>"),
+}
+"""Their texts (help page "Policy structure and syntax")."""
 MAX_TRUST_BYTES = 2048
 MAX_POLICY_BYTES = 6144
 MAX_SESSION_POLICY_BYTES = 2048
@@ -95,6 +102,7 @@ def read_policy(request: Request, parameter: str, max_bytes: int = MAX_POLICY_BY
     text = _read_text(request, parameter, max_bytes)
     for statement in parse_statements(text):
         _check_one_of(statement, "Resource")
+        _check_words(statement)
     return text
 
 
@@ -138,6 +146,21 @@ def _check_condition(statement: dict[str, Any]) -> None:
         raise errors.malformed_document(
             "The policy has a statement whose Condition is not an object of operators, each with its keys."
         )
+
+
+def _check_words(statement: dict[str, Any]) -> None:
+    """Check that a statement says nothing that would be left aside, such as a misspelt condition."""
+    for element in statement:
+        if element not in _ELEMENTS:
+            raise errors.malformed_document(
+                f"The policy has a statement with {element!r}, which is none of {', '.join(_ELEMENTS)}."
+            )
+    for element, (pattern, want) in _WORDS.items():
+        for word in as_list(statement.get(element)) + as_list(statement.get(f"Not{element}")):
+            if not isinstance(word, str) or not pattern.fullmatch(word):
+                raise errors.malformed_document(
+                    f"The policy has the {element} {word!r}, which is not {want}."
+                )
 
 
 def _check_one_of(statement: dict[str, Any], element: str) -> None:
