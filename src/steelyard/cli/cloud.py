@@ -143,6 +143,11 @@ def _tell_survivors(info: daemon.CloudInfo) -> None:
         stderr().print(f"ended with the last cloud, booting again: {', '.join(info.booted)}")
     if info.died:
         stderr().print(f"died while there was no cloud, Stopped: {', '.join(info.died)}")
+    if info.lost:
+        stderr().print(
+            f"taken by another local cloud of this machine: {', '.join(info.lost)}; what had them is Stopped or "
+            "inactive, and can be started once they are free"
+        )
 
 
 def folder_of(data: Path | None) -> Path:

@@ -236,6 +236,7 @@ def _describe(cloud: Cloud) -> CloudInfo:
         adopted=ecs.survivors.adopted,
         died=ecs.survivors.died,
         booted=ecs.survivors.booted,
+        lost=tuple(f"{address} of {holder_id}" for address, holder_id in ecs.lost_addresses.items()),
     )
 
 

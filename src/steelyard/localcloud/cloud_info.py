@@ -32,6 +32,7 @@ class CloudInfo:
         adopted: Instances that ran on when the cloud before it was killed, and were taken up.
         died: Instances that ended by themselves while there was no cloud, and are Stopped.
         booted: Instances that ended with the cloud before it, and are booted again.
+        lost: Addresses that another local cloud took while there was none, each with the id of what had it.
     """
 
     endpoint: str
@@ -45,6 +46,7 @@ class CloudInfo:
     adopted: tuple[str, ...] = ()
     died: tuple[str, ...] = ()
     booted: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
 
     def to_json(self) -> str:
         """Write it as one line of JSON."""
@@ -54,7 +56,7 @@ class CloudInfo:
     def from_json(cls, text: str) -> Self:
         """Read what `to_json` wrote."""
         fields: dict[str, Any] = json.loads(text)
-        for name in ("adopted", "died", "booted"):
+        for name in ("adopted", "died", "booted", "lost"):
             fields[name] = tuple(fields.get(name, ()))
         return cls(**fields)
 

@@ -260,3 +260,13 @@ def test_one_whose_address_was_taken_meanwhile_stays_stopped(life, host, instanc
     life.resume()
     wait_status(instances, "Stopped")
     assert host.booted == []
+
+
+def test_one_that_was_being_released_is_released_though_its_address_was_taken_meanwhile(
+    life, host, instances
+):
+    host.taken.add("127.64.0.10")
+    make(instances, status="Stopping", is_released=True)
+    life.resume()
+    wait_status(instances, "gone")
+    assert host.discarded == ["i-1"]

@@ -123,13 +123,26 @@ class BalancingService(Service, Generic[B]):
         """Serve again what was served."""
         with self.cloud.transaction():
             for balancer in self.load_balancers.list():
+                held = [self.ecs.hold_again(balancer.id, address) for address in balancer.addresses]
                 try:
-                    for address in balancer.addresses:
-                        self.ecs.host.hold_address(address)
+                    self._put_status(balancer, self.status_at_start(balancer, is_whole=all(held)))
                     self._serve(balancer.id)
-                except (AddressInUse, LocalCloudError) as err:
+                except LocalCloudError as err:
                     _log.error("%s serves no more: %s", balancer.id, err)
-                    self.load_balancers.put(replace(balancer, status=self.inactive_status))
+                    self._put_status(balancer, self.inactive_status)
+
+    def _put_status(self, balancer: B, status: str) -> None:
+        if balancer.status != status:
+            self.load_balancers.put(replace(balancer, status=status))
+
+    def status_at_start(self, balancer: B, *, is_whole: bool) -> str:
+        """Give the status of a load balancer at the cloud's start.
+
+        Args:
+            balancer: The load balancer.
+            is_whole: Whether it has its addresses still; else it is not to serve.
+        """
+        return balancer.status if is_whole else self.inactive_status
 
     def stop(self) -> None:
         """End every load balancer's processes."""
@@ -184,7 +197,21 @@ class BalancingService(Service, Generic[B]):
         balancer = self.load_balancers.get(load_balancer_id)
         assert balancer is not None
         plan = self.plan(load_balancer_id).at(balancer.lit_addresses(self.dark_zones))
+        if plan.listeners or plan.datagrams:
+            self._hold(balancer)
         self.data_plane(load_balancer_id).apply(self._placed(plan, balancer.vpc_id))
+
+    def _hold(self, balancer: B) -> None:
+        """Hold the addresses of a load balancer that is to serve, which may have been lost at the cloud's start.
+
+        Raises:
+            LocalCloudError: Another local cloud has one of them.
+        """
+        for address in balancer.addresses:
+            try:
+                self.ecs.host.hold_address(address)
+            except AddressInUse as err:
+                raise LocalCloudError(f"another local cloud has {address} of {balancer.id}") from err
 
     def _placed(self, plan: ProxyConfig, vpc_id: str) -> ProxyConfig:
         """Say of a plan's listeners and servers in which network namespaces they are, as the host has it."""

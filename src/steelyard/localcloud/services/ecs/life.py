@@ -163,12 +163,7 @@ class InstanceLife:
 
     def _resume(self, instance: Instance) -> Fate | None:
         """Bring a record to what there is of the instance; give its fate, None where nothing ran of it."""
-        try:
-            self._host.hold_address(instance.private_address, vpc_id=instance.vpc_id)
-        except AddressInUse:
-            logger.error(
-                "%s stays stopped: another local cloud took %s", instance.id, instance.private_address
-            )
+        if not self._holds(instance.private_address, instance.vpc_id) and not instance.is_released:
             self._instances.put(replace(instance, status=STOPPED))
             return None
         if instance.status == STOPPED and not instance.is_released:
@@ -189,6 +184,14 @@ class InstanceLife:
             self._cloud.after_commit(lambda: self.launch(instance.id))
             return Fate.ENDED
         return fate
+
+    def _holds(self, address: str, vpc_id: str) -> bool:
+        """Hold an address again; False where another local cloud has it."""
+        try:
+            self._host.hold_address(address, vpc_id=vpc_id)
+        except AddressInUse:
+            return False
+        return True
 
     def _adopt(self, instance: Instance) -> Fate:
         machine = self._machine(instance)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from steelyard.localcloud.page import Joined, Pageable
 from steelyard.localcloud.service import Request, action
-from steelyard.localcloud.services.ecs import change_errors, check, part_errors
+from steelyard.localcloud.services.ecs import change_errors, check, errors, part_errors
 from steelyard.localcloud.services.ecs.instance_actions import both_pages, names_no_filter, network_of
 from steelyard.localcloud.services.ecs.interface_making import InterfaceMaking
 from steelyard.localcloud.services.ecs.models import RUNNING, STOPPED, Instance
@@ -83,6 +83,9 @@ class NetworkInterfaceActions(InterfaceMaking):
             raise part_errors.interface_in_other_vpc()
         if len(self.interfaces_of(instance.id)) + 1 >= MAX_INTERFACES:
             raise part_errors.too_many_interfaces()
+        for address in interface.addresses:
+            if not self.hold_again(interface.id, address, vpc_id=interface.vpc_id):
+                raise errors.address_duplicated()
         self.interfaces.put(
             replace(
                 interface,

@@ -81,21 +81,32 @@ class EcsState(Service):
         self.life = InstanceLife(cloud, self.host, self.firewall)
         self.survivors = Survivors()
         """What the start found of the instances that ran before."""
+        self.lost_addresses: dict[str, str] = {}
+        """Ids of what had the addresses that another local cloud had taken at the start, by the address."""
 
     def start(self) -> None:
         """Take up every instance that ran, and hold the addresses of interfaces, and instances' further ones."""
         held = [(one.id, address, one.vpc_id) for one in self.interfaces.list() for address in one.addresses]
-        held += [
-            (one.id, address, one.vpc_id)
-            for one in self.instances.list()
-            for address in one.secondary_addresses
-        ]
+        held += [(one.id, address, one.vpc_id) for one in self.instances.list() for address in one.addresses]
         for holder_id, address, vpc_id in held:
-            try:
-                self.host.hold_address(address, vpc_id=vpc_id)
-            except AddressInUse:
-                _log.error("another local cloud took %s of %s", address, holder_id)
+            self.hold_again(holder_id, address, vpc_id=vpc_id)
         self.survivors = self.life.resume()
+
+    def hold_again(self, holder_id: str, address: str, *, vpc_id: str = "") -> bool:
+        """Hold an address that was given before the start; one that another local cloud took is noted, and False given.
+
+        Args:
+            holder_id: What has it.
+            address: The address.
+            vpc_id: See `Host.hold_address`.
+        """
+        try:
+            self.host.hold_address(address, vpc_id=vpc_id)
+        except AddressInUse:
+            _log.error("another local cloud took %s of %s", address, holder_id)
+            self.lost_addresses[address] = holder_id
+            return False
+        return True
 
     def stop(self) -> None:
         """End every instance's processes; those that ran are booted again at the next start."""

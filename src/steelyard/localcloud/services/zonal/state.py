@@ -15,6 +15,7 @@ from steelyard.localcloud.services.balancing import BalancingService
 from steelyard.localcloud.services.zonal import errors
 from steelyard.localcloud.services.zonal.guard import guarded
 from steelyard.localcloud.services.zonal.models import (
+    ACTIVE,
     INACTIVE,
     Job,
     Listener,
@@ -71,6 +72,10 @@ class ZonalState(BalancingService[B], Generic[B, G, L]):
         """Serve again what was served, and follow the security groups from now on."""
         self.ecs.firewall.watch(self._follow_groups)
         super().start()
+
+    def status_at_start(self, balancer: B, *, is_whole: bool) -> str:
+        """Give the status of a load balancer at the cloud's start: nothing but a start makes one inactive."""
+        return ACTIVE if is_whole else INACTIVE
 
     @abstractmethod
     def plan_serving(self, balancer: B) -> ProxyConfig:
