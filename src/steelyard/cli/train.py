@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -114,6 +114,8 @@ def train(
     store = standing.outputs().get(_STORE_EXPORT) if checkpoint else None
     request["checkpoint"] = checkpoint_place(checkpoint, store)
     with standing.gateway() as gateway:
+        if num_nodes is None and nodes is None:
+            _tell_lost(gateway, standing.outputs().get("node_ids") or ())
         record = gateway.submit(request)
         stderr().print(f"job [bold]{record['id']}[/] taken by the gateway of {record['accepted_by']}")
         if not detach:
@@ -181,6 +183,15 @@ def _node_counts(num_nodes: int | None, nodes: str | None) -> dict[str, int | No
             hint="say --nodes MIN:MAX, such as 2:3, or --num-nodes N",
         )
     return {"min_nodes": int(low), "num_nodes": int(high)}
+
+
+def _tell_lost(gateway: GatewayClient, node_ids: Sequence[str]) -> None:
+    """Say which of the cluster's own nodes a job that asks for all of them will not have."""
+    alive = {node["node_id"] for node in gateway.nodes() if node["is_alive"]}
+    lost = [node_id for node_id in node_ids if node_id not in alive]
+    if lost:
+        words = f"without {', '.join(lost)}, not alive"
+        stderr().print(f"[yellow]{words}:[/] `steelyard status` tells how they are")
 
 
 def _tell_if_queued(gateway: GatewayClient, job_id: str) -> None:

@@ -77,7 +77,10 @@ class Home:
         """
         names = self.clusters()
         if not names:
-            raise UsageError(f"no cluster stands under {self.root}", hint="`steelyard up` brings one up")
+            hint = "`steelyard up` brings one up"
+            if projects := self.project_stacks():
+                hint = f"the stack {', '.join(projects)} of a program stands: name its folder with --program"
+            raise UsageError(f"no cluster stands under {self.root}", hint=hint)
         if len(names) > 1:
             raise UsageError(
                 f"{len(names)} clusters stand: {', '.join(names)}", hint="name one with --cluster"

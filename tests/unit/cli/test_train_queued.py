@@ -1,4 +1,4 @@
-"""Whoever submits a job that cannot start yet is told what it waits for."""
+"""Whoever submits a job is told what it waits for, and which nodes it has to do without."""
 
 from __future__ import annotations
 
@@ -47,3 +47,23 @@ def test_a_queued_job_with_none_before_it_waits_for_nodes(capsys: pytest.Capture
 
 def test_a_job_that_starts_at_once_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert told(Queue(2, {"job-a": "running"}), capsys) == ""
+
+
+class Nodes:
+    """A gateway that knows some nodes, alive or not."""
+
+    def __init__(self, **alive: bool) -> None:
+        self._alive = alive
+
+    def nodes(self) -> list[dict[str, Any]]:
+        return [{"node_id": node_id, "is_alive": is_alive} for node_id, is_alive in self._alive.items()]
+
+
+def test_a_job_on_all_nodes_tells_those_that_it_has_to_do_without(capsys: pytest.CaptureFixture[str]) -> None:
+    gateway: Any = Nodes(a=True, b=False, scaled_in=False)
+    train._tell_lost(gateway, ["a", "b", "c"])
+    words = " ".join(capsys.readouterr().err.split())
+    assert words == "without b, c, not alive: `steelyard status` tells how they are"
+
+    train._tell_lost(gateway, ["a"])
+    assert capsys.readouterr().err == ""
