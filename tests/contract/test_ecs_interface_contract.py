@@ -304,6 +304,12 @@ class TestWhatIsToldOfOne:
         for settings in (
             {"ipv_6address_count": 1},
             {"ipv_4prefix": [inner("0.16/28")]},
+            {"enable_primary_ipv_6": True},
+            {
+                "connection_tracking_configuration": (
+                    models.CreateNetworkInterfaceRequestConnectionTrackingConfiguration(udp_timeout=20)
+                )
+            },
             {"instance_type": "Trunk"},
         ):
             with refused("UnsupportedOperation"):

@@ -76,13 +76,17 @@ class TestRunInstances:
             ({"ipv_6address_count": 1}, "Ipv6AddressCount"),
             ({"storage_set_id": "ss-1"}, "StorageSetId"),
             ({"credit_specification": "Unlimited"}, "CreditSpecification"),
+            ({"tenancy": "host"}, "Tenancy"),
+            ({"affinity": "host"}, "Affinity"),
             ({"hibernation_options": models.RunInstancesRequestHibernationOptions(configured=True)}, "Hib"),
         ]
         for settings, name in cases:
             with refused("UnsupportedOperation", text=name):
                 fleet.run(status="", **settings)
         (instance_id,) = fleet.run(
-            hibernation_options=models.RunInstancesRequestHibernationOptions(configured=False)
+            hibernation_options=models.RunInstancesRequestHibernationOptions(configured=False),
+            tenancy="default",
+            affinity="default",
         )
         assert fleet.status(instance_id) == "Running"
 

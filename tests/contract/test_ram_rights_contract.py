@@ -74,6 +74,12 @@ class TestRights:
         with refused("MalformedPolicyDocument", text="NotAction"):
             people.policy({**allow("ecs:*"), "NotAction": ["ecs:DescribeZones"]})
 
+    def test_cannot_be_attached_for_one_resource_group_alone(self, people: People, ram_client):
+        user, policy = people.user("ada"), people.policy(allow("ecs:*"))
+        within = {"policy_name": policy, "policy_type": "Custom", "resource_group_id": "rg-1"}
+        with refused("UnsupportedOperation", text="ResourceGroupId"):
+            ram_client.attach_policy_to_user(ram.AttachPolicyToUserRequest(user_name=user, **within))
+
     def test_can_ask_for_tls(self, people: People, local_cloud):
         people.user("ada")
         secure = {"Bool": {"acs:SecureTransport": "true"}}

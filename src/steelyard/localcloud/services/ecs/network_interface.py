@@ -23,8 +23,10 @@ UNSERVED = (
     "Ipv6PrefixCount",
     "Ipv4Prefix",
     "Ipv4PrefixCount",
+    "EnablePrimaryIPv6",
+    "ConnectionTrackingConfiguration",
 )
-"""Parameters of the addresses that no interface has here."""
+"""Parameters of what no interface has here: addresses of IPv6, prefixes, and time limits of connections."""
 
 _WITHOUT_IPV6: Mapping[str, object] = {
     "Ipv6Sets": {"Ipv6Set": []},

@@ -15,7 +15,7 @@ from steelyard.localcloud.services.ecs.image_state import ImageState
 from steelyard.localcloud.services.ecs.interface_making import InterfaceMaking
 from steelyard.localcloud.services.ecs.launch_template import Settings, merged
 from steelyard.localcloud.services.ecs.models import PENDING, STOPPED, Instance
-from steelyard.localcloud.services.ecs.network_interface import UNSERVED as UNSERVED_ADDRESSES
+from steelyard.localcloud.services.ecs.network_interface import UNSERVED as UNSERVED_INTERFACES
 from steelyard.localcloud.services.ecs.run_interface import Secondary, read_interfaces, read_primary
 from steelyard.localcloud.services.ecs.run_setting import (
     Deployment,
@@ -31,14 +31,14 @@ from steelyard.localcloud.services.ecs.snapshot_actions import restored
 from steelyard.localcloud.services.ecs.subscription import read_subscription
 from steelyard.localcloud.services.vpc.models import VSwitch
 from steelyard.localcloud.tag import read_tags
-from steelyard.localcloud.wire.error import invalid_parameter, missing_parameter
+from steelyard.localcloud.wire.error import invalid_parameter, missing_parameter, not_served
 from steelyard.spec.catalogue import REGIONS
 from steelyard.spec.family import has_erdma
 
 MAX_AMOUNT = 100
 
 _UNSERVED = (
-    *UNSERVED_ADDRESSES,
+    *UNSERVED_INTERFACES,
     "CreditSpecification",
     "DedicatedHostId",
     "HibernationOptions",
@@ -49,6 +49,8 @@ _UNSERVED = (
     "SecurityOptions",
     "StorageSetId",
 )
+
+_OF_HOSTS = ("Tenancy", "Affinity")
 
 
 class RunActions(InterfaceMaking, ImageState, AutoRelease):
@@ -93,6 +95,9 @@ class RunActions(InterfaceMaking, ImageState, AutoRelease):
     def _run(self, request: Request, *, starts: bool = True) -> list[str]:
         request = replace(request, params=self._settings(request))
         request.refuse_unserved(*_UNSERVED)
+        for name in _OF_HOSTS:
+            if request.text(name, "default") != "default":
+                raise not_served(f"dedicated hosts ({name})")
         order = read_interfaces(request)
         vswitch = self._vswitch(request, order.primary)
         amount = self._amount(request, vswitch.zone_id)

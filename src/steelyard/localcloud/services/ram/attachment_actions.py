@@ -83,6 +83,8 @@ class AttachmentActions(RamState):
         return find(request).id
 
     def _attach(self, request: Request, holder: Holder) -> dict[str, object]:
+        # What is for one resource group alone would be for all.
+        request.refuse_unserved("ResourceGroupId")
         policy, holder_id = self.policy(request), self._holder_id(request, holder)
         attachment = Attachment(
             id=Attachment.id_of(holder, holder_id, policy),
