@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import os
 import signal
+import urllib.request
 from contextlib import suppress
 from pathlib import Path
 
@@ -78,6 +81,13 @@ class TestLife:
         (instance_id,) = fleet.run("#cloud-config\n{}\n")
         assert fleet.console(instance_id) == ""
         assert fleet.status(instance_id) == "Running"
+
+    def test_user_data_is_told_to_the_instance_byte_by_byte(self, fleet, local_cloud):
+        given = gzip.compress(b"#cloud-config\n{}\n")
+        (instance_id,) = fleet.run(user_data=base64.b64encode(given).decode())
+        url = f"http://{local_cloud.endpoint}/metadata/{instance_id}/latest/user-data"
+        with urllib.request.urlopen(url, timeout=10) as told:
+            assert told.read() == given
 
     def test_stop_start_and_reboot(self, fleet):
         (instance_id,) = fleet.run("#!/bin/bash\necho booted\nexec sleep 1000\n")

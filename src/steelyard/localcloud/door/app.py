@@ -13,6 +13,7 @@ from steelyard.localcloud.cloud import Cloud
 from steelyard.localcloud.dispatch import Dispatcher
 from steelyard.localcloud.door.storage import StorageDoor
 from steelyard.localcloud.faults.door import FaultDoor
+from steelyard.localcloud.metadata.items import BYTES_AS_THEY_ARE
 from steelyard.localcloud.metadata.service import MetadataService
 from steelyard.localcloud.services.oss.actions import OssService
 from steelyard.localcloud.services.oss.signature import claims_storage
@@ -102,7 +103,8 @@ class App:
             return HttpReply(status=status, content_type=_JSON, content=content)
         if request.path.startswith(_METADATA_PREFIX):
             reply = self._metadata.answer(request, request.path.removeprefix(_METADATA_PREFIX))
-            return HttpReply(status=reply.status, content_type="text/plain", content=reply.text.encode())
+            content = reply.text.encode(errors=BYTES_AS_THEY_ARE)
+            return HttpReply(status=reply.status, content_type="text/plain", content=content)
         return self._answer_call(request)
 
     def _answer_call(self, request: WireRequest) -> HttpReply:

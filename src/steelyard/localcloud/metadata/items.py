@@ -14,6 +14,8 @@ from ipaddress import IPv4Network
 from steelyard.localcloud.text import utc_text
 from steelyard.spec.catalogue import INSTANCE_TYPES
 
+BYTES_AS_THEY_ARE = "surrogateescape"
+"""How user data that is no text, such as a compressed one, is held in a text, and written again."""
 META_DATA = "latest/meta-data/"
 CREDENTIALS = f"{META_DATA}ram/security-credentials/"
 DOCUMENT = "latest/dynamic/instance-identity/document"

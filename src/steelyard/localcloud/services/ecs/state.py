@@ -11,7 +11,7 @@ from steelyard.localcloud.cloud import Cloud
 from steelyard.localcloud.hosts.address import AddressInUse
 from steelyard.localcloud.hosts.choice import make_host
 from steelyard.localcloud.hosts.host import Host
-from steelyard.localcloud.metadata.items import InstanceMetadata, InterfaceMetadata
+from steelyard.localcloud.metadata.items import BYTES_AS_THEY_ARE, InstanceMetadata, InterfaceMetadata
 from steelyard.localcloud.record import Records
 from steelyard.localcloud.service import Request, Service
 from steelyard.localcloud.services.ecs import change_errors, errors, part_errors
@@ -333,7 +333,7 @@ class EcsState(Service):
             vswitch_id=instance.vswitch_id,
             image_id=instance.image_id,
             owner_account_id=self.cloud.identity.account_id,
-            user_data=base64.b64decode(instance.user_data).decode(errors="replace"),
+            user_data=base64.b64decode(instance.user_data).decode(errors=BYTES_AS_THEY_ARE),
             ram_role_name=instance.ram_role_name,
             http_tokens=instance.http_tokens,
             is_http_enabled=instance.http_endpoint == "enabled",
