@@ -147,6 +147,36 @@ def test_security_groups_know_clients_of_the_vpc_by_their_addresses(
     assert (served(first), server_at(address) in both) == (True, True)
 
 
+@needs_namespaces
+def test_connections_that_clients_keep_lose_no_request_to_a_change_of_the_listeners(
+    fleet: LocalFleet,
+) -> None:
+    """What comes on them goes through a worker that has been told to stop, from where no instance is reached."""
+    front = ZonalFront("application", fleet)
+    first, second = fleet.run(2)
+    front.add({first: 100, second: 100})
+    front.wait_healthy(first, second)
+    for port in (FRONT_PORT + 1, FRONT_PORT + 2):
+        kept = [http.client.HTTPConnection(front.address, FRONT_PORT, timeout=5) for _ in range(4)]
+        seen = [asked(connection) for connection in kept]
+
+        front.listen(port, front.group_id)
+
+        seen += [asked(connection) for connection in kept]
+        for connection in kept:
+            connection.close()
+        assert {(status, client) for status, _, client in seen} == {(200, "127.0.0.1")}
+        assert {name for _, name, _ in seen} == {first, second}
+
+
+def asked(connection: http.client.HTTPConnection) -> tuple[int, str, str]:
+    """Give an answer's status, the instance that gave it, and whom that took for its client."""
+    connection.request("GET", "/")
+    answer = connection.getresponse()
+    name, _, client = answer.read().decode().partition(" ")
+    return answer.status, name, client.strip()
+
+
 @pytest.mark.slow
 def test_all_this_holds_without_root_in_a_user_namespace() -> None:
     unshare = shutil.which("unshare")

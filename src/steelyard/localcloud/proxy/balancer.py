@@ -56,6 +56,8 @@ class ProxyBalancer(KeptProcess[HaproxyProcess, ProxyConfig]):
         self._config_path = directory / "haproxy.cfg"
         self._state_path = directory / "servers.state"
         self._pem_folder = directory / "certificates"
+        # Processes with mounts of their own see the namespaces in which their servers are.
+        self._doors = name if placement.mounts is not None else ""
         self._drains = Drains(self._cut)
         self._watch = Watch(self._cut_unhealthy)
 
@@ -176,7 +178,10 @@ class ProxyBalancer(KeptProcess[HaproxyProcess, ProxyConfig]):
             self._pem_folder.mkdir(mode=0o700, exist_ok=True)
         for path, text in (
             *((self._pem_folder / name, text) for name, text in pem.items()),
-            (self._config_path, render_config(config, str(self._state_path), str(self._pem_folder))),
+            (
+                self._config_path,
+                render_config(config, str(self._state_path), str(self._pem_folder), self._doors),
+            ),
             (self._state_path, render_state(config, rows)),
         ):
             draft = path.with_suffix(".draft")

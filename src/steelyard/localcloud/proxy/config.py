@@ -8,6 +8,7 @@ from typing import Literal
 
 from steelyard.localcloud.datagram.plan import DatagramListener
 from steelyard.localcloud.hosts.host import Entrance
+from steelyard.localcloud.proxy import handover
 from steelyard.localcloud.proxy.check import HealthCheck, check_arguments, check_lines
 from steelyard.localcloud.proxy.gate import gate_lines
 from steelyard.localcloud.proxy.route import Route, limit_lines, pool_lines, request_lines
@@ -200,13 +201,15 @@ def pem_files(config: ProxyConfig) -> dict[str, str]:
     return found
 
 
-def render_config(config: ProxyConfig, state_path: str, pem_folder: str = "") -> str:
+def render_config(config: ProxyConfig, state_path: str, pem_folder: str = "", doors: str = "") -> str:
     """Write HAProxy's configuration file.
 
     Args:
         config: What the load balancer does.
         state_path: The file from which HAProxy takes its servers' state when it starts.
         pem_folder: Where `pem_files` are.
+        doors: What the names of the sockets begin with at which old workers hand over what they still get; empty
+            where they need not.
     """
     head = [
         "global",
@@ -225,7 +228,13 @@ def render_config(config: ProxyConfig, state_path: str, pem_folder: str = "") ->
         "  load-server-state-from-file global",
     ]
     places = [*(Entrance(address=address) for address in config.addresses), *config.inner]
-    lines = head + [line for listener in config.listeners for line in _listener(places, listener, pem_folder)]
+    lines = head
+    for listener in config.listeners:
+        door = f"{doors}-{listener.name}" if doors else ""
+        lines += _listener(places, listener, pem_folder, door)
+        if door:
+            longest_s = max(_answer_timeout_s(pool) for pool in (listener, *config.further_pools))
+            lines += handover.pool_lines(listener.name, listener.protocol, door, longest_s)
     lines += [line for pool in config.further_pools for line in _backend(pool)]
     lines += [line for listener in config.listeners for line in limit_lines(listener.routes, listener.name)]
     return "\n".join(lines) + "\n"
@@ -246,7 +255,7 @@ def server_arguments(pool: ServerPool, server: Server) -> str:
     return " ".join(parts)
 
 
-def _listener(places: Sequence[Entrance], listener: Listener, pem_folder: str) -> list[str]:
+def _listener(places: Sequence[Entrance], listener: Listener, pem_folder: str, door: str) -> list[str]:
     is_http = listener.protocol == "http"
     tls = f" {bind_arguments(listener.tls, pem_folder)}" if listener.tls is not None else ""
     how = f"{f' mss {listener.max_segment}' if listener.max_segment else ''}{tls}"
@@ -254,13 +263,25 @@ def _listener(places: Sequence[Entrance], listener: Listener, pem_folder: str) -
         f"listen {listener.name}",
         f"  mode {listener.protocol}",
         *(f"  bind {place.address}:{listener.port}{_inside(place.namespace)}{how}" for place in places),
+        *(f"  {line}" for line in (handover.entrance_lines(door) if door else ())),
         *(f"  {line}" for line in gate_lines(listener.gates)),
         *_bound(listener.max_connections_per_s),
         *_balance(listener.algorithm),
+        *(f"  {line}" for line in (handover.request_lines() if door and is_http else ())),
         *(_http_clients(listener) if is_http else _tcp_clients(listener)),
-        *_servers(listener, listener.request_timeout_s if is_http else listener.idle_timeout_s),
+        *_servers(listener, _answer_timeout_s(listener)),
+        *(f"  {line}" for line in (handover.exit_lines(listener.name) if door else ())),
         *(f"  {line}" for line in pool_lines(listener.routes, listener.name)),
     ]
+
+
+def _answer_timeout_s(pool: ServerPool) -> int:
+    """Give how long a pool's servers may be silent: in a connection as long as its client may be."""
+    return (
+        pool.idle_timeout_s
+        if isinstance(pool, Listener) and pool.protocol == "tcp"
+        else pool.request_timeout_s
+    )
 
 
 def _backend(pool: ServerPool) -> list[str]:
@@ -277,7 +298,7 @@ def _bound(max_connections_per_s: int) -> list[str]:
 def _balance(algorithm: str) -> list[str]:
     """Give the lines of a scheduler; one that hashes does it so that the loss of a server moves its clients alone."""
     if algorithm == CONNECTION_HASH:
-        head = ["  tcp-request connection set-var(sess.client_port) src_port"]
+        head = ["  tcp-request session set-var(sess.client_port) src_port"]
         return [*head, "  balance hash src,concat(:,sess.client_port)", "  hash-type consistent"]
     is_hash = algorithm.split()[0] in ("source", "url_param")
     return [f"  balance {algorithm}", *(["  hash-type consistent"] if is_hash else [])]
