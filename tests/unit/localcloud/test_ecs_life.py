@@ -270,3 +270,21 @@ def test_one_that_was_being_released_is_released_though_its_address_was_taken_me
     life.resume()
     wait_status(instances, "gone")
     assert host.discarded == ["i-1"]
+
+
+def test_a_cloud_may_end_while_something_of_an_instance_begins(life, host, instances, monkeypatch):
+    start = threading.Thread.start
+    closing = threading.Thread(target=life.close)
+
+    def close_first(thread: threading.Thread) -> None:
+        if thread.name == "boot-i-1":
+            start(closing)
+            closing.join(0.2)  # It waits for what begins, or has ended by a mistake.
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", close_first)
+    make(instances)
+    life.launch("i-1")
+    closing.join(30)
+    assert not closing.is_alive()
+    assert life._threads == set()

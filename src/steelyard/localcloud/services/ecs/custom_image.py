@@ -122,7 +122,7 @@ class ImageFolders:
         thread = threading.Thread(target=run, name=f"image-{image_id}", daemon=True)
         with self._lock:
             self._threads.add(thread)
-        thread.start()
+            thread.start()
 
     def discard(self, image_id: str) -> None:
         """Remove an image's files."""

@@ -315,4 +315,4 @@ class InstanceLife:
             if self._is_closing:
                 return
             self._threads.add(thread)
-        thread.start()
+            thread.start()  # with the lock: whoever waits for all threads waits for none that has not begun
