@@ -69,8 +69,8 @@ class NasState(Service):
 
         thread = threading.Thread(target=run, name=f"remove-{file_system_id}", daemon=True)
         self._removals = [one for one in self._removals if one.is_alive()]
-        self._removals.append(thread)
         thread.start()
+        self._removals.append(thread)
 
     def file_system(self, request: Request) -> FileSystem:
         """Give the file system that a call names.
