@@ -56,7 +56,9 @@ def call(
 @pytest.mark.parametrize("place", ["", "shelf", "shelf/key"])
 def test_no_operation_is_taken_for_another(service: OssService, place: str) -> None:
     found = list(unserved_operations())
-    assert {"PutObjectLegalHold", "RestoreObject", "InitiateBucketWorm"} <= {name for name, _, _ in found}
+    assert {"PutObjectLegalHold", "CleanRestoredObject", "InitiateBucketWorm"} <= {
+        name for name, _, _ in found
+    }
     for name, method, names in found:
         if not names or (place != "shelf/key" and names == {"publicAccessBlock"}):
             continue  # The caller's own parameter tells it from others, or the place does: the next test.
@@ -70,7 +72,7 @@ def test_no_operation_is_taken_for_another(service: OssService, place: str) -> N
     [
         ("GET", "x-oss-process", {}),
         ("POST", "x-oss-process", {}),
-        ("POST", "restore", {}),
+        ("POST", "cleanRestoredObject", {}),
         ("PUT", "callback", {}),
         ("POST", "wormId", {}),
         ("GET", "x-oss-access-point-name", {}),

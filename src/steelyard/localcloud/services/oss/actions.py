@@ -23,6 +23,7 @@ from steelyard.localcloud.services.oss.request import (
     StorageRequest,
     operations_of,
 )
+from steelyard.localcloud.services.oss.restore_actions import RestoreActions
 from steelyard.localcloud.services.oss.setting import BucketSettings, setting_operations
 from steelyard.localcloud.services.oss.signature import SUB_RESOURCES, StorageVerifier
 from steelyard.localcloud.services.oss.state import StorageState
@@ -85,6 +86,7 @@ class OssService(Service):
             AccountActions(self.state),
             SymlinkActions(self.state),
             CopyActions(self.state, self.cloud.transaction),
+            RestoreActions(self.state),
             self.cors,
             ListActions(self.state, account_id),
             self._multipart,
@@ -228,6 +230,7 @@ def operation_names() -> frozenset[str]:
         AccountActions,
         SymlinkActions,
         CopyActions,
+        RestoreActions,
         CorsActions,
         ListActions,
         MultipartActions,

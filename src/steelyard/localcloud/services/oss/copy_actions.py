@@ -10,6 +10,7 @@ from steelyard.localcloud.services.oss.condition import check_conditions
 from steelyard.localcloud.services.oss.document import answer_document
 from steelyard.localcloud.services.oss.models import StorageObject
 from steelyard.localcloud.services.oss.request import Level, StorageAnswer, StorageRequest, operation
+from steelyard.localcloud.services.oss.restore_actions import check_readable
 from steelyard.localcloud.services.oss.state import StorageState
 from steelyard.localcloud.services.oss.text import milli_text, plain_path
 
@@ -72,6 +73,8 @@ class CopyActions:
             tags=metadata.read_tagging(request) if replaces_tags else source.tags,
             headers=metadata.read_headers(request) if replaces_headers else source.headers,
             encryption=encryption,
+            readable_from=0.0,
+            readable_until=0.0,
             # Last: the bytes of a copy that is refused would be nobody's.
             segments=tuple(segments()),
             **choices,
@@ -85,7 +88,7 @@ def find_source(state: StorageState, request: StorageRequest) -> StorageObject:
     """Give the object that `x-oss-copy-source` names, if its conditions hold.
 
     Raises:
-        StorageError: It names none, or a condition does not hold.
+        StorageError: It names none, a condition does not hold, or it is archived and not restored.
     """
     value = request.header("x-oss-copy-source")
     path, _, query = value.partition("?")
@@ -93,6 +96,8 @@ def find_source(state: StorageState, request: StorageRequest) -> StorageObject:
     name, _, version_id = query.partition("=")
     if not key or name not in ("", "versionId"):
         raise errors.invalid_argument("x-oss-copy-source", value, "/<bucket>/<key>, perhaps with ?versionId=")
-    found = state.read(state.bucket(bucket_name), key, version_id)
+    bucket = state.bucket(bucket_name)
+    found = state.read(bucket, key, version_id)
     check_conditions(request, found, "x-oss-copy-source-")
+    check_readable(state, bucket, found)
     return found

@@ -168,6 +168,23 @@ def delete_marker(key: str, version_id: str) -> StorageError:
     return StorageError("MethodNotAllowed", text, 405, headers, Key=key)
 
 
+def invalid_object_state(key: str) -> StorageError:
+    """Tell that an archived object has to be restored before it is read."""
+    text = "The operation is not valid for the object's state."
+    return StorageError("InvalidObjectState", text, 403, ObjectName=key)
+
+
+def not_archived(storage_class: str) -> StorageError:
+    """Tell that an object needs no restoring."""
+    text = f"The operation is not supported for this resource, whose storage class is {storage_class}."
+    return StorageError("OperationNotSupported", text)
+
+
+def restore_in_progress() -> StorageError:
+    """Tell that an object is being restored."""
+    return StorageError("RestoreAlreadyInProgress", "The restore operation is in progress.", 409)
+
+
 def not_a_symlink(key: str) -> StorageError:
     """Tell that an object is no link."""
     return StorageError("NotSymlink", "The object is not symlink object.", 400, Key=key)

@@ -72,6 +72,8 @@ class StorageObject(Record):
         encryption: Server-side encryption, empty where there is none.
         is_delete_marker: Whether it says that the object is gone.
         target: Key of the object that a link stands for.
+        readable_from: Unix time from which on an archived object is restored, or was; 0 where nobody asked for it.
+        readable_until: Unix time until which it can be read then.
     """
 
     kind: ClassVar[str] = "oss_object"
@@ -88,6 +90,8 @@ class StorageObject(Record):
     encryption: str = ""
     is_delete_marker: bool = False
     target: str = ""
+    readable_from: float = 0.0
+    readable_until: float = 0.0
 
     @property
     def bucket(self) -> str:

@@ -10,6 +10,7 @@ from steelyard.localcloud.services.oss.condition import check_conditions, read_r
 from steelyard.localcloud.services.oss.document import answer_document, child_text, read_document
 from steelyard.localcloud.services.oss.models import Bucket, StorageObject
 from steelyard.localcloud.services.oss.request import Body, Level, StorageAnswer, StorageRequest, operation
+from steelyard.localcloud.services.oss.restore_actions import check_readable, restore_headers
 from steelyard.localcloud.services.oss.state import StorageState
 from steelyard.localcloud.services.oss.symlink_actions import follow
 from steelyard.localcloud.services.oss.text import http_text
@@ -66,9 +67,17 @@ class ObjectActions:
         """Give an object's bytes, or a range of them."""
         bucket = self._state.bucket(request.bucket)
         stored = self._state.read(bucket, request.key, request.query.get("versionId", ""))
+        answer = self._answer(request, bucket, stored)
+        check_readable(self._state, bucket, stored)
+        return answer
+
+    def _answer(self, request: StorageRequest, bucket: Bucket, stored: StorageObject) -> StorageAnswer:
         found = follow(self._state, bucket, stored)
         check_conditions(request, found)
-        headers = metadata.object_headers(bucket, found)
+        headers = {
+            **metadata.object_headers(bucket, found),
+            **restore_headers(stored, self._state.clock()),
+        }
         overrides = {
             name: request.query[f"response-{name}"]
             for name in _OVERRIDES
@@ -95,7 +104,9 @@ class ObjectActions:
     @operation("HeadObject", "HEAD", Level.OBJECT, action="GetObject")
     def head_object(self, request: StorageRequest) -> StorageAnswer:
         """Tell everything about an object but its bytes."""
-        return replace(self.get_object(request), status=200)
+        bucket = self._state.bucket(request.bucket)
+        stored = self._state.read(bucket, request.key, request.query.get("versionId", ""))
+        return replace(self._answer(request, bucket, stored), status=200)
 
     @operation("GetObjectMeta", "HEAD", Level.OBJECT, "objectMeta", action="GetObject")
     def get_object_meta(self, request: StorageRequest) -> StorageAnswer:
