@@ -37,10 +37,10 @@ class TestTypes:
         request = models.DescribeInstanceTypeFamiliesRequest(region_id=REGION)
         rows = ecs_client.describe_instance_type_families(request).body.instance_type_families
         found = {row.instance_type_family_id: row.generation for row in rows.instance_type_family}
-        assert found["ecs.gn7i"] == "ecs-7"
-        request.generation = "ecs-7"
+        assert (found["ecs.gn6v"], found["ecs.gn7i"]) == ("ecs-5", "ecs-6")
+        request.generation = "ecs-6"
         rows = ecs_client.describe_instance_type_families(request).body.instance_type_families
-        assert {row.generation for row in rows.instance_type_family} == {"ecs-7"}
+        assert {row.generation for row in rows.instance_type_family} == {"ecs-6"}
 
 
 class TestUse:

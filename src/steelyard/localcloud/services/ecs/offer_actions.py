@@ -17,6 +17,7 @@ _SYSTEM_DISKS = ("cloud_essd", "cloud_auto", "cloud_essd_entry", "cloud_efficien
 
 _MAX_TYPES = 1600
 """Instance types on a page (help page of DescribeInstanceTypes)."""
+_LAST_SERIES = 6
 
 
 class OfferActions(ImageState):
@@ -139,8 +140,12 @@ class OfferActions(ImageState):
 
 
 def _generation(family: str) -> str:
-    """Name a family's generation, e.g. `ecs-7` of `ecs.gn7i`; the form of the name is from memory."""
-    return f"ecs-{next((letter for letter in family if letter.isdigit()), '1')}"
+    """Name a family's series, e.g. `ecs-5` of `ecs.g6`, one less than its number; those above the sixth have no name.
+
+    Source: parameter description of `Generation` of DescribeInstanceTypeFamilies.
+    """
+    number = next((int(letter) for letter in family if letter.isdigit()), 1)
+    return f"ecs-{min(max(number - 1, 1), _LAST_SERIES)}"
 
 
 def _has(known: Mapping[str, str], wanted: Mapping[str, object]) -> bool:
