@@ -223,6 +223,23 @@ def test_a_state_that_is_damaged_is_told_and_left_alone(data_dir):
     assert state.read_text() == "no state"
 
 
+def test_a_state_that_was_emptied_is_told_and_not_begun_anew(data_dir):
+    daemon.start(data_dir)
+    daemon.stop(data_dir)
+    state = data_dir / "state.sqlite"
+    os.truncate(state, 0)
+    with pytest.raises(LocalCloudError, match=r"state\.sqlite is empty, though a cloud has lived") as caught:
+        daemon.start(data_dir)
+    assert "put a good copy" in caught.value.hint
+    assert state.stat().st_size == 0
+
+
+def test_a_first_start_that_was_killed_before_it_wrote_its_state_is_made_again(data_dir):
+    data_dir.mkdir()
+    (data_dir / "state.sqlite").touch()
+    assert vpc_ids(daemon.start(data_dir)) == []
+
+
 def test_a_folder_that_is_none_is_told(tmp_path):
     (tmp_path / "file").write_text("")
     for do in (daemon.start, daemon.status, daemon.stop, daemon.purge):

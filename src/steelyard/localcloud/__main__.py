@@ -126,7 +126,7 @@ def _raise_file_limit() -> None:
 
 
 def _serve(data_dir: Path, port: int, region_id: str) -> None:
-    store = Store(data_dir / _STATE_NAME)
+    store = _open_state(data_dir)
     identity = load_identity(store, region_id)
     listener = _bind(store, port)
     endpoint = f"127.0.0.1:{listener.getsockname()[1]}"
@@ -157,6 +157,22 @@ def _serve(data_dir: Path, port: int, region_id: str) -> None:
         app.close()
         board.close()
         cloud.stop()
+
+
+def _open_state(data_dir: Path) -> Store:
+    """Open the state of a cloud's folder; one that is not there is begun.
+
+    Raises:
+        LocalCloudError: It was emptied, as by a copy that had no room, or a newer Steelyard wrote it.
+    """
+    path = data_dir / _STATE_NAME
+    # A start that was killed may leave an empty file as well, but before it makes the certificates.
+    if path.exists() and not path.stat().st_size and CertificateFiles.of(data_dir).folder.exists():
+        raise LocalCloudError(
+            f"the state {_STATE_NAME} is empty, though a cloud has lived on {data_dir}",
+            "put a good copy of it in its place, or delete it to begin anew",
+        )
+    return Store(path)
 
 
 def _unreadable(err: sqlite3.Error) -> LocalCloudError:

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from steelyard.errors import LocalCloudError
+
 _TABLES = """
 CREATE TABLE IF NOT EXISTS resource (
     sequence INTEGER PRIMARY KEY,
@@ -38,6 +40,10 @@ A change of a thousand instances takes some megabytes."""
 
 _CHECKPOINT_PAGES = 4000
 """After how many pages the log goes into the file, which waits for the disk; pages that change often go there once."""
+
+SCHEMA_VERSION = 1
+"""Kept in the file (`user_version`). To be raised with each change by which an older Steelyard could not read what is
+written any more: a new kind of value, or a field more."""
 
 _to_json = json.JSONEncoder(separators=(",", ":")).encode
 _COLUMNS = ("kind", "id", "body", *FOREIGN_KEYS)
@@ -71,6 +77,9 @@ class Store:
 
     Args:
         path: The file; it is made where it is not there.
+
+    Raises:
+        LocalCloudError: A newer Steelyard wrote the file; it is left alone.
     """
 
     def __init__(self, path: Path) -> None:
@@ -80,6 +89,7 @@ class Store:
         self._transaction = _Transaction(self)
         # Transactions are opened and closed by hand, so that they can be nested.
         self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        self._refuse_newer(path)
         self._connection.execute("PRAGMA journal_mode=WAL")
         self._connection.execute("PRAGMA synchronous=NORMAL")
         self._connection.execute(f"PRAGMA journal_size_limit={_MAX_WAL_BYTES}")
@@ -88,6 +98,17 @@ class Store:
         # What is listed and trimmed is so in the order of its making.
         self._connection.execute("CREATE INDEX IF NOT EXISTS resource_order ON resource (kind, sequence)")
         self._add_foreign_keys()
+        self._connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+
+    def _refuse_newer(self, path: Path) -> None:
+        (version,) = self._connection.execute("PRAGMA user_version").fetchone()
+        if version > SCHEMA_VERSION:
+            self._connection.close()
+            raise LocalCloudError(
+                f"the state {path.name} was written by a newer Steelyard: its version is {version}, and this one "
+                f"reads {SCHEMA_VERSION} at most",
+                hint="use the newer Steelyard, or let the local cloud have another folder: --data DIR",
+            )
 
     def _add_foreign_keys(self) -> None:
         """Give each foreign key a column and an index; a file of an older version has neither."""

@@ -1,18 +1,18 @@
 from __future__ import annotations
 
-import resource
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from full_disk import no_room_beyond
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from steelyard.localcloud.store import Store
+from steelyard.errors import LocalCloudError
+from steelyard.localcloud.store import SCHEMA_VERSION, Store
 
 
 @pytest.fixture
@@ -37,17 +37,6 @@ def put_all(store: Store, bodies: dict[str, dict[str, object]]) -> None:
     with store.transaction():
         for key, body in bodies.items():
             store.put("vpc", key, body)
-
-
-@contextmanager
-def no_room_beyond(path: Path) -> Iterator[None]:
-    """Let this process make no file longer than one is now, as on a disk that is full."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_what_was_put_is_given_back(store):
@@ -277,3 +266,28 @@ def test_what_is_listed_or_trimmed_is_not_sorted_first(tmp_path: Path) -> None:
     connection.close()
     assert len(plans) == 2
     assert not [plan for plan in plans if "TEMP B-TREE" in plan]
+
+
+def test_a_file_of_a_newer_version_is_refused_and_left_alone(tmp_path):
+    path = tmp_path / "state.sqlite"
+    Store(path).close()
+    newer = sqlite3.connect(path)
+    newer.execute("DROP INDEX resource_order")
+    newer.execute(f"PRAGMA user_version={SCHEMA_VERSION + 1}")
+    newer.close()
+    before = path.read_bytes()
+    with pytest.raises(LocalCloudError, match=f"newer Steelyard: its version is {SCHEMA_VERSION + 1}"):
+        Store(path)
+    assert path.read_bytes() == before
+
+
+def test_a_file_from_before_versions_is_taken_up(tmp_path):
+    path = tmp_path / "state.sqlite"
+    put_all(store := Store(path), {"vpc-1": {}})
+    store.close()
+    older = sqlite3.connect(path)
+    older.execute("PRAGMA user_version=0")
+    older.close()
+    store = Store(path)
+    assert store.list("vpc") == [{}]
+    store.close()
