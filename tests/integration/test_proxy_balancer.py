@@ -34,6 +34,22 @@ def test_requests_follow_the_weights(balancer, addresses, make_server):
     assert counts["c"] == 0
 
 
+def test_weights_that_cannot_be_written_down_are_not_in_force(balancer, addresses, make_server, tmp_path):
+    address = addresses()
+    a, b = (make_server(name)[0] for name in "ab")
+    balancer.apply(config_of(address, a, b))
+    wait_until(lambda: healthy(balancer), lambda names: names == {"a", "b"})
+    in_the_way = tmp_path / "lb-test" / "servers.draft"  # As a disk is that has no room for it.
+    in_the_way.mkdir()
+    without_b = config_of(address, a, replace(b, weight=0))
+    with pytest.raises(LocalCloudError, match="cannot be written"):
+        balancer.apply(without_b)
+    assert ask(address, PORT, 100).names() == {"a": 50, "b": 50}
+    in_the_way.rmdir()
+    balancer.apply(without_b)
+    assert ask(address, PORT, 100).names() == {"a": 100}
+
+
 def test_connections_follow_the_weights_in_tcp(balancer, addresses, make_server):
     address = addresses()
     servers = [make_server("a", 100)[0], make_server("b", 50)[0]]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+import sqlite3
+import threading
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
@@ -33,6 +36,11 @@ class Product(Protocol):
 
 
 P = TypeVar("P", bound=Product)
+T = TypeVar("T")
+
+_RETRY_S = 1.0
+
+_log = logging.getLogger(__name__)
 
 
 def _pass(product: str, request: Request) -> None:
@@ -48,12 +56,25 @@ class _Transaction(AbstractContextManager[None]):
     def __enter__(self) -> None:
         self._store.begin()
         if not self._store.is_nested:
-            self._cloud._after_commit = []
+            self._cloud._after_commit, self._cloud._on_undo = [], []
 
     def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
-        calls = [] if self._store.is_nested else self._cloud._after_commit
-        self._store.end(is_kept=kind is None)
-        if kind is None:
+        if self._store.is_nested:
+            self._store.end(is_kept=kind is None)
+            return
+        calls, undoings = self._cloud._after_commit, self._cloud._on_undo
+        is_kept = False
+        # Nobody else may come between the writes and what else is undone with them.
+        self._store.take_if_free()
+        try:
+            self._store.end(is_kept=kind is None)
+            is_kept = kind is None
+        finally:
+            if not is_kept:
+                for call in reversed(undoings):
+                    call()
+            self._store.give_back()
+        if is_kept:
             for call in calls:
                 call()
 
@@ -86,6 +107,7 @@ class Cloud:
         self.store = store
         self._transaction = _Transaction(self)
         self._after_commit: list[Callable[[], None]] = []
+        self._on_undo: list[Callable[[], None]] = []
         self.identity = identity
         self.endpoint = endpoint
         self.clock = clock
@@ -141,7 +163,8 @@ class Cloud:
     def transaction(self) -> AbstractContextManager[None]:
         """Hold the cloud's lock and make all writes one; threads of services use it for each change of state.
 
-        Calls given to `after_commit` inside of it run once the outermost transaction is kept and the lock is free.
+        Calls given to `after_commit` inside of it run once the outermost transaction is kept and the lock is free,
+        those given to `on_undo` where it is not kept.
         """
         return self._transaction
 
@@ -154,3 +177,38 @@ class Cloud:
         if not self.store.is_open:
             raise RuntimeError("after_commit was called outside of a transaction")
         self._after_commit.append(call)
+
+    def on_undo(self, call: Callable[[], None]) -> None:
+        """Run a call where the transaction that is open is undone, last one first and before the lock is free.
+
+        It is for what a change does besides its writes. An error of a call is undone with it, and so is a change that
+        could not be committed because the disk is full.
+
+        Raises:
+            RuntimeError: No transaction is open.
+        """
+        if not self.store.is_open:
+            raise RuntimeError("on_undo was called outside of a transaction")
+        self._on_undo.append(call)
+
+    def insist(self, change: Callable[[], T], give_up: threading.Event) -> T | None:
+        """Write what has happened already, in a transaction; while the disk is full it is tried again and again.
+
+        Args:
+            change: Makes the change; it may run several times, of which the last one is kept.
+            give_up: Ends the tries; what is not written then, the next start has to find out.
+
+        Returns:
+            What the change gives, None where it was given up.
+        """
+        is_told = False
+        while True:
+            try:
+                with self.transaction():
+                    return change()
+            except sqlite3.OperationalError as err:
+                if not is_told:
+                    _log.error("the state cannot be written, which is tried again: %s", err)
+                is_told = True
+                if give_up.wait(_RETRY_S):
+                    return None

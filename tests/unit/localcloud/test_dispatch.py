@@ -3,6 +3,7 @@ from __future__ import annotations
 import itertools
 import random
 import re
+import sqlite3
 import threading
 import time
 import uuid
@@ -12,6 +13,7 @@ from urllib.parse import urlencode
 
 import pytest
 from alibabacloud_tea_openapi.utils import Utils
+from full_disk import no_room_beyond
 
 from steelyard.localcloud.cloud import Cloud
 from steelyard.localcloud.dispatch import Dispatcher
@@ -276,3 +278,72 @@ def test_an_identity_is_made_once(tmp_path):
     assert first.account_id.isdigit()
     assert len(first.account_id) == 16
     store.close()
+
+
+def test_what_else_a_change_did_is_undone_with_it_before_anybody_else_comes(cloud):
+    undone: list[object] = []
+
+    def break_off(error: Exception) -> None:
+        with cloud.transaction():
+            with cloud.transaction():
+                cloud.on_undo(lambda: undone.append("first"))
+            cloud.on_undo(lambda: undone.append(is_free()))
+            raise error
+
+    def is_free() -> bool:
+        found: list[bool] = []
+        other = threading.Thread(target=lambda: found.append(cloud.store.take_if_free()))
+        other.start()
+        other.join()
+        return found[0]
+
+    with pytest.raises(RuntimeError, match="a bug"):
+        break_off(RuntimeError("a bug"))
+    assert undone == [False, "first"]
+    assert cloud.store.take_if_free()
+    cloud.store.give_back()
+
+
+def test_what_else_a_change_did_is_undone_where_it_cannot_be_committed_and_stays_where_it_is_kept(
+    cloud, tmp_path
+):
+    undone: list[str] = []
+
+    def change() -> None:
+        with cloud.transaction():
+            cloud.store.put("vpc", "vpc-1", {"text": "x" * 100_000})
+            cloud.on_undo(lambda: undone.append("undone"))
+
+    with no_room_beyond(tmp_path / "state.sqlite-wal"), pytest.raises(sqlite3.OperationalError):
+        change()
+    assert undone == ["undone"]
+    change()
+    assert undone == ["undone"]
+
+
+def test_what_happened_is_written_once_there_is_room(cloud, tmp_path):
+    tries: list[float] = []
+
+    def write() -> str:
+        tries.append(time.monotonic())
+        cloud.store.put("vpc", "vpc-1", {"text": "x" * 100_000})
+        return "written"
+
+    written: list[str | None] = []
+    writer = threading.Thread(target=lambda: written.append(cloud.insist(write, threading.Event())))
+    with no_room_beyond(tmp_path / "state.sqlite-wal"):
+        writer.start()
+        deadline = time.monotonic() + 30
+        while len(tries) < 2 and time.monotonic() < deadline:
+            time.sleep(0.01)
+    writer.join(30)
+    assert written == ["written"]
+    assert len(tries) >= 2
+
+
+def test_what_happened_is_left_to_the_next_start_where_the_cloud_ends(cloud, tmp_path):
+    over = threading.Event()
+    over.set()
+    with no_room_beyond(tmp_path / "state.sqlite-wal"):
+        assert cloud.insist(lambda: cloud.store.put("vpc", "vpc-1", {"text": "x" * 100_000}), over) is None
+    assert cloud.store.list("vpc") == []

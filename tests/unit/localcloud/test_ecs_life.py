@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 from fake_host import FakeHost
+from full_disk import no_room_beyond
 
 from steelyard.localcloud.hosts.host import Fate, Host
 from steelyard.localcloud.record import Records
@@ -288,3 +289,29 @@ def test_a_cloud_may_end_while_something_of_an_instance_begins(life, host, insta
     closing.join(30)
     assert not closing.is_alive()
     assert life._threads == set()
+
+
+def test_one_that_dies_while_the_disk_is_full_is_stopped_once_there_is_room(life, host, instances, tmp_path):
+    make(instances)
+    life.launch("i-1")
+    wait_status(instances, "Running")
+    with no_room_beyond(tmp_path / "state.sqlite-wal"):
+        death = threading.Thread(target=host.die, args=["i-1"])
+        death.start()
+        death.join(0.2)  # However far it has come, it cannot be written.
+        assert status_of(instances, "i-1") == "Running"
+    wait_status(instances, "Stopped")
+    death.join(30)
+
+
+def test_one_that_is_launched_and_released_while_the_disk_is_full_is_so_once_there_is_room(
+    life, host, instances, tmp_path
+):
+    make(instances)
+    with no_room_beyond(tmp_path / "state.sqlite-wal"):
+        life.launch("i-1")
+    wait_status(instances, "Running")
+    make(instances, status="Stopping", is_released=True)
+    with no_room_beyond(tmp_path / "state.sqlite-wal"):
+        life.release("i-1")
+    wait_status(instances, "gone")

@@ -135,10 +135,18 @@ class ProxyBalancer(KeptProcess[HaproxyProcess, ProxyConfig]):
         if previous is None or _bare(previous) != _bare(wish) or not self._reconcile(process, wish):
             self._reload(process, wish)
         else:
-            self._write(wish, _rows(process))
+            self._keep(process, previous, wish)
         if any(pool.source_persistence_s for pool in wish.pools):
             process.commands(unsettling_commands(wish, _rows(process)))
         self._drains.begin(previous, wish)
+
+    def _keep(self, process: HaproxyProcess, previous: ProxyConfig, wish: ProxyConfig) -> None:
+        """Write down what was changed at run time; what cannot be written, for want of room, is not kept running."""
+        try:
+            self._write(wish, _rows(process))
+        except LocalCloudError:
+            self._reconcile(process, previous)
+            raise
 
     def _reconcile(self, process: HaproxyProcess, wish: ProxyConfig) -> bool:
         """Change servers and weights at run time; False where HAProxy refuses."""
@@ -173,23 +181,19 @@ class ProxyBalancer(KeptProcess[HaproxyProcess, ProxyConfig]):
             process.close_through(gone)
 
     def _write(self, config: ProxyConfig, rows: dict[tuple[str, str], list[str]]) -> None:
-        pem = pem_files(config)
-        if pem:
-            self._pem_folder.mkdir(mode=0o700, exist_ok=True)
-        for path, text in (
-            *((self._pem_folder / name, text) for name, text in pem.items()),
-            (
-                self._config_path,
-                render_config(config, str(self._state_path), str(self._pem_folder), self._doors),
+        texts = {
+            **{self._pem_folder / name: text for name, text in pem_files(config).items()},
+            self._config_path: render_config(
+                config, str(self._state_path), str(self._pem_folder), self._doors
             ),
-            (self._state_path, render_state(config, rows)),
-        ):
-            draft = path.with_suffix(".draft")
-            draft.unlink(missing_ok=True)
-            # Keys are among them, and nobody else's business.
-            with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-                file.write(text)
-            draft.replace(path)
+            self._state_path: render_state(config, rows),
+        }
+        try:
+            for path, text in texts.items():
+                path.parent.mkdir(mode=0o700, exist_ok=True)
+                _write_whole(path, text)
+        except OSError as err:
+            raise LocalCloudError(f"files of {self._name} cannot be written: {err}") from err
 
     def _remove_stale_pem(self, config: ProxyConfig) -> None:
         """Remove the keys that are no longer used: HAProxy's older workers hold theirs in memory."""
@@ -219,3 +223,12 @@ def _drained(config: ProxyConfig) -> list[tuple[ServerPool, int]]:
 def _bare(config: ProxyConfig) -> tuple[ProxyConfig, list[tuple[str, ...]]]:
     """Give what takes a reload where it changes."""
     return config.with_servers(lambda servers: ()), list(map(left_by_cookie, config.pools))
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """Write a file in one step, for its owner alone: keys are among them, and nobody else's business."""
+    draft = path.with_suffix(".draft")
+    draft.unlink(missing_ok=True)
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+    draft.replace(path)

@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, ClassVar, Generic, TypeVar
 
 from steelyard.errors import LocalCloudError
@@ -185,6 +186,12 @@ class BalancingService(Service, Generic[B]):
                 self._serve(load_balancer_id)
             except LocalCloudError as err:
                 raise not_applied(err.message) from err
+            self.cloud.on_undo(partial(self._return, load_balancer_id))
+
+    def _return(self, load_balancer_id: str) -> None:
+        """Bring a load balancer's HAProxy back to the records, of which a change was undone."""
+        if self.load_balancers.get(load_balancer_id) is not None:
+            self.follow(load_balancer_id)
 
     def follow(self, load_balancer_id: str) -> None:
         """Bring a load balancer's HAProxy to what has changed around it; nobody waits for the answer."""

@@ -50,7 +50,7 @@ class CommandRunner:
         self._runs = runs
         self._lock = threading.Lock()
         self._active: dict[str, _Active] = {}
-        self._is_closing = False
+        self._closing = threading.Event()
 
     def resume(self) -> None:
         """Finish what ran when the last cloud ended, since it ended with that."""
@@ -63,7 +63,7 @@ class CommandRunner:
     def close(self) -> None:
         """Watch no more, and leave the records as they are; the host ends what runs."""
         with self._lock:
-            self._is_closing = True
+            self._closing.set()
             active = list(self._active.values())
         for one in active:
             one.timer.cancel()
@@ -79,7 +79,7 @@ class CommandRunner:
         timer = threading.Timer(timeout_s, self.end, [run.id, TIMEOUT])
         timer.name, timer.daemon = f"timeout-{run.id}", True
         with self._lock:
-            if self._is_closing:
+            if self._closing.is_set():
                 return
             self._active[run.id] = _Active(timer=timer)
         try:
@@ -137,12 +137,15 @@ class CommandRunner:
     def _settle(
         self, run_id: str, status: str, exit_code: int | None, output: bytes, code: str = "", info: str = ""
     ) -> None:
-        if self._is_closing:
+        if self._closing.is_set():
             return
-        with self._cloud.transaction():
+
+        def settle() -> None:
             run = self._runs.get(run_id)
             if run is not None and run.status == RUNNING:
                 self._finish(run, status, exit_code, output, code, info)
+
+        self._cloud.insist(settle, self._closing)
 
     def _finish(
         self, run: CommandRun, status: str, exit_code: int | None, output: bytes, code: str, info: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 import threading
 from collections.abc import Callable
 
@@ -10,6 +11,7 @@ from steelyard.errors import LocalCloudError
 
 logger = logging.getLogger(__name__)
 
+_RETRY_S = 1.0
 _LONGEST_WAIT_S = 3600.0
 """The standard library waits no longer than `threading.TIMEOUT_MAX`; far times are looked at again each hour."""
 
@@ -66,6 +68,9 @@ class DueClock:
         while (instance_id := self._next()) is not None:
             try:
                 self._carry_out(instance_id)
+            except sqlite3.OperationalError as err:
+                logger.error("%s of %s waits for the state: %s", self._name, instance_id, err)
+                self.set(instance_id, self._clock() + _RETRY_S)  # The disk is full, say.
             except LocalCloudError as err:
                 logger.error("%s of %s was not carried out: %s", self._name, instance_id, err)
             except Exception:  # A bug in one must not end all further ones.

@@ -94,7 +94,7 @@ class InterfaceMaking(EcsState):
         claimed: list[str] = []
         try:
             for one in wanted:
-                claimed.append(self.host.claim_address(vswitch.cidr_block, one or None, vpc_id=vpc_id))
+                claimed.append(self.claim_address(vswitch.cidr_block, one or None, vpc_id=vpc_id))
         except (AddressExhausted, AddressInUse, ValueError) as err:
             self.giving_back(claimed, vpc_id)()
             if isinstance(err, AddressExhausted):

@@ -77,7 +77,7 @@ class InstanceLife:
         self._boots = threading.BoundedSemaphore(_MOST_AT_ONCE)
         self._ends = threading.BoundedSemaphore(_MOST_AT_ONCE)
         self._turns = Turns()
-        self._is_closing = False
+        self._closing = threading.Event()
 
     def launch(self, instance_id: str) -> None:
         """Boot an instance that is Pending or Starting."""
@@ -108,15 +108,17 @@ class InstanceLife:
         def run() -> None:
             with self._ends:
                 self._end(instance_id, 0)
-            with self._cloud.transaction():
-                instance = self._instances.get(instance_id)
-                if instance is None or self._is_closing:
-                    return
-                self._host.discard(instance_id)
-                self._host.release_address(instance.private_address, vpc_id=instance.vpc_id)
-                self._instances.delete(instance_id)
+            self._cloud.insist(lambda: self._forget(instance_id), self._closing)
 
         self._spawn(f"release-{instance_id}", run)
+
+    def _forget(self, instance_id: str) -> None:
+        instance = self._instances.get(instance_id)
+        if instance is None or self._closing.is_set():
+            return
+        self._host.discard(instance_id)
+        self._host.release_address(instance.private_address, vpc_id=instance.vpc_id)
+        self._instances.delete(instance_id)
 
     def rewire(self, instance_id: str) -> None:
         """Bring a running instance's network to what the records say, and wait for that."""
@@ -154,7 +156,7 @@ class InstanceLife:
 
     def close(self) -> None:
         """End every instance's processes and leave the records as they are."""
-        self._is_closing = True
+        self._closing.set()
         self._host.close(CLOUD_STOP_GRACE_S)
         with self._lock:
             threads = list(self._threads)
@@ -219,19 +221,15 @@ class InstanceLife:
                 self._host.shut_down(instance_id, grace_s)
 
     def _boot(self, instance_id: str) -> None:
-        with self._cloud.transaction():
-            instance = self._instances.get(instance_id)
-            if instance is None or instance.status not in (PENDING, STARTING) or self._is_closing:
-                return
-            instance = replace(instance, status=STARTING, boot_number=instance.boot_number + 1)
-            self._instances.put(instance)
-            machine = self._machine(instance)
-        boot_number = instance.boot_number
+        begun = self._cloud.insist(lambda: self._begin_boot(instance_id), self._closing)
+        if begun is None:
+            return
+        machine, boot_number = begun
         try:
             with self._boots, self._turns.of(instance_id):
                 if not self._is_awaited(instance_id, boot_number):
                     return
-                self._host.hold_address(instance.private_address, vpc_id=instance.vpc_id)
+                self._host.hold_address(machine.address, vpc_id=machine.vpc_id)
                 self._host.boot(machine, lambda: self._died(instance_id, boot_number))
         except (LocalCloudError, AddressInUse) as err:
             logger.error("%s could not be booted: %s", instance_id, err)
@@ -241,9 +239,18 @@ class InstanceLife:
         self.rewire(instance_id)  # An interface may have come or gone meanwhile.
         self._move(instance_id, {STARTING}, RUNNING, boot_number)
 
+    def _begin_boot(self, instance_id: str) -> tuple[Machine, int] | None:
+        """Note that an instance is starting, and give what is to be booted with the number of the boot."""
+        instance = self._instances.get(instance_id)
+        if instance is None or instance.status not in (PENDING, STARTING) or self._closing.is_set():
+            return None
+        instance = replace(instance, status=STARTING, boot_number=instance.boot_number + 1)
+        self._instances.put(instance)
+        return self._machine(instance), instance.boot_number
+
     def _is_awaited(self, instance_id: str, boot_number: int) -> bool:
         """Tell whether a boot is still wanted that waited for others: the instance may be on its way out, or gone."""
-        if self._is_closing:
+        if self._closing.is_set():
             return False
         with self._cloud.transaction():
             instance = self._instances.get(instance_id)
@@ -281,24 +288,30 @@ class InstanceLife:
 
     def _died(self, instance_id: str, boot_number: int) -> None:
         """Tell that no process of a boot is left, which is news only if nobody asked for it."""
-        if not self._is_closing:
+        if not self._closing.is_set():
             self._move(instance_id, {STARTING, RUNNING}, STOPPED, boot_number)
 
     def _move(
         self, instance_id: str, origins: Collection[str], status: str, boot_number: int | None = None
     ) -> bool:
-        if self._is_closing:
-            return False
-        with self._cloud.transaction():
+        def move() -> bool:
             instance = self._instances.get(instance_id)
-            if instance is None or instance.status not in origins or instance.is_released:
+            if self._closing.is_set() or instance is None:
+                return False
+            if instance.status not in origins or instance.is_released:
                 return False
             if boot_number not in (None, instance.boot_number):
                 return False
             started_at = self._cloud.clock() if status == RUNNING else instance.started_at
             self._instances.put(replace(instance, status=status, started_at=started_at))
-        logger.info("%s is %s", instance_id, status)
-        return True
+            return True
+
+        if self._closing.is_set():
+            return False
+        is_moved = bool(self._cloud.insist(move, self._closing))
+        if is_moved:
+            logger.info("%s is %s", instance_id, status)
+        return is_moved
 
     def _spawn(self, name: str, run: Callable[[], None]) -> None:
         def run_and_leave() -> None:
@@ -312,7 +325,7 @@ class InstanceLife:
 
         thread = threading.Thread(target=run_and_leave, name=name, daemon=True)
         with self._lock:
-            if self._is_closing:
+            if self._closing.is_set():
                 return
             self._threads.add(thread)
             thread.start()  # with the lock: whoever waits for all threads waits for none that has not begun

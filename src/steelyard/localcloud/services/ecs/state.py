@@ -5,6 +5,7 @@ import json
 import logging
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Protocol, runtime_checkable
 
 from steelyard.localcloud.cloud import Cloud
@@ -91,6 +92,15 @@ class EcsState(Service):
         for holder_id, address, vpc_id in held:
             self.hold_again(holder_id, address, vpc_id=vpc_id)
         self.survivors = self.life.resume()
+
+    def claim_address(self, cidr: str, wanted: str | None = None, *, vpc_id: str = "") -> str:
+        """Claim an address of a VSwitch's block for what the open transaction makes; it is given back with that.
+
+        See `Host.claim_address` for the arguments and the errors.
+        """
+        address = self.host.claim_address(cidr, wanted, vpc_id=vpc_id)
+        self.cloud.on_undo(partial(self.host.release_address, address, vpc_id=vpc_id))
+        return address
 
     def hold_again(self, holder_id: str, address: str, *, vpc_id: str = "") -> bool:
         """Hold an address that was given before the start; one that another local cloud took is noted, and False given.

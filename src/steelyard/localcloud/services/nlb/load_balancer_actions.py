@@ -51,7 +51,7 @@ class LoadBalancerActions(ZonalShiftActions[LoadBalancer, ServerGroup, Listener]
             resource_group_id=request.text("ResourceGroupId"),
         )
         request.stop_if_dry_run()
-        zones = claim_zones(self.ecs.host, places, is_public=address_type == INTERNET)
+        zones = claim_zones(self.ecs, places, is_public=address_type == INTERNET)
         balancer = replace(draft, zones=zones, name=draft.name or draft.id)
         self.load_balancers.put(balancer)
         # The API's own spelling.

@@ -216,7 +216,7 @@ class LoadBalancerActions(SlbState):
 
     def _claim(self, cidr: str, wanted: str) -> str:
         try:
-            return self.ecs.host.claim_address(cidr, wanted or None)
+            return self.ecs.claim_address(cidr, wanted or None)
         except AddressExhausted as err:
             raise errors.addresses_exhausted() from err
         except (AddressInUse, ValueError) as err:

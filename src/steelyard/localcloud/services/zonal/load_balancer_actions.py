@@ -74,7 +74,7 @@ class ZonalBalancerActions(ZonalState[B, G, L]):
         places = self.read_places(request, balancer.vpc_id)
         request.stop_if_dry_run()
         is_public = balancer.address_type == INTERNET
-        zones = claim_zones(self.ecs.host, places, is_public=is_public, kept=balancer.zones)
+        zones = claim_zones(self.ecs, places, is_public=is_public, kept=balancer.zones)
         return self._move(request, balancer, zones)
 
     @action(
@@ -91,7 +91,7 @@ class ZonalBalancerActions(ZonalState[B, G, L]):
         places = [Place(vswitch=vswitch, wanted="") for vswitch in vswitches if vswitch is not None]
         request.stop_if_dry_run()
         is_public = address_type == INTERNET
-        zones = claim_zones(self.ecs.host, places, is_public=is_public, kept=balancer.zones)
+        zones = claim_zones(self.ecs, places, is_public=is_public, kept=balancer.zones)
         return self._move(request, replace(balancer, address_type=address_type), zones)
 
     @action("LoadBalancerJoinSecurityGroup")

@@ -9,6 +9,7 @@ from steelyard.localcloud.hosts.address import AddressExhausted, AddressInUse, s
 from steelyard.localcloud.hosts.host import Host
 from steelyard.localcloud.service import Request
 from steelyard.localcloud.services.balancing import INTERNET_CIDR
+from steelyard.localcloud.services.ecs.state import EcsState
 from steelyard.localcloud.services.vpc.models import VSwitch
 from steelyard.localcloud.services.vpc.state import VpcState
 from steelyard.localcloud.services.zonal import errors
@@ -84,12 +85,12 @@ def _check_place(
 
 
 def claim_zones(
-    host: Host, places: Iterable[Place], *, is_public: bool, kept: Sequence[Zone] = ()
+    ecs: EcsState, places: Iterable[Place], *, is_public: bool, kept: Sequence[Zone] = ()
 ) -> tuple[Zone, ...]:
     """Claim the addresses of all zones, or none of them.
 
     Args:
-        host: Has the addresses.
+        ecs: Has the addresses.
         places: The zones.
         is_public: Whether each zone gets a public address, too.
         kept: The zones so far: one that fits its place keeps its addresses.
@@ -106,17 +107,17 @@ def claim_zones(
             wanted = place.wanted
             zone = dict(old.get(place.vswitch.id, {}))
             if not zone or (wanted and served_address(wanted) != zone["PrivateIPv4Address"]):
-                claimed.append(host.claim_address(place.vswitch.cidr_block, wanted or None))
+                claimed.append(ecs.claim_address(place.vswitch.cidr_block, wanted or None))
                 private = {"VSwitchId": place.vswitch.id, "PrivateIPv4Address": claimed[-1]}
                 zone = {**zone, "ZoneId": place.vswitch.zone_id, **private}
             if is_public and "PublicIPv4Address" not in zone:
-                claimed.append(host.claim_address(INTERNET_CIDR))
+                claimed.append(ecs.claim_address(INTERNET_CIDR))
                 zone["PublicIPv4Address"] = claimed[-1]
             if not is_public:
                 zone.pop("PublicIPv4Address", None)
             zones.append(zone)
     except (AddressExhausted, AddressInUse, ValueError) as err:
-        release(host, claimed)
+        release(ecs.host, claimed)
         raise errors.address_not_available(wanted) from err
     return tuple(zones)
 
