@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alibabacloud_ecs20140526 import models as ecs
 from alibabacloud_ess20220222 import models as ess
-from contract_fleet import REGION, TYPE
+from contract_fleet import REGION
 from contract_sdk import refused, wait_for
 
 
@@ -165,22 +165,6 @@ def test_what_a_group_is_not_served_with_is_refused_by_its_name(scaling):
         ({"dbinstance_ids": '["rm-1"]'}, "DBInstanceIds"),
         ({"instance_id": "i-1"}, "InstanceId"),
         ({"removal_policies": ["CustomPolicy"]}, "CustomPolicy"),
-        (
-            {
-                "launch_template_overrides": [
-                    ess.CreateScalingGroupRequestLaunchTemplateOverrides(
-                        instance_type=TYPE, weighted_capacity=4
-                    )
-                ]
-            },
-            "WeightedCapacity",
-        ),
     ):
         with refused("UnsupportedOperation", text=text):
             scaling.make(is_enabled=False, **settings)
-    group_id = scaling.make(is_enabled=False)
-    heavy = ess.CreateScalingConfigurationRequestInstanceTypeOverrides(
-        instance_type=TYPE, weighted_capacity=4
-    )
-    with refused("UnsupportedOperation", text="WeightedCapacity"):
-        scaling.configure(group_id, instance_type=None, instance_type_overrides=[heavy])

@@ -10,7 +10,7 @@ from steelyard.localcloud.services.ess import errors
 from steelyard.localcloud.services.ess.core import EssCore
 from steelyard.localcloud.services.ess.launching import instance_types_of
 from steelyard.localcloud.services.ess.models import ScalingConfiguration, Settings
-from steelyard.localcloud.services.ess.setting import check_weights
+from steelyard.localcloud.services.ess.setting import read_weights
 from steelyard.localcloud.text import utc_text
 from steelyard.localcloud.wire.error import invalid_parameter, missing_parameter, not_served
 from steelyard.spec.catalogue import INSTANCE_TYPES
@@ -118,7 +118,7 @@ class ConfigurationActions(EssCore):
         settings = configuration.settings
         group = self.groups.get(configuration.group_id)
         is_active = group is not None and group.configuration_id == configuration.id
-        types = instance_types_of(settings)
+        types, weights = instance_types_of(settings), read_weights(settings.get("InstanceTypeOverrides"))
         tags = json.loads(str(settings.get("Tags") or "{}"))
         system = settings.get("SystemDisk")
         disk = system if isinstance(system, Mapping) else {}
@@ -136,6 +136,7 @@ class ConfigurationActions(EssCore):
             "CreationTime": utc_text(configuration.created_at),
             "InstanceType": types[0],
             "InstanceTypes": types,
+            **({"WeightedCapacities": [weights.get(name, 1) for name in types]} if weights else {}),
             "Tags": [{"Key": key, "Value": value} for key, value in tags.items()],
             "PasswordSetted": bool(settings.get("Password")),
             "Password": None,
@@ -147,7 +148,7 @@ def _settings(request: Request, before: Settings) -> dict[str, object]:
     for name in _UNSERVED:
         if given.get(name):
             raise not_served(f"{name} of scaling configurations")
-    check_weights(given.get("InstanceTypeOverrides"))
+    read_weights(given.get("InstanceTypeOverrides"))
     settings = {**before, **given}
     if "InstanceTypes" in given and "InstanceType" not in given:
         settings.pop("InstanceType", None)

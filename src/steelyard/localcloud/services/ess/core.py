@@ -112,39 +112,33 @@ class EssCore(EssState):
                 `IncorrectInstanceStatus` or `IncorrectCapacity.MaxSize`.
         """
         if not is_lenient:
-            self._grown(group, len(instance_ids))
+            self.check_growth(group, len(instance_ids))
         found, ignored = passing(instance_ids, lambda one: self._candidate(group, one), is_lenient=is_lenient)
-        num_counted = self._grown(group, len(found))
+        weights_of = self.weights_of(group)
+        self.check_growth(group, sum(weights_of.get(one.instance_type, 1) for one in found))
         cause = "Instances were attached by a user."
         activity = self.begin_activity(group, cause, "Attach instances.", hooks=hooks)
-        activity = replace(activity, created=tuple(one.id for one in found), ignored=ignored)
-        self.activities.put(activity)
+        self.activities.put(replace(activity, created=tuple(one.id for one in found), ignored=ignored))
         weight_of = dict(zip(instance_ids, weights, strict=False))
         for instance in found:
             member = self.new_member(group, activity, instance)
             weight, is_weighed = weight_of.get(instance.id, member.weight), instance.id in weight_of
             member = replace(member, origin="Attached", is_entrusted=is_entrusted)
             self.members.put(replace(member, weight=weight, is_weighed=is_weighed))
-        self.keep_up(group, num_counted)
+        self.keep_up(group)
         return activity
 
-    def keep_up(self, group: ScalingGroup, num_counted: int) -> None:
-        """Let no fewer members be wanted of a group than it has by now, and let the reconciler look.
-
-        Args:
-            group: The group.
-            num_counted: How many members make up its capacity.
-        """
+    def keep_up(self, group: ScalingGroup) -> None:
+        """Let no less be wanted of a group than it has by now, and let the reconciler look."""
         if group.desired is not None:
-            self.groups.put(replace(group, desired=max(group.desired, num_counted)))
+            self.groups.put(replace(group, desired=max(group.desired, self.capacity(group.id))))
         self.wake()
 
-    def _grown(self, group: ScalingGroup, count: int) -> int:
-        """Give a group's capacity with some more members."""
-        num_counted = self.num_counted(group.id) + count
-        if num_counted > group.max_size:
-            raise errors.incorrect_capacity("MaxSize", num_counted, group.max_size)
-        return num_counted
+    def check_growth(self, group: ScalingGroup, more: int) -> None:
+        """Check that a group may have so much more capacity."""
+        capacity = self.capacity(group.id) + more
+        if capacity > group.max_size:
+            raise errors.incorrect_capacity("MaxSize", capacity, group.max_size)
 
     def _candidate(self, group: ScalingGroup, instance_id: str) -> Instance:
         """Give an instance that can be taken into a group."""

@@ -23,6 +23,7 @@ from steelyard.localcloud.services.ess.models import (
     REMOVING_WAIT,
     STANDBY,
     ScalingGroup,
+    capacity_of,
 )
 from steelyard.localcloud.services.ess.setting import read_group
 from steelyard.localcloud.tag import has_tags, read_tags
@@ -223,7 +224,9 @@ class GroupActions(AttachmentActions):
 
     def _group_answer(self, group: ScalingGroup) -> dict[str, object]:
         members = self.members_of(group.id)
-        states = Counter(member.state for member in members)
+        states = Counter[str]()
+        for member in members:
+            states[member.state] += member.capacity
         return {
             **group.to_answer(),
             "TotalCapacity": sum(states[state] for state in (*COUNTED, STANDBY, REMOVING, REMOVING_WAIT)),
@@ -236,7 +239,7 @@ class GroupActions(AttachmentActions):
             "RemovingWaitCapacity": states[REMOVING_WAIT],
             "StandbyCapacity": states[STANDBY],
             "StoppedCapacity": 0,
-            "SpotCapacity": sum(member.is_spot for member in members),
+            "SpotCapacity": capacity_of(member for member in members if member.is_spot),
         }
 
 

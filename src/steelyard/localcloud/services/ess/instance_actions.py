@@ -16,6 +16,7 @@ from steelyard.localcloud.services.ess.models import (
     STANDBY,
     Member,
     ScalingGroup,
+    capacity_of,
 )
 from steelyard.localcloud.services.ess.setting import GROUP
 from steelyard.localcloud.setting import checked
@@ -128,9 +129,7 @@ class InstanceActions(EssCore):
         """Take members back that were set aside."""
         group = self.active_group(request)
         members = [self._named(group, one, (STANDBY,)) for one in _ids(request)]
-        num_counted = self.num_counted(group.id) + len(members)
-        if num_counted > group.max_size:
-            raise errors.incorrect_capacity("MaxSize", num_counted, group.max_size)
+        self.check_growth(group, capacity_of(members))
         activity = self.begin_activity(group, "Instances were taken back by a user.", "Exit standby.")
         self.activities.put(replace(activity, created=tuple(member.id for member in members)))
         for member in members:
@@ -138,7 +137,7 @@ class InstanceActions(EssCore):
             now = self.cloud.clock()
             back = replace(member, state=IN_SERVICE, serves=True, in_service_at=now, has_passed=False)
             self.members.put(replace(back, activity_id=activity.id))
-        self.keep_up(group, num_counted)
+        self.keep_up(group)
         return {"ScalingActivityId": activity.id}
 
     @action("DescribeScalingActivities")
@@ -171,10 +170,11 @@ class InstanceActions(EssCore):
             lambda one: self._named(group, one, (*SERVING, STANDBY)),
             is_lenient=request.flag("IgnoreInvalidInstance"),
         )
-        num_left = self.num_counted(group.id) - sum(member.state in SERVING for member in members)
+        leaving = capacity_of(member for member in members if member.state in SERVING)
+        left = self.capacity(group.id) - leaving
         is_smaller = request.flag("DecreaseDesiredCapacity", True) or fate == "standby"
-        if is_smaller and num_left < group.min_size:
-            raise errors.incorrect_capacity("MinSize", num_left, group.min_size)
+        if is_smaller and left < group.min_size:
+            raise errors.incorrect_capacity("MinSize", left, group.min_size)
         cause = "Instances were removed by a user."
         activity = self.begin_activity(group, cause, description, hooks=hooks)
         gone = tuple(member.id for member in members)
@@ -183,8 +183,7 @@ class InstanceActions(EssCore):
         for member in members:
             self.passage.leave(member, activity, fate=fate)
         if group.desired is not None and is_smaller:
-            num_gone = sum(member.state in SERVING for member in members)
-            self.groups.put(replace(group, desired=max(group.min_size, group.desired - num_gone)))
+            self.groups.put(replace(group, desired=max(group.min_size, group.desired - leaving)))
         self.wake()
         return {"ScalingActivityId": activity.id}
 

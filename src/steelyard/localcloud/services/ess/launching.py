@@ -14,6 +14,7 @@ from steelyard.localcloud.services.ess.models import (
     Member,
     ScalingGroup,
     Settings,
+    capacity_of,
 )
 from steelyard.localcloud.services.ess.placement import (
     Place,
@@ -120,18 +121,21 @@ class Launcher:
             raise errors.no_configuration(group.id)
         return _from_configuration(configuration.id, configuration.settings)
 
-    def launch(self, group: ScalingGroup, activity: Activity, count: int) -> list[str]:
-        """Make members in Pending, one by one, each in the best place that takes it.
+    def launch(self, group: ScalingGroup, activity: Activity, missing: int) -> list[str]:
+        """Make members in Pending, one by one, each in the best place that takes it, until no capacity is missing.
+
+        The last one may be of a type that counts for more than is missing yet.
 
         Returns:
-            Their ids; fewer than `count` where places ran out after some were made.
+            Their ids; fewer than are needed where places ran out after some were made.
 
         Raises:
             ApiError: What the last place that was tried answered, where not one could be made.
         """
         template = self.template(group)
         made: list[str] = []
-        for _ in range(count):
+        before = self._state.capacity(group.id)
+        while self._state.capacity(group.id) < before + missing:
             members = [one for one in self._state.members_of(group.id) if one.state in COUNTED]
             try:
                 made.append(self._launch_one(group, activity, template, members))
@@ -168,6 +172,7 @@ class Launcher:
                 template.instance_types,
                 group.settings,
                 members,
+                self._state.weights_of(group),
                 is_spot=is_spot,
                 hour=self._state.hour,
             ):
@@ -187,8 +192,8 @@ class Launcher:
     ) -> tuple[bool, ...]:
         if not template.is_spot:
             return (False,)
-        num_fixed = sum(not member.is_spot for member in members)
-        if num_fixed < num_on_demand(settings, len(members) + 1):
+        fixed = capacity_of(member for member in members if not member.is_spot)
+        if fixed < num_on_demand(settings, capacity_of(members) + 1):
             return (False,)
         return (True, False) if compensates(settings) else (True,)
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -35,7 +35,8 @@ class ScalingGroup(Record):
     Attributes:
         state: `Inactive`, `Active` or `Deleting`.
         settings: Its settings by the API's names.
-        desired: The number of instances that is wanted; None where only the bounds are kept.
+        desired: The capacity that is wanted, which is the number of instances unless their types have weights; None
+            where only the bounds are kept.
         server_groups: Where its members serve: `Type` (`CLB`, `VServerGroup`, `ALB` or `NLB`), `LoadBalancerId`,
             `ServerGroupId`, `Port`, `Weight`.
         configuration_id: The active scaling configuration, if any.
@@ -85,13 +86,13 @@ class ScalingGroup(Record):
         """Whether anything says how members are made."""
         return bool(self.configuration_id or self.settings.get("LaunchTemplateId"))
 
-    def wanted(self, num_counted: int) -> int:
-        """Give the number of members that there should be.
+    def wanted(self, capacity: int) -> int:
+        """Give the capacity that there should be.
 
         Args:
-            num_counted: How many there are.
+            capacity: What there is.
         """
-        wish = num_counted if self.desired is None else self.desired
+        wish = capacity if self.desired is None else self.desired
         return max(self.min_size, min(self.max_size, wish)) + (0 if self.desired is None else self.surge)
 
     def to_answer(self) -> dict[str, object]:
@@ -164,6 +165,7 @@ class Member(Record):
         hooks_done: Whether the hooks of the transition that it is in have been asked.
         weight: Its weight behind classic load balancers that were given none.
         is_weighed: Whether that weight was given for it alone, and counts behind all load balancers.
+        capacity: For how much of its group's capacity it counts: the `WeightedCapacity` of its instance type.
     """
 
     kind: ClassVar[str] = "ess_member"
@@ -188,6 +190,7 @@ class Member(Record):
     in_service_at: float = 0.0
     hooks_done: bool = False
     is_weighed: bool = False
+    capacity: int = 1
 
     def to_answer(self, private_address: str, spot_strategy: str) -> dict[str, object]:
         """Give the fields of DescribeScalingInstances."""
@@ -205,13 +208,18 @@ class Member(Record):
             "HealthStatus": "Healthy" if self.is_healthy else "Unhealthy",
             "LifecycleState": self.state,
             "LoadBalancerWeight": self.weight,
-            "WeightedCapacity": 1,
+            "WeightedCapacity": self.capacity,
             "Entrusted": self.is_entrusted,
             "WarmupState": "NoNeedWarmup",
             "PrivateIpAddress": private_address,
             "SpotStrategy": spot_strategy,
             "ZoneId": self.zone_id,
         }
+
+
+def capacity_of(members: Iterable[Member]) -> int:
+    """Give the capacity that members make up together."""
+    return sum(member.capacity for member in members)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -126,10 +126,10 @@ class Passage:
             cause: Why, for the activity.
             description: What is done, for the activity.
         """
-        num_counted = self._state.num_counted(group.id)
+        capacity = self._state.capacity(group.id)
         activity = self._state.begin_activity(group, cause, description)
         gone = tuple(member.id for member in members)
-        activity = replace(activity, destroyed=gone, goal=num_counted)
+        activity = replace(activity, destroyed=gone, goal=capacity)
         self._state.activities.put(activity)
         for member in members:
             self.leave(member, activity)
@@ -241,8 +241,8 @@ class Passage:
             replace(activity, error_code="LifecycleHook.RolledBack", error_message=message)
         )
         if group.desired is not None and member.is_healthy and not activity.created:
-            num_counted = min(group.max_size, self._state.num_counted(group.id))
-            self._state.groups.put(replace(group, desired=max(group.desired, num_counted)))
+            capacity = min(group.max_size, self._state.capacity(group.id))
+            self._state.groups.put(replace(group, desired=max(group.desired, capacity)))
 
     def _go(self, member: Member, instance: Instance | None) -> None:
         self._forget_actions(member)

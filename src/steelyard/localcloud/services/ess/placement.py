@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from steelyard.localcloud.services.ess.models import Member, Settings
+from steelyard.localcloud.services.ess.models import Member, Settings, capacity_of
 from steelyard.spec.catalogue import INSTANCE_TYPES
 from steelyard.spec.price import instance_price, spot_price
 
@@ -58,6 +58,7 @@ def offers_by_turn(
     types: Sequence[str],
     settings: Settings,
     members: Sequence[Member],
+    weights: Mapping[str, int],
     *,
     is_spot: bool,
     hour: int,
@@ -74,13 +75,15 @@ def offers_by_turn(
         types: The instance types; none where a launch template names its own.
         settings: The group's.
         members: Who is there.
+        weights: For how much of the group's capacity an instance of a type counts, where that is not 1.
         is_spot: Whether a spot instance is to be made.
         hour: Hours since 1970, for the price of spot instances.
     """
     pairs = [(place, name) for place in places for name in types or ("",)]
 
     def price(pair: tuple[Place, str]) -> float:
-        return _price(pair[1], pair[0].zone_id, settings, is_spot=is_spot, hour=hour)
+        place, name = pair
+        return _price(name, place.zone_id, settings, weights.get(name, 1), is_spot=is_spot, hour=hour)
 
     if settings["MultiAZPolicy"] == "COST_OPTIMIZED":
         pairs.sort(key=price)
@@ -103,11 +106,11 @@ def _pooled(
     )
 
 
-def _price(name: str, zone_id: str, settings: Settings, *, is_spot: bool, hour: int) -> float:
-    """Give what a CPU of an instance type costs an hour, or with `PricePerUnit` an instance; infinite if unknown."""
+def _price(name: str, zone_id: str, settings: Settings, weight: int, *, is_spot: bool, hour: int) -> float:
+    """Give what a CPU of an instance type costs an hour, or with `PricePerUnit` what it counts for; else infinite."""
     found = spot_price(name, zone_id, hour) if is_spot else instance_price(name)
     per_unit = option(settings, "PriceComparisonMode", "PricePerVCpu") == "PricePerUnit"
-    return math.inf if found is None else found.amount / (1 if per_unit else _num_cpus(name))
+    return math.inf if found is None else found.amount / (weight if per_unit else _num_cpus(name))
 
 
 def _num_cpus(name: str) -> int:
@@ -115,20 +118,20 @@ def _num_cpus(name: str) -> int:
     return known.vcpus if known is not None else 1
 
 
-def num_on_demand(settings: Settings, num_members: int) -> int:
-    """Give how many of a group's members are not to be spot instances.
+def num_on_demand(settings: Settings, capacity: int) -> int:
+    """Give how much of a group's capacity is not to be spot instances.
 
     Args:
         settings: The group's.
-        num_members: How many members there are in all.
+        capacity: What there is in all.
     """
     if settings["MultiAZPolicy"] not in _COMPOSED:
         return 0
     base = int(option(settings, "OnDemandBaseCapacity", 0))
     usual = 100 if settings["MultiAZPolicy"] == "COMPOSABLE" else 0
     percent = int(option(settings, "OnDemandPercentageAboveBaseCapacity", usual))
-    above = max(0, num_members - base)
-    return min(num_members, base) + math.ceil(above * percent / 100)
+    above = max(0, capacity - base)
+    return min(capacity, base) + math.ceil(above * percent / 100)
 
 
 def option(settings: Settings, name: str, default: Any) -> Any:
@@ -152,7 +155,7 @@ def to_remove(
 
     Args:
         members: Those that may go.
-        count: How many go.
+        count: How much capacity goes; members that count for more than is left of it stay.
         settings: The group's: zones stay balanced where they are to be, of `COST_OPTIMIZED` the dearest CPUs go first,
             then its removal policies choose.
         made_at: When each scaling configuration was made, by id.
@@ -162,12 +165,11 @@ def to_remove(
     left, gone = list(members), list[Member]()
     policies = settings["RemovalPolicies"]
     assert isinstance(policies, list | tuple)
-    while left and len(gone) < count:
-        choice = left
+    while choice := [one for one in left if one.capacity <= count - capacity_of(gone)]:
         if is_balanced(settings):
             num_in_zone = Counter(member.zone_id for member in (*left, *others))
-            most = max(num_in_zone[member.zone_id] for member in left)
-            choice = [member for member in left if num_in_zone[member.zone_id] == most]
+            most = max(num_in_zone[member.zone_id] for member in choice)
+            choice = [member for member in choice if num_in_zone[member.zone_id] == most]
         if settings["MultiAZPolicy"] == "COST_OPTIMIZED":
             choice = _dearest(choice, settings, hour)
         for policy in policies:
@@ -179,7 +181,8 @@ def to_remove(
 
 def _dearest(members: list[Member], settings: Settings, hour: int) -> list[Member]:
     def price(member: Member) -> float:
-        return _price(member.instance_type, member.zone_id, settings, is_spot=member.is_spot, hour=hour)
+        name, zone_id, weight = member.instance_type, member.zone_id, member.capacity
+        return _price(name, zone_id, settings, weight, is_spot=member.is_spot, hour=hour)
 
     highest = max(map(price, members))
     return [member for member in members if price(member) == highest]
@@ -212,7 +215,8 @@ def to_move(
         choice = [member for member in left if member.zone_id == fullest]
         if num_in_zone[fullest] - num_in_zone[emptiest] < 2 or not choice:
             return gone
-        gone += to_remove(choice, 1, settings, made_at, hour)
+        heaviest = max(member.capacity for member in choice)
+        gone += to_remove(choice, heaviest, settings, made_at, hour)[:1]
         left.remove(gone[-1])
         num_in_zone[fullest] -= 1
         num_in_zone[emptiest] += 1

@@ -23,6 +23,7 @@ from steelyard.localcloud.services.ess.models import (
     Activity,
     Member,
     ScalingGroup,
+    capacity_of,
 )
 from steelyard.localcloud.services.ess.passage import Passage, protects
 from steelyard.localcloud.services.ess.placement import to_remove
@@ -142,20 +143,19 @@ class Reconciler:
             return
         activity = self._waiting_activity(group.id)
         counted = [member for member in self._state.members_of(group.id) if member.state in COUNTED]
-        wanted = group.wanted(len(counted) if activity is None or activity.goal is None else activity.goal)
-        missing = wanted - len(counted)
+        capacity = capacity_of(counted)
+        wanted = group.wanted(capacity if activity is None or activity.goal is None else activity.goal)
+        missing = wanted - capacity
         suspended = GROWING if missing > 0 else SHRINKING
         if missing and suspended in group.suspended:
             self._reject(activity, suspended)
         elif missing > 0 and self._state.cloud.clock() >= group.retry_at:
-            activity = activity or self._begin(group, f"from {len(counted)} to {wanted}")
+            activity = activity or self._begin(group, f"from {capacity} to {wanted}")
             made = self._launcher.launch(group, activity, missing)
             self._under_way(activity, created=tuple(made))
         elif missing < 0:
             leaving = self._choose(group, counted, -missing)
-            activity = activity or (
-                self._begin(group, f"from {len(counted)} to {wanted}") if leaving else None
-            )
+            activity = activity or (self._begin(group, f"from {capacity} to {wanted}") if leaving else None)
             for member in leaving:
                 assert activity is not None
                 self._passage.leave(member, activity)
@@ -174,7 +174,7 @@ class Reconciler:
             return to_remove(some, number, group.settings, made_at, self._state.hour, others=others)
 
         leaving = chosen(serving, count, ())
-        return leaving + chosen(coming, count - len(leaving), leaving)
+        return leaving + chosen(coming, count - capacity_of(leaving), leaving)
 
     def _begin(self, group: ScalingGroup, change: str) -> Activity:
         # One that is refused again and again would fill the history.

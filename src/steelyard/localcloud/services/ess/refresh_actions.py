@@ -158,7 +158,10 @@ class RefreshActions(EssCore):
             self.configuration_of(group, wanted["ScalingConfigurationId"])
         if wanted.get("LaunchTemplateId"):
             wanted.setdefault("LaunchTemplateVersion", "Default")
-        self.launcher.template_for(configured(group, wanted), wanted)
+        desired = configured(group, wanted)
+        self.launcher.template_for(desired, wanted)
+        if max((*self.weights_of(group).values(), *self.weights_of(desired).values()), default=1) > 1:
+            raise not_served("instance refreshes of groups whose instance types have a WeightedCapacity")
         return wanted
 
     def _image_of(self, member: Member) -> str:

@@ -140,7 +140,7 @@ class RuleActions(TriggerState):
             raise not_served("ScaleWithAdjustment with ExecutionMode PlanOnly")
         if self.is_busy(group.id):
             raise errors.activity_in_progress()
-        current = self.num_counted(group.id)
+        current = self.capacity(group.id)
         least = request.number("MinAdjustmentMagnitude", 0)
         goal = adjusted(current, kind, value, least)
         if max(group.min_size, min(group.max_size, goal)) == current:

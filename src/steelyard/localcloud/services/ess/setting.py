@@ -13,6 +13,7 @@ from steelyard.localcloud.setting import Setting, checked, choice, defaults, num
 from steelyard.localcloud.wire.error import invalid_parameter, not_served
 
 MAX_MEMBERS: Final = 2000
+_MAX_WEIGHT: Final = 500
 
 REMOVAL_POLICIES: Final = ("OldestInstance", "NewestInstance", "OldestScalingConfiguration")
 
@@ -93,15 +94,22 @@ _UNSERVED: Final[Mapping[str, Collection[str]]] = {
 }
 
 
-def check_weights(rows: object) -> None:
-    """Check that no instance type counts for more than one: capacity is a number of instances here.
+def read_weights(rows: object) -> dict[str, int]:
+    """Read for how much of a group's capacity an instance of each type counts, which is 1 unless something is said.
+
+    Args:
+        rows: The `InstanceTypeOverrides` of a configuration, or the `LaunchTemplateOverrides` of a group.
 
     Raises:
-        ApiError: `UnsupportedOperation`.
+        ApiError: `InvalidParameter`.
     """
+    weights = {}
     for row in rows if isinstance(rows, list | tuple) else ():
-        if row.get("WeightedCapacity") not in (None, "", 0, "0", 1, "1"):
-            raise not_served(f"the WeightedCapacity {row['WeightedCapacity']} of instance types")
+        weight = row.get("WeightedCapacity") or 1
+        if not isinstance(weight, int) or not 1 <= weight <= _MAX_WEIGHT:
+            raise invalid_parameter("WeightedCapacity", weight, f"from 1 to {_MAX_WEIGHT}")
+        weights[str(row["InstanceType"])] = weight
+    return weights
 
 
 def check_name(name: str, value: str) -> None:
@@ -132,7 +140,7 @@ def read_group(given: Mapping[str, Any], before: Mapping[str, object] | None = N
             raise not_served(f"{name} of scaling groups")
     if "CustomPolicy" in (given.get("RemovalPolicies") or ()):
         raise not_served("the removal policy CustomPolicy of scaling groups")
-    check_weights(given.get("LaunchTemplateOverrides"))
+    read_weights(given.get("LaunchTemplateOverrides"))
     checked(_CAPACITY, given.get("CapacityOptions") or {})
     settings = {**(before or defaults(GROUP)), **checked(GROUP, given), **_health_checks(given)}
     for name, values in _UNSERVED.items():

@@ -21,8 +21,10 @@ from steelyard.localcloud.services.ess.models import (
     Member,
     ScalingConfiguration,
     ScalingGroup,
+    capacity_of,
 )
 from steelyard.localcloud.services.ess.refresh import UNDER_WAY, InstanceRefresh
+from steelyard.localcloud.services.ess.setting import read_weights
 from steelyard.localcloud.services.vpc.state import VpcState
 
 _MAX_ACTIVITIES = 1000
@@ -106,9 +108,18 @@ class EssState(Service):
         """Give a group's members, the first to come first."""
         return list(self.members.where("group_id", group_id))
 
-    def num_counted(self, group_id: str) -> int:
-        """Count the members that make up a group's capacity."""
-        return sum(member.state in COUNTED for member in self.members_of(group_id))
+    def capacity(self, group_id: str) -> int:
+        """Give a group's capacity."""
+        return capacity_of(member for member in self.members_of(group_id) if member.state in COUNTED)
+
+    def weights_of(self, group: ScalingGroup) -> dict[str, int]:
+        """Give for how much of a group's capacity an instance of each type counts; 1 for those that are not named."""
+        if group.settings.get("LaunchTemplateId"):
+            return read_weights(group.settings.get("LaunchTemplateOverrides"))
+        configuration = self.configurations.get(group.configuration_id)
+        return (
+            {} if configuration is None else read_weights(configuration.settings.get("InstanceTypeOverrides"))
+        )
 
     def hooks_of(self, group_id: str) -> list[LifecycleHook]:
         """Give a group's lifecycle hooks."""
@@ -137,7 +148,7 @@ class EssState(Service):
             status=status,
             cause=cause,
             description=description,
-            total=self.num_counted(group.id),
+            total=self.capacity(group.id),
             ended_at=0.0 if status == "InProgress" else now,
             asks_hooks=not hooks.is_off,
             ignored_hooks=hooks.ignored,
@@ -168,6 +179,7 @@ class EssState(Service):
             template_version="",
             weight=50,
             is_entrusted=False,
+            capacity=self.weights_of(group).get(instance.instance_type, 1),
         )
 
     def put_off(self, group_id: str) -> float:

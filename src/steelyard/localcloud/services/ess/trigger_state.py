@@ -16,6 +16,7 @@ from steelyard.localcloud.services.ess.models import (
     SERVING,
     Activity,
     ScalingGroup,
+    capacity_of,
 )
 from steelyard.localcloud.services.ess.trigger_models import (
     SIMPLE,
@@ -91,12 +92,12 @@ class TriggerState(EssCore):
         group, is_simple = self._ready_group(rule), rule.rule_type == SIMPLE
         if is_alarm and is_simple and self.cloud.clock() < group.cooldown_until:
             raise errors.activity_in_progress()
-        num_warming = self._num_warming(rule) if is_alarm and not is_simple else 0
-        current = self.num_counted(group.id)
-        base = current - num_warming if rule.rule_type == TARGET and num_warming < current else current
+        warming = self._warming(rule) if is_alarm and not is_simple else 0
+        current = self.capacity(group.id)
+        base = current - warming if rule.rule_type == TARGET and warming < current else current
         goal = goal_of(rule, base, metric=metric, threshold=threshold)
         goal = max(group.min_size, min(group.max_size, goal))
-        is_held = bool(num_warming or rule.settings.get("DisableScaleIn"))
+        is_held = bool(warming or rule.settings.get("DisableScaleIn"))
         if goal == current or (is_held and goal < current):
             raise errors.no_change()
         cooldown_s = rule.number("Cooldown", int(str(group.settings["DefaultCooldown"]))) if is_simple else 0
@@ -180,10 +181,12 @@ class TriggerState(EssCore):
             changed = replace(changed, desired=within)
         self.groups.put(changed)
 
-    def _num_warming(self, rule: ScalingRule) -> int:
+    def _warming(self, rule: ScalingRule) -> int:
+        """Give the capacity of a rule's group that has not warmed up yet."""
         now = self.cloud.clock()
         warmup_s = rule.number("EstimatedInstanceWarmup", _DEFAULT_WARMUP_S)
-        return sum(
-            member.state in SERVING and now - member.in_service_at < warmup_s
+        return capacity_of(
+            member
             for member in self.members_of(rule.group_id)
+            if member.state in SERVING and now - member.in_service_at < warmup_s
         )
