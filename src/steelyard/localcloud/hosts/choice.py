@@ -79,23 +79,29 @@ def choose(
         return before
     if is_running:
         raise UsageError(
-            f"the local cloud runs on {describe(before)}, not on {describe(wanted)}",
-            hint=stop_hint(data_dir),
+            f"the local cloud runs on {describe(before)}, not on {describe(wanted)}", hint=stop_hint(data_dir)
         )
-    if wanted.name != before.name and _has_addresses(data_dir):
-        raise UsageError(
-            f"the local cloud has instances or load balancers whose addresses are those of the {before.name} host",
-            hint="delete them first; `steelyard down` does so for a cluster",
-        )
-    if wanted.name == "namespace" and wanted.name in (
-        name,
-        before.name,
-    ):  # Else it was just found by a trial.
+    if wanted.name != before.name:
+        _refuse_move(data_dir, before)
+    if wanted.name == "namespace" and "namespace" in (name, before.name):  # Else it was found by a trial.
         refuse_namespaces()
     if wanted.has_limits:
         ControlGroups.find()
     write_kept(data_dir / _FILE_NAME, json.dumps(asdict(wanted)))
     return wanted
+
+
+def _refuse_move(data_dir: Path, before: HostChoice) -> None:
+    """Refuse another back end to a cloud whose instances and load balancers have addresses of this one.
+
+    Raises:
+        UsageError: It has such.
+    """
+    if _has_addresses(data_dir):
+        raise UsageError(
+            f"the local cloud has instances or load balancers whose addresses are those of the {before.name} host",
+            hint="delete them first; `steelyard down` does so for a cluster",
+        )
 
 
 def _resolve(name: HostRequest | None, data_dir: Path, before: HostChoice, *, is_running: bool) -> HostName:

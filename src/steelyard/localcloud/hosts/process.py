@@ -64,28 +64,17 @@ class InstanceProcesses:
             LocalCloudError: If they could not be started.
         """
         self.set_pace(machine.instance_id, 1.0)
-        directory = self._directory / machine.instance_id
         home = self._move_in(machine, environment, placement)
-        process = SupervisedProcess(
-            name=machine.instance_id,
-            directory=directory,
-            working_directory=home.folder,
-            environment=home.environment,
-            stays=True,
-            placement=placement,
-            on_end=self._moving_out(machine.instance_id, home, on_end),
-        )
+        process = self._process_in(home, machine.instance_id, placement, on_end)
         try:
             _furnish(home.folder, machine.image)
             with self._lock:
                 if self._is_closed:
                     raise LocalCloudError(f"{machine.instance_id} is not booted: the host is closed")
                 self._machines[machine.instance_id] = process
-            process.start(self._command(directory, machine.user_data))
+            process.start(self._command(home.folder.parent, machine.user_data))
         except LocalCloudError:
-            for group in placement.control_groups:
-                with suppress(OSError):  # The supervisor, where there was one, has removed it.
-                    group.rmdir()
+            placement.vacate()
             raise
 
     def take_up(
@@ -97,16 +86,8 @@ class InstanceProcesses:
         placement: Placement,
     ) -> Fate:
         """Take up an instance that an earlier cloud left running; see `Host.adopt`, and `start` for the others."""
-        directory = self._directory / machine.instance_id
         home = self._move_in(machine, environment, placement)
-        process = SupervisedProcess(
-            name=machine.instance_id,
-            directory=directory,
-            environment={},
-            stays=True,
-            placement=placement,
-            on_end=self._moving_out(machine.instance_id, home, on_end),
-        )
+        process = self._process_in(home, machine.instance_id, placement, on_end)
         with self._lock:
             self._machines[machine.instance_id] = process
         if process.adopt():
@@ -114,6 +95,19 @@ class InstanceProcesses:
         with self._lock:
             del self._machines[machine.instance_id]
         return Fate.DIED if process.died_unseen else Fate.ENDED
+
+    def _process_in(
+        self, home: Home, instance_id: str, placement: Placement, on_end: Callable[[], None]
+    ) -> SupervisedProcess:
+        return SupervisedProcess(
+            name=instance_id,
+            directory=self._directory / instance_id,
+            working_directory=home.folder,
+            environment=home.environment,
+            stays=True,
+            placement=placement,
+            on_end=self._moving_out(instance_id, home, on_end),
+        )
 
     def hold_claims(self, instance_id: str) -> None:
         """Let an instance's supervisor hold what its placement's claims are now; one that does not run is fine."""

@@ -59,6 +59,12 @@ class Placement:
         """The descriptors that the supervisor has to inherit."""
         return [number for number in (self.mounts, self.network) if number is not None]
 
+    def vacate(self) -> None:
+        """Remove the control groups of a tree that did not start; a supervisor, where there was one, has done so."""
+        for group in self.control_groups:
+            with suppress(OSError):
+                group.rmdir()
+
     def options(self, first: int) -> list[str]:
         """Give the supervisor's options; the descriptors are named by their places, from `first` on."""
         named = {"mounts": self.mounts, "network": self.network}

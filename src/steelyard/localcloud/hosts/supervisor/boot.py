@@ -109,8 +109,7 @@ def run_supervisor(arguments: list[str]) -> int:
     pid = os.fork()
     if pid == 0:
         # Whoever waits for the keeper's end, or for an address that it gives up, must not wait for this process.
-        door.close()
-        for descriptor in (LINK, *options.claims):
+        for descriptor in (door.detach(), LINK, *options.claims):
             os.close(descriptor)
         pipes.leave_to_init()
         os.chdir(home)

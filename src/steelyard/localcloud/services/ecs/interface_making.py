@@ -32,17 +32,9 @@ class InterfaceMaking(EcsState):
         Raises:
             ApiError: For an unknown VSwitch, no groups, or a name or a mode that an interface cannot have.
         """
-        request.refuse_unserved(*UNSERVED)
-        if request.text("InstanceType", "Secondary") != "Secondary":
-            raise not_served(f"network interfaces of type {request.text('InstanceType')}")
-        vswitch = self.vpc.find_vswitch(request.text("VSwitchId") or default_vswitch)
-        if vswitch is None or vswitch.region_id != region_id:
-            raise errors.vswitch_not_found()
-        given = [request.text("SecurityGroupId"), *request.texts("SecurityGroupIds")]
-        group_ids = [group_id for group_id in given if group_id] or default_groups
-        if not group_ids:
-            raise missing_parameter("SecurityGroupId")
-        draft = NetworkInterface(
+        _refuse_other_kinds(request)
+        vswitch = self._vswitch_in(region_id, request.text("VSwitchId") or default_vswitch)
+        return NetworkInterface(
             id=self.cloud.new_id("eni"),
             created_at=self.cloud.clock(),
             tags=read_tags(request),
@@ -52,7 +44,7 @@ class InterfaceMaking(EcsState):
             vswitch_id=vswitch.id,
             private_address="",
             mac_address=self.new_mac_address(),
-            security_group_ids=self.member_groups(group_ids, vswitch.vpc_id),
+            security_group_ids=self._read_groups(request, vswitch, default_groups),
             name=check.read_name(request, "NetworkInterfaceName", ""),
             description=check.read_description(request),
             instance_id="",
@@ -64,8 +56,22 @@ class InterfaceMaking(EcsState):
             queue_number=request.number("QueueNumber", 0),
             queue_pair_number=request.number("QueuePairNumber", 0),
             card_index=request.number("NetworkCardIndex", 0),
-        )
-        return draft, vswitch
+        ), vswitch
+
+    def _vswitch_in(self, region_id: str, vswitch_id: str) -> VSwitch:
+        vswitch = self.vpc.find_vswitch(vswitch_id)
+        if vswitch is None or vswitch.region_id != region_id:
+            raise errors.vswitch_not_found()
+        return vswitch
+
+    def _read_groups(
+        self, request: Request, vswitch: VSwitch, default_groups: Sequence[str]
+    ) -> tuple[str, ...]:
+        given = [request.text("SecurityGroupId"), *request.texts("SecurityGroupIds")]
+        group_ids = [group_id for group_id in given if group_id] or default_groups
+        if not group_ids:
+            raise missing_parameter("SecurityGroupId")
+        return self.member_groups(group_ids, vswitch.vpc_id)
 
     def claim_addresses(self, vswitch: VSwitch, wanted: str, *, amount: int, vpc_id: str) -> list[str]:
         """Claim addresses of a VSwitch.
@@ -116,6 +122,12 @@ class InterfaceMaking(EcsState):
     def new_mac_address(self) -> str:
         """Give a network interface a hardware address of the kind that the cloud gives."""
         return "00:16:3e:" + ":".join(f"{secrets.randbelow(256):02x}" for _ in range(3))
+
+
+def _refuse_other_kinds(request: Request) -> None:
+    request.refuse_unserved(*UNSERVED)
+    if request.text("InstanceType", "Secondary") != "Secondary":
+        raise not_served(f"network interfaces of type {request.text('InstanceType')}")
 
 
 def _is_reserved(vswitch: VSwitch, address: str) -> bool:
