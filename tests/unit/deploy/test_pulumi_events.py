@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from pulumi.automation import EngineEvent
+from pulumi.automation import CommandError, EngineEvent
 
 from steelyard.deploy import Step
 from steelyard.deploy.automation.event import EventTranslator
+from steelyard.deploy.automation.stack import _failure
 
 VPC = "urn:pulumi:demo::steelyard::steelyard:index:Network$alicloud:vpc/network:Network::demo-vpc"
 NETWORK = "urn:pulumi:demo::steelyard::steelyard:index:Network::demo"
@@ -122,3 +123,20 @@ def test_passing_words_are_not_kept() -> None:
     assert [(message.severity, message.text) for message in log.translator.result().messages] == [
         ("info", "a lasting word")
     ]
+
+
+def test_a_run_that_failed_names_all_that_did_and_says_how_to_go_on() -> None:
+    log = Log()
+    for urn, words in ((VPC, "no quota is left"), (VPC.replace("demo-vpc", "other"), "no room")):
+        log("resourcePreEvent", urn, "create")
+        log("diagnosticEvent", urn, message=words, severity="error", color="never", prefix="error: ")
+        log("resOpFailedEvent", urn, "create", status=1, steps=0)
+    error = _failure(CommandError(_Nothing()), log.translator)
+    assert error.message == "create of demo-vpc failed: no quota is left; so did other"
+    assert "again goes on" in error.hint
+
+
+class _Nothing:
+    """What the CLI left: no words of its own."""
+
+    code, stdout, stderr = 255, "", ""

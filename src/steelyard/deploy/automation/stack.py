@@ -206,9 +206,15 @@ class PulumiStack:
 
 
 def _failure(error: CommandError, events: EventTranslator) -> DeployError:
-    failed = next((step for step in events.result().steps if step.status == "failed"), None)
-    if failed is not None:
-        return ResourceError(f"{failed.op} of {failed.name} failed: {failed.error}", urn=failed.urn)
+    failed = [step for step in events.result().steps if step.status == "failed"]
+    if failed:
+        first, *others = failed
+        too = f"; so did {', '.join(step.name for step in others)}" if others else ""
+        return ResourceError(
+            f"{first.op} of {first.name} failed: {first.error}{too}",
+            "what was done is remembered: the same command again goes on with the rest",
+            urn=first.urn,
+        )
     told = [message.text for message in events.result().messages if message.severity == "error"]
     lines = [line for line in str(error).splitlines() if line.strip()]
     return DeployError(
