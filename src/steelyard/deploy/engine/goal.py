@@ -91,16 +91,7 @@ def from_request(request: resource_pb2.RegisterResourceRequest) -> Goal:
         DeployError: If it uses an option that this engine does not have.
     """
     label = f"{request.type} {request.name!r}"
-    if request.importId:
-        raise DeployError(
-            f"{label} is to be imported ({request.importId}), which the embedded engine cannot do",
-            "read it with .get(), or run the program with the Pulumi CLI",
-        )
-    if request.remote:
-        raise DeployError(
-            f"{label} is a component of another language, which the embedded engine cannot run",
-            "run the program with the Pulumi CLI",
-        )
+    _refuse_unserved(request, label)
     return Goal(
         type=request.type,
         name=request.name,
@@ -125,6 +116,19 @@ def from_request(request: resource_pb2.RegisterResourceRequest) -> Goal:
         timeouts=_timeouts(request.customTimeouts, label),
         can_be_missing=request.supportsResultReporting,
     )
+
+
+def _refuse_unserved(request: resource_pb2.RegisterResourceRequest, label: str) -> None:
+    if request.importId:
+        raise DeployError(
+            f"{label} is to be imported ({request.importId}), which the embedded engine cannot do",
+            "read it with .get(), or run the program with the Pulumi CLI",
+        )
+    if request.remote:
+        raise DeployError(
+            f"{label} is a component of another language, which the embedded engine cannot run",
+            "run the program with the Pulumi CLI",
+        )
 
 
 def former_urns(goal: Goal, *, stack: str, project: str, parent_aliases: tuple[str, ...]) -> tuple[str, ...]:
