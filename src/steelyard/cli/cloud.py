@@ -164,7 +164,8 @@ def running_cloud(data: Path | None) -> daemon.CloudInfo:
     info = daemon.status(folder_of(data))
     if info is None and daemon.is_held(folder_of(data)):
         raise LocalCloudError(
-            f"the local cloud on {folder_of(data)} is about to start or to end", hint="ask again in a moment"
+            f"the local cloud on {folder_of(data)} does not answer: it is about to start or to end, or hangs",
+            hint="ask again in a moment; `steelyard cloud stop` ends one that hangs",
         )
     if info is None:
         option = "" if data is None else f" --data {shlex.quote(str(data))}"

@@ -13,7 +13,7 @@ from steelyard.localcloud import kin
 from steelyard.localcloud.kept_file import write_kept
 
 INFO_NAME = "cloud.json"
-ANSWER_TIMEOUT_S = 10.0
+ANSWER_TIMEOUT_S = 30.0
 
 
 @dataclass(frozen=True, kw_only=True)
