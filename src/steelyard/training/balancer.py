@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -15,7 +16,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
-from steelyard.balance import Policy, Shares, SpeedPolicy, Straggler, split_equally
+from steelyard.balance import Policy, Shares, Straggler
 from steelyard.errors import UsageError
 from steelyard.training.checkpoint.attach import Checkpoints
 from steelyard.training.checkpoint.snapshot import Place, Trained
@@ -23,14 +24,13 @@ from steelyard.training.environment import WorkerEnvironment
 from steelyard.training.event import EventLog
 from steelyard.training.gradient import CommunicationHook
 from steelyard.training.imitation import accelerator_of
-from steelyard.training.journal import StepJournal
 from steelyard.training.kept_states import Stateful
 from steelyard.training.leaving import Boundary
 from steelyard.training.loader import BalancedLoader, loadable_length
 from steelyard.training.order import STATE_VERSION, agree_on_order, check_length, check_state
-from steelyard.training.plan import SharePlan
 from steelyard.training.run_mode import loader_for, make_cycle, make_team, prepare_for
-from steelyard.training.share_bounds import ShareBounds, policy_within
+from steelyard.training.share_bounds import ShareBounds
+from steelyard.training.term import Term
 from steelyard.training.window import Cursor, WindowSampler, hash_seed
 
 
@@ -103,24 +103,25 @@ class Balancer:
         self._clock = clock
         self._seed = seed
         self._micro_batch = micro_batch
-        self._policy_name = place.policy_name
-        self._given_policy = policy
         self._total_steps: int | None = None
         self._num_samples: int | None = None
         self._team = make_team(place, timeout=timeout)
         self._events = EventLog(place.events_path if self.rank == 0 or place.elastic else None)
+        self._open_term = partial(
+            Term, global_batch, self._events, policy=policy, policy_name=place.policy_name
+        )
         accelerator = accelerator_of(place, imitated_sample_s, clock=clock)
         facts = {"node_id": place.node_id, "is_imitated": accelerator is not None, "bounds": asdict(bounds)}
         self._begin_term(self._team.gather(facts))
         self._cycle = make_cycle(
             self._team,
             facts,
-            policy=self._policy,
+            policy=self._term.policy,
             begin_term=self._begin_term,
-            first_plan=self._first_plan,
+            first_plan=lambda: self._term.first_plan(),
             cursor=Cursor(seed=seed),
             accelerator=accelerator,
-            on_done=lambda outcome: self._journal.record(outcome) if self.rank == 0 else None,
+            on_done=lambda outcome: self._term.journal.record(outcome) if self.rank == 0 else None,
             clock=clock,
         )
         self._checkpoints = Checkpoints(place, self._team, self._cycle, self._report)
@@ -159,7 +160,12 @@ class Balancer:
     @property
     def stragglers(self) -> tuple[Straggler, ...]:
         """Workers that hold the others up: how slow, since when, what it costs; none under another policy."""
-        return self._policy.stragglers(self.global_batch) if isinstance(self._policy, SpeedPolicy) else ()
+        return self._term.stragglers
+
+    @property
+    def is_imitated(self) -> bool:
+        """Whether any worker's accelerator is imitated."""
+        return self._term.is_imitated
 
     def prepare(
         self,
@@ -195,7 +201,7 @@ class Balancer:
             model,
             optimizer,
             world_size=self.world_size,
-            is_equal=self._policy.is_equal,
+            is_equal=self._term.policy.is_equal,
             inner_hook=inner_hook,
             inner_state=inner_hook_state,
             ddp_options=ddp_options,
@@ -233,7 +239,7 @@ class Balancer:
         check_length(self._num_samples, num_samples)
         order = {"num_samples": num_samples, "num_steps": num_steps, "global_batch": self.global_batch}
         self._num_samples = num_samples
-        self._total_steps = self._journal.total_steps = num_steps
+        self._total_steps = self._term.journal.total_steps = num_steps
         agree_on_order(self._team, self._cycle, order, loader_options)
         sampler = WindowSampler(
             num_samples, rank=self.rank, shares_at=lambda step: self._cycle.plan.at(step), shuffle=shuffle
@@ -330,7 +336,7 @@ class Balancer:
             "cursor": self._cycle.cursor.state_dict(),
             "num_samples": self._num_samples,
             "shares": list(self.shares),
-            "policy": self._policy.state_dict(),
+            "policy": self._term.policy.state_dict(),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -344,12 +350,12 @@ class Balancer:
         check_state(state, self._num_samples)
         shares: Shares | None = None
         if len(state["shares"]) == self.world_size:
-            self._policy.load_state_dict(state["policy"])
+            self._term.policy.load_state_dict(state["policy"])
             if sum(state["shares"]) == self.global_batch:
                 shares = tuple(state["shares"])
         self._num_samples = state["num_samples"]
         self._seed = state["cursor"]["seed"]
-        self._cycle.restore(Cursor(**state["cursor"]), self._first_plan(shares))
+        self._cycle.restore(Cursor(**state["cursor"]), self._term.first_plan(shares))
 
     def close(self) -> None:
         """Finish the last step's report and leave the other workers in order."""
@@ -369,24 +375,9 @@ class Balancer:
 
     def _begin_term(self, members: Sequence[Mapping[str, Any]]) -> Policy:
         """Get to know the workers: those of the run, or of a new quorum."""
-        bounds = [ShareBounds(**member["bounds"]) for member in members]
-        self._policy = self._given_policy or policy_within(self._policy_name, self.global_batch, bounds)
-        self.is_imitated = any(member["is_imitated"] for member in members)
-        self._journal = StepJournal(
-            self._events,
-            node_ids=[member["node_id"] for member in members],
-            policy_name=self._policy.name,
-            is_imitated=self.is_imitated,
-            stragglers=lambda: self.stragglers,
-        )
-        self._journal.total_steps = self._total_steps
-        return self._policy
-
-    def _first_plan(self, shares: Shares | None = None) -> SharePlan:
-        shares = shares or split_equally(self.global_batch, self.world_size)
-        plan = SharePlan(shares)
-        plan.adopt(self._policy.plan(self.global_batch, shares), sent_in=-2)
-        return plan
+        self._term = self._open_term(members)
+        self._term.journal.total_steps = self._total_steps
+        return self._term.policy
 
     def _leave(self, *, is_orderly: bool) -> None:
         self._boundary.close()

@@ -14,12 +14,11 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-from torch.distributed.distributed_c10d import AllreduceOptions
 
 from steelyard.errors import TrainingError
 from steelyard.training.elastic_environment import ElasticEnvironment
-from steelyard.training.healing import receive_state, send_state
-from steelyard.training.one_hop import gather_rows, is_small, sum_rows
+from steelyard.training.healing import LiveState
+from steelyard.training.one_hop import gather_rows, try_sum
 from steelyard.training.quorum_seat import QuorumSeat, wait_at_gate
 from steelyard.training.retry import ALONE_EXIT_CODE
 
@@ -78,7 +77,7 @@ class ElasticTeam:
         self._new_group = lambda: ProcessGroupGloo(timeout=timedelta(seconds=place.peer_timeout_s))
         self._pg = self._new_group()
         self._seat: QuorumSeat | None = None
-        self._states: dict[str, tuple[Callable[[Any], None], Callable[[], Any]]] = {}
+        self._live = LiveState()
         # One thread for quorums and sums: what is asked of it first is done first.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="quorum")
         self._meeting: Future[None] | None = None
@@ -87,7 +86,6 @@ class ElasticTeam:
         self._found: _Found | None = None
         self._quorum_id = -1
         self._members: tuple[str, ...] = ()
-        self._num_steps = 0
         self._num_failures = 0
 
     @property
@@ -103,7 +101,7 @@ class ElasticTeam:
             save: Gives it as tensors, numbers, texts, lists and dicts; called while a step computes.
             load: Takes it over; called between steps.
         """
-        self._states[name] = (load, save)
+        self._live.register(name, save, load)
 
     def form(self) -> bool:
         """Meet the others for the next step.
@@ -196,7 +194,8 @@ class ElasticTeam:
             self._lose(RuntimeError("a peer was lost or does not hold the sum"))
         is_made = self._is_steady = not self.has_failed
         if is_made:
-            self._num_steps, self._num_failures = self._num_steps + 1, 0
+            self._live.num_steps += 1
+            self._num_failures = 0
         elif self._found is None or not self._found.is_void:
             self._fail(self._error)
         return is_made
@@ -269,7 +268,7 @@ class ElasticTeam:
         num_expected = self._num_expected if self._is_at_begin else 0
         deadline_s = time.monotonic() + _REGATHERING_S
         while True:
-            quorum = seat.ask(step=self._num_steps, num_failures=self._num_failures)
+            quorum = seat.ask(step=self._live.num_steps, num_failures=self._num_failures)
             members = tuple(quorum.replica_ids)
             is_anew = quorum.quorum_id < self._quorum_id or (
                 quorum.quorum_id == self._quorum_id and members != self._members
@@ -315,13 +314,10 @@ class ElasticTeam:
         self.rank, self.world_size = quorum.replica_rank, quorum.replica_world_size
         try:
             if quorum.recover_dst_replica_ranks:
-                state = {name: save() for name, (_, save) in self._states.items()}
-                send_state(self._pg, quorum.recover_dst_replica_ranks, self._num_steps, state)
+                self._live.send(self._pg, quorum.recover_dst_replica_ranks)
             if quorum.heal:
                 source = quorum.recover_src_replica_rank
-                self._num_steps, state = receive_state(self._pg, source, patience_s=_HEALING_TIMEOUT_S)
-                for name, (load, _) in self._states.items():
-                    load(state[name])
+                self._live.take_over(self._pg, source, patience_s=_HEALING_TIMEOUT_S)
         except RuntimeError as error:
             self._fail(error)
         return self._error is None
@@ -340,11 +336,13 @@ class ElasticTeam:
 
     def _is_lost_newcomer(self, quorum: Any) -> bool:
         is_first = quorum.replica_rank == 0
-        return self._place.restart_count > 0 and self._num_steps == 0 and quorum.max_step == 0 and is_first
+        return (
+            self._place.restart_count > 0 and self._live.num_steps == 0 and quorum.max_step == 0 and is_first
+        )
 
     @property
     def _is_at_begin(self) -> bool:
-        return self._place.restart_count == 0 and self._quorum_id == -1 and self._num_steps == 0
+        return self._place.restart_count == 0 and self._quorum_id == -1 and self._live.num_steps == 0
 
     def _end_meeting(self) -> None:
         meeting, self._meeting = self._meeting, None
@@ -360,24 +358,10 @@ class ElasticTeam:
 
     def _sum(self, tensor: torch.Tensor, timeout_s: float | None, future: torch.futures.Future[Any]) -> None:
         """Sum one tensor; one at a time, so that the group can be left as soon as one sum fails."""
-        error = "" if self.has_failed else self._try_sum(tensor, timeout_s)
+        error = "" if self.has_failed else try_sum(self._pg, tensor, self.world_size, timeout_s)
         if error:
             self._lose(RuntimeError(error))
         future.set_result(tensor)
-
-    def _try_sum(self, tensor: torch.Tensor, timeout_s: float | None) -> str:
-        """Return what went wrong, and leave nothing that would hold the group's connections."""
-        options = AllreduceOptions()  # a sum, where nothing else is said
-        if timeout_s is not None:
-            options.timeout = timedelta(seconds=timeout_s)
-        try:
-            if timeout_s is None and is_small(tensor, self.world_size):
-                sum_rows(self._pg, tensor, self.world_size)
-            else:
-                self._pg.allreduce([tensor], options).wait()
-        except RuntimeError as error:
-            return str(error)
-        return ""
 
     def _lose(self, error: Exception) -> None:
         """Take note of a loss, and leave the group.

@@ -7,7 +7,7 @@ interface of the host, to whoever asks.
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -16,6 +16,36 @@ import torch.distributed as dist
 
 CHUNK_BYTES = 16 * 1024 * 1024
 """The state travels in pieces of this length, so that the group's timeout watches each piece, not the whole."""
+
+
+class LiveState:
+    """What the members of a quorum have in common: how many steps they made, and the states that came of them."""
+
+    def __init__(self) -> None:
+        self.num_steps = 0
+        self._parts: dict[str, tuple[Callable[[], Any], Callable[[Any], None]]] = {}
+
+    def register(self, name: str, save: Callable[[], Any], load: Callable[[Any], None]) -> None:
+        """Add a part; see `ElasticTeam.register`."""
+        self._parts[name] = (save, load)
+
+    def send(self, group: dist.ProcessGroup, ranks: Sequence[int]) -> None:
+        """Send it to those who need it; see `send_state`.
+
+        Raises:
+            RuntimeError: A peer was lost.
+        """
+        send_state(group, ranks, self.num_steps, {name: save() for name, (save, _) in self._parts.items()})
+
+    def take_over(self, group: dist.ProcessGroup, rank: int, *, patience_s: float) -> None:
+        """Take it from a peer; see `receive_state`.
+
+        Raises:
+            RuntimeError: The peer was lost.
+        """
+        self.num_steps, state = receive_state(group, rank, patience_s=patience_s)
+        for name, (_, load) in self._parts.items():
+            load(state[name])
 
 
 def send_state(group: dist.ProcessGroup, ranks: Sequence[int], step: int, state: Any) -> None:

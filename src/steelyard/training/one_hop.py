@@ -1,12 +1,13 @@
-"""Collectives in one hop: all send to all at once. A ring takes 2(n - 1) hops, one after the other."""
+"""Collectives in one hop, where little is sent: all send to all at once. A ring takes 2(n - 1) hops in turn."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 import torch
 import torch.distributed as dist
-from torch.distributed.distributed_c10d import AllToAllOptions
+from torch.distributed.distributed_c10d import AllreduceOptions, AllToAllOptions
 
 MOST_BYTES = 512 * 1024
 """Up to this, over all workers, a sum goes in one hop: a hop costs more than its bytes."""
@@ -64,6 +65,31 @@ def sum_rows(group: dist.ProcessGroup, tensor: torch.Tensor, world_size: int) ->
     """
     mine = tensor.view(torch.uint8).flatten()  # no type of its own is needed from the transport
     _add_up(gather_rows(group, mine, [len(mine)] * world_size), world_size, tensor)
+
+
+def try_sum(group: dist.ProcessGroup, tensor: torch.Tensor, world_size: int, timeout_s: float | None) -> str:
+    """Sum a tensor over the workers, in place: in one hop where it is small and nobody needs long.
+
+    Args:
+        group: The workers.
+        tensor: The tensor.
+        world_size: How many there are.
+        timeout_s: How long to wait for a peer; that of the group where None.
+
+    Returns:
+        What went wrong, which leaves nothing that would hold the group's connections; empty where nothing did.
+    """
+    options = AllreduceOptions()  # a sum, where nothing else is said
+    if timeout_s is not None:
+        options.timeout = timedelta(seconds=timeout_s)
+    try:
+        if timeout_s is None and is_small(tensor, world_size):
+            sum_rows(group, tensor, world_size)
+        else:
+            group.allreduce([tensor], options).wait()
+    except RuntimeError as error:
+        return str(error)
+    return ""
 
 
 def _add_up(rows: torch.Tensor, world_size: int, tensor: torch.Tensor) -> None:
