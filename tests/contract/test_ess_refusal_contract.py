@@ -168,3 +168,29 @@ def test_what_a_group_is_not_served_with_is_refused_by_its_name(scaling):
     ):
         with refused("UnsupportedOperation", text=text):
             scaling.make(is_enabled=False, **settings)
+
+
+def test_what_would_fail_only_when_an_instance_is_made_is_refused_before(scaling, fleet):
+    group_id = scaling.make(is_enabled=False)
+    nameless = ess.CreateScalingConfigurationRequestInstanceTypeOverrides(weighted_capacity=2)
+    unlimited = ess.CreateScalingConfigurationRequestSpotPriceLimits(price_limit=1)
+    for settings, code, text in (
+        ({"instance_type_overrides": [nameless]}, "MissingParameter", "InstanceType"),
+        ({"spot_price_limits": [unlimited]}, "MissingParameter", "SpotPriceLimits.InstanceType"),
+        ({"load_balancer_weight": 101}, "InvalidParameter", "LoadBalancerWeight"),
+    ):
+        with refused(code, text=text):
+            scaling.configure(group_id, **settings)
+    request = ecs.CreateLaunchTemplateRequest(
+        region_id=REGION,
+        launch_template_name="e-refused",
+        image_id="ubuntu_24_04_x64_20G_alibase_20260615.vhd",
+        instance_type="ecs.g7.xlarge",
+        security_group_id=fleet.group_id,
+    )
+    template_id = fleet.ecs_client.create_launch_template(request).body.launch_template_id
+    with refused("InvalidParameter", text="LaunchTemplateVersion"):
+        scaling.make(is_enabled=False, launch_template_id=template_id, launch_template_version="newest")
+    fleet.ecs_client.delete_launch_template(
+        ecs.DeleteLaunchTemplateRequest(region_id=REGION, launch_template_id=template_id)
+    )

@@ -140,6 +140,11 @@ class TestTrigger:
             ({"threshold": None}, "MissingParameter", "Threshold"),
             ({"comparison_operator": "~"}, "InvalidParameter", "ComparisonOperator"),
             ({"effective": "by day"}, "InvalidParameter", "Effective"),
+            (
+                {"dimensions": [ess.CreateAlarmRequestDimensions(dimension_key="rack")]},
+                "MissingParameter",
+                "DimensionValue",
+            ),
         ):
             with refused(code, text=text):
                 ess_client.create_alarm(ess.CreateAlarmRequest(**{**settings, **changes}))
@@ -184,6 +189,8 @@ class TestTrigger:
                 "RecurrenceValue",
             ),
             ({"desired_capacity": None}, "MissingParameter", "DesiredCapacity"),
+            ({"min_value": -1}, "InvalidParameter", "MinValue"),
+            ({"min_value": 3, "max_value": 2}, "InvalidParameter", "MinValue"),
             ({"scaling_group_id": None}, "MissingParameter", "ScheduledAction"),
             (
                 {"scheduled_action": self.rule(scaling, group_id).scaling_rule_ari},

@@ -137,8 +137,10 @@ class ScalingCloud:
     def look(self, count: int = 1) -> None:
         """Let the reconciler look, after every boot and release that is under way has come to its end."""
         for _ in range(count):
-            self.ess.reconciler.look()
-            self._settle()
+            try:
+                self.ess.reconciler.look()
+            finally:
+                self._settle()
 
     def members(self, group_id: str, state: str = "") -> list[Any]:
         return [one for one in self.ess.members_of(group_id) if state in ("", one.state)]

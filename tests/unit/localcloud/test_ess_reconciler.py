@@ -52,6 +52,23 @@ class TestCapacity:
         cloud.look(3)
         assert len(cloud.ids(group_id)) == 1
 
+    def test_a_group_that_meets_a_bug_holds_up_no_other_one(self, cloud, monkeypatch):
+        broken, whole = (
+            cloud.make_group(DesiredCapacity=1, ScalingGroupName=name) for name in ("one", "two")
+        )
+        real = cloud.ess.launcher.launch
+
+        def launch(group, *arguments):
+            if group.id == broken:
+                raise KeyError("a bug")
+            return real(group, *arguments)
+
+        monkeypatch.setattr(cloud.ess.launcher, "launch", launch)
+        for _ in range(2):
+            with pytest.raises(ExceptionGroup):
+                cloud.look()
+        assert (len(cloud.ids(whole)), cloud.members(broken)) == (1, [])
+
     def test_what_cannot_be_made_is_tried_again_later_each_time(self, cloud):
         group_id = cloud.make_group(DesiredCapacity=1, configuration={"ImageId": "ubuntu_0.vhd"})
         cloud.look()

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from steelyard.localcloud.cloud import Cloud
 from steelyard.localcloud.region_actions import RegionActions
 from steelyard.localcloud.services.ess.alarm_actions import AlarmActions
@@ -45,10 +47,12 @@ class EssService(
         self._refresher = Refresher(self, self.passage)
         self._health = HealthWatch(self, BalancerHealth(self.backends))
 
-    def run_timers(self) -> None:
-        """Carry out what is due: tasks, even zones, refreshes, questions to the load balancers, and alarms."""
-        self.run_due_tasks()
-        self.rebalance_by_itself()
-        self._refresher.look()
-        self._health.look()
-        self._watch.look()
+    def timers(self) -> Sequence[Callable[[], None]]:
+        """Give what carries out what is due: tasks, even zones, refreshes, load balancers' health, and alarms."""
+        return (
+            self.run_due_tasks,
+            self.rebalance_by_itself,
+            self._refresher.look,
+            self._health.look,
+            self._watch.look,
+        )

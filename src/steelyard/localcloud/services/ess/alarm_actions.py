@@ -8,6 +8,7 @@ from steelyard.localcloud.service import Request, action
 from steelyard.localcloud.services.ess import errors
 from steelyard.localcloud.services.ess.alarm_watch import COMPARISONS, SYSTEM_METRICS
 from steelyard.localcloud.services.ess.effective import read_window
+from steelyard.localcloud.services.ess.setting import read_dimensions
 from steelyard.localcloud.services.ess.trigger_models import AlarmTask
 from steelyard.localcloud.services.ess.trigger_state import TriggerState
 from steelyard.localcloud.wire.error import invalid_parameter, missing_parameter, not_served
@@ -113,9 +114,7 @@ class AlarmActions(TriggerState):
         joined_by = request.text("ExpressionsLogicOperator") or alarm.joined_by
         if joined_by not in ("&&", "||"):
             raise invalid_parameter("ExpressionsLogicOperator", joined_by, "&& or ||")
-        dimensions = {
-            str(one["DimensionKey"]): str(one["DimensionValue"]) for one in request.records("Dimensions")
-        }
+        dimensions = read_dimensions(request.records("Dimensions"))
         # The provider sends dimensions that name the group itself, which a group's members have anyway.
         dimensions = {
             key: value for key, value in dimensions.items() if key not in ("scaling_group", "userId")

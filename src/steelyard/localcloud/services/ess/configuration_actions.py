@@ -149,6 +149,7 @@ def _settings(request: Request, before: Settings) -> dict[str, object]:
         if given.get(name):
             raise not_served(f"{name} of scaling configurations")
     read_weights(given.get("InstanceTypeOverrides"))
+    _check_rows(given)
     settings = {**before, **given}
     if "InstanceTypes" in given and "InstanceType" not in given:
         settings.pop("InstanceType", None)
@@ -163,6 +164,18 @@ def _settings(request: Request, before: Settings) -> dict[str, object]:
         raise invalid_parameter("SpotStrategy", strategy, f"one of {', '.join(_SPOT_STRATEGIES)}")
     _check_tags(settings.get("Tags"))
     return settings
+
+
+def _check_rows(given: Settings) -> None:
+    """Check what has an effect only when an instance is made."""
+    limits = given.get("SpotPriceLimits") or ()
+    assert isinstance(limits, list | tuple)
+    for row in limits:
+        if not row.get("InstanceType"):
+            raise missing_parameter("SpotPriceLimits.InstanceType")
+    weight = given.get("LoadBalancerWeight")
+    if isinstance(weight, int) and not 0 <= weight <= 100:
+        raise invalid_parameter("LoadBalancerWeight", weight, "from 0 to 100")
 
 
 def _check_tags(value: object) -> None:

@@ -37,7 +37,7 @@ class EssCore(EssState):
         self.launcher = Launcher(self)
         self.passage = Passage(self, self.backends)
         self.reconciler = Reconciler(
-            self, self.passage, self.launcher, on_delete=self.forget_group, timers=(self.run_timers,)
+            self, self.passage, self.launcher, on_delete=self.forget_group, timers=self.timers
         )
 
     def start(self) -> None:
@@ -48,8 +48,9 @@ class EssCore(EssState):
         """Begin nothing any more."""
         self.reconciler.stop()
 
-    def run_timers(self) -> None:
-        """Do what is due by the clock; it is called at each look of the reconciler."""
+    def timers(self) -> Sequence[Callable[[], None]]:
+        """Give what does what is due by the clock; each is called at each look of the reconciler."""
+        return ()
 
     def wake(self) -> None:
         """Let the reconciler look at once, when the change at hand is kept."""

@@ -25,7 +25,8 @@ from steelyard.localcloud.services.ess.placement import (
 )
 from steelyard.localcloud.services.ess.refresh import configured
 from steelyard.localcloud.services.ess.state import EssState
-from steelyard.localcloud.wire.error import ApiError
+from steelyard.localcloud.text import whole_number
+from steelyard.localcloud.wire.error import ApiError, invalid_parameter
 
 GROUP_TAG: Final = "acs:autoscaling:scalingGroupId"
 """The tag by which an instance tells its scaling group."""
@@ -229,8 +230,11 @@ class Launcher:
         templates = self._state.ecs.launch_templates
         kept = templates.find(group.region_id, template_id, "")
         wanted = str(group.settings.get("LaunchTemplateVersion") or "Default")
-        number = {"Default": kept.default_version, "Latest": kept.latest_version}.get(wanted)
-        version = templates.version(kept, number or int(wanted))
+        numbers = {"Default": kept.default_version, "Latest": kept.latest_version}
+        number = numbers.get(wanted) or whole_number(wanted)
+        if number is None:
+            raise invalid_parameter("LaunchTemplateVersion", wanted, "a number, Default or Latest")
+        version = templates.version(kept, number)
         overrides = group.settings.get("LaunchTemplateOverrides") or []
         assert isinstance(overrides, list | tuple)
         settings: dict[str, object] = {"LaunchTemplateId": kept.id, "LaunchTemplateVersion": version.number}

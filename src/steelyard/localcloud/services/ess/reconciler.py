@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from steelyard.localcloud.services.ess.launching import Launcher
@@ -50,7 +51,7 @@ class Reconciler:
         passage: The way of one member.
         launcher: Makes members.
         on_delete: Told of a group that is gone, in the transaction that removes it.
-        timers: What else is to be done at each look, such as scheduled tasks and alarms.
+        timers: Gives what else is to be done at each look, such as scheduled tasks and alarms.
     """
 
     def __init__(
@@ -60,7 +61,7 @@ class Reconciler:
         launcher: Launcher,
         *,
         on_delete: Callable[[ScalingGroup], None],
-        timers: Sequence[Callable[[], None]] = (),
+        timers: Callable[[], Sequence[Callable[[], None]]] = tuple,
     ) -> None:
         self._state = state
         self._passage = passage
@@ -97,13 +98,25 @@ class Reconciler:
                 _log.exception("a look at the scaling groups failed")
 
     def look(self) -> None:
-        """Look at every group once."""
-        for group in self._state.groups.list():
+        """Look at every group once, and at what else is to be done; what fails keeps nothing else from being done.
+
+        Raises:
+            ExceptionGroup: What failed.
+        """
+        failures: list[Exception] = []
+        steps: list[Callable[[], None]] = [
+            *(partial(self._reconcile, group) for group in self._state.groups.list()),
+            *self._timers(),
+        ]
+        for step in steps:
             if self._is_closing:
                 return
-            self._reconcile(group)
-        for timer in self._timers:
-            timer()
+            try:
+                step()
+            except Exception as err:  # noqa: BLE001 - a bug met by one group must not hold up all others
+                failures.append(err)
+        if failures:
+            raise ExceptionGroup("steps of a look at the scaling groups failed", failures)
 
     def _reconcile(self, group: ScalingGroup) -> None:
         for member in self._state.members_of(group.id):

@@ -16,7 +16,7 @@ from steelyard.localcloud.services.ess.adjustment import (
 from steelyard.localcloud.services.ess.alarm_watch import SYSTEM_METRICS
 from steelyard.localcloud.services.ess.hook_context import read_hook_context
 from steelyard.localcloud.services.ess.models import ScalingGroup
-from steelyard.localcloud.services.ess.setting import check_name
+from steelyard.localcloud.services.ess.setting import check_name, read_dimensions
 from steelyard.localcloud.services.ess.trigger_models import SIMPLE, STEP, TARGET, AlarmTask, ScalingRule
 from steelyard.localcloud.services.ess.trigger_state import TriggerState
 from steelyard.localcloud.setting import Setting, checked, choice, number
@@ -189,7 +189,7 @@ class RuleActions(TriggerState):
                     monitor_group_id=0,
                     expressions=(expression,),
                     joined_by="&&",
-                    dimensions=_dimensions(rule.settings.get("AlarmDimensions")),
+                    dimensions=read_dimensions(_rows(rule.settings.get("AlarmDimensions"))),
                     evaluation_count=count,
                     actions=(self.ari(rule, group),),
                     effective="",
@@ -245,6 +245,9 @@ def _check(rule: ScalingRule) -> None:
         if step.get("ScalingAdjustment") is None:
             raise missing_parameter("StepAdjustments.ScalingAdjustment")
         check_adjustment(kind, step["ScalingAdjustment"], "StepAdjustments.ScalingAdjustment")
+        low, high = step.get("MetricIntervalLowerBound"), step.get("MetricIntervalUpperBound")
+        if low is not None and high is not None and low >= high:
+            raise invalid_parameter("StepAdjustments.MetricIntervalLowerBound", low, f"less than {high}")
 
 
 def _period_s(rule: ScalingRule) -> int:
@@ -261,10 +264,6 @@ def _period_s(rule: ScalingRule) -> int:
 def _rows(value: object) -> list[dict[str, Any]]:
     assert value is None or isinstance(value, list | tuple)
     return [dict(row) for row in value or ()]
-
-
-def _dimensions(value: object) -> dict[str, str]:
-    return {str(one["DimensionKey"]): str(one["DimensionValue"]) for one in _rows(value)}
 
 
 def _float(value: object) -> float | None:

@@ -6,11 +6,11 @@ Defaults and limits are those of the help pages of CreateScalingGroup, CreateSca
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
 from steelyard.localcloud.setting import Setting, checked, choice, defaults, number
-from steelyard.localcloud.wire.error import invalid_parameter, not_served
+from steelyard.localcloud.wire.error import invalid_parameter, missing_parameter, not_served
 
 MAX_MEMBERS: Final = 2000
 _MAX_WEIGHT: Final = 500
@@ -101,15 +101,32 @@ def read_weights(rows: object) -> dict[str, int]:
         rows: The `InstanceTypeOverrides` of a configuration, or the `LaunchTemplateOverrides` of a group.
 
     Raises:
-        ApiError: `InvalidParameter`.
+        ApiError: `InvalidParameter` or `MissingParameter`.
     """
     weights = {}
     for row in rows if isinstance(rows, list | tuple) else ():
+        if not row.get("InstanceType"):
+            raise missing_parameter("InstanceType")
         weight = row.get("WeightedCapacity") or 1
         if not isinstance(weight, int) or not 1 <= weight <= _MAX_WEIGHT:
             raise invalid_parameter("WeightedCapacity", weight, f"from 1 to {_MAX_WEIGHT}")
         weights[str(row["InstanceType"])] = weight
     return weights
+
+
+def read_dimensions(rows: Iterable[Mapping[str, object]]) -> dict[str, str]:
+    """Read the dimensions of a metric, the values by their keys.
+
+    Raises:
+        ApiError: `MissingParameter`.
+    """
+    found = {}
+    for row in rows:
+        for name in ("DimensionKey", "DimensionValue"):
+            if row.get(name) in (None, ""):
+                raise missing_parameter(name)
+        found[str(row["DimensionKey"])] = str(row["DimensionValue"])
+    return found
 
 
 def check_name(name: str, value: str) -> None:

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
 
 from steelyard.localcloud.page import number_page
 from steelyard.localcloud.service import Request, action
 from steelyard.localcloud.services.ess import errors
 from steelyard.localcloud.services.ess.schedule import next_run, read_time
-from steelyard.localcloud.services.ess.setting import check_name
+from steelyard.localcloud.services.ess.setting import MAX_MEMBERS, check_name
 from steelyard.localcloud.services.ess.trigger_models import SIMPLE, ScheduledTask
 from steelyard.localcloud.services.ess.trigger_state import TriggerState
 from steelyard.localcloud.wire.error import ApiError, invalid_parameter, missing_parameter
@@ -147,6 +148,7 @@ class TaskActions(TriggerState):
             raise missing_parameter("LaunchTime")
         for name, num_days in (("LaunchTime", 90), ("RecurrenceEndTime", 365)):
             self._check_near(str(settings.get(name) or ""), name, num_days)
+        _check_bounds(settings)
         ari, group_id = str(settings.get("ScheduledAction") or ""), str(settings.get("ScalingGroupId") or "")
         if ari and group_id:
             raise invalid_parameter(
@@ -164,3 +166,13 @@ class TaskActions(TriggerState):
         elif all(settings.get(name) is None for name in ("MinValue", "MaxValue", "DesiredCapacity")):
             raise missing_parameter("DesiredCapacity")
         return replace(task, settings=settings, next_at=next_run(settings, self.cloud.clock()))
+
+
+def _check_bounds(settings: Mapping[str, object]) -> None:
+    """Check the bounds that a task is to give its group."""
+    given = {name: value for name in ("MinValue", "MaxValue") if isinstance(value := settings.get(name), int)}
+    for name, value in given.items():
+        if not 0 <= value <= MAX_MEMBERS:
+            raise invalid_parameter(name, value, f"from 0 to {MAX_MEMBERS}")
+    if given.get("MinValue", 0) > given.get("MaxValue", MAX_MEMBERS):
+        raise invalid_parameter("MinValue", given["MinValue"], f"at most MaxValue, {given['MaxValue']}")
