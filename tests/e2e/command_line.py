@@ -60,7 +60,7 @@ class CommandLine:
             "load_balancer": {
                 "health_check": {
                     "interval_s": 1,
-                    "timeout_s": 1,
+                    "timeout_s": 5,
                     "healthy_threshold": 2,
                     "unhealthy_threshold": 2,
                 }

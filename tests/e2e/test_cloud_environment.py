@@ -3,7 +3,10 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+import pytest
 from command_line import CommandLine
+
+pytestmark = pytest.mark.timeout(300)  # each call of the command line is a process of its own
 
 
 def test_a_shell_is_pointed_at_the_cloud_by_what_cloud_env_prints(steelyard: CommandLine) -> None:

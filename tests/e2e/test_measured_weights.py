@@ -14,7 +14,7 @@ from steelyard.cluster import Cluster, Home
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(420)]
 
-CHECK = {"interval_s": 1, "timeout_s": 2, "healthy_threshold": 2, "unhealthy_threshold": 2}
+CHECK = {"interval_s": 1, "timeout_s": 5, "healthy_threshold": 2, "unhealthy_threshold": 2}
 TRAINING = Path(__file__).parents[2] / "examples" / "char_lm" / "train.py"
 
 

@@ -43,7 +43,7 @@ def test_the_example_is_previewed_brought_up_changed_in_nothing_and_taken_down(
         assert made["changes"] == {"create": 13}
         wait_for(
             lambda: names_served(made["outputs"]["url"]) == {"own-node-0", "own-node-1"},
-            timeout_s=30,
+            timeout_s=90,
             what="both nodes answer, each with its host name",
         )
         again = steelyard.json("up", "--program", EXAMPLE)

@@ -29,7 +29,7 @@ RULES = [
 
 def write_cluster(folder: Path) -> None:
     scaling = {"max": 1, "cooldown_s": COOLDOWN_S, "drain_timeout_s": 120, "reported": RULES}
-    check = {"interval_s": 1, "timeout_s": 2, "healthy_threshold": 2, "unhealthy_threshold": 2}
+    check = {"interval_s": 1, "timeout_s": 5, "healthy_threshold": 2, "unhealthy_threshold": 2}
     spec = {
         "name": "load",
         "node_groups": [{"name": "workers", "count": 1, "scaling": scaling}],
@@ -134,7 +134,7 @@ def test_a_queue_that_nodes_report_brings_a_node_and_idleness_takes_it_away(
     assert 0 < memory["Value"] < 100
     wait_for(
         lambda: [one["Value"] for one in monitor.newest("steelyard_busy_percent")] == [0],
-        timeout_s=30,
+        timeout_s=90,
         what="the head reports that nobody is busy",
     )
 

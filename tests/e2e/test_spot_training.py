@@ -49,7 +49,7 @@ def test_a_node_taken_back_costs_no_step_and_the_bucket_holds_the_end(steelyard:
     spot = nodes[1]["id"]
     steelyard("cloud", "fault", "reclaim", spot, "--after", "40")
     url = f"http://{nodes[1]['private_ip']}:8000/healthz"
-    wait_for(lambda: httpx.get(url, trust_env=False).status_code == 503, timeout_s=20, what="it drains")
+    wait_for(lambda: httpx.get(url, trust_env=False).status_code == 503, timeout_s=35, what="it drains")
     assert httpx.get(url, trust_env=False).json()["reason"].startswith("draining: ")
     wait_for(lambda: job(steelyard, job_id)["state"] == "succeeded", timeout_s=240, what="the job ends")
 

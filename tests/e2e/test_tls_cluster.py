@@ -12,10 +12,10 @@ import yaml
 from command_line import CommandLine, clear
 from tls_pair import Authority
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 NAME = "gateway.test"
-CHECK = {"interval_s": 1, "timeout_s": 2, "healthy_threshold": 2, "unhealthy_threshold": 2}
+CHECK = {"interval_s": 1, "timeout_s": 5, "healthy_threshold": 2, "unhealthy_threshold": 2}
 CLASSIC = {"kind": "classic", "listeners": [{"port": 8443, "protocol": "https"}], "sticky_session_s": 60}
 NETWORK = {"kind": "network", "listeners": [{"port": 8443, "protocol": "tcpssl"}]}
 

@@ -10,12 +10,12 @@ import pytest
 import yaml
 from command_line import CommandLine, clear
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 BALANCER = {
     "scheduler": "wlc",
     "drain_timeout_s": 30,
-    "health_check": {"interval_s": 1, "timeout_s": 2, "healthy_threshold": 2, "unhealthy_threshold": 2},
+    "health_check": {"interval_s": 1, "timeout_s": 5, "healthy_threshold": 2, "unhealthy_threshold": 2},
 }
 
 
