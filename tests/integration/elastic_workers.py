@@ -20,7 +20,7 @@ from typing import Any
 from steelyard.training.lighthouse import LighthouseProcess
 
 SCRIPT = Path(__file__).parent / "elastic_worker.py"
-DEADLINE_S = 90.0
+DEADLINE_S = 240.0
 
 
 def free_port() -> int:

@@ -16,7 +16,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # torch warns on import where NumPy is not installed
     import torch.distributed as dist
 
-DEADLINE_S = 100.0
+DEADLINE_S = 240.0
 
 
 def worker_variables(rank: int, world_size: int, port: int, own: Mapping[str, str]) -> dict[str, str]:

@@ -27,7 +27,7 @@ from steelyard.node.packing import pack_files
 
 TOKEN = "a-token-for-tests"
 GATEWAY_PORT = 8000
-BOOT_TIMEOUT_S = 90.0
+BOOT_TIMEOUT_S = 180.0  # Ray itself gives up after half a minute, and is started again.
 
 
 def wait_for(claim: Callable[[], Any], *, timeout_s: float, what: str) -> Any:

@@ -18,7 +18,7 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "char_lm"
 def run(command: list[str], events: Path) -> list[dict[str, Any]]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("STEELYARD_")}
     env = kept | {"STEELYARD_EVENTS_PATH": str(events), "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
-    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=110)
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stdout + done.stderr
     return [json.loads(line) for line in events.read_text().splitlines()]
 
