@@ -76,7 +76,9 @@ def test_another_way_of_signing_is_refused(local_cloud: CloudInfo, changes: Mapp
     assert send(local_cloud, signed(local_cloud, **changes)) == (400, "InvalidSignatureMethod")
 
 
-@pytest.mark.parametrize("name", ["Signature", "SignatureVersion", "AccessKeyId", "SignatureNonce", "Timestamp"])
+@pytest.mark.parametrize(
+    "name", ["Signature", "SignatureVersion", "AccessKeyId", "SignatureNonce", "Timestamp"]
+)
 def test_a_signature_that_lacks_a_part_is_refused(local_cloud: CloudInfo, name: str) -> None:
     call = signed(local_cloud)
     del call[name]
