@@ -14,26 +14,25 @@ def declared(*admin_cidrs: str) -> Recording:
 
 def sources(recording: Recording) -> dict[str, tuple[str, str]]:
     rules = recording.of_type(":SecurityGroupRule")
-    return {one.name: (one.inputs["portRange"], one.inputs.get("cidrIp", "the group")) for one in rules}
+    return {one.name: (one.inputs["portRange"], one.inputs["cidrIp"]) for one in rules}
 
 
-def test_only_the_group_and_the_load_balancer_are_let_in_by_default() -> None:
+def test_only_members_and_the_load_balancer_are_let_in_by_default() -> None:
     assert sources(declared()) == {
-        "wall-members": ("-1/-1", "the group"),
         "wall-gateway": ("8000/8000", "100.64.0.0/10"),
     }
 
 
-def test_members_are_let_in_by_their_group_and_not_by_a_range() -> None:
+def test_members_are_let_in_by_the_groups_own_policy_since_no_rule_may_name_its_own_group() -> None:
     recording = declared()
-    members = recording.named("wall-members").inputs
-    assert members["ipProtocol"] == "all"
-    assert members["sourceSecurityGroupId"] == members["securityGroupId"] == "wall-group-id"
+    assert recording.the(":SecurityGroup").inputs["innerAccessPolicy"] == "Accept"
+    assert not [
+        one for one in recording.of_type(":SecurityGroupRule") if "sourceSecurityGroupId" in one.inputs
+    ]
 
 
 def test_administrators_reach_ssh_and_the_gateways_from_their_ranges_alone() -> None:
     assert sources(declared("203.0.113.7/32", "198.51.100.0/24")) == {
-        "wall-members": ("-1/-1", "the group"),
         "wall-gateway": ("8000/8000", "100.64.0.0/10"),
         "wall-admin-ssh-203.0.113.7-32": ("22/22", "203.0.113.7/32"),
         "wall-admin-gateway-203.0.113.7-32": ("8000/8000", "203.0.113.7/32"),

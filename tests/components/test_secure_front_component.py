@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from recording_monitor import Recording, record
+from recording_monitor import Offer, Recording, record
 from tls_pair import Authority
 
 from steelyard.components.balancer_args import LoadBalancerArgs
@@ -16,6 +16,7 @@ from steelyard.components.load_balancer import LoadBalancer
 from steelyard.components.program import declare
 from steelyard.errors import UsageError
 from steelyard.spec import ClusterSpec, HealthCheckSpec, ListenerSpec
+from steelyard.spec.catalogue import REGIONS
 
 TOKEN = "f" * 64
 HTTPS, TCP, TLS = (
@@ -43,7 +44,13 @@ def declared(**changes: object) -> Recording:
 
 
 def egress_of(*egress_cidrs: str) -> Recording:
-    args = FirewallArgs(cluster="demo", vpc_id="vpc-1", gateway_port=8000, egress_cidrs=egress_cidrs)
+    args = FirewallArgs(
+        cluster="demo",
+        vpc_id="vpc-1",
+        gateway_port=8000,
+        egress_cidrs=egress_cidrs,
+        member_cidrs=["10.64.0.0/20", "10.64.16.0/20"],
+    )
     return record(lambda: Firewall("wall", args))
 
 
@@ -150,21 +157,51 @@ class TestEgress:
             one for one in egress_of().of_type(":SecurityGroupRule") if one.inputs["type"] == "egress"
         ] == []
 
-    def test_it_is_bound_to_the_members_the_cloud_and_what_is_listed(self) -> None:
+    def test_it_is_bound_to_the_nodes_vswitches_the_cloud_and_what_is_listed(self) -> None:
         recording = egress_of("198.51.100.0/24", "100.64.0.0/10")
         rules = [
             one.inputs for one in recording.of_type(":SecurityGroupRule") if one.inputs["type"] == "egress"
         ]
         accepted = [rule for rule in rules if rule["policy"] == "accept"]
-        assert {rule.get("cidrIp", rule.get("sourceSecurityGroupId")) for rule in accepted} == {
-            "wall-group-id",
+        assert sorted(rule["cidrIp"] for rule in accepted) == [
+            "10.64.0.0/20",
+            "10.64.16.0/20",
             "100.64.0.0/10",
             "198.51.100.0/24",
-        }
-        assert len(accepted) == 3
+        ]
         (last,) = [rule for rule in rules if rule["policy"] == "drop"]
         assert (last["cidrIp"], last["priority"]) == ("0.0.0.0/0", 100)
         assert all(rule["priority"] < 100 and rule["ipProtocol"] == "all" for rule in accepted)
+
+    def test_it_is_not_bound_where_the_nodes_would_not_reach_each_other(self) -> None:
+        args = FirewallArgs(
+            cluster="demo", vpc_id="vpc-1", gateway_port=8000, egress_cidrs=["198.51.100.0/24"]
+        )
+        with pytest.raises(UsageError, match="each other") as caught:
+            record(lambda: Firewall("wall", args))
+        assert "member_cidrs" in caught.value.hint
+
+    def test_a_cluster_lets_its_nodes_call_its_own_vswitches(self) -> None:
+        access = {"egress_cidrs": ["198.51.100.0/24"]}
+        spec = ClusterSpec.model_validate({"name": "demo", "access": access})
+        assert {*spec.vswitch_cidrs} < egress_cidrs(record(lambda: declare(spec, TOKEN)))
+
+    def test_a_cluster_in_an_existing_network_looks_its_vswitches_ranges_up(self) -> None:
+        network = {"vpc_id": "vpc-theirs", "vswitch_ids": ["vsw-a"]}
+        access = {"egress_cidrs": ["198.51.100.0/24"]}
+        zone = REGIONS["cn-hangzhou"][0]
+        spec = ClusterSpec.model_validate(
+            {"name": "demo", "zones": [zone], "network": network, "access": access}
+        )
+        recording = record(lambda: declare(spec, TOKEN), offer=Offer(standing={zone: "172.16.3.0/24"}))
+        (lookup,) = (args for token, args in recording.calls if token.endswith(":getSwitches"))
+        assert (lookup["ids"], lookup["vpcId"]) == (["vsw-a"], "vpc-theirs")
+        assert "172.16.3.0/24" in egress_cidrs(recording)
+
+
+def egress_cidrs(recording: Recording) -> set[str]:
+    rules = [one.inputs for one in recording.of_type(":SecurityGroupRule")]
+    return {rule["cidrIp"] for rule in rules if (rule["type"], rule["policy"]) == ("egress", "accept")}
 
 
 class TestCluster:

@@ -17,7 +17,7 @@ def test_a_name_alone_declares_the_whole_system(demo: Recording) -> None:
         "alicloud:vpc/network:Network": 1,
         "alicloud:vpc/switch:Switch": 2,
         "alicloud:ecs/securityGroup:SecurityGroup": 1,
-        "alicloud:ecs/securityGroupRule:SecurityGroupRule": 2,
+        "alicloud:ecs/securityGroupRule:SecurityGroupRule": 1,
         "alicloud:slb/applicationLoadBalancer:ApplicationLoadBalancer": 1,
         "alicloud:slb/serverGroup:ServerGroup": 1,
         "alicloud:slb/listener:Listener": 1,

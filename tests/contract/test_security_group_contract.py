@@ -117,7 +117,7 @@ class TestSecurityGroup:
             ({"port_range": "9000/8000"}, "InvalidPortRange.Malformed", 400),
             ({"port_range": None}, "MissingParameter", 400),
             ({"source_cidr_ip": "10.0.0.0/40"}, "InvalidSourceCidrIp.Malformed", 400),
-            ({"source_cidr_ip": None}, "MissingParameter", 400),
+            ({"source_cidr_ip": None}, "MissingParameter.Source", 400),
             ({"source_cidr_ip": None, "source_group_id": "sg-x"}, "InvalidSecurityGroupId.NotFound", 404),
             ({"priority": "101"}, "InvalidPriority.ValueNotSupported", 400),
             ({"policy": "maybe"}, "InvalidPolicy.ValueNotSupported", 400),
@@ -126,6 +126,32 @@ class TestSecurityGroup:
     def test_wrong_rules_are_refused(self, fleet, changes, code, status):
         with refused(code, status):
             self.authorize(fleet, self.permission(**changes))
+
+    def test_no_rule_names_its_own_group(self, fleet):
+        with refused("InvalidParamter.Conflict", 403, "different from the SourceGroupId"):
+            self.authorize(fleet, self.permission(source_cidr_ip=None, source_group_id=fleet.group_id))
+        with refused("InvalidParamter.Conflict", 403, "different from the DestGroupId"):
+            fleet.ecs_client.authorize_security_group_egress(
+                models.AuthorizeSecurityGroupEgressRequest(
+                    region_id=REGION,
+                    security_group_id=fleet.group_id,
+                    ip_protocol="all",
+                    port_range="-1/-1",
+                    dest_group_id=fleet.group_id,
+                )
+            )
+        assert self.rules(fleet) == []
+
+    def test_a_group_has_200_rules_of_which_a_call_brings_100(self, fleet):
+        def permissions(first: int, number: int):
+            return [self.permission(port_range=f"{port}/{port}") for port in range(first, first + number)]
+
+        with refused("InvalidParameter", text="Permissions"):
+            self.authorize(fleet, *permissions(1, 101))
+        for first in (1, 101):
+            self.authorize(fleet, *permissions(first, 100))
+        with refused("AuthorizationLimitExceed", 403):
+            self.authorize(fleet, *permissions(201, 1))
 
     def test_it_stays_while_an_instance_or_another_groups_rule_needs_it(self, fleet, ecs_client, vpc_client):
         delete = models.DeleteSecurityGroupRequest(region_id=REGION, security_group_id=fleet.group_id)

@@ -81,7 +81,13 @@ def test_what_nodes_may_call_is_bounded_by_rules_that_follow_the_list(
                     cluster="demo", cidr="10.64.0.0/16", zones=ZONES[:1], vswitch_cidrs=["10.64.0.0/20"]
                 ),
             )
-            args = FirewallArgs(cluster="demo", vpc_id=made.vpc_id, gateway_port=8000, egress_cidrs=cidrs)
+            args = FirewallArgs(
+                cluster="demo",
+                vpc_id=made.vpc_id,
+                gateway_port=8000,
+                egress_cidrs=cidrs,
+                member_cidrs=["10.64.0.0/20"],
+            )
             Firewall("wall", args)
 
         return stack.up(program, provider)
@@ -89,13 +95,11 @@ def test_what_nodes_may_call_is_bounded_by_rules_that_follow_the_list(
     def egress() -> set[tuple[object, object, object]]:
         rules = [one.outputs for one in stack.resources() if one.type.endswith(":SecurityGroupRule")]
         return {
-            (rule["policy"], rule.get("cidrIp") or "the group", rule["priority"])
-            for rule in rules
-            if rule["type"] == "egress"
+            (rule["policy"], rule["cidrIp"], rule["priority"]) for rule in rules if rule["type"] == "egress"
         }
 
     stack = Stack(tmp_path, project="steelyard", name="bounds")
-    always = {("accept", "the group", 1), ("accept", "100.64.0.0/10", 1), ("drop", "0.0.0.0/0", 100)}
+    always = {("accept", "10.64.0.0/20", 1), ("accept", "100.64.0.0/10", 1), ("drop", "0.0.0.0/0", 100)}
     bounded("203.0.113.0/24")
     assert egress() == always | {("accept", "203.0.113.0/24", 1)}
     assert bounded("203.0.113.0/24").has_changes is False

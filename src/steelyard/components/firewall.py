@@ -2,12 +2,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import pulumi
 from pulumi_alicloud import ecs
 
 from steelyard.components.tag import cluster_tags
+from steelyard.errors import UsageError
 from steelyard.spec.rule import LOAD_BALANCER_NETWORK
 
 _SSH_PORT = 22
@@ -27,8 +27,9 @@ class FirewallArgs:
         balancer_cidrs: Ranges that the load balancer calls the gateways from; a classic one's where none is given.
         further_ports: Other ports of the nodes that it calls.
         admin_cidrs: Ranges that may reach SSH and the gateways; none is the safe choice.
-        egress_cidrs: The only ranges that the nodes may call besides each other and the cloud's own services; any where
-            there is none.
+        egress_cidrs: The only ranges that the nodes may call besides `member_cidrs` and the cloud's own services; any
+            where there is none.
+        member_cidrs: Ranges that the nodes' own addresses lie in, those of their VSwitches; needed with `egress_cidrs`.
     """
 
     cluster: str
@@ -38,10 +39,22 @@ class FirewallArgs:
     further_ports: Sequence[int] = ()
     admin_cidrs: Sequence[str] = ()
     egress_cidrs: Sequence[str] = ()
+    member_cidrs: Sequence[str] = ()
 
 
 class Firewall(pulumi.ComponentResource):
     """A security group that lets in its own members, the load balancer, and administrators where any are named.
+
+    Members are let in by the group's inner access policy: the API refuses a rule that names its own group
+    (`InvalidParamter.Conflict`).
+
+    Args:
+        name: Name of the component.
+        args: What it is made from.
+        opts: Options of the component.
+
+    Raises:
+        UsageError: `egress_cidrs` without `member_cidrs`: the nodes could not call each other.
 
     Attributes:
         security_group_id: Id of the security group.
@@ -53,17 +66,23 @@ class Firewall(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: FirewallArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("steelyard:index:Firewall", name, None, opts)
+        if args.egress_cidrs and not args.member_cidrs:
+            raise UsageError(
+                "with these egress_cidrs the nodes could not call each other",
+                "give the ranges of their VSwitches as member_cidrs",
+            )
         self._name = name
         group = ecs.SecurityGroup(
             f"{name}-group",
             security_group_name=f"{args.cluster}-nodes",
             description=f"Nodes of the Steelyard cluster {args.cluster}",
             vpc_id=args.vpc_id,
+            inner_access_policy="Accept",
             tags=cluster_tags(args.cluster),
             opts=pulumi.ResourceOptions(parent=self),
         )
         self.security_group_id = group.id
-        self.rules = [self._let_in_members()]
+        self.rules = []
         gateway = f"{args.gateway_port}/{args.gateway_port}"
         if not args.balancer_cidrs:
             self._let_in("gateway", "The load balancer to the gateways", gateway, str(LOAD_BALANCER_NETWORK))
@@ -79,36 +98,21 @@ class Firewall(pulumi.ComponentResource):
             self._let_in(f"admin-ssh-{suffix}", "An administrator to SSH", ssh, cidr)
             self._let_in(f"admin-gateway-{suffix}", "An administrator to the gateways", gateway, cidr)
         if args.egress_cidrs:
-            self._bound_egress(args.egress_cidrs)
+            self._bound_egress(args.member_cidrs, args.egress_cidrs)
         self.register_outputs({"security_group_id": self.security_group_id})
 
-    def _let_in_members(self) -> ecs.SecurityGroupRule:
-        return ecs.SecurityGroupRule(
-            f"{self._name}-members",
-            description="All traffic between the nodes",
-            security_group_id=self.security_group_id,
-            source_security_group_id=self.security_group_id,
-            type="ingress",
-            ip_protocol="all",
-            port_range="-1/-1",
-            nic_type="intranet",
-            policy="accept",
-            priority=1,
-            opts=self._rule_options(),
-        )
+    def _bound_egress(self, member_cidrs: Sequence[str], cidrs: Sequence[str]) -> None:
+        """Let out to the listed ranges, the nodes' own and the cloud's services, and to nowhere else.
 
-    def _bound_egress(self, cidrs: Sequence[str]) -> None:
-        """Let out to the listed ranges, the members and the cloud's own services, and to nowhere else.
-
-        Metadata, name servers, package mirrors and the intranet endpoints of OSS and the APIs lie in 100.64.0.0/10.
+        Metadata, name servers, package mirrors and the intranet endpoints of OSS and the APIs lie in 100.64.0.0/10. The
+        nodes' ranges are listed, too: a rule that drops goes before the group's inner access policy.
         """
-        self._let_out("members", "To the nodes", source_security_group_id=self.security_group_id)
-        for cidr in dict.fromkeys([str(CLOUD_SERVICES), *cidrs]):
-            self._let_out(cidr.replace("/", "-"), f"To {cidr}", cidr_ip=cidr)
-        self._let_out("rest", "To nowhere else", cidr_ip="0.0.0.0/0", policy="drop", priority=_LAST_PRIORITY)
+        for cidr in dict.fromkeys([*member_cidrs, str(CLOUD_SERVICES), *cidrs]):
+            self._let_out(cidr.replace("/", "-"), f"To {cidr}", cidr)
+        self._let_out("rest", "To nowhere else", "0.0.0.0/0", policy="drop", priority=_LAST_PRIORITY)
 
     def _let_out(
-        self, suffix: str, description: str, *, policy: str = "accept", priority: int = 1, **peer: Any
+        self, suffix: str, description: str, cidr: str, *, policy: str = "accept", priority: int = 1
     ) -> None:
         rule = ecs.SecurityGroupRule(
             f"{self._name}-egress-{suffix}",
@@ -120,7 +124,7 @@ class Firewall(pulumi.ComponentResource):
             nic_type="intranet",
             policy=policy,
             priority=priority,
-            **peer,
+            cidr_ip=cidr,
             opts=self._rule_options(),
         )
         self.rules.append(rule)

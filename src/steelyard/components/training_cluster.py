@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pulumi
 import pulumi_alicloud as alicloud
-from pulumi_alicloud import cms, ecs
+from pulumi_alicloud import cms, ecs, vpc
 
 from steelyard.components.auto_scaling import AutoScaling, AutoScalingArgs
 from steelyard.components.balancer_args import BalancerServer, LoadBalancerArgs
@@ -148,9 +148,19 @@ class TrainingCluster(pulumi.ComponentResource):
                 further_ports=sorted({rule.port for rule in self._spec.load_balancer.rules}),
                 admin_cidrs=self._spec.access.admin_cidrs,
                 egress_cidrs=self._spec.access.egress_cidrs,
+                member_cidrs=self._find_member_cidrs() if self._spec.access.egress_cidrs else (),
             ),
             pulumi.ResourceOptions(parent=self),
         )
+
+    def _find_member_cidrs(self) -> Sequence[str]:
+        """Give the ranges of the nodes' VSwitches; those of an existing network are looked up."""
+        wanted = self._spec.network
+        if wanted.vpc_id is None:
+            return self._spec.vswitch_cidrs
+        options = pulumi.InvokeOptions(parent=self)
+        found = vpc.get_switches(vpc_id=wanted.vpc_id, ids=list(wanted.vswitch_ids), opts=options)
+        return [vswitch.cidr_block for vswitch in found.vswitches]
 
     def _create_load_balancer_last(self) -> None:
         servers = [server for group in self.node_groups for server in group.servers]

@@ -36,7 +36,7 @@ class AccessSpec(Part):
 
     Attributes:
         admin_cidrs: Ranges that may reach SSH and the gateways; none by default.
-        egress_cidrs: The only ranges that the nodes may call, besides each other and the cloud's own services; any
+        egress_cidrs: The only ranges that the nodes may call, besides their VSwitches and the cloud's own services; any
             where there is none.
         open_to_world: Whether a load balancer with an address on the Internet may let everybody in. Its listeners have
             to speak TLS, and the gateways ask for their token as ever.

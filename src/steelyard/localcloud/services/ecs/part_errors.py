@@ -29,6 +29,32 @@ def too_many_disks() -> ApiError:
     return ApiError("InstanceDiskNumLimitExceed", "The number of specified disk in an instance exceeds.", 403)
 
 
+def too_many_rules() -> ApiError:
+    """Tell that a security group has as many rules as it may have (help page of AuthorizeSecurityGroup)."""
+    text = "The limit of authorization records in the security group reaches."
+    return ApiError("AuthorizationLimitExceed", text, 403)
+
+
+def missing_peer(side: str) -> ApiError:
+    """Tell that a rule says not whom it is for (help page of ModifySecurityGroupRule).
+
+    Args:
+        side: `Source` or `Dest`.
+    """
+    names = f"{side}CidrIp, {side}GroupId or {side}PrefixListId"
+    return ApiError(f"MissingParameter.{side}", f"One of the parameters {names} must be specified.")
+
+
+def rule_names_its_own_group(side: str) -> ApiError:
+    """Tell that a rule names the group that it is in (help pages of AuthorizeSecurityGroup and its egress).
+
+    Args:
+        side: `Source` or `Dest`.
+    """
+    text = f"The specified SecurityGroupId should be different from the {side}GroupId."
+    return ApiError("InvalidParamter.Conflict", text, 403)
+
+
 def device_in_use() -> ApiError:
     """Tell that another disk has a device (help page of RunInstances)."""
     return ApiError("InvalidDevice.InUse", "The specified device has been occupied.", 403)

@@ -7,7 +7,7 @@ from ipaddress import IPv4Network, IPv6Network
 
 from steelyard.localcloud.page import token_page
 from steelyard.localcloud.service import Request, action
-from steelyard.localcloud.services.ecs import errors
+from steelyard.localcloud.services.ecs import errors, part_errors
 from steelyard.localcloud.services.ecs.models import SecurityGroup
 from steelyard.localcloud.services.ecs.state import EcsState
 from steelyard.localcloud.text import utc_text, whole_number
@@ -15,6 +15,8 @@ from steelyard.localcloud.wire.error import invalid_parameter, missing_parameter
 
 INGRESS, EGRESS = "ingress", "egress"
 MAX_RULES = 200
+_MAX_PERMISSIONS = 100
+"""Rules that one call brings at most (parameter description of `Permissions`)."""
 _PAGE = range(10, 1000 + 1)
 """Rules on a page; another number is taken for the nearest (help page of DescribeSecurityGroupAttribute)."""
 
@@ -24,6 +26,7 @@ _PEERS = {
     INGRESS: ("SourceCidrIp", "Ipv6SourceCidrIp", "SourceGroupId", "SourcePrefixListId"),
     EGRESS: ("DestCidrIp", "Ipv6DestCidrIp", "DestGroupId", "DestPrefixListId"),
 }
+_SIDES = {INGRESS: "Source", EGRESS: "Dest"}
 _ALL_PEERS = (*_PEERS[INGRESS], *_PEERS[EGRESS])
 # What makes two rules one.
 _IDENTITY = ("Direction", "IpProtocol", "PortRange", "SourcePortRange", "Policy", "Priority", *_ALL_PEERS)
@@ -96,16 +99,19 @@ class RuleActions(EcsState):
 
     def _authorize(self, request: Request, direction: str) -> dict[str, object]:
         group = self.security_group(request)
-        rules = list(group.rules)
-        for given in _permissions(request):
+        rules, permissions = list(group.rules), _permissions(request)
+        if len(permissions) > _MAX_PERMISSIONS:
+            raise invalid_parameter("Permissions", len(permissions), f"at most {_MAX_PERMISSIONS} rules")
+        for given in permissions:
             rule = self._rule(given, direction, group.region_id)
+            self._check_is_other(group, rule, direction)
             if any(_same(rule, other) for other in rules):
                 continue
             now = utc_text(self.cloud.clock())
             rules.append({**rule, "SecurityGroupRuleId": self.cloud.new_id("sgr"), "CreateTime": now})
         num_rules = sum(map(self._weight, rules))
         if self.cloud.terms.has_quotas and num_rules > MAX_RULES:
-            raise invalid_parameter("Permissions", num_rules, f"at most {MAX_RULES} rules in a group")
+            raise part_errors.too_many_rules()
         self.security_groups.put(replace(group, rules=tuple(rules)))
         return {}
 
@@ -132,6 +138,7 @@ class RuleActions(EcsState):
             given |= {name: request.params[name] for name in _PEERS[direction] if request.params.get(name)}
         kept = {name: old[name] for name in ("SecurityGroupRuleId", "CreateTime")}
         new = {**self._rule(given, direction, group.region_id), **kept}
+        self._check_is_other(group, new, direction)
         rules = tuple(new if rule is old else rule for rule in group.rules)
         self.security_groups.put(replace(group, rules=rules))
         return {}
@@ -153,7 +160,7 @@ class RuleActions(EcsState):
             raise errors.value_not_supported("IpProtocol", protocol)
         peers = {name: str(given[name]) for name in _PEERS[direction] if given.get(name)}
         if not peers:
-            raise missing_parameter(_PEERS[direction][0])
+            raise part_errors.missing_peer(_SIDES[direction])
         for name, peer in peers.items():
             self._check_peer(name, peer, region_id)
         policy = str(given.get("Policy") or "accept").capitalize()
@@ -174,6 +181,11 @@ class RuleActions(EcsState):
             **dict.fromkeys(_ALL_PEERS, ""),
             **peers,
         }
+
+    def _check_is_other(self, group: SecurityGroup, rule: Rule, direction: str) -> None:
+        """Check that a rule names another group than its own, whose members the inner access policy is for."""
+        if rule[f"{_SIDES[direction]}GroupId"] == group.id:
+            raise part_errors.rule_names_its_own_group(_SIDES[direction])
 
     def _check_peer(self, name: str, peer: str, region_id: str) -> None:
         if name.endswith("PrefixListId"):
