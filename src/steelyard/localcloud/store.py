@@ -29,7 +29,7 @@ FOREIGN_KEYS = (
     "instance_id",
     "network_interface_id",
 )
-"""Fields of bodies that say what a body belongs to; each has an index, so that `where` reads no other bodies."""
+"""Fields of bodies that say what a body belongs to; each has an index, so that `texts_where` reads no other bodies."""
 
 NO_LIMIT = -1
 """SQLite's word for it."""
@@ -234,10 +234,6 @@ class Store:
                 (kind, value, limit, start),
             ).fetchall()
         return [text for (text,) in rows]
-
-    def where(self, kind: str, name: str, value: str) -> Sequence[dict[str, object]]:
-        """Give the bodies of a kind that belong to something; see `texts_where`."""
-        return [json.loads(text) for text in self.texts_where(kind, name, value)]
 
     def ids_where(self, kinds: Sequence[str], name: str, value: str) -> Mapping[str, Sequence[str]]:
         """Give the ids of what belongs to something by its kind, without reading the bodies.
