@@ -315,3 +315,13 @@ def test_one_that_is_launched_and_released_while_the_disk_is_full_is_so_once_the
     with no_room_beyond(tmp_path / "state.sqlite-wal"):
         life.release("i-1")
     wait_status(instances, "gone")
+
+
+@pytest.mark.parametrize("fate", [Fate.LIVES, Fate.DIED, Fate.ENDED])
+def test_one_that_was_being_rebooted_is_booted_again(life, host, instances, fate):
+    host.fates["i-1"] = fate
+    make(instances, status="Stopping", boot_number=3, is_rebooting=True)
+    life.resume()
+    wait_status(instances, "Running")
+    assert len(host.booted) == 1
+    assert (instances.get("i-1").boot_number, instances.get("i-1").is_rebooting) == (4, False)

@@ -208,8 +208,12 @@ class InstanceLife:
         return fate
 
     def _finish_stop(self, instance: Instance, fate: Fate) -> None:
+        end = self.reboot if instance.is_rebooting else self.shut_down
         if fate is Fate.LIVES:
-            self._cloud.after_commit(lambda: self.shut_down(instance.id, STOP_GRACE_S))
+            self._cloud.after_commit(lambda: end(instance.id, STOP_GRACE_S))
+        elif instance.is_rebooting:
+            self._instances.put(replace(instance, status=STARTING))
+            self._cloud.after_commit(lambda: self.launch(instance.id))
         else:
             self._instances.put(replace(instance, status=STOPPED))
 
@@ -244,7 +248,9 @@ class InstanceLife:
         instance = self._instances.get(instance_id)
         if instance is None or instance.status not in (PENDING, STARTING) or self._closing.is_set():
             return None
-        instance = replace(instance, status=STARTING, boot_number=instance.boot_number + 1)
+        instance = replace(
+            instance, status=STARTING, is_rebooting=False, boot_number=instance.boot_number + 1
+        )
         self._instances.put(instance)
         return self._machine(instance), instance.boot_number
 

@@ -29,6 +29,7 @@ class Instance(Record):
     Attributes:
         boot_number: Counts its boots, so that news of an earlier boot is told apart.
         is_released: Whether it is on its way to be deleted.
+        is_rebooting: Whether it is `Stopping` to be booted again.
         user_data: Base64 text, as it came.
         private_address: As answered: reachable on the host that it runs on.
         disk_ids: Its system disk and then its data disks.
@@ -110,6 +111,7 @@ class Instance(Record):
     internet_max_bandwidth_in: int = 0
     has_jumbo_frame: bool = False
     logs_in_as_non_root: bool = False
+    is_rebooting: bool = False
     cpu_core_count: int = 0
     cpu_threads_per_core: int = 0
     cpu_topology: str = ""

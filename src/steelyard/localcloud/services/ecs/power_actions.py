@@ -79,7 +79,7 @@ class PowerActions(EcsState):
         """
         if instance.status != RUNNING or instance.is_released:
             raise errors.incorrect_status(instance.status)
-        self.instances.put(replace(instance, status=STOPPING))
+        self.instances.put(replace(instance, status=STOPPING, is_rebooting=True))
         self.cloud.after_commit(lambda: self.life.reboot(instance.id, _grace_s(is_forced=is_forced)))
 
     @action("DeleteInstance")
