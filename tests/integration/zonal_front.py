@@ -108,7 +108,9 @@ class ZonalFront:
         listed = self.call("ListServerGroupServers", ServerGroupId=self.group_id)["Servers"]
         answer = self.call("GetListenerHealthStatus", ListenerId=self.listener_id)
         info = answer["ListenerHealthStatus"][0]["ServerGroupInfos"][0]
-        others = {server["ServerId"] for server in info.get("NonNormalServers") or []}
+        # One of weight 0 is told as unused, and may be healthy all the same.
+        not_normal = info.get("NonNormalServers") or []
+        others = {server["ServerId"] for server in not_normal if server["Status"] != "Unused"}
         return {server["ServerId"] for server in listed} - others
 
     def wait_healthy(self, *instance_ids: str) -> None:
