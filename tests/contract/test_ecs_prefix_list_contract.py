@@ -222,7 +222,7 @@ class TestRules:
     def test_count_as_many_as_a_list_may_have_entries(self, fleet, lists):
         large = lists.make(max_entries=200, prefix_list_name="large")
         authorize(fleet, source_cidr_ip="10.0.0.0/8")
-        with refused("InvalidParameter", text="201"):
+        with refused("AuthorizationLimitExceed", 403):
             authorize(fleet, source_prefix_list_id=large)
 
     def test_name_none_that_is_not_there(self, fleet):

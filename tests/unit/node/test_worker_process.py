@@ -83,13 +83,16 @@ def test_a_flood_of_output_comes_through_whole_and_in_order(tmp_path: Path) -> N
 
 
 def test_what_a_script_wrote_last_waits_for_its_reader(tmp_path: Path) -> None:
+    # More than a worker keeps and reads at once (1 MiB and 64 KiB), and less than would hold the script up (128 KiB).
+    num_lines = 1150
+
     async def story() -> WorkerReport:
-        process = worker(tmp_path, "for i in range(1250): print('x' * 1000)")
+        process = worker(tmp_path, f"for i in range({num_lines}): print('x' * 1000)")
         process.start()
         await process._is_done.wait()
         return await read_to_end(process)
 
-    assert len(asyncio.run(story()).lines) == 1250
+    assert len(asyncio.run(story()).lines) == num_lines
 
 
 def test_a_line_without_end_is_cut_into_pieces(tmp_path: Path) -> None:
