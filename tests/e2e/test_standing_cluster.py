@@ -89,6 +89,17 @@ def test_training_follows_its_job_to_the_end(standing: CommandLine) -> None:
     assert "share" in done.stderr
 
 
+def test_training_that_is_over_says_where_the_words_of_its_script_are(
+    standing: CommandLine, tmp_path: Path
+) -> None:
+    (tmp_path / "hello.py").write_text(HELLO)
+    done = standing("train", str(tmp_path / "hello.py"), "--output", "json", expect=0)
+    job_id = json.loads(done.stdout)["id"]
+    hint = f"steelyard jobs logs {job_id}"
+    assert hint in " ".join(done.stderr.split())
+    assert "hello from rank 0" in standing(*hint.split()[1:], expect=0).stdout
+
+
 def test_a_script_that_fails_ends_the_command_with_its_last_lines(
     standing: CommandLine, tmp_path: Path
 ) -> None:

@@ -231,5 +231,5 @@ def _follow(gateway: GatewayClient, record: Mapping[str, Any]) -> Mapping[str, A
             f"{job_id} {record['state']}: {record.get('error') or 'exit code ' + str(record.get('exit_code'))}",
             hint=f"`steelyard jobs logs {job_id}` prints the whole log",
         )
-    stderr().print(f"{job_id} succeeded")
+    stderr().print(f"{job_id} succeeded; `steelyard jobs logs {job_id}` prints what its script wrote")
     return record
