@@ -102,10 +102,16 @@ def test_a_start_at_once_after_a_kill_gives_a_cloud_that_answers(data_dir):
         assert vpc_ids(info) == []
 
 
-def test_a_cloud_that_hangs_is_not_given_and_its_death_is_waited_for(data_dir, monkeypatch):
-    hung = daemon.start(data_dir)
-    os.kill(hung.pid, signal.SIGSTOP)
+@pytest.fixture
+def hung(data_dir, monkeypatch):
+    """A cloud that is stopped in its tracks, and is not waited for long."""
+    info = daemon.start(data_dir)
+    os.kill(info.pid, signal.SIGSTOP)
     monkeypatch.setattr(cloud_info, "ANSWER_TIMEOUT_S", 0.2)
+    return info
+
+
+def test_a_cloud_that_hangs_is_not_given_and_its_death_is_waited_for(data_dir, hung):
     assert daemon.status(data_dir) is None
     with ThreadPoolExecutor(1) as pool:
         starting = pool.submit(daemon.start, data_dir)
@@ -117,11 +123,8 @@ def test_a_cloud_that_hangs_is_not_given_and_its_death_is_waited_for(data_dir, m
     assert vpc_ids(info) == []
 
 
-def test_a_cloud_that_does_not_answer_in_time_is_told_and_can_be_stopped(data_dir, monkeypatch):
-    hung = daemon.start(data_dir)
-    os.kill(hung.pid, signal.SIGSTOP)
+def test_a_cloud_that_does_not_answer_in_time_is_told_and_can_be_stopped(data_dir, hung, monkeypatch):
     monkeypatch.setattr(daemon, "START_DEADLINE_S", 0.5)
-    monkeypatch.setattr(cloud_info, "ANSWER_TIMEOUT_S", 0.2)
     with pytest.raises(LocalCloudError, match="does not answer") as caught:
         daemon.start(data_dir)
     assert f"steelyard cloud stop --data {data_dir}" in caught.value.hint

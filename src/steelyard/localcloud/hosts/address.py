@@ -56,6 +56,20 @@ def candidates(network: ipaddress.IPv4Network) -> Iterator[str]:
     return (str(network[offset]) for offset in range(first, network.num_addresses - _RESERVED_TOP))
 
 
+def is_reserved(network: ipaddress.IPv4Network, address: str) -> bool:
+    """Tell whether a VSwitch keeps an address for itself: its first and its last three (help page of CreateVSwitch).
+
+    Args:
+        network: The VSwitch's block.
+        address: The address, or the loopback address that stands for it.
+
+    Raises:
+        ValueError: If the address is malformed.
+    """
+    place = host_part(address) - host_part(str(network.network_address))
+    return place == 0 or place >= network.num_addresses - _RESERVED_TOP
+
+
 def host_part(address: str) -> int:
     """Give an address's last three bytes, which it shares with the loopback address that stands for it."""
     return int(ipaddress.IPv4Address(address)) & 0xFFFFFF

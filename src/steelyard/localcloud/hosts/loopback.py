@@ -92,9 +92,8 @@ class LoopbackHost(InstanceProcesses):
         environment = _environment(machine)
         fate = self.take_up(machine, on_end, environment=environment, placement=self._claiming(machine))
         if fate is Fate.LIVES:
-            self.hold_claims(
-                machine.instance_id
-            )  # The cloud may have been killed before it told of a change.
+            # The cloud may have been killed before it told of a change.
+            self.hold_claims(machine.instance_id)
         return fate
 
     def _claiming(self, machine: Machine) -> Placement:

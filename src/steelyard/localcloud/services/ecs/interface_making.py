@@ -3,7 +3,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Sequence
 
-from steelyard.localcloud.hosts.address import AddressExhausted, AddressInUse, host_part
+from steelyard.localcloud.hosts.address import AddressExhausted, AddressInUse, is_reserved
 from steelyard.localcloud.service import Request
 from steelyard.localcloud.services.ecs import check, errors
 from steelyard.localcloud.services.ecs.network_interface import TRAFFIC_MODES, UNSERVED, NetworkInterface
@@ -11,8 +11,6 @@ from steelyard.localcloud.services.ecs.state import EcsState
 from steelyard.localcloud.services.vpc.models import VSwitch
 from steelyard.localcloud.tag import read_tags
 from steelyard.localcloud.wire.error import invalid_parameter, missing_parameter, not_served
-
-_RESERVED_TOP = 3
 
 
 class InterfaceMaking(EcsState):
@@ -95,10 +93,10 @@ class InterfaceMaking(EcsState):
         Raises:
             ApiError: Where one is taken or malformed, or there are not enough; then none is held.
         """
-        if any(one and _is_reserved(vswitch, one) for one in wanted):
-            raise errors.address_malformed()
         claimed: list[str] = []
         try:
+            if any(one and is_reserved(vswitch.network, one) for one in wanted):
+                raise errors.address_malformed()
             for one in wanted:
                 claimed.append(self.claim_address(vswitch.cidr_block, one or None, vpc_id=vpc_id))
         except (AddressExhausted, AddressInUse, ValueError) as err:
@@ -128,13 +126,3 @@ def _refuse_other_kinds(request: Request) -> None:
     request.refuse_unserved(*UNSERVED)
     if request.text("InstanceType", "Secondary") != "Secondary":
         raise not_served(f"network interfaces of type {request.text('InstanceType')}")
-
-
-def _is_reserved(vswitch: VSwitch, address: str) -> bool:
-    """Tell whether a VSwitch keeps an address for itself: its first and its last three (help page of CreateVSwitch)."""
-    network = vswitch.network
-    try:
-        place = host_part(address) - host_part(str(network.network_address))
-    except ValueError:
-        return True
-    return place == 0 or place >= network.num_addresses - _RESERVED_TOP
