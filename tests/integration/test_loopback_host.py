@@ -13,7 +13,7 @@ from traffic import wait_until
 
 from steelyard.errors import LocalCloudError
 from steelyard.localcloud.hosts.address import AddressInUse
-from steelyard.localcloud.hosts.host import Machine
+from steelyard.localcloud.hosts.host import Errand, Machine
 from steelyard.localcloud.hosts.loopback import CONSOLE_ANSWER_BYTES, LoopbackHost
 
 # A daemon that has left its session and its parent, and does not listen to SIGTERM.
@@ -110,6 +110,20 @@ def test_a_machine_outlives_its_script_and_a_second_boot_runs_it_again(host):
     host.shut_down("i-1", 0)
     boot(host, "#!/bin/bash\necho twice\n")
     assert "once" in wait_console(host, "twice")
+
+
+def test_an_errand_of_the_second_boot_survives_the_late_news_of_the_first_ones_end(host):
+    boot(host, "")
+    late_news = host._machines["i-1"]._on_end
+    host.shut_down("i-1", 0)
+    boot(host, "")
+    host.run("i-1", Errand(id="errand-1", script=b"echo begun; sleep 1000"), lambda *_: None)
+    wait_until(lambda: host.run_output("errand-1"), lambda output: b"begun" in output)
+    errand = psutil.Process(host._errands.supervisors("i-1")[0])
+    late_news()
+    assert errand.is_running()
+    host.shut_down("i-1", 0)
+    wait_gone([errand])
 
 
 def test_a_script_whose_interpreter_is_missing_is_told_on_the_console(host):

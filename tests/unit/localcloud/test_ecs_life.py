@@ -115,6 +115,40 @@ def test_one_whose_processes_die_is_stopped(life, host, instances):
     wait_status(instances, "Stopped")
 
 
+def test_one_that_is_started_at_once_does_not_take_the_late_news_of_its_stop_for_its_own(
+    life, host, instances
+):
+    make(instances)
+    life.launch("i-1")
+    wait_status(instances, "Running")
+    late_news = host.running["i-1"]
+    instances.put(replace(instances.get("i-1"), status="Stopping"))
+    life.shut_down("i-1", 0)
+    wait_status(instances, "Stopped")
+    instances.put(instances.get("i-1").starting())
+    late_news()
+    life.launch("i-1")
+    wait_status(instances, "Running")
+
+
+def test_one_that_is_rebooted_does_not_take_the_late_news_of_its_end_for_its_own(
+    life, host, instances, monkeypatch
+):
+    make(instances)
+    life.launch("i-1")
+    wait_status(instances, "Running")
+    late_news, boot = host.running["i-1"], life._boot
+
+    def boot_after_the_news(instance_id: str) -> None:
+        late_news()
+        boot(instance_id)
+
+    monkeypatch.setattr(life, "_boot", boot_after_the_news)
+    instances.put(replace(instances.get("i-1"), status="Stopping", is_rebooting=True))
+    life.reboot("i-1", 0)
+    wait_status(instances, "Running")
+
+
 def test_news_of_an_earlier_boot_changes_nothing(life, host, instances):
     make(instances)
     life.launch("i-1")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import partial
@@ -215,7 +214,7 @@ class ZoneOut(InstanceFault):
     def _boot_again(self, instance_id: str) -> None:
         instance = self.ecs.find_instance(instance_id)
         if instance is not None and instance.status == STOPPED:
-            self.ecs.instances.put(replace(instance, status=STARTING))
+            self.ecs.instances.put(instance.starting())
             self.cloud.after_commit(partial(self.ecs.life.launch, instance_id))
 
     def is_void(self, target: str, settings: Mapping[str, object]) -> bool:

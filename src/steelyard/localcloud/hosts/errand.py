@@ -19,14 +19,16 @@ _SHELL = "/bin/sh"
 
 @dataclass(frozen=True, kw_only=True)
 class Home:
-    """Where an instance's processes live.
+    """Where an instance's processes live, from one boot to its end.
 
     Attributes:
+        instance_id: Whose it is.
         folder: Its home folder.
         environment: All that their environment holds.
         placement: Their namespaces; the descriptors are open while the instance runs.
     """
 
+    instance_id: str
     folder: Path
     environment: Mapping[str, str]
     placement: Placement
@@ -41,13 +43,11 @@ class Errands:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._running: dict[str, tuple[str, SupervisedProcess]] = {}
+        self._running: dict[str, tuple[Home, SupervisedProcess]] = {}
         self._lock = threading.Lock()
         shutil.rmtree(directory, ignore_errors=True)
 
-    def run(
-        self, instance_id: str, errand: Errand, home: Home, on_end: Callable[[int | None, bytes], None]
-    ) -> None:
+    def run(self, errand: Errand, home: Home, on_end: Callable[[int | None, bytes], None]) -> None:
         """Start an errand; see `Host.run`."""
         folder = self._directory / errand.id
         folder.mkdir(mode=0o700, parents=True)
@@ -74,7 +74,7 @@ class Errands:
             patience_s=0,
         )
         with self._lock:
-            self._running[errand.id] = (instance_id, process)
+            self._running[errand.id] = (home, process)
         try:
             process.start(command)
         except LocalCloudError:
@@ -87,27 +87,36 @@ class Errands:
     def end(self, errand_id: str) -> None:
         """Kill an errand with all of its processes, and wait; one that does not run is fine."""
         with self._lock:
-            _, process = self._running.get(errand_id, ("", None))
+            _, process = self._running.get(errand_id, (None, None))
         if process is not None:
             process.stop(0)
 
     def end_all(self, instance_id: str | None = None) -> None:
         """Kill every errand of an instance, or of all where none is named, and wait."""
-        with self._lock:
-            ids = [one for one, (owner, _) in self._running.items() if instance_id in (None, owner)]
-        for errand_id in ids:
-            self.end(errand_id)
+        self._end_where(lambda home: instance_id in (None, home.instance_id))
+
+    def end_at(self, home: Home) -> None:
+        """Kill every errand of one boot of an instance, and wait; those of a later boot go on."""
+        self._end_where(lambda other: other is home)
 
     def supervisors(self, instance_id: str) -> list[int]:
         """Give the process ids of the supervisors of an instance's errands."""
         with self._lock:
-            return [process.pid for owner, process in self._running.values() if owner == instance_id]
+            return [
+                process.pid for home, process in self._running.values() if home.instance_id == instance_id
+            ]
 
     def output(self, errand_id: str) -> bytes:
         """Give what a running errand has written so far; nothing of one that does not run."""
         with self._lock:
-            _, process = self._running.get(errand_id, ("", None))
+            _, process = self._running.get(errand_id, (None, None))
         return b"" if process is None else _read(process.console_path)
+
+    def _end_where(self, is_meant: Callable[[Home], bool]) -> None:
+        with self._lock:
+            ids = [one for one, (home, _) in self._running.items() if is_meant(home)]
+        for errand_id in ids:
+            self.end(errand_id)
 
 
 def _output(process: SupervisedProcess, command: list[str]) -> bytes:

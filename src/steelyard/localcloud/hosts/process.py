@@ -122,7 +122,7 @@ class InstanceProcesses:
             home = self._homes.get(instance_id)
         if home is None or not self.is_running(instance_id):
             raise LocalCloudError(f"{instance_id} does not run")
-        self._errands.run(instance_id, errand, home, on_end)
+        self._errands.run(errand, home, on_end)
 
     def end_run(self, errand_id: str) -> None:
         """Kill a command that `run` has started; see `Host.end_run`."""
@@ -136,6 +136,7 @@ class InstanceProcesses:
         root = self._directory / machine.instance_id / "root"
         # The control groups are the instance's own, and would be removed with the first errand in them.
         home = Home(
+            instance_id=machine.instance_id,
             folder=root,
             environment={**_usual_environment(root), **environment},
             placement=replace(placement, control_groups=(), claims=tuple),
@@ -151,7 +152,7 @@ class InstanceProcesses:
             with self._lock:
                 if self._homes.get(instance_id) is home:
                     del self._homes[instance_id]
-            self._errands.end_all(instance_id)
+            self._errands.end_at(home)
             on_end()
 
         return end

@@ -182,7 +182,7 @@ class InstanceLife:
             logger.warning("%s died while there was no cloud, and is Stopped", instance.id)
             self._instances.put(replace(instance, status=STOPPED))
         else:
-            self._instances.put(replace(instance, status=STARTING))
+            self._instances.put(instance.starting())
             self._cloud.after_commit(lambda: self.launch(instance.id))
             return Fate.ENDED
         return fate
@@ -212,7 +212,7 @@ class InstanceLife:
         if fate is Fate.LIVES:
             self._cloud.after_commit(lambda: end(instance.id, STOP_GRACE_S))
         elif instance.is_rebooting:
-            self._instances.put(replace(instance, status=STARTING))
+            self._instances.put(instance.starting())
             self._cloud.after_commit(lambda: self.launch(instance.id))
         else:
             self._instances.put(replace(instance, status=STOPPED))
@@ -248,10 +248,9 @@ class InstanceLife:
         instance = self._instances.get(instance_id)
         if instance is None or instance.status not in (PENDING, STARTING) or self._closing.is_set():
             return None
-        instance = replace(
-            instance, status=STARTING, is_rebooting=False, boot_number=instance.boot_number + 1
-        )
-        self._instances.put(instance)
+        if instance.status == PENDING:
+            instance = instance.starting()
+            self._instances.put(instance)
         return self._machine(instance), instance.boot_number
 
     def _is_awaited(self, instance_id: str, boot_number: int) -> bool:
@@ -308,8 +307,11 @@ class InstanceLife:
                 return False
             if boot_number not in (None, instance.boot_number):
                 return False
-            started_at = self._cloud.clock() if status == RUNNING else instance.started_at
-            self._instances.put(replace(instance, status=status, started_at=started_at))
+            if status == STARTING:
+                self._instances.put(instance.starting())
+            else:
+                started_at = self._cloud.clock() if status == RUNNING else instance.started_at
+                self._instances.put(replace(instance, status=status, started_at=started_at))
             return True
 
         if self._closing.is_set():

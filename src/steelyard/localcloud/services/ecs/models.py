@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import ClassVar
 
@@ -115,6 +115,10 @@ class Instance(Record):
     cpu_core_count: int = 0
     cpu_threads_per_core: int = 0
     cpu_topology: str = ""
+
+    def starting(self) -> Instance:
+        """Give it as it is when it begins to boot: news of the boot before counts no more."""
+        return replace(self, status=STARTING, is_rebooting=False, boot_number=self.boot_number + 1)
 
     @property
     def cpu_options(self) -> CpuOptions:

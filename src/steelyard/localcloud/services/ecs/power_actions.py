@@ -51,7 +51,7 @@ class PowerActions(EcsState):
         if instance.stopped_mode == "StopCharging":
             # What is not charged for is not kept either.
             self.check_stock(instance.instance_type, instance.zone_id, 1)
-        self.instances.put(replace(instance, status=STARTING))
+        self.instances.put(instance.starting())
         self.cloud.after_commit(lambda: self.life.launch(instance.id))
 
     def power_off(self, instance: Instance, request: Request) -> None:
