@@ -223,9 +223,9 @@ def _follow(gateway: GatewayClient, record: Mapping[str, Any]) -> Mapping[str, A
             f"\n{job_id} goes on: `steelyard jobs logs {job_id} --follow` or `steelyard jobs cancel {job_id}`"
         )
         raise
-    record = gateway.job(job_id)
+    record = gateway.followed_job(job_id)
     if record["state"] != "succeeded":
-        lines = list(gateway.logs(job_id))[-NUM_LAST_LINES:]
+        lines = list(gateway.logs(job_id, follow=True))[-NUM_LAST_LINES:]
         stderr().print("\n".join(escape(line) for line in lines))
         raise TrainingError(
             f"{job_id} {record['state']}: {record.get('error') or 'exit code ' + str(record.get('exit_code'))}",

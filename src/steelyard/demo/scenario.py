@@ -187,7 +187,7 @@ class Demo:
                 self._first_step_s = self._elapsed_s()
             self.on_event(name, event)
             events.append(event)
-        record = gateway.job(record["id"])
+        record = gateway.followed_job(record["id"])
         if record["state"] != "succeeded":
             log = "\n".join(list(gateway.logs(record["id"]))[-20:])
             raise TrainingError(f"job {record['id']} ({name}) {record['state']}: {record['error']}\n{log}")

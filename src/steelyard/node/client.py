@@ -125,6 +125,20 @@ class GatewayClient:
         """Return one job's record."""
         return self._json("GET", f"/v1/jobs/{job_id}")
 
+    def followed_job(self, job_id: str) -> Mapping[str, Any]:
+        """Return the record of a job that is followed, whichever gateway has to tell it.
+
+        Raises:
+            GatewayError: No gateway answered for a minute, or the job is unknown.
+        """
+        patience = _Patience()
+        while True:
+            try:
+                return self.job(job_id)
+            except GatewayError as error:
+                patience.bear(error)
+            time.sleep(_PAUSE_S)
+
     def submit(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
         """Submit a job.
 
@@ -161,11 +175,12 @@ class GatewayClient:
             GatewayError: No gateway answered for a minute, or the job is unknown.
         """
         num_seen = 0
-        last_answer = time.monotonic()
+        patience = _Patience()
         while True:
             try:
                 # Asked before the stream is read: one that was opened after the end of the job is whole.
                 is_over = self.job(job_id)["state"] in FINAL_STATES
+                patience = _Patience()
                 lines = self._lines(path, follow=not is_over)
                 for index, line in enumerate(line for line in lines if line or not skips_empty):
                     if index >= num_seen:
@@ -173,11 +188,8 @@ class GatewayClient:
                         yield line
                 if is_over:
                     return
-                last_answer = time.monotonic()
             except GatewayError as error:
-                is_passing = error.status in (0, 502, 503, 504)
-                if not is_passing or time.monotonic() - last_answer > _PATIENCE_S:
-                    raise
+                patience.bear(error)
             time.sleep(_PAUSE_S)
 
     def _list(self, path: str, key: str) -> Sequence[Mapping[str, Any]]:
@@ -216,6 +228,20 @@ class GatewayClient:
             raise GatewayError(f"no gateway answers at {self.url}: {error}", hint=hint) from error
         except json.JSONDecodeError as error:
             raise GatewayError(f"{self.url} did not answer with JSON: {error}") from error
+
+
+class _Patience:
+    """Bears that no gateway answers for a while, which begins with the first that does not."""
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+
+    def bear(self, error: GatewayError) -> None:
+        """Bear one more error, or raise it: it does not pass, or has not for too long."""
+        now = time.monotonic()
+        self._since = self._since or now
+        if error.status not in (0, 502, 503, 504) or now - self._since > _PATIENCE_S:
+            raise error
 
 
 def _raise_for_status(response: httpx.Response) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -8,6 +9,7 @@ from threading import Thread
 import pytest
 
 from steelyard.errors import GatewayError
+from steelyard.node import client
 from steelyard.node.client import GatewayClient
 
 EVENTS = [{"kind": "step", "step": step} for step in range(1, 6)]
@@ -18,9 +20,14 @@ class CutOffGateway(BaseHTTPRequestHandler):
 
     num_streams = 0
     job_state = "running"
+    length_s = 0.0
+    num_refusals = 0
 
     def do_GET(self) -> None:
-        if self.path == "/healthz":
+        if type(self).num_refusals and type(self).job_state == "succeeded":
+            type(self).num_refusals -= 1
+            self._answer_page(503)
+        elif self.path == "/healthz":
             self._answer_page(503)
         elif self.path == "/v1/nodes":
             self._answer_page(413)
@@ -44,6 +51,7 @@ class CutOffGateway(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body) + (100 if kind.num_streams < 3 else 0)))
         self.end_headers()
         self.wfile.write(body)
+        time.sleep(kind.length_s)
 
     def _answer(self, status: int, tree: dict[str, object]) -> None:
         self._send(status, json.dumps(tree).encode())
@@ -65,6 +73,7 @@ class CutOffGateway(BaseHTTPRequestHandler):
 @pytest.fixture
 def gateway() -> Iterator[GatewayClient]:
     CutOffGateway.num_streams, CutOffGateway.job_state = 0, "running"
+    CutOffGateway.length_s, CutOffGateway.num_refusals = 0.0, 0
     with ThreadingHTTPServer(("127.0.0.1", 0), CutOffGateway) as server:
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
@@ -77,6 +86,33 @@ def gateway() -> Iterator[GatewayClient]:
 def test_events_come_once_each_however_often_the_stream_is_cut(gateway: GatewayClient) -> None:
     assert list(gateway.events("job-1", follow=True)) == EVENTS
     assert CutOffGateway.num_streams == 4
+
+
+def test_a_stream_that_was_cut_after_longer_than_no_gateway_may_answer_is_opened_again(
+    gateway: GatewayClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "_PATIENCE_S", 0.1)
+    CutOffGateway.length_s = 0.3
+    assert list(gateway.events("job-1", follow=True)) == EVENTS
+
+
+def test_a_gateway_that_is_gone_for_a_moment_at_the_end_of_a_job_costs_its_record_nothing(
+    gateway: GatewayClient,
+) -> None:
+    list(gateway.events("job-1", follow=True))
+    CutOffGateway.num_refusals = 2
+    assert gateway.followed_job("job-1")["state"] == "succeeded"
+
+
+def test_gateways_that_do_not_come_back_end_what_follows_a_job(
+    gateway: GatewayClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "_PATIENCE_S", 0.1)
+    CutOffGateway.num_refusals, CutOffGateway.job_state = 10**6, "succeeded"
+    with pytest.raises(GatewayError, match="no healthy node"):
+        list(gateway.events("job-1", follow=True))
+    with pytest.raises(GatewayError, match="no healthy node"):
+        gateway.followed_job("job-1")
 
 
 def test_a_refusal_is_raised_with_its_status_and_hint(gateway: GatewayClient) -> None:
