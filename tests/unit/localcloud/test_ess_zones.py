@@ -128,6 +128,31 @@ class TestRemedy:
         assert len(cloud.ids(group_id)) == 2
         assert f"{first} is about to be reclaimed" in cloud.activities(group_id)[-1].cause
 
+    @pytest.fixture
+    def spot_group(self, cloud):
+        """Of three spot instances, of which no number is wanted."""
+        group_id = cloud.make_group(DesiredCapacity=3, SpotInstanceRemedy=True, configuration=SPOT)
+        cloud.look(3)
+        cloud.modify(group_id, DisableDesiredCapacity=True)
+        return group_id
+
+    @pytest.mark.parametrize("count", [2, 3])
+    def test_as_many_come_as_are_about_to_be_reclaimed_at_a_time(self, cloud, spot_group, count):
+        for instance_id in cloud.ids(spot_group)[:count]:
+            cloud.ecs.announce_reclaim(instance_id, 300.0)
+        cloud.look(6)
+        assert len(cloud.ids(spot_group)) == 3
+
+    @pytest.mark.parametrize("change", [1, -1])
+    def test_one_that_is_about_to_be_reclaimed_takes_nothing_from_what_was_asked_for(
+        self, cloud, spot_group, change
+    ):
+        adjustment = {"AdjustmentType": "QuantityChangeInCapacity", "AdjustmentValue": change}
+        cloud.call("ess", "ScaleWithAdjustment", {"ScalingGroupId": spot_group, **adjustment})
+        cloud.ecs.announce_reclaim(cloud.ids(spot_group)[0], 300.0)
+        cloud.look(6)
+        assert len(cloud.ids(spot_group)) == 3 + change
+
     def test_without_it_the_group_waits_for_the_end(self, cloud):
         group_id = cloud.make_group(DesiredCapacity=1, configuration=SPOT)
         cloud.look(3)

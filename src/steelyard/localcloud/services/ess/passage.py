@@ -120,16 +120,19 @@ class Passage:
     ) -> Activity:
         """Let members go and others come in their place, also where no number of members is wanted.
 
+        Where a change waits to be carried out, such as another exchange, there are to be as many as that asks for.
+
         Args:
             group: The group.
             members: Who goes.
             cause: Why, for the activity.
             description: What is done, for the activity.
         """
-        capacity = self._state.capacity(group.id)
+        before = self._state.waiting_activity(group.id)
+        goal = self._state.capacity(group.id) if before is None else before.goal
         activity = self._state.begin_activity(group, cause, description)
         gone = tuple(member.id for member in members)
-        activity = replace(activity, destroyed=gone, goal=capacity)
+        activity = replace(activity, destroyed=gone, goal=goal)
         self._state.activities.put(activity)
         for member in members:
             self.leave(member, activity)

@@ -154,7 +154,7 @@ class Reconciler:
         group = self._state.groups.get(group_id)
         if group is None or group.state != ACTIVE or not group.has_template:
             return
-        activity = self._waiting_activity(group.id)
+        activity = self._state.waiting_activity(group.id)
         counted = [member for member in self._state.members_of(group.id) if member.state in COUNTED]
         capacity = capacity_of(counted)
         wanted = group.wanted(capacity if activity is None or activity.goal is None else activity.goal)
@@ -216,7 +216,7 @@ class Reconciler:
             if group is None:
                 return
             wait_s = self._state.put_off(group_id)
-            activity = self._waiting_activity(group_id) or self._begin(group, "to what is wanted")
+            activity = self._state.waiting_activity(group_id) or self._begin(group, "to what is wanted")
             self._state.activities.put(
                 replace(
                     activity,
@@ -228,10 +228,6 @@ class Reconciler:
                 )
             )
         _log.error("%s gets no instance, and tries again in %.0f s: %s", group_id, wait_s, err)
-
-    def _waiting_activity(self, group_id: str) -> Activity | None:
-        waiting = (one for one in self._state.open_activities(group_id) if one.goal is not None)
-        return next(waiting, None)
 
     def _end_activities(self, group_id: str) -> None:
         """End the activities of which no member is on its way any more."""

@@ -193,6 +193,11 @@ class EssState(Service):
         self.groups.put(replace(group, num_failures=num_failures, retry_at=retry_at))
         return wait_s
 
+    def waiting_activity(self, group_id: str) -> Activity | None:
+        """Give the first of a group's activities that is not under way yet, if any; inside of a transaction."""
+        waiting = (one for one in self.open_activities(group_id) if one.goal is not None)
+        return next(waiting, None)
+
     def is_busy(self, group_id: str) -> bool:
         """Tell whether an activity of a group is in progress."""
         return bool(self.open_activities(group_id))
