@@ -58,10 +58,9 @@ class AlarmWatch:
         found = [self._judge(alarm, expression, end) for expression in alarm.expressions]
         state = _joined([one for one, _ in found], alarm.joined_by)
         with self._state.cloud.transaction():
-            kept = self._state.alarms.get(alarm.id)
-            if kept is None or not kept.is_enabled:
-                return
-            self._state.alarms.put(replace(kept, state=state, evaluated_until=end))
+            if self._state.alarms.get(alarm.id) != alarm:
+                return  # It was changed meanwhile, and is judged anew at the next look.
+            self._state.alarms.put(replace(alarm, state=state, evaluated_until=end))
         if state == ALARM:
             i = next(i for i, (one, _) in enumerate(found) if one == ALARM)
             threshold = float(str(alarm.expressions[i]["Threshold"]))

@@ -100,22 +100,32 @@ class TaskActions(TriggerState):
         now = self.cloud.clock()
         for task in self.tasks.list():
             if task.next_at and now >= task.next_at:
-                self._run_due(task, now)
+                self._run_due(task.id, now)
 
-    def _run_due(self, task: ScheduledTask, now: float) -> None:
-        late_s, grace_s = now - task.next_at, int(str(task.settings["LaunchExpirationTime"]))
-        done = replace(task, next_at=next_run(task.settings, now))
+    def _run_due(self, task_id: str, now: float) -> None:
         try:
             with self.cloud.transaction():
-                if task.is_enabled and late_s <= max(grace_s, _PUNCTUAL_S):
+                task = self._due(task_id, now)
+                if task is None:
+                    return
+                if task.is_enabled and now - task.next_at <= max(_grace_s(task), _PUNCTUAL_S):
                     self.run_task(task)
-                self.tasks.put(done)
+                self._end_run(task, now)
         except ApiError as err:
-            _log.info("the scheduled task %s was not carried out: %s", task.id, err)
+            _log.info("the scheduled task %s was not carried out: %s", task_id, err)
             # Another activity may be under way: it is tried again until the time of grace is over.
-            if late_s >= grace_s:
-                with self.cloud.transaction():
-                    self.tasks.put(done)
+            with self.cloud.transaction():
+                task = self._due(task_id, now)
+                if task is not None and now - task.next_at >= _grace_s(task):
+                    self._end_run(task, now)
+
+    def _due(self, task_id: str, now: float) -> ScheduledTask | None:
+        """Give a task as it is by now, if it is still due; it may have been changed or deleted meanwhile."""
+        task = self.tasks.get(task_id)
+        return task if task is not None and task.next_at and now >= task.next_at else None
+
+    def _end_run(self, task: ScheduledTask, now: float) -> None:
+        self.tasks.put(replace(task, next_at=next_run(task.settings, now)))
 
     def _task(self, request: Request) -> ScheduledTask:
         task = self.tasks.get(request.text("ScheduledTaskId"))
@@ -166,6 +176,10 @@ class TaskActions(TriggerState):
         elif all(settings.get(name) is None for name in ("MinValue", "MaxValue", "DesiredCapacity")):
             raise missing_parameter("DesiredCapacity")
         return replace(task, settings=settings, next_at=next_run(settings, self.cloud.clock()))
+
+
+def _grace_s(task: ScheduledTask) -> int:
+    return int(str(task.settings["LaunchExpirationTime"]))
 
 
 def _check_bounds(settings: Mapping[str, object]) -> None:

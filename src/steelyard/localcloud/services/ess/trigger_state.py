@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 
 from steelyard.localcloud.cloud import Cloud
@@ -131,21 +132,13 @@ class TriggerState(EssCore):
 
     def run_alarm(self, alarm: AlarmTask, metric: float, threshold: float) -> None:
         """Execute what an alarm that fires names; a rule that changes nothing, or may not yet, is left for later."""
-        group = self.groups.get(alarm.group_id)
-        if group is None or ALARMS in group.suspended:
-            return
+        cause = f"The alarm {alarm.name} ({alarm.id}) fired: the metric is {metric:g}, beyond {threshold:g}."
         for ari in alarm.actions:
-            rule = self.rules.get(ari.rpartition("/")[2])
-            if rule is None:
-                continue
-            cause = (
-                f"The alarm {alarm.name} ({alarm.id}) fired: the metric is {metric:g}, beyond {threshold:g}."
-            )
-            try:
-                with self.cloud.transaction():
+            with suppress(ApiError), self.cloud.transaction():
+                rule = self.rule_by_ari(ari)
+                group = self.groups.get(rule.group_id)
+                if group is not None and ALARMS not in group.suspended:
                     self.execute(rule, cause, is_alarm=True, metric=metric, threshold=threshold)
-            except ApiError:
-                continue
 
     def run_task(self, task: ScheduledTask) -> None:
         """Carry out a scheduled task: its rule, or its group's new bounds; nothing where its group suspends them.

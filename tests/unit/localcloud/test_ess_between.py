@@ -1,0 +1,131 @@
+"""Calls that come between what the reconciler's thread has read and what it does with that."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from scaling_cloud import START, ScalingCloud
+
+
+@pytest.fixture
+def after_reading(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """Let somebody else's call come right after the next time that something is read, or once the lock is free."""
+    callers: list[threading.Thread] = []
+
+    def arrange(source: Any, name: str, call: Callable[[], object]) -> None:
+        read, waiting = getattr(source, name), [threading.Thread(target=call)]
+
+        def read_and_call(*arguments: Any) -> Any:
+            found = read(*arguments)
+            while waiting:
+                callers.append(waiting.pop())
+                callers[-1].start()
+                callers[-1].join(0.5)
+            return found
+
+        monkeypatch.setattr(source, name, read_and_call)
+
+    yield arrange
+    assert callers
+    for caller in callers:
+        caller.join(30)
+
+
+def grow_by_one(cloud: ScalingCloud, group_id: str) -> tuple[str, str]:
+    rule = {"AdjustmentType": "QuantityChangeInCapacity", "AdjustmentValue": 1}
+    made = cloud.call("ess", "CreateScalingRule", {"ScalingGroupId": group_id, **rule})
+    return made["ScalingRuleId"], made["ScalingRuleAri"]
+
+
+class TestSchedule:
+    @pytest.fixture
+    def group_id(self, cloud):
+        return cloud.make_group()
+
+    @pytest.fixture
+    def task_id(self, cloud, group_id):
+        """One that is due."""
+        task = {"ScheduledAction": grow_by_one(cloud, group_id)[1], "LaunchTime": self.moment(cloud, 120)}
+        made = cloud.call("ess", "CreateScheduledTask", task)
+        cloud.now += 121
+        return made["ScheduledTaskId"]
+
+    def moment(self, cloud, after_s):
+        then = datetime.datetime.fromtimestamp(cloud.now + after_s, datetime.UTC)
+        return then.strftime("%Y-%m-%dT%H:%MZ")
+
+    def test_a_task_that_is_deleted_as_it_is_due_is_not_run_and_stays_deleted(
+        self, cloud, group_id, task_id, after_reading
+    ):
+        named = {"ScheduledTaskId": task_id}
+        after_reading(cloud.ess.tasks, "list", lambda: cloud.call("ess", "DeleteScheduledTask", named))
+        cloud.look(3)
+        assert cloud.ess.tasks.list() == []
+        assert cloud.members(group_id) == []
+
+    def test_a_task_that_is_put_off_as_it_is_due_runs_when_it_is_said_to(
+        self, cloud, group_id, task_id, after_reading
+    ):
+        changed = {"ScheduledTaskId": task_id, "LaunchTime": self.moment(cloud, 3600)}
+        after_reading(cloud.ess.tasks, "list", lambda: cloud.call("ess", "ModifyScheduledTask", changed))
+        cloud.look(3)
+        assert cloud.members(group_id) == []
+        cloud.now += 3600
+        cloud.look(3)
+        assert len(cloud.ids(group_id)) == 1
+
+
+class TestAlarm:
+    @pytest.fixture
+    def group_id(self, cloud):
+        cloud.now = START + 600  # At the beginning of a minute.
+        return cloud.make_group()
+
+    @pytest.fixture
+    def alarm_id(self, cloud, group_id):
+        """One that fires."""
+        alarm = {
+            "ScalingGroupId": group_id,
+            "AlarmActions": [grow_by_one(cloud, group_id)[1]],
+            "MetricType": "custom",
+            "MetricName": "queue",
+            "Period": 60,
+            "Statistics": "Average",
+            "ComparisonOperator": ">",
+            "Threshold": 10.0,
+            "EvaluationCount": 1,
+        }
+        made = cloud.call("ess", "CreateAlarm", alarm)["AlarmTaskId"]
+        item = {
+            "GroupId": "0",
+            "MetricName": "queue",
+            "Dimensions": '{"cluster":"demo"}',
+            "Type": "0",
+            "Values": json.dumps({"value": 50}),
+        }
+        cloud.call("cms", "PutCustomMetric", {"MetricList": [item]})
+        cloud.now += 62
+        return made
+
+    def test_an_alarm_that_is_changed_as_it_is_judged_is_judged_by_what_it_is_now(
+        self, cloud, group_id, alarm_id, after_reading
+    ):
+        changed = {"AlarmTaskId": alarm_id, "Threshold": 100.0}
+        after_reading(cloud.ess.alarms, "list", lambda: cloud.call("ess", "ModifyAlarm", changed))
+        cloud.look(2)
+        assert cloud.ess.alarms.get(alarm_id).state == "OK"
+        assert cloud.members(group_id) == []
+
+    def test_a_group_that_is_deleted_as_its_alarm_fires_breaks_nothing(
+        self, cloud, group_id, alarm_id, after_reading
+    ):
+        named = {"ScalingGroupId": group_id, "ForceDelete": True}
+        after_reading(cloud.ess.rules, "get", lambda: cloud.call("ess", "DeleteScalingGroup", named))
+        cloud.look()
+        cloud.look(4)
+        assert cloud.group(group_id) is None
