@@ -274,3 +274,17 @@ def test_a_changed_prefix_list_is_in_force_on_those_that_run(scene):
     assert [one.network for one in scene.host.filters["i-1"].ingress] == [IPv4Network("172.16.0.0/12")]
     scene.put(replace(prefix_list, address_family="IPv6", entries=({"Cidr": "fd00::/8", "Description": ""},)))
     assert scene.host.filters["i-1"].ingress == ()
+
+
+def test_a_change_that_was_undone_and_is_made_again_is_in_force(scene):
+    scene.put(group())
+    scene.put(group(rule(SourceCidrIp="10.0.0.0/8"), id="sg-2"))
+    made = instance("i-1", "10.0.0.1")
+    boot(scene, made)
+    moved = replace(made, security_group_ids=("sg-2",))
+    with pytest.raises(ZeroDivisionError), scene.cloud.transaction():
+        scene.firewall.instances.put(replace(made, security_group_ids=("sg-1", "sg-2")))
+        scene.firewall.instances.put(moved)
+        raise ZeroDivisionError
+    scene.put(moved)
+    assert len(scene.host.filters["i-1"].ingress) == 1

@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from ipaddress import IPv4Network
 from types import MappingProxyType
 
@@ -209,12 +209,18 @@ class Firewall:
         membership: tuple[object, ...] = ()
         if member is not None:
             membership = (member.vpc_id, member.addresses, member.security_group_ids)
-        if self._memberships.get(member_id, ()) == membership:
+        before = self._memberships.get(member_id, ())
+        if before == membership:
             return
-        self._memberships[member_id] = membership
-        if member is None:
-            del self._memberships[member_id]
+        self._remember(member_id, membership)
+        self._cloud.on_undo(partial(self._remember, member_id, before))
         self._tell()
+
+    def _remember(self, member_id: str, membership: tuple[object, ...]) -> None:
+        if membership:
+            self._memberships[member_id] = membership
+        else:
+            self._memberships.pop(member_id, None)
 
     def _tell(self) -> None:
         for watcher in self._watchers:
