@@ -103,6 +103,14 @@ def test_the_private_folder_is_short_wherever_temporary_files_go(host, tmp_path,
     assert len(wait_console(host, "in /").split("in ")[1].split(".")[0]) < 20
 
 
+def test_the_private_folder_is_there_though_the_one_of_a_tree_without_a_cloud_is_gone(host, tmp_path):
+    folder = tmp_path / "instances" / "i-1"
+    folder.mkdir()
+    (folder / "scratch").symlink_to(tmp_path / "gone")
+    boot(host, '#!/bin/bash\ntouch "$TMPDIR/x" && echo "is there"\n')
+    wait_console(host, "is there")
+
+
 def test_a_machine_outlives_its_script_and_a_second_boot_runs_it_again(host):
     boot(host, "#!/bin/bash\necho once\n")
     wait_console(host, "exit code 0")

@@ -131,6 +131,7 @@ class SupervisedProcess:
         self._mark = directory / MARK_NAME
         self._patience_s = patience_s
         self._scratch_link = directory / _SCRATCH_LINK
+        self._prepared: Path | None = None
         self._working_directory = working_directory or directory
         self._environment = environment
         self._mode = "stay" if stays else "follow"
@@ -172,6 +173,7 @@ class SupervisedProcess:
         _remove_linked(self._scratch_link)
         scratch = Path(tempfile.mkdtemp(prefix="sy-", dir=_temporary_folder()))
         self._scratch_link.symlink_to(scratch)
+        self._prepared = scratch
         return scratch
 
     def start(self, command: list[str]) -> None:
@@ -184,7 +186,7 @@ class SupervisedProcess:
             LocalCloudError: If the supervisor or, with `stays` unset, the command could not be started, or if `stop`
                 was called before.
         """
-        scratch = self.scratch if self._scratch_link.is_symlink() else self.prepare()
+        scratch = self._prepared or self.prepare()
         arguments = [self.console_path, self._directory / LOCK_NAME, scratch, self._mode, *command]
         with self._lock, self.console_path.open("ab") as console, self._claims() as claims:
             if self._is_cancelled:
