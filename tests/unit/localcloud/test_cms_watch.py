@@ -1,18 +1,22 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import subprocess
 import sys
+import threading
 from datetime import UTC, datetime
 
 import psutil
 import pytest
 from fake_host import FakeHost
+from full_disk import no_room_beyond
 from scaling_cloud import START, ScalingCloud
 
 from steelyard.localcloud.services.cms.evaluation import is_effective, judge
-from steelyard.localcloud.services.cms.meter import CPU, ECS_NAMESPACE, Meter
+from steelyard.localcloud.services.cms.meter import CPU, ECS_NAMESPACE, MEMORY, Meter
 from steelyard.localcloud.services.cms.series import (
+    Bucket,
     MeasuredSeries,
     StoredSeries,
     by_periods,
@@ -71,6 +75,14 @@ def put_rule(cloud: ScalingCloud, **changes: object) -> None:
         **changes,
     }
     cloud.call("cms", "PutResourceMetricRule", rule)
+
+
+RARELY = {
+    "ComparisonOperator": "GreaterThanThreshold",
+    "Statistics": "Average",
+    "Threshold": "1000",
+    "Times": 1,
+}
 
 
 def pass_minutes(cloud: ScalingCloud, count: int, value: float | None) -> None:
@@ -162,6 +174,54 @@ class TestRule:
         assert state(cloud) == wanted
         assert notices(cloud)[len(before) :] == told
 
+    def test_a_rule_that_is_changed_as_it_is_judged_is_judged_by_what_it_is_now(self, cloud, monkeypatch):
+        put_rule(cloud)
+        cloud.now += 1
+        rules = cloud.cloud.services["cms"].rules
+        listed = rules.list
+        put(cloud, 50)
+        cloud.now += 60
+        with monkeypatch.context() as patch:
+
+            def list_and_change():
+                found = listed()
+                patch.undo()
+                put_rule(cloud, Escalations={"Info": RARELY})
+                return found
+
+            patch.setattr(rules, "list", list_and_change)
+            cloud.cloud.services["cms"].look()
+        cloud.cloud.services["cms"].look()
+        assert state(cloud) == ("OK", "")
+        assert notices(cloud) == []
+
+    def test_the_watch_goes_on_after_a_disk_was_full(self, cloud, tmp_path, monkeypatch):
+        monkeypatch.setattr("steelyard.localcloud.services.cms.state.LOOK_S", 0.01)
+        put_rule(cloud)
+        cloud.now += 1
+        put(cloud, 50)
+        cloud.now += 60
+        cms, has_failed = cloud.cloud.services["cms"], threading.Event()
+        has_fired, look = threading.Event(), cms.look
+
+        def look_and_tell():
+            try:
+                look()
+            except sqlite3.OperationalError:
+                has_failed.set()
+                raise
+            if state(cloud)[0] == "ALARM":
+                has_fired.set()
+
+        monkeypatch.setattr(cms, "look", look_and_tell)
+        try:
+            with no_room_beyond(tmp_path / "state.sqlite-wal"):
+                cms.start()
+                assert has_failed.wait(30)
+            assert has_fired.wait(30)
+        finally:
+            cms.stop()
+
     def test_other_series_do_not_matter(self, cloud):
         put_rule(cloud)
         for _ in range(4):
@@ -198,15 +258,30 @@ def test_a_period_without_figures_is_no_verdict():
     assert judge(buckets, end=180, times=1, **settings) == ("INSUFFICIENT_DATA", None)
 
 
+KEY = ("ns", "metric", "{}")
+
+
 class TestSeries:
     def test_what_was_put_outlives_the_cloud_and_is_bounded(self, cloud, monkeypatch):
         monkeypatch.setattr("steelyard.localcloud.services.cms.series._MAX_CHUNKS", 3)
         series = StoredSeries(cloud.store)
-        key = ("ns", "metric", "{}")
         for i in range(5):
-            series.put(key, sample(600.0 * i + 1, float(i)))
+            series.put(KEY, sample(600.0 * i + 1, float(i)))
         again = StoredSeries(cloud.store)
-        assert [bucket.last for bucket in again.read(key, 0, 3000)] == [2.0, 3.0, 4.0]
+        assert [bucket.last for bucket in again.read(KEY, 0, 3000)] == [2.0, 3.0, 4.0]
+
+    def test_whoever_reads_as_a_sample_comes_finds_the_samples_before_it(self, monkeypatch):
+        series, merge, found = MeasuredSeries(), Bucket.merged, []
+
+        def read_and_merge(*buckets):
+            found.append(len(list(series.read(KEY, 0, 60))))
+            return merge(*buckets)
+
+        series.put(KEY, sample(1.0, 5.0))
+        monkeypatch.setattr(Bucket, "merged", read_and_merge)
+        series.put(KEY, sample(2.0, 7.0))
+        assert found == [1]
+        assert [(one.num, one.last) for one in series.read(KEY, 0, 60)] == [(2, 7.0)]
 
 
 CHILD = """
@@ -226,6 +301,18 @@ sys.stdin.readline()
 
 
 class TestMeter:
+    def test_every_quarter_of_a_minute_has_a_sample_however_long_a_look_takes(self, cloud):
+        cloud.make_network()
+        cloud.make_group(DesiredCapacity=1)
+        cloud.look(2)
+        cms = cloud.cloud.services["cms"]
+        for _ in range(500):
+            cloud.now += 1.05
+            cms.look()
+        (key,) = (key for key in cms.measured.keys() if key[1] == MEMORY)  # noqa: SIM118 - no mapping
+        starts = [bucket.start for bucket in cms.measured.read(key, 0, 1e12)]
+        assert starts == [starts[0] + 15 * i for i in range(len(starts))]
+
     def test_the_time_of_a_child_that_has_ended_counts_and_counts_once(self, cloud):
         """A parent that waits for a child which computes: the figure is the child's, before and after its end."""
         cloud.make_network()

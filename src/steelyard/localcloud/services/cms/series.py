@@ -158,6 +158,7 @@ class MeasuredSeries:
 
     There are at most `MAX_MEASURED` buckets and `MAX_MEASURED_SERIES` metrics. Beyond that the metric that was not
     measured for the longest time loses its oldest bucket: first go the metrics of what is gone, then all lose alike.
+    One thread puts them, while others read.
     """
 
     def __init__(self) -> None:
@@ -172,8 +173,9 @@ class MeasuredSeries:
         start = float(math.floor(bucket.start / BUCKET_S) * BUCKET_S)
         moved = replace(bucket, start=start)
         if buckets and buckets[-1].start == start:
-            moved = buckets.pop().merged(moved)
-        buckets.append(moved)
+            buckets[-1] = buckets[-1].merged(moved)
+        else:
+            buckets.append(moved)
         self._num_buckets += len(buckets)
         while self._num_buckets > MAX_MEASURED or len(self._series) > MAX_MEASURED_SERIES:
             self._drop_oldest()

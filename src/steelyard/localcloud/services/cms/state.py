@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import threading
 from collections.abc import Iterator, Mapping
 from typing import Final
@@ -19,6 +20,7 @@ from steelyard.localcloud.services.cms.models import (
     SystemEvent,
 )
 from steelyard.localcloud.services.cms.series import (
+    BUCKET_S,
     Bucket,
     Key,
     MeasuredSeries,
@@ -28,8 +30,9 @@ from steelyard.localcloud.services.cms.series import (
 from steelyard.localcloud.services.cms.watch import RuleWatch
 from steelyard.localcloud.services.ecs.state import EcsState
 
+_log = logging.getLogger(__name__)
+
 LOOK_S: Final = 1.0
-MEASURE_S: Final = 15.0
 _JOIN_TIMEOUT_S = 10.0
 
 DONE: Final[Mapping[str, object]] = {
@@ -79,7 +82,9 @@ class CmsState(Service):
         """Measure if it is time, and evaluate the rules that are due."""
         now = self.cloud.clock()
         ecs = self.cloud.services.get("ecs")
-        if isinstance(ecs, EcsState) and now - self._measured_at >= MEASURE_S:
+        # Once in each bucket of its series: alarms take one without a sample for one of which nothing is known.
+        is_time = now // BUCKET_S != self._measured_at // BUCKET_S
+        if isinstance(ecs, EcsState) and is_time:
             self._measured_at = now
             instances = ecs.instances.list()
             if instances:
@@ -142,7 +147,10 @@ class CmsState(Service):
 
     def _run(self) -> None:
         while not self._stopped.wait(LOOK_S):
-            self.look()
+            try:
+                self.look()
+            except Exception:  # noqa: BLE001 - a bug in one look, or a full disk, must not end all further ones
+                _log.exception("a look at metrics and alarm rules failed")
 
 
 def _matching(keys: list[Key], namespace: str, metric: str, wanted: Mapping[str, str]) -> Iterator[Key]:

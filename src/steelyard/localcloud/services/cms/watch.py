@@ -81,20 +81,19 @@ class RuleWatch:
         if verdict.state == ALARM and not _is_awake(rule, now):
             verdict = Verdict(state=OK)
         with self._cloud.transaction():
-            kept = self._rules.get(rule.id)
-            if kept is None or not kept.is_enabled:
-                return
+            if self._rules.get(rule.id) != rule:
+                return  # It was changed meanwhile, and is judged anew at the next look.
             if verdict.state == NO_DATA:
-                verdict = _without_data(kept)
-            is_news = verdict.state != kept.state and ALARM in (verdict.state, kept.state)
-            is_news |= verdict.state == NO_DATA and kept.no_data_policy == NO_DATA and kept.state != NO_DATA
-            is_told_again = verdict.state == ALARM and now - kept.told_at >= kept.silence_s
-            told_at = kept.told_at
+                verdict = _without_data(rule)
+            is_news = verdict.state != rule.state and ALARM in (verdict.state, rule.state)
+            is_news |= verdict.state == NO_DATA and rule.no_data_policy == NO_DATA and rule.state != NO_DATA
+            is_told_again = verdict.state == ALARM and now - rule.told_at >= rule.silence_s
+            told_at = rule.told_at
             if is_news or is_told_again:
-                self._tell(kept, verdict, now)
+                self._tell(rule, verdict, now)
                 told_at = now
             self._rules.put(
-                replace(kept, state=verdict.state, level=verdict.level, evaluated_until=end, told_at=told_at)
+                replace(rule, state=verdict.state, level=verdict.level, evaluated_until=end, told_at=told_at)
             )
 
     def _judge(self, rule: MetricRule, end: float) -> Verdict:
