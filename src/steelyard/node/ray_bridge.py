@@ -154,7 +154,8 @@ class Bridge:
 
         self._check_daemons()
         try:
-            await asyncio.wait_for(self._ask("ping", {"ray_node_id": self._node.node_id}), _PING_TIMEOUT_S)
+            async with asyncio.timeout(_PING_TIMEOUT_S):
+                await self._ask("ping", {"ray_node_id": self._node.node_id})
         except TimeoutError:
             return "unhealthy", f"the job queue on the head did not answer within {_PING_TIMEOUT_S:.0f} s"
         except ray.exceptions.RayError as error:

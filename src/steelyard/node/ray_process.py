@@ -92,9 +92,11 @@ class RayProcess:
         call_id = self._next_id
         answer = self._answers[call_id] = asyncio.get_running_loop().create_future()
         try:
-            self._writer.write(pack_frame({"id": call_id, "method": method, "arguments": arguments}))
-            await self._writer.drain()
-            message = await asyncio.wait_for(answer, timeout_s)
+            # No wait_for: Python 3.11's takes an answer that comes as it is cancelled, and goes on.
+            async with asyncio.timeout(timeout_s):
+                self._writer.write(pack_frame({"id": call_id, "method": method, "arguments": arguments}))
+                await self._writer.drain()
+                message = await answer
         except TimeoutError:
             raise GatewayError(
                 f"the job queue on the head did not answer within {timeout_s:.0f} s", status=503
@@ -117,7 +119,8 @@ class RayProcess:
             return
         self._process.terminate()
         try:
-            await asyncio.wait_for(asyncio.to_thread(self._process.wait), _END_TIMEOUT_S)
+            async with asyncio.timeout(_END_TIMEOUT_S):
+                await asyncio.to_thread(self._process.wait)
         except TimeoutError:
             self._process.kill()
 
@@ -146,7 +149,8 @@ class RayProcess:
     async def _wait_for_exit(self) -> None:
         assert self._process is not None
         try:
-            code = await asyncio.wait_for(asyncio.to_thread(self._process.wait), _END_TIMEOUT_S)
+            async with asyncio.timeout(_END_TIMEOUT_S):
+                code = await asyncio.to_thread(self._process.wait)
             logger.warning("Ray's process ended with exit code %s", code)
         except TimeoutError:
             logger.warning("Ray's process does not end; it is killed")

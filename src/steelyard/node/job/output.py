@@ -77,7 +77,8 @@ class JobOutput:
         log = open_log(job_id)
         if offset >= log.end and not record.state.is_final and max_wait_s > 0:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._change(job_id), min(max_wait_s, _MAX_READ_WAIT_S))
+                async with asyncio.timeout(min(max_wait_s, _MAX_READ_WAIT_S)):
+                    await self._change(job_id)
         body, offset = log.read(offset, _MAX_READ_BYTES)
         is_end = offset >= log.end and self._queue.record(job_id).state.is_final
         return {"text": body.decode("utf-8", "replace"), "offset": offset, "is_end": is_end}

@@ -86,7 +86,8 @@ class JobService:
                 logger.exception("the queue could not be planned")
             is_waiting = any(record.state is JobState.QUEUED for record in self._queue.records())
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), _LOOK_PAUSE_S if is_waiting else None)
+                async with asyncio.timeout(_LOOK_PAUSE_S if is_waiting else None):
+                    await self._wake.wait()
 
     async def call(self, method: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Answer a gateway: `{"result": ...}`, or `{"error": {"message", "hint", "status"}}`."""
