@@ -54,6 +54,24 @@ def test_a_known_server_keeps_its_health_and_takes_the_configurations_weight():
     assert row[7:9] == ["7", "7"]
 
 
+def test_a_known_server_takes_all_but_its_health_from_the_configuration():
+    """HAProxy would go on without TLS, and check the port that it checked before."""
+    server = Server(name="a", address="127.64.0.12", port=8443, weight=7)
+    listener = Listener(
+        name="http-80",
+        protocol="http",
+        port=80,
+        servers=(server,),
+        server_protocol="tls",
+        check=HealthCheck(protocol="http", port=9000),
+    )
+    config = ProxyConfig(addresses=("127.64.0.20",), listeners=(listener,))
+    (row,) = server_rows(render_state(config, server_rows(STATE))).values()
+    assert row[4:7] == ["127.64.0.12", "2", "0"]
+    assert row[9:14] == ["2", "15", "3", "4", "6"]
+    assert (row[18], row[20], row[21]) == ("8443", "1", "0")
+
+
 def test_a_new_server_and_one_from_maintenance_start_unhealthy():
     rows = state_of("new", "b")
     assert {row[5] for row in rows.values()} == {"0"}

@@ -220,9 +220,10 @@ def _drained(config: ProxyConfig) -> list[tuple[ServerPool, int]]:
     ]
 
 
-def _bare(config: ProxyConfig) -> tuple[ProxyConfig, list[tuple[str, ...]]]:
+def _bare(config: ProxyConfig) -> tuple[object, ...]:
     """Give what takes a reload where it changes."""
-    return config.with_servers(lambda servers: ()), list(map(left_by_cookie, config.pools))
+    backups = [{one.name for one in pool.servers if one.is_backup} for pool in config.pools]
+    return config.with_servers(lambda servers: ()), list(map(left_by_cookie, config.pools)), backups
 
 
 def _write_whole(path: Path, text: str) -> None:

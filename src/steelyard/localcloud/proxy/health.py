@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import IntEnum
 
 from steelyard.localcloud.proxy.config import ProxyConfig, ServerPool
@@ -30,7 +30,12 @@ class Column(IntEnum):
     ADMIN_STATE = 6
     WEIGHT = 7
     AGE = 9
+    AGENT_STATE = 14
     PORT = 18
+
+
+_UNKNOWN = (*("-",) * Column.STATE, "0", "0", "0", "0", "0", "1", "0", "0", "6")
+"""What a row holds of a server that nothing is known of: stopped, to be checked, and not yet looked at."""
 
 
 def parse_statistics(text: str) -> dict[tuple[str, str], ServerStatus]:
@@ -88,8 +93,8 @@ def render_state(config: ProxyConfig, rows: Mapping[tuple[str, str], list[str]])
     """Write the file from which HAProxy takes its servers' state when it starts or reloads.
 
     A server that a row is known of keeps its health. Any other starts unhealthy, and so does one that comes back from
-    maintenance: without this file HAProxy would send traffic to it until its first check failed. Weights are the
-    configuration's: HAProxy would prefer an older one from here.
+    maintenance: without this file HAProxy would send traffic to it until its first check failed. All else is the
+    configuration's: HAProxy would prefer older weights, ports of checks and the end of TLS from here.
 
     Args:
         config: What will be loaded.
@@ -100,17 +105,15 @@ def render_state(config: ProxyConfig, rows: Mapping[tuple[str, str], list[str]])
         if pool.check is None:
             continue
         for number, server in enumerate(pool.servers, 1):
-            row = rows.get((pool.name, server.name))
-            if row is None or row[Column.ADMIN_STATE] != "0":
-                row = _fresh_row(pool, number)
-            weight = str(server.weight)
-            lines.append(" ".join([*row[: Column.WEIGHT], weight, weight, *row[Column.WEIGHT + 2 :]]))
+            row = rows.get((pool.name, server.name), _UNKNOWN)
+            lines.append(_state_line(pool, number, row if row[Column.ADMIN_STATE] == "0" else _UNKNOWN))
     return "\n".join(lines) + "\n"
 
 
-def _fresh_row(pool: ServerPool, number: int) -> list[str]:
+def _state_line(pool: ServerPool, number: int, known: Sequence[str]) -> str:
     server = pool.servers[number - 1]
-    # Stopped, not in maintenance, weights, age, check status "initializing", no result yet, check enabled.
-    state = ["0", "0", "0", "0", "0", "1", "0", "0", "6", "0"]
-    tail = ["0", "0", "-", str(server.port), "-", "0", "0", "-", "-", "0"]
-    return ["1", pool.name, str(number), server.name, server.address, *state, *tail]
+    weight, uses_tls = str(server.weight), str(int(pool.server_protocol == "tls"))
+    head = ["1", pool.name, str(number), server.name, server.address]
+    state = [known[Column.STATE], "0", weight, weight, *known[Column.AGE : Column.AGENT_STATE]]
+    tail = ["0", "0", "0", "-", str(server.port), "-", uses_tls, "0", "-", "-", "0"]
+    return " ".join([*head, *state, *tail])
