@@ -21,7 +21,7 @@ from steelyard.deploy.engine.run import Run
 from steelyard.deploy.record import Record
 from steelyard.deploy.report import Result
 from steelyard.deploy.state import State
-from steelyard.errors import ResourceError
+from steelyard.errors import DeployError, ResourceError
 
 Up = Callable[[Callable[[], object]], Result]
 
@@ -114,6 +114,20 @@ def test_independent_resources_go_at_the_same_time() -> None:
             super().delete(type_token, resource_id, inputs, operation)
 
     assert delete([record(i, []) for i in range(4)], Meeting()).resources == {}
+
+
+def test_what_was_not_begun_because_the_run_ends_is_not_taken_for_gone() -> None:
+    class Interrupted(FakeCloud):
+        def delete(self, type_token, resource_id, inputs, operation):
+            super().delete(type_token, resource_id, inputs, operation)
+            run.cancel()
+
+    records = [record(0, []), record(1, [0])]
+    journal = Journal(State(resources={each.urn: each for each in records}), None)
+    run = Run(project="p", stack="s", journal=journal, reporter=Reporter(None), is_preview=False, parallel=4)
+    with pytest.raises(DeployError, match="not begun, because the run is ending"):
+        Deletion(run, Fleet(Interrupted(), journal, project="p", stack="s"), records).execute()
+    assert [each.id for each in journal.state.resources.values()] == ["n0#0"]
 
 
 def test_a_resource_that_is_gone_already_is_no_error(up: Up, stack: Stack, cloud: FakeCloud) -> None:

@@ -49,6 +49,7 @@ class Deletion:
         """Delete all; what a failed record still needs stays, the rest goes.
 
         Raises:
+            DeployError: The run is ending, and something was not begun.
             BaseException: The first failure, when everything that could go is gone.
         """
         error: BaseException | None = None
@@ -72,6 +73,9 @@ class Deletion:
                 raise
         if error is not None:
             raise error
+        if self._blockers:
+            # Who deletes before a replacement is made shall not go on to make it.
+            raise _ending()
 
     def _ready(self, active: dict[Future[None], int]) -> list[int]:
         """Take out and return the records that nothing waits for."""
@@ -97,7 +101,7 @@ class Deletion:
 
     def _delete(self, record: Record) -> None:
         if self._run.is_cancelled():
-            raise DeployError("not begun, because the run is ending")
+            raise _ending()
         if fleet.is_default(record):
             self._run.journal.drop(record)
             return
@@ -119,6 +123,10 @@ class Deletion:
             and not record.is_retained
             and record.deleted_with not in self._urns
         )
+
+
+def _ending() -> DeployError:
+    return DeployError("not begun, because the run is ending")
 
 
 def _blockers(records: Sequence[Record]) -> dict[int, set[int]]:
