@@ -97,6 +97,24 @@ def test_it_ends_with_its_instance(host, ends, is_killed):
     assert ends.wait()[0] is None
 
 
+def test_one_that_is_asked_for_as_its_instance_ends_is_not_begun(host, ends, tmp_path, monkeypatch):
+    run = host._errands.run
+
+    def run_after_the_end(*words) -> None:
+        host.shut_down("i-1", 0)
+        deadline = time.monotonic() + DEADLINE_S
+        while "i-1" in host._homes:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        run(*words)
+
+    monkeypatch.setattr(host._errands, "run", run_after_the_end)
+    with pytest.raises(LocalCloudError, match="i-1 does not run"):
+        host.run("i-1", Errand(id="t-1", script=b"sleep 1000"), ends)
+    assert host._errands.supervisors("i-1") == []
+    assert list((tmp_path / "errands").iterdir()) == []
+
+
 def test_a_host_that_closes_ends_all(tmp_path, ends):
     host = LoopbackHost(tmp_path / "other")
     host.boot(

@@ -6,7 +6,7 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from steelyard.errors import LocalCloudError
@@ -26,12 +26,14 @@ class Home:
         folder: Its home folder.
         environment: All that their environment holds.
         placement: Their namespaces; the descriptors are open while the instance runs.
+        is_left: Set at its end: no errand begins there any more.
     """
 
     instance_id: str
     folder: Path
     environment: Mapping[str, str]
     placement: Placement
+    is_left: threading.Event = field(default_factory=threading.Event)
 
 
 class Errands:
@@ -76,6 +78,9 @@ class Errands:
         with self._lock:
             self._running[errand.id] = (home, process)
         try:
+            # Whoever ends the home's errands from now on sees this one.
+            if home.is_left.is_set():
+                raise LocalCloudError(f"{home.instance_id} does not run")
             process.start(command)
         except LocalCloudError:
             if not process.pid:  # Else its end is told, or has been.
@@ -96,7 +101,8 @@ class Errands:
         self._end_where(lambda home: instance_id in (None, home.instance_id))
 
     def end_at(self, home: Home) -> None:
-        """Kill every errand of one boot of an instance, and wait; those of a later boot go on."""
+        """Kill every errand of one boot of an instance, and wait, and begin no more; those of a later boot go on."""
+        home.is_left.set()
         self._end_where(lambda other: other is home)
 
     def supervisors(self, instance_id: str) -> list[int]:
