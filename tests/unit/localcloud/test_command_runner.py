@@ -92,6 +92,34 @@ def test_one_that_ends_before_its_start_is_answered_keeps_no_timer(host, runner,
     assert runner._active == {}
 
 
+def test_one_that_is_stopped_as_it_starts_is_killed(host, runner, runs, monkeypatch):
+    run = host.run
+
+    def run_after_the_stop(*words) -> None:
+        runner.end("t-1/i-1", TERMINATED)
+        run(*words)
+
+    monkeypatch.setattr(host, "run", run_after_the_stop)
+    run_id = begin(runner, runs)
+    assert host.errands == {}
+    assert runs.get(run_id).status == TERMINATED
+    assert runner._active == {}
+
+
+def test_one_that_is_stopped_before_its_turn_comes_is_not_started(host, runner, runs, monkeypatch):
+    start = runner.start
+
+    def start_after_the_stop(run: CommandRun, *words) -> None:
+        runner.end(run.id, TERMINATED)
+        start(run, *words)
+
+    monkeypatch.setattr(runner, "start", start_after_the_stop)
+    run_id = begin(runner, runs)
+    assert host.errands == {}
+    assert runs.get(run_id).status == TERMINATED
+    assert runner._active == {}
+
+
 @pytest.mark.parametrize(
     ("statuses", "expected"),
     [

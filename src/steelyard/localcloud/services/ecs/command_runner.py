@@ -81,30 +81,44 @@ class CommandRunner:
         with self._lock:
             if self._closing.is_set():
                 return
-            self._active[run.id] = _Active(timer=timer)
+            self._active[run.id] = active = _Active(timer=timer)
+        kept = self._runs.get(run.id)
+        if kept is not None and kept.status != RUNNING:  # It was stopped before its turn came.
+            self._forget(run.id)
+            return
         try:
             self._host.run(run.instance_id, errand, lambda code, output: self._ended(run.id, code, output))
         except LocalCloudError as err:
-            self._forget(run.id)
             self._settle(run.id, FAILED, None, b"", "InstanceNotRunning", str(err))
+            self._forget(run.id)
             return
         with self._lock:
             if run.id in self._active:  # Else it has ended already.
                 timer.start()
+            is_ended = bool(active.verdict)
+        if is_ended:  # The host may not have known it yet.
+            self._host.end_run(_errand_id(run.id))
 
     def end(self, run_id: str, verdict: str) -> None:
-        """Kill a command.
+        """Kill a command; one that waits for its turn is not started any more.
 
         Args:
             run_id: Its record.
             verdict: What its status will be.
         """
+        if not self._note_verdict(run_id, verdict):
+            self._settle(run_id, verdict, None, b"")
+            if not self._note_verdict(run_id, verdict):  # Else its turn came meanwhile.
+                return
+        self._host.end_run(_errand_id(run_id))
+
+    def _note_verdict(self, run_id: str, verdict: str) -> bool:
+        """Note what a command's status will be; False where it has not begun, or its end is written."""
         with self._lock:
             active = self._active.get(run_id)
-            if active is None:
-                return
-            active.verdict = active.verdict or verdict
-        self._host.end_run(_errand_id(run_id))
+            if active is not None:
+                active.verdict = active.verdict or verdict
+        return active is not None
 
     def output(self, run: CommandRun) -> CommandRun:
         """Give a run with what it has written so far."""
@@ -113,7 +127,9 @@ class CommandRunner:
         return _with_output(run, self._host.run_output(_errand_id(run.id)))
 
     def _ended(self, run_id: str, exit_code: int | None, output: bytes) -> None:
-        verdict = self._forget(run_id)
+        with self._lock:
+            active = self._active.get(run_id)
+        verdict = active.verdict if active is not None else ""
         if exit_code is not None and not verdict:
             self._settle(run_id, SUCCESS if exit_code == 0 else FAILED, exit_code, output)
         elif verdict == TIMEOUT:
@@ -124,15 +140,14 @@ class CommandRunner:
         else:
             told = "The instance ended while the command ran."
             self._settle(run_id, FAILED, None, output, "InstanceNotRunning", told)
+        self._forget(run_id)
 
-    def _forget(self, run_id: str) -> str:
-        """Watch a command no more, and give what its end was meant to be."""
+    def _forget(self, run_id: str) -> None:
+        """Watch a command no more."""
         with self._lock:
             active = self._active.pop(run_id, None)
-        if active is None:
-            return ""
-        active.timer.cancel()
-        return active.verdict
+        if active is not None:
+            active.timer.cancel()
 
     def _settle(
         self, run_id: str, status: str, exit_code: int | None, output: bytes, code: str = "", info: str = ""
