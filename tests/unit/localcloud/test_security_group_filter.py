@@ -282,9 +282,14 @@ def test_a_change_that_was_undone_and_is_made_again_is_in_force(scene):
     made = instance("i-1", "10.0.0.1")
     boot(scene, made)
     moved = replace(made, security_group_ids=("sg-2",))
-    with pytest.raises(ZeroDivisionError), scene.cloud.transaction():
-        scene.firewall.instances.put(replace(made, security_group_ids=("sg-1", "sg-2")))
-        scene.firewall.instances.put(moved)
-        raise ZeroDivisionError
+
+    def change_in_vain() -> None:
+        with scene.cloud.transaction():
+            scene.firewall.instances.put(replace(made, security_group_ids=("sg-1", "sg-2")))
+            scene.firewall.instances.put(moved)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        change_in_vain()
     scene.put(moved)
     assert len(scene.host.filters["i-1"].ingress) == 1
