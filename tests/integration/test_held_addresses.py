@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from steelyard.localcloud.data_plane import DataPlane
 from steelyard.localcloud.datagram.plan import DatagramListener
 from steelyard.localcloud.hosts.address import AddressBook, AddressInUse
 from steelyard.localcloud.hosts.host import Fate, Machine, Wiring
-from steelyard.localcloud.hosts.link import find_claims, find_keeper
+from steelyard.localcloud.hosts.link import SupervisorLink, find_claims, find_keeper
 from steelyard.localcloud.hosts.loopback import LoopbackHost
 from steelyard.localcloud.hosts.supervisor import MOST_CLAIMS
 from steelyard.localcloud.services.ecs.network_interface import MAX_ADDRESSES, MAX_INTERFACES
@@ -79,6 +80,24 @@ def test_an_instance_gives_up_what_is_taken_from_it(host, tmp_path):
     host.release_address(attached)
     assert_free(attached)
     assert held(tmp_path) == {own}
+
+
+def test_an_instance_holds_what_it_is_given_as_it_boots(host, tmp_path, monkeypatch):
+    further = host.claim_address(BLOCK)
+    wiring = Wiring(addresses=(further,))
+    rewiring = threading.Thread(target=host.wire, args=["i-1", wiring])
+    fork = SupervisorLink.fork
+
+    def fork_meanwhile(**words) -> SupervisorLink:
+        rewiring.start()
+        rewiring.join(0.5)
+        return fork(**words)
+
+    monkeypatch.setattr(SupervisorLink, "fork", fork_meanwhile)
+    own = boot(host, Wiring())
+    rewiring.join(30)
+    host.wire("i-1", wiring)
+    assert held(tmp_path) == {own, further}
 
 
 def test_an_instance_that_is_taken_up_holds_what_the_state_says(host, tmp_path):

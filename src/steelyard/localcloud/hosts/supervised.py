@@ -226,6 +226,11 @@ class SupervisedProcess:
 
     def hold_claims(self) -> None:
         """Let the supervisor hold what the placement's claims are now, and give up the others, and wait for that."""
+        with self._lock:  # A start that has read them has a process by now.
+            process = self._process
+        # Nobody is at the door before.
+        if process is None or not self._started.wait(_START_TIMEOUT_S):
+            return
         with self._claims() as claims:
             if self.is_running:
                 hold(self._directory, claims)
