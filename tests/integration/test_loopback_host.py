@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
-import time
 from contextlib import suppress
 
 import psutil
@@ -12,13 +12,15 @@ from own_range import inner, served
 from traffic import wait_until
 
 from steelyard.errors import LocalCloudError
+from steelyard.localcloud.hosts import process
 from steelyard.localcloud.hosts.address import AddressInUse
 from steelyard.localcloud.hosts.host import Errand, Machine
 from steelyard.localcloud.hosts.loopback import CONSOLE_ANSWER_BYTES, LoopbackHost
+from steelyard.localcloud.hosts.pace import Pace
 
 # A daemon that has left its session and its parent, and does not listen to SIGTERM.
 STUBBORN = """#!/bin/bash
-(setsid bash -c 'trap "" TERM; echo daemon up; while :; do sleep 0.1; done' &)
+(setsid bash -c 'trap "" TERM; echo daemon up; sleep 1000; true' &)
 echo "main up"
 exec sleep 1000
 """
@@ -64,15 +66,12 @@ def test_a_shut_down_ends_daemons_that_do_not_listen(host, grace_s):
     ended = boot(host, STUBBORN)
     wait_console(host, "daemon up")
     # The daemon speaks before all of the script's children are there.
-    deadline = time.monotonic() + 10
-    while len(processes := family(host)) < 5:
-        assert time.monotonic() < deadline, processes
-        time.sleep(0.01)
+    processes = wait_until(lambda: family(host), lambda found: len(found) == 5)
 
     host.shut_down("i-1", grace_s)
 
     assert not any(p.is_running() for p in processes)
-    assert ended.wait(5)
+    assert ended.wait(30)
     assert not host.is_running("i-1")
 
 
@@ -85,7 +84,7 @@ def test_the_death_of_either_supervisor_ends_the_tree(host, position):
     os.kill(processes[position].pid, signal.SIGKILL)
 
     wait_gone(processes)
-    assert ended.wait(5)
+    assert ended.wait(30)
 
 
 def test_the_private_folder_for_sockets_is_short_and_goes_with_the_machine(host, tmp_path):
@@ -132,6 +131,44 @@ def test_an_errand_of_the_second_boot_survives_the_late_news_of_the_first_ones_e
     assert errand.is_running()
     host.shut_down("i-1", 0)
     wait_gone([errand])
+
+
+def test_of_two_paces_that_are_set_at_once_none_stays(host, monkeypatch):
+    boot(host, "")
+    is_making, is_other_set = threading.Event(), threading.Event()
+
+    def make(*words) -> Pace:
+        pace = Pace(*words)
+        if not is_making.is_set():
+            is_making.set()
+            is_other_set.wait(0.5)
+        return pace
+
+    monkeypatch.setattr(process, "Pace", make)
+    first = threading.Thread(target=host.set_pace, args=["i-1", 0.5])
+    first.start()
+    assert is_making.wait(30)
+    host.set_pace("i-1", 0.0)
+    is_other_set.set()
+    first.join(30)
+    host.set_pace("i-1", 1.0)
+    assert not [thread for thread in threading.enumerate() if thread.name == "pace"]
+
+
+def test_a_home_is_copied_while_what_is_in_it_comes_and_goes(host, tmp_path):
+    boot(
+        host,
+        "#!/bin/bash\necho kept > kept; mkfifo pipe\n"
+        f"{sys.executable} -c 'import socket; socket.socket(socket.AF_UNIX).bind(\"door\")'\n"
+        "echo begun\n"
+        "while :; do mkdir -p a/b/c; touch a/b/f a/g; ln -s kept a/b/l; rm -r a; done\n",
+    )
+    wait_console(host, "begun")
+    for number in range(100):
+        copy = tmp_path / f"copy-{number}"
+        host.copy_home("i-1", copy)
+        assert {path.name for path in copy.iterdir()} - {"a"} == {"kept"}
+        assert (copy / "kept").read_text() == "kept\n"
 
 
 def test_a_script_whose_interpreter_is_missing_is_told_on_the_console(host):

@@ -22,6 +22,7 @@ from steelyard.localcloud.hosts.supervised import Placement, SupervisedProcess
 
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 CONSOLE_ANSWER_BYTES = 64 * 1024  # As much as the cloud answers with.
+_GONE = (FileNotFoundError, NotADirectoryError, IsADirectoryError, shutil.SpecialFileError)
 
 
 class InstanceProcesses:
@@ -41,6 +42,7 @@ class InstanceProcesses:
         self._homes: dict[str, Home] = {}
         self._errands = Errands(directory.parent / "errands")
         self._lock = threading.Lock()
+        self._pace_lock = threading.Lock()
         self._is_closed = False
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
 
@@ -161,14 +163,12 @@ class InstanceProcesses:
         """Let an instance's processes run for a part of the time; see `Host.set_pace`."""
         with self._lock:
             process = self._machines.get(instance_id)
+        with self._pace_lock:
             before = self._paces.pop(instance_id, None)
-        if before is not None:
-            before.close()
-        if share >= 1 or process is None or not process.is_running:
-            return
-        pace = Pace(process.inner_process_ids, share)
-        with self._lock:
-            self._paces[instance_id] = pace
+            if before is not None:
+                before.close()
+            if share < 1 and process is not None and process.is_running:
+                self._paces[instance_id] = Pace(process.inner_process_ids, share)
 
     def cut_cable(self, instance_id: str) -> None:
         """Refuse: there is no cable; see `Host.cut_cable`."""
@@ -193,7 +193,7 @@ class InstanceProcesses:
         """Copy the files of an instance's home to a new folder; see `Host.copy_home`."""
         root = self._directory / instance_id / "root"
         if root.is_dir():
-            _copy_files(root, folder)
+            _copy_living(root, folder)
         else:
             folder.mkdir()
 
@@ -269,18 +269,30 @@ def _furnish(root: Path, image: Path | None) -> None:
     partial = root.with_suffix(".partial")
     shutil.rmtree(partial, ignore_errors=True)
     try:
-        _copy_files(image, partial)
+        shutil.copytree(image, partial, symlinks=True)
         partial.rename(root)
     except OSError as err:
         raise LocalCloudError(f"the files of the image {image.name} could not be copied: {err}") from err
 
 
-def _copy_files(source: Path, target: Path) -> None:
-    def copy(from_path: str, to_path: str) -> None:
-        with suppress(FileNotFoundError, shutil.SpecialFileError):
-            shutil.copy2(from_path, to_path)
+def _copy_living(source: Path, target: Path) -> None:
+    """Copy a folder in which others work: what they take away or change for something else meanwhile is left out."""
+    target.mkdir()
+    with suppress(*_GONE):
+        for entry in list(os.scandir(source)):
+            with suppress(*_GONE):
+                _copy_entry(entry, target / entry.name)
+        shutil.copystat(source, target)
 
-    shutil.copytree(source, target, symlinks=True, copy_function=copy)
+
+def _copy_entry(entry: os.DirEntry[str], target: Path) -> None:
+    if entry.is_symlink():
+        target.symlink_to(os.readlink(entry))
+        shutil.copystat(entry, target, follow_symlinks=False)
+    elif entry.is_dir():
+        _copy_living(Path(entry), target)
+    elif entry.is_file():
+        shutil.copy2(entry, target)
 
 
 def _usual_environment(root: Path) -> dict[str, str]:
