@@ -12,6 +12,8 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pulumi
 import pulumi_alicloud as alicloud
@@ -20,9 +22,15 @@ from fake_cloud import FakeCloud
 from interruption import heeding_interruptions
 
 from steelyard.deploy import Stack
+from steelyard.deploy.engine.journal import Journal
+from steelyard.deploy.engine.monitor import Engine
+from steelyard.deploy.engine.program import ProgramRun
+from steelyard.deploy.engine.program_context import ProgramContext
+from steelyard.deploy.engine.reporter import Reporter
+from steelyard.deploy.engine.run import Run
 from steelyard.deploy.report import Result
 from steelyard.deploy.sealing import Sealer
-from steelyard.deploy.state import StateFile
+from steelyard.deploy.state import State, StateFile
 from steelyard.errors import DeployError, ResourceError, StackLockedError
 
 Up = Callable[[Callable[[], object]], Result]
@@ -239,6 +247,26 @@ def test_a_program_that_hangs_is_ended(
     with pytest.raises(DeployError, match=r"has done nothing for 0\.5 s"):
         stack.up(program, cloud)
     assert [resource.name for resource in stack.resources()] == ["net"]
+
+
+def test_an_interruption_at_the_very_end_of_a_program_stays_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    journal, reporter = Journal(State(), None), Reporter(None)
+    run = Run(project="p", stack="s", journal=journal, reporter=reporter, is_preview=False, parallel=1)
+    nothing: Any = None
+    context = ProgramContext(
+        run=run, monitor=nothing, engine=Engine(run), config={}, secret_keys=(), idle_limit_s=60.0
+    )
+    execution = ProgramRun(lambda: None, context)
+    ending: Any = SimpleNamespace(cancel=lambda: None)
+    execution._task = ending
+    # The loop that was open at a look is closed at the next call.
+    monkeypatch.setattr(execution._loop, "is_closed", lambda: False)
+    execution._loop.close()
+    execution._ended.set()
+
+    execution._stop()
+
+    assert run.is_cancelled()
 
 
 def test_a_second_run_is_told_who_holds_the_stack(stack: Stack, cloud: FakeCloud) -> None:

@@ -7,6 +7,7 @@ import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -67,8 +68,9 @@ class ProgramRun:
     def _stop(self) -> None:
         """Let what is being done end, and leave the program."""
         self._run.cancel()
-        if self._task is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._task.cancel)
+        if self._task is not None:
+            with suppress(RuntimeError):  # the program may end at this very moment, and its loop with it
+                self._loop.call_soon_threadsafe(self._task.cancel)
         while self._run.num_active:
             self._ended.wait(_TICK_S)
         # Code of the program that blocks cannot be ended: its thread dies with the process.
