@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import calendar
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -94,6 +95,70 @@ class TestRelease:
             call(ecs, "modify_instance_charge_type", InstanceIds=f'["{instance_id}"]', Period=1)
             assert ecs.instances.get(instance_id).auto_release_at == 0.0
 
+    @pytest.mark.parametrize(("first", "last"), [(3600, 3 * 86400), (3 * 86400, 3600)])
+    def test_the_time_that_was_kept_last_holds_whichever_is_told_last(
+        self, tmp_path, clock, monkeypatch, first, last
+    ):
+        began = clock()
+        with standing_cloud(tmp_path, clock, *SERVICES) as cloud:
+            ecs, told_late = cloud.services["ecs"], []
+            instance_id = run_instance(cloud, clock)
+            with monkeypatch.context() as patch:
+                patch.setattr(cloud, "after_commit", told_late.append)
+                set_time(ecs, instance_id, began + first)
+            set_time(ecs, instance_id, began + last)
+            for tell in told_late:
+                tell()
+
+            pass_until(ecs._releases, clock, began + min(first, last))
+            assert (ecs.find_instance(instance_id) is None) == (last < first)
+            pass_until(ecs._releases, clock, began + max(first, last))
+            assert ecs.find_instance(instance_id) is None
+
+
+def set_time(ecs: EcsService, instance_id: str, moment: float) -> None:
+    call(ecs, "modify_instance_auto_release_time", InstanceId=instance_id, AutoReleaseTime=written(moment))
+
+
+def pass_until(due: DueClock, clock: Clock, moment: float) -> None:
+    """Let the time come, and wait until all that was due has been begun."""
+    clock.now = moment
+    due.set("i-nobody", moment - 2 * 86400)
+    due.set("i-nobody-either", moment)
+    wait(lambda: "i-nobody-either" not in due._due)
+
+
+class TestReclaim:
+    @pytest.fixture
+    def cloud(self, tmp_path, clock) -> Iterator[Cloud]:
+        with standing_cloud(tmp_path, clock, *SERVICES) as cloud:
+            yield cloud
+
+    @pytest.fixture
+    def spot(self, cloud, clock) -> str:
+        """An instance that is stopped when it is taken back."""
+        instance_id = run_instance(
+            cloud, clock, SpotStrategy="SpotAsPriceGo", SpotInterruptionBehavior="Stop"
+        )
+        wait(lambda: cloud.services["ecs"].instances.get(instance_id).status == "Running")
+        return instance_id
+
+    @pytest.mark.parametrize(("first", "last"), [(60, 300), (300, 60)])
+    def test_the_end_that_was_announced_last_holds_whichever_is_told_last(
+        self, cloud, clock, monkeypatch, spot, first, last
+    ):
+        ecs, told_late, began = cloud.services["ecs"], [], clock()
+        with monkeypatch.context() as patch:
+            patch.setattr(cloud, "after_commit", told_late.append)
+            ecs.announce_reclaim(spot, first)
+        ecs.announce_reclaim(spot, last)
+        for tell in told_late:
+            tell()
+        pass_until(ecs._reclaims, clock, began + 60)
+        assert (ecs.instances.get(spot).status == "Running") == (last == 300)
+        pass_until(ecs._reclaims, clock, began + 300)
+        wait(lambda: ecs.instances.get(spot).status == "Stopped")
+
 
 class TestSubscription:
     def test_one_whose_time_is_over_is_released_where_the_call_says_so(self, tmp_path, clock):
@@ -164,6 +229,22 @@ class TestDueClock:
         due.set("i-3", clock())
         assert len(due) == 0
         assert not any(thread.name == "test" for thread in threading.enumerate())
+
+    def test_one_that_waits_for_the_state_is_not_put_before_its_new_time(self, clock):
+        is_told = threading.Event()
+
+        def carry_out(instance_id: str) -> None:
+            if instance_id == "i-1":
+                due.set("i-1", clock() + 3600)
+                raise sqlite3.OperationalError("database or disk is full")
+            is_told.set()
+
+        due = DueClock("test", carry_out, clock)
+        due.set("i-1", clock() - 1)
+        due.set("i-2", clock())
+        assert is_told.wait(DEADLINE_S)
+        assert due._due == {"i-1": clock() + 3600}
+        due.close()
 
     def test_many_times_take_one_thread(self, due, clock):
         for number in range(100):

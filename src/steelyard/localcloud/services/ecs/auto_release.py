@@ -27,14 +27,15 @@ class AutoRelease(PowerActions):
 
     def schedule_release(self, instance: Instance) -> None:
         """Release an instance at its time, or not where it has none, once that is kept."""
+        self.cloud.after_commit(lambda: self._schedule(instance.id))
 
-        def schedule() -> None:
-            if instance.auto_release_at:
-                self._releases.set(instance.id, instance.auto_release_at)
+    def _schedule(self, instance_id: str) -> None:
+        with self.cloud.transaction():  # Another change may have been kept meanwhile, and is told before or after.
+            instance = self.find_instance(instance_id)
+            if instance is not None and instance.auto_release_at:
+                self._releases.set(instance_id, instance.auto_release_at)
             else:
-                self._releases.cancel(instance.id)
-
-        self.cloud.after_commit(schedule)
+                self._releases.cancel(instance_id)
 
     def release_instance(self, instance: Instance) -> None:
         """End an instance and all that there is of it, and with it the wait for its time."""

@@ -70,11 +70,16 @@ class DueClock:
                 self._carry_out(instance_id)
             except sqlite3.OperationalError as err:
                 logger.error("%s of %s waits for the state: %s", self._name, instance_id, err)
-                self.set(instance_id, self._clock() + _RETRY_S)  # The disk is full, say.
+                self._try_again(instance_id)  # The disk is full, say.
             except LocalCloudError as err:
                 logger.error("%s of %s was not carried out: %s", self._name, instance_id, err)
             except Exception:  # A bug in one must not end all further ones.
                 logger.exception("%s of %s failed", self._name, instance_id)
+
+    def _try_again(self, instance_id: str) -> None:
+        with self._changed:
+            if not self._is_closed:  # A time that was set meanwhile goes before.
+                self._due.setdefault(instance_id, self._clock() + _RETRY_S)
 
     def _next(self) -> str | None:
         """Wait for the next instance whose time has come, and take it out; None once the clock is closed."""

@@ -64,13 +64,19 @@ class SpotActions(PowerActions):
                 raise errors.incorrect_status(instance.status)
             due_at = self.cloud.clock() + after_s
             self.instances.put(replace(instance, reclaim_at=due_at))
-            self.cloud.after_commit(lambda: self._reclaims.set(instance_id, due_at))
+            self.cloud.after_commit(lambda: self._schedule_reclaim(instance_id))
         return due_at
+
+    def _schedule_reclaim(self, instance_id: str) -> None:
+        with self.cloud.transaction():  # Another end may have been announced meanwhile.
+            instance = self.find_instance(instance_id)
+            if instance is not None and instance.reclaim_at:
+                self._reclaims.set(instance_id, instance.reclaim_at)
 
     def _take_back(self, instance_id: str) -> None:
         with self.cloud.transaction():
             instance = self.find_instance(instance_id)
-            if instance is None or not instance.reclaim_at:
+            if instance is None or not 0 < instance.reclaim_at <= self.cloud.clock():
                 return
             if instance.spot_interruption_behavior == "Terminate":
                 self.release_instance(instance)
