@@ -30,7 +30,7 @@ class AutoRelease(PowerActions):
         self.cloud.after_commit(lambda: self._schedule(instance.id))
 
     def _schedule(self, instance_id: str) -> None:
-        with self.cloud.transaction():  # Another change may have been kept meanwhile, and is told before or after.
+        with self.cloud.transaction():  # Another change may have been kept meanwhile.
             instance = self.find_instance(instance_id)
             if instance is not None and instance.auto_release_at:
                 self._releases.set(instance_id, instance.auto_release_at)
