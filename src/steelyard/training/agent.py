@@ -12,7 +12,7 @@ import os
 import shutil
 import socket
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -89,7 +89,7 @@ class WorkerAgent:
         self._address = address
         self._folder = folder or Path(os.environ[settings.WORK_DIR])
         self._workers: dict[tuple[str, int], WorkerProcess] = {}
-        self._unpacking = asyncio.Lock()
+        self._starting = asyncio.Lock()
 
     async def ready(self) -> int:
         """Return the agent's process id, once it can answer."""
@@ -110,9 +110,16 @@ class WorkerAgent:
             OSError: The worker cannot be started.
         """
         folder = self._folder / spec.run_id
-        async with self._unpacking:
-            if not any(run_id == spec.run_id for run_id, _ in self._workers):
-                await asyncio.to_thread(self._prepare, folder, package)
+        async with self._starting:
+            running = {run_id for run_id, _ in self._workers}
+            if spec.run_id not in running:
+                await asyncio.to_thread(self._prepare, folder, package, running)
+            before = self._workers.get((spec.run_id, spec.rank))
+            if before is not None:
+                await before.stop(0.0)
+            self._start(spec, folder)
+
+    def _start(self, spec: WorkerSpec, folder: Path) -> None:
         events_path = folder / f"events-{spec.rank}-{spec.attempt}-{spec.restart_count}.jsonl"
         environment = worker_environment(os.environ, spec, address=self._address, events_path=events_path)
         worker = WorkerProcess(
@@ -135,20 +142,20 @@ class WorkerAgent:
         if worker is None:
             raise TrainingError("the agent was started again, which ended the worker")
         report = await worker.report(max_wait_s)
-        if report.exit_code is not None:
+        if report.exit_code is not None and self._workers.get((run_id, rank)) is worker:
             del self._workers[run_id, rank]
         return report
 
     async def stop(self, run_id: str, rank: int, grace_s: float) -> None:
-        """End a worker, if it is there."""
-        worker = self._workers.get((run_id, rank))
+        """End a worker, if it is there; one that is being started is waited for."""
+        async with self._starting:
+            worker = self._workers.get((run_id, rank))
         if worker is not None:
             await worker.stop(grace_s)
 
-    def _prepare(self, folder: Path, package: bytes) -> None:
+    def _prepare(self, folder: Path, package: bytes, running: Collection[str]) -> None:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         old = sorted(self._folder.iterdir(), key=lambda entry: entry.stat().st_mtime)
-        running = {run_id for run_id, _ in self._workers}
         for entry in old[: max(0, len(old) - _NUM_KEPT_FOLDERS + 1)]:
             if entry.name not in running:
                 shutil.rmtree(entry, ignore_errors=True)

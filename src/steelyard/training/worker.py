@@ -154,7 +154,7 @@ class WorkerProcess:
     async def _run(self, process: subprocess.Popen[bytes]) -> None:
         pump = asyncio.create_task(self._pump(process))
         events = asyncio.create_task(self._follow_events())
-        await asyncio.to_thread(process.wait)
+        await _end_of(process)
         # What the pipe still holds is little, and is taken out whether or not anybody reads.
         self._max_buffered_bytes += _MAX_BUFFERED_BYTES
         self._has_room.set()
@@ -223,3 +223,17 @@ class WorkerProcess:
             if isinstance(event, dict):
                 self._events.append(event)
                 self._changed.set()
+
+
+async def _end_of(process: subprocess.Popen[bytes]) -> None:
+    """Wait for a process in no thread: the few of the event loop may all be taken."""
+    ended = asyncio.Event()
+    descriptor = os.pidfd_open(process.pid)
+    loop = asyncio.get_running_loop()
+    loop.add_reader(descriptor, ended.set)
+    try:
+        await ended.wait()
+    finally:
+        loop.remove_reader(descriptor)
+        os.close(descriptor)
+    process.wait()
