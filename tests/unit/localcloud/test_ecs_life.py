@@ -145,7 +145,7 @@ def test_one_that_is_rebooted_does_not_take_the_late_news_of_its_end_for_its_own
 
     monkeypatch.setattr(life, "_boot", boot_after_the_news)
     instances.put(replace(instances.get("i-1"), status="Stopping", is_rebooting=True))
-    life.reboot("i-1", 0)
+    life.shut_down("i-1", 0)
     wait_status(instances, "Running")
 
 
@@ -154,8 +154,8 @@ def test_news_of_an_earlier_boot_changes_nothing(life, host, instances):
     life.launch("i-1")
     wait_status(instances, "Running")
     late_news = host.running["i-1"]
-    instances.put(replace(instances.get("i-1"), status="Stopping"))
-    life.reboot("i-1", 0)
+    instances.put(replace(instances.get("i-1"), status="Stopping", is_rebooting=True))
+    life.shut_down("i-1", 0)
     wait_status(instances, "Running")
     late_news()
     assert instances.get("i-1").status == "Running"

@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import partial
 from typing import ClassVar, Protocol, runtime_checkable
 
+from steelyard.errors import LocalCloudError
 from steelyard.localcloud.faults.fault import Fault, Order, invalid_fault
 from steelyard.localcloud.faults.instance_fault import InstanceFault
 from steelyard.localcloud.faults.kind import FaultKind
 from steelyard.localcloud.service import ApiError, Request
-from steelyard.localcloud.services.ecs import errors
-from steelyard.localcloud.services.ecs.models import RUNNING, STARTING, STOPPED
+from steelyard.localcloud.services.ecs.models import (
+    PENDING,
+    RUNNING,
+    STARTING,
+    STOPPED,
+    STOPPING,
+    Instance,
+)
 from steelyard.spec.catalogue import INSTANCE_TYPES, REGIONS
+
+_log = logging.getLogger(__name__)
 
 _MAX_COUNT = 1_000_000
 _THROTTLED = "Request was denied due to user flow control."
 _TOO_MANY = "The request rate is above the limit of OSS. Reduce it."
 _FAILED = "The request processing has failed because a fault was asked for (steelyard cloud fault)."
-_POWER = frozenset({"StartInstance", "RebootInstance"})
 
 
 class Failure(FaultKind):
@@ -174,17 +184,28 @@ class ZoneOut(InstanceFault):
             raise invalid_fault(f"there is no zone {order.target!r}; there are {', '.join(own)}")
         with self.cloud.transaction():
             self.ecs.stock.close_zone(order.target)
-            struck = [
-                instance.id
-                for instance in self.ecs.instances.list()
-                if instance.zone_id == order.target
-                and instance.status in (STARTING, RUNNING)
-                and not instance.is_released
-            ]
-        self._tell_tenants(order.target, has_power=False)
-        for instance_id in struck:
-            self.host.shut_down(instance_id, 0)
-        return {"struck": struck}, True
+            struck = [one for one in self.ecs.instances.list() if one.zone_id == order.target and _is_up(one)]
+            for instance in struck:
+                self.ecs.life.strike(instance)
+        settings: Mapping[str, object] = {"struck": [one.id for one in struck]}
+        try:
+            self._put_out(order.target, struck)
+        except BaseException:
+            self.end(order.target, settings)
+            raise
+        return settings, True
+
+    def _put_out(self, zone_id: str, struck: Sequence[Instance]) -> None:
+        try:
+            self._tell_tenants(zone_id, has_power=False)
+        finally:
+            for instance in struck:
+                if instance.status == STOPPING:
+                    continue  # It is rebooted, and ends already.
+                try:
+                    self.ecs.life.kill(instance.id)
+                except LocalCloudError as err:
+                    _log.error("%s does not end with its zone: %s", instance.id, err)
 
     def end(self, target: str, settings: Mapping[str, object]) -> None:
         """Open the zone, and boot what died."""
@@ -213,22 +234,23 @@ class ZoneOut(InstanceFault):
 
     def _boot_again(self, instance_id: str) -> None:
         instance = self.ecs.find_instance(instance_id)
-        if instance is not None and instance.status == STOPPED:
+        if instance is None or instance.is_released:
+            return
+        if instance.status == STOPPED:
             self.ecs.instances.put(instance.starting())
             self.cloud.after_commit(partial(self.ecs.life.launch, instance_id))
+        elif instance.status == STOPPING:
+            self.ecs.instances.put(replace(instance, is_rebooting=True))
 
     def is_void(self, target: str, settings: Mapping[str, object]) -> bool:
         """Never: a zone is out until it is back."""
         return False
 
-    def before_call(
-        self, target: str, settings: Mapping[str, object], product: str, request: Request
-    ) -> ApiError | None:
-        """Refuse to start what stands in the zone."""
-        if product != "ecs" or request.action not in _POWER:
-            return None
-        instance = self.ecs.find_instance(request.text("InstanceId"))
-        return errors.no_stock() if instance is not None and instance.zone_id == target else None
+
+def _is_up(instance: Instance) -> bool:
+    """Tell whether an instance runs, or is about to."""
+    is_up = instance.status in (PENDING, STARTING, RUNNING) or instance.is_rebooting
+    return is_up and not instance.is_released
 
 
 def _struck(settings: Mapping[str, object]) -> list[str]:

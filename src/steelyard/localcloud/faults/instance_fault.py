@@ -64,14 +64,15 @@ class InstanceFault(FaultKind):
 
 
 class Kill(InstanceFault):
-    """Every process of the instance is killed at once, as when its machine dies. The cloud finds it Stopped."""
+    """Every process of the instance is killed at once, as when its machine dies, and it is Stopped."""
 
     name = "kill"
 
     def begin(self, order: Order) -> tuple[Mapping[str, object], bool]:
         """Kill them."""
-        self.running(order.target)
-        self.host.shut_down(order.target, 0)
+        with self.cloud.transaction():
+            self.ecs.life.strike(self.running(order.target))
+        self.ecs.life.kill(order.target)
         return {}, False
 
     def end(self, target: str, settings: Mapping[str, object]) -> None:

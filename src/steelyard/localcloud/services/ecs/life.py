@@ -84,23 +84,28 @@ class InstanceLife:
         self._spawn(f"boot-{instance_id}", lambda: self._boot(instance_id))
 
     def shut_down(self, instance_id: str, grace_s: float) -> None:
-        """End an instance that is Stopping."""
+        """End an instance that is Stopping, and boot it again if it is rebooting by then."""
+        self._spawn(f"stop-{instance_id}", lambda: self._stop(instance_id, grace_s))
 
-        def run() -> None:
-            self._end(instance_id, grace_s)
-            self._move(instance_id, {STOPPING}, STOPPED)
+    def strike(self, instance: Instance) -> None:
+        """Let an instance end as if its machine died, whatever it is about to become; inside of a transaction.
 
-        self._spawn(f"stop-{instance_id}", run)
+        One that ends already is not rebooted; `kill` ends any other one.
+        """
+        self._instances.put(replace(instance, status=STOPPING, is_rebooting=False))
 
-    def reboot(self, instance_id: str, grace_s: float) -> None:
-        """End an instance that is Stopping, and boot it again."""
+    def kill(self, instance_id: str) -> None:
+        """End an instance that is Stopping at once, and wait until it is Stopped.
 
-        def run() -> None:
-            self._end(instance_id, grace_s)
-            if self._move(instance_id, {STOPPING}, STARTING):
-                self._boot(instance_id)
+        Raises:
+            LocalCloudError: Something of it is still alive.
+        """
+        self._stop(instance_id, 0)
 
-        self._spawn(f"reboot-{instance_id}", run)
+    def _stop(self, instance_id: str, grace_s: float) -> None:
+        self._end(instance_id, grace_s)
+        if self._move(instance_id, {STOPPING}, STOPPED) == STARTING:
+            self._boot(instance_id)
 
     def release(self, instance_id: str) -> None:
         """End an instance at once and remove all that there is of it."""
@@ -208,9 +213,8 @@ class InstanceLife:
         return fate
 
     def _finish_stop(self, instance: Instance, fate: Fate) -> None:
-        end = self.reboot if instance.is_rebooting else self.shut_down
         if fate is Fate.LIVES:
-            self._cloud.after_commit(lambda: end(instance.id, STOP_GRACE_S))
+            self._cloud.after_commit(lambda: self.shut_down(instance.id, STOP_GRACE_S))
         elif instance.is_rebooting:
             self._instances.put(instance.starting())
             self._cloud.after_commit(lambda: self.launch(instance.id))
@@ -298,28 +302,32 @@ class InstanceLife:
 
     def _move(
         self, instance_id: str, origins: Collection[str], status: str, boot_number: int | None = None
-    ) -> bool:
-        def move() -> bool:
+    ) -> str:
+        """Move an instance on, and give the status that it came to; nothing where it is not as the move awaits it.
+
+        One that is rebooting comes to be Starting in place of Stopped.
+        """
+
+        def move() -> str:
             instance = self._instances.get(instance_id)
             if self._closing.is_set() or instance is None:
-                return False
+                return ""
             if instance.status not in origins or instance.is_released:
-                return False
+                return ""
             if boot_number not in (None, instance.boot_number):
-                return False
-            if status == STARTING:
-                self._instances.put(instance.starting())
-            else:
-                started_at = self._cloud.clock() if status == RUNNING else instance.started_at
-                self._instances.put(replace(instance, status=status, started_at=started_at))
-            return True
+                return ""
+            started_at = self._cloud.clock() if status == RUNNING else instance.started_at
+            moved = replace(instance, status=status, started_at=started_at)
+            moved = instance.starting() if instance.is_rebooting else moved
+            self._instances.put(moved)
+            return moved.status
 
         if self._closing.is_set():
-            return False
-        is_moved = bool(self._cloud.insist(move, self._closing))
-        if is_moved:
-            logger.info("%s is %s", instance_id, status)
-        return is_moved
+            return ""
+        reached = self._cloud.insist(move, self._closing) or ""
+        if reached:
+            logger.info("%s is %s", instance_id, reached)
+        return reached
 
     def _spawn(self, name: str, run: Callable[[], None]) -> None:
         def run_and_leave() -> None:

@@ -44,13 +44,16 @@ class PowerActions(EcsState):
         """Boot a stopped instance.
 
         Raises:
-            ApiError: `IncorrectInstanceStatus`, or `OperationDenied.NoStock` for one that was not charged for.
+            ApiError: `IncorrectInstanceStatus`, or `OperationDenied.NoStock` for one that was not charged for, or whose
+                zone is closed.
         """
         if instance.status != STOPPED or instance.is_released:
             raise errors.incorrect_status(instance.status)
         if instance.stopped_mode == "StopCharging":
             # What is not charged for is not kept either.
             self.check_stock(instance.instance_type, instance.zone_id, 1)
+        if instance.zone_id in self.stock.closed_zones():
+            raise errors.no_stock()
         self.instances.put(instance.starting())
         self.cloud.after_commit(lambda: self.life.launch(instance.id))
 
@@ -80,7 +83,7 @@ class PowerActions(EcsState):
         if instance.status != RUNNING or instance.is_released:
             raise errors.incorrect_status(instance.status)
         self.instances.put(replace(instance, status=STOPPING, is_rebooting=True))
-        self.cloud.after_commit(lambda: self.life.reboot(instance.id, _grace_s(is_forced=is_forced)))
+        self.cloud.after_commit(lambda: self.life.shut_down(instance.id, _grace_s(is_forced=is_forced)))
 
     @action("DeleteInstance")
     def delete_instance(self, request: Request) -> dict[str, object]:
