@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import http.client
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -21,6 +24,7 @@ from steelyard.localcloud.faults.fault import Order
 from steelyard.localcloud.hosts.choice import missing_part
 
 MISSING = missing_part()
+LATE_PORT = 8001
 needs_namespaces = pytest.mark.skipif(bool(MISSING), reason=f"no namespace host here: {MISSING}")
 
 
@@ -167,6 +171,51 @@ def test_connections_that_clients_keep_lose_no_request_to_a_change_of_the_listen
             connection.close()
         assert {(status, client) for status, _, client in seen} == {(200, "127.0.0.1")}
         assert {name for _, name, _ in seen} == {first, second}
+
+
+@needs_namespaces
+def test_what_waits_for_a_server_outlives_a_change_of_the_listeners(
+    fleet: LocalFleet, front: ZonalFront
+) -> None:
+    """A server that refuses is tried again a second later, then by a worker that has been told to stop."""
+    (booting,), port = fleet.run(1), FRONT_PORT + 1
+    unchecked = {"HealthCheckEnabled": False}
+    group_id = str(
+        front.call(
+            "CreateServerGroup",
+            VpcId=fleet.vpc_id,
+            ServerGroupName="booting",
+            HealthCheckConfig=unchecked,
+        )["ServerGroupId"]
+    )
+    server = {"ServerId": booting, "ServerType": "Ecs", "Port": LATE_PORT, "Weight": 100}
+    front.call("AddServersToServerGroup", ServerGroupId=group_id, Servers=[server])
+    front.listen(port, group_id)
+    address, refused = fleet.addresses(booting)[booting], num_refused(fleet, booting)
+    with ThreadPoolExecutor() as pool, closing(http.client.HTTPConnection(front.address, port)) as client:
+        status = pool.submit(lambda: asked(client)[0])
+        wait_until(lambda: num_refused(fleet, booting) > refused)
+        change = pool.submit(front.listen, FRONT_PORT + 2, group_id)
+        wait([change], timeout=1.5)  # However long it takes: after the third second nothing waits any more.
+        pool.submit(serve_once, fleet, booting, address)
+        assert status.result() == 200
+
+
+def num_refused(fleet: LocalFleet, instance_id: str) -> int:
+    """Count the connections that an instance has refused."""
+    words = in_instance(fleet, instance_id, lambda: Path("/proc/thread-self/net/snmp").read_text())
+    names, numbers = (line.split() for line in words.splitlines() if line.startswith("Tcp:"))
+    return int(numbers[names.index("OutRsts")])
+
+
+def serve_once(fleet: LocalFleet, instance_id: str, address: str) -> None:
+    """Answer one request on an instance."""
+    with in_instance(fleet, instance_id, lambda: socket.create_server((address, LATE_PORT))) as server:
+        server.settimeout(30)
+        connection, _ = server.accept()
+        with connection:
+            connection.recv(4096)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
 
 
 def asked(connection: http.client.HTTPConnection) -> tuple[int, str, str]:

@@ -169,6 +169,8 @@ class ProxyBalancer(KeptProcess[HaproxyProcess, ProxyConfig]):
             if self._wish is not None:
                 self._write(self._wish, {})
             raise
+        if self._doors:
+            process.close_entrances()
         if any(clients.values()):
             rows = _rows(process)
             for pool in pools:

@@ -218,6 +218,7 @@ def render_config(config: ProxyConfig, state_path: str, pem_folder: str = "", do
         f"  maxconn {_MAX_CONNECTIONS}",
         f"  hard-stop-after {_HARD_STOP_S}s",
         f"  mworker-max-reloads {_MAX_RELOADS}",
+        *(f"  {line}" for line in (handover.grace_lines() if doors else ())),
         f"  server-state-file {state_path}",
         "  log stdout format raw daemon notice",
         "defaults",

@@ -1,8 +1,12 @@
 """What an old worker still gets is handed to the current one, and how that is said to HAProxy. Pure.
 
-A worker that is told to stop closes its descriptors of network namespaces (HAProxy's `netns_sig_stop`), and reaches no
-server in one any more. What comes on connections that its clients keep, and what it has accepted just before, goes
-to a socket of the current worker, which has no place in the file system and takes each client's own address.
+A worker that stops closes its descriptors of network namespaces (HAProxy's `netns_sig_stop`), and reaches no server in
+one any more. So it is given a time of grace, in which it takes to an end what it has begun, as a request that waits
+to be sent to its server again. What comes on connections that its clients keep, and what it has accepted just before,
+goes to a socket of the current worker, which has no place in the file system and takes each client's own address.
+
+In its grace a worker goes on accepting connections, at that socket, too, until it is told not to. What it gets there it
+serves itself, or it might hand it to itself for ever.
 """
 
 from __future__ import annotations
@@ -10,6 +14,14 @@ from __future__ import annotations
 from typing import Literal
 
 _NAME = "handover"
+_HANDS_OVER = f"if {{ stopping }} !{{ so_name {_NAME} }}"
+_GRACE_S = 30
+"""More than the tries to connect take that a request is given, with the pauses between them."""
+
+
+def grace_lines() -> list[str]:
+    """Give the global lines of workers that hand over."""
+    return [f"grace {_GRACE_S}s"]
 
 
 def entrance_lines(door: str) -> list[str]:
@@ -26,7 +38,7 @@ def entrance_lines(door: str) -> list[str]:
 
 def request_lines() -> list[str]:
     """Give the line that leaves a request as it came, for the current worker to deal with."""
-    return ["http-request allow if { stopping }"]
+    return [f"http-request allow {_HANDS_OVER}"]
 
 
 def exit_lines(name: str) -> list[str]:
@@ -35,7 +47,7 @@ def exit_lines(name: str) -> list[str]:
     Args:
         name: The listener's name.
     """
-    return [f"use_backend {_pool(name)} if {{ stopping }}"]
+    return [f"use_backend {_pool(name)} {_HANDS_OVER}"]
 
 
 def pool_lines(name: str, protocol: Literal["http", "tcp"], door: str, timeout_s: int) -> list[str]:

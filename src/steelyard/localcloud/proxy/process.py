@@ -13,6 +13,7 @@ from steelyard.localcloud.hosts.supervised import AT_LARGE, Placement
 from steelyard.localcloud.proxy.binary import find_haproxy
 from steelyard.localcloud.proxy.session import (
     old_workers,
+    open_listeners,
     sessions_at,
     sessions_through,
     sessions_with,
@@ -88,6 +89,16 @@ class HaproxyProcess(TrafficProcess):
         waiting = iter(texts)
         while batch := list(islice(waiting, _BATCH)):
             self._exchange(";".join(f"@1 {text}" for text in batch))
+
+    def close_entrances(self) -> None:
+        """Let the workers that only serve their connections to the end take no others: in their grace they do.
+
+        Raises:
+            LocalCloudError: If HAProxy does not answer.
+        """
+        for worker in old_workers(self._exchange("show proc")):
+            for listener in open_listeners(self._ask_old(worker, "show stat -1 1 -1")):
+                self._ask_old(worker, f"shutdown frontend {listener}")
 
     def close_with(self, pool: str, server: str) -> None:
         """Close the connections to a server.

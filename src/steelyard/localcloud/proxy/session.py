@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Collection
 
@@ -58,6 +59,19 @@ def sessions_through(text: str, listeners: Collection[str]) -> list[str]:
 
 def _served(text: str) -> list[tuple[str, ...]]:
     return [served.groups() for line in text.splitlines() if (served := _SERVED.match(line))]
+
+
+def open_listeners(text: str) -> list[str]:
+    """Find the listeners that take connections.
+
+    Args:
+        text: The answer to `show stat` of frontends.
+
+    Returns:
+        Their names.
+    """
+    rows = csv.DictReader(text.removeprefix("# ").splitlines())
+    return [row["pxname"] for row in rows if row["status"] != "STOP"]
 
 
 def old_workers(text: str) -> list[int]:
