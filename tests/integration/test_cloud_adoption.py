@@ -17,7 +17,7 @@ from tls_pair import Authority
 from traffic import Traffic, ask, wait_until
 from udp_servers import EchoServer, UdpClient
 
-from steelyard.localcloud import daemon
+from steelyard.localcloud import daemon, kin
 from steelyard.localcloud.hosts.link import find_keeper, find_keepers, is_supervised
 from steelyard.localcloud.hosts.supervised import SupervisedProcess
 
@@ -237,3 +237,24 @@ def test_what_the_owner_held_up_goes_on_when_it_dies(leave, tmp_path) -> None:
     wait_until(lambda: sleeper.status() == psutil.STATUS_SLEEPING)
     successor.stop(0)
     assert not sleeper.is_running()
+
+
+def test_what_an_instance_begins_while_the_next_cloud_looks_round_is_kept(tmp_path, monkeypatch) -> None:
+    folder = tmp_path / "instances" / "i-1"
+    folder.mkdir(parents=True)
+    instance = SupervisedProcess(
+        name="i-1", directory=folder, environment={"HOME": str(folder / "root")}, stays=True
+    )
+    instance.start(["/bin/sh", "-c", "while ! [ -e begin ]; do sleep 0.02; done; sleep 1000; true"])
+    strays = kin.strays
+
+    def strays_with_a_new_one(data_dir: Path) -> list[psutil.Process]:
+        (folder / "begin").touch()
+        newest = wait_until(
+            lambda: [one for one in strays(data_dir) if kin.describe(one).endswith(" sleep 1000")]
+        )
+        return [*newest, *strays(data_dir)]
+
+    monkeypatch.setattr(kin, "strays", strays_with_a_new_one)
+    assert kin.unsupervised(tmp_path) == []
+    instance.stop(0)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import fcntl
 import json
 import logging
 import os
@@ -36,7 +35,7 @@ from steelyard.localcloud.door.app import App
 from steelyard.localcloud.door.front import Front
 from steelyard.localcloud.faults.board import FaultBoard
 from steelyard.localcloud.faults.door import FaultDoor
-from steelyard.localcloud.hosts.link import dismiss_orphans
+from steelyard.localcloud.hosts.link import dismiss_orphans, take_lock
 from steelyard.localcloud.identity import load_identity
 from steelyard.localcloud.kept_file import stop_hint, unusable
 from steelyard.localcloud.log_file import keep_log_short
@@ -99,10 +98,8 @@ def _folder(data_dir: Path) -> Iterator[None]:
     data_dir.mkdir(parents=True, exist_ok=True)
     os.chdir(data_dir)
     with (data_dir / LOCK_NAME).open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as err:
-            raise LocalCloudError(f"another local cloud runs on {data_dir}", stop_hint(data_dir)) from err
+        if not take_lock(lock.fileno()):
+            raise LocalCloudError(f"another local cloud runs on {data_dir}", stop_hint(data_dir))
         yield
 
 

@@ -79,7 +79,13 @@ def start(data_dir: Path, port: int = 0) -> CloudInfo:
         with _locked(data_dir / _START_LOCK_NAME):
             info = _await_answer(data_dir)
             if info is None:
-                return _spawn(data_dir, port)
+                try:
+                    return _spawn(data_dir, port)
+                except LocalCloudError:
+                    # One that was begun by hand, or by a start that was killed, may have been ahead.
+                    info = _await_answer(data_dir)
+                    if info is None:
+                        raise
     if port not in (0, int(info.endpoint.rpartition(":")[2])):
         raise UsageError(
             f"the local cloud runs on {info.endpoint}, not on port {port}", hint=stop_hint(data_dir)
@@ -114,11 +120,12 @@ def stop(data_dir: Path) -> StopReport:
     with _usable(data_dir), _locked(data_dir / _START_LOCK_NAME):
         was_running = _is_running(data_dir)
         info = _await_info(data_dir) if was_running else None
+        cloud = kin.process_of(info.pid) if info else None
         # What an earlier cloud left and this one took up is below neither.
-        family = list(dict.fromkeys([*kin.family(info.pid), *kin.strays(data_dir)])) if info else []
+        family = list(dict.fromkeys([*kin.family(cloud), *kin.strays(data_dir)])) if cloud else []
         names = {process: kin.describe(process) for process in family}
-        if family:
-            kin.end(family[0])
+        if cloud:
+            kin.end(cloud)
         survivors = kin.alive({*family, *kin.strays(data_dir)})
         names |= {process: kin.describe(process) for process in survivors}
         left = kin.kill(survivors)
@@ -300,12 +307,19 @@ def _await_answer(data_dir: Path) -> CloudInfo | None:
     return None
 
 
-def _await_info(data_dir: Path) -> CloudInfo:
-    """Read `cloud.json` of a cloud that runs; one that was started by hand may be about to write it."""
+def _await_info(data_dir: Path) -> CloudInfo | None:
+    """Read `cloud.json` of a cloud that runs; one that was started by hand may be about to write it.
+
+    Returns:
+        None once the cloud has ended.
+
+    Raises:
+        LocalCloudError: It runs, and has written none in time.
+    """
     deadline = time.monotonic() + START_DEADLINE_S
     while time.monotonic() < deadline:
         info = living_info(data_dir)
-        if info is not None:
+        if info is not None or not _is_running(data_dir):
             return info
         time.sleep(_POLL_S)
     raise LocalCloudError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -24,10 +24,12 @@ def process_of(pid: int) -> psutil.Process | None:
         return None
 
 
-def family(pid: int) -> list[psutil.Process]:
-    """Give a process and all its descendants; it comes first."""
-    process = process_of(pid)
-    return [process, *process.children(recursive=True)] if process else []
+def family(process: psutil.Process) -> list[psutil.Process]:
+    """Give a process and all its descendants; it comes first, and alone where it has ended."""
+    try:
+        return [process, *process.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return [process]
 
 
 def strays(data_dir: Path) -> list[psutil.Process]:
@@ -55,14 +57,24 @@ def strays(data_dir: Path) -> list[psutil.Process]:
 def unsupervised(data_dir: Path) -> list[psutil.Process]:
     """Find what belongs to the cloud of a folder and has lost its supervisor."""
     keepers = set(find_keepers(data_dir))
-    parents = {process.pid: process.info["ppid"] for process in psutil.process_iter(["ppid"])}
+    return [process for process in strays(data_dir) if not _is_kept(process, keepers)]
 
-    def is_kept(pid: int) -> bool:
-        while pid in parents and pid not in keepers:
-            pid = parents[pid]
-        return pid in keepers
 
-    return [process for process in strays(data_dir) if not is_kept(process.pid)]
+def _is_kept(process: psutil.Process, keepers: Collection[int]) -> bool:
+    """Tell whether a process hangs below a supervisor, by the ancestors that it has now; one that is gone does."""
+    one = process
+    while one.pid not in keepers:
+        try:
+            parent_id = one.ppid()
+            if not parent_id:
+                return False
+            one = psutil.Process(parent_id)
+        except psutil.NoSuchProcess:
+            # What was below one that has ended hangs elsewhere now.
+            if not process.is_running():
+                return True
+            one = process
+    return True
 
 
 def describe(process: psutil.Process) -> str:

@@ -136,6 +136,25 @@ def is_locked(path: Path) -> bool:
     return False
 
 
+def take_lock(descriptor: int) -> bool:
+    """Take the lock on a file for as long as it is open; False where another process holds it.
+
+    Who looks whether it is held (`is_locked`) has a share in it for a moment, which is waited for.
+    """
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
+            time.sleep(_POLL_S)
+        else:
+            return True
+
+
 def await_end(folder: Path) -> None:
     """Wait until no supervisor lives in a folder, neither keeper nor init."""
     with suppress(FileNotFoundError), (folder / LOCK_NAME).open("rb") as file:
