@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import threading
+
 import pytest
 from own_range import inner, served
 
 from steelyard.localcloud.hosts.address import AddressExhausted, AddressInUse
 from steelyard.localcloud.hosts.choice import missing_part
+from steelyard.localcloud.hosts.host import Machine
 
 MISSING = missing_part()
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"no namespace host here: {MISSING}")
@@ -48,6 +51,21 @@ def test_a_wanted_address_is_had_where_it_is_free_and_in_the_block(host):
     host.hold_address(inner("213.77"), vpc_id="vpc-1")
     with pytest.raises(AddressInUse):
         host.claim_address(BLOCK, inner("213.77"), vpc_id="vpc-1")
+
+
+def test_an_end_is_told_though_it_cannot_be_written_which_networks_are_left(host, tmp_path):
+    (tmp_path / "namespaces.draft").mkdir()
+    is_ended = threading.Event()
+    machine = Machine(
+        instance_id="i-1",
+        address=host.claim_address(BLOCK, vpc_id="vpc-1"),
+        user_data=b"",
+        metadata_url="http://127.0.0.1:1",
+        vpc_id="vpc-1",
+    )
+    host.boot(machine, is_ended.set)
+    host.shut_down("i-1", 0)
+    assert is_ended.wait(30)
 
 
 def test_a_small_block_runs_out(host):

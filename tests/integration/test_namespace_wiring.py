@@ -248,6 +248,17 @@ def test_a_later_cloud_lays_anew_what_was_about_to_be_laid(mounts, router, keepe
         assert devices_of(server)["eth2"] == ("10.94.1.12",)
 
 
+def test_a_later_cloud_passes_over_a_name_that_was_about_to_be_given_or_taken(mounts, router):
+    from steelyard.localcloud.hosts.router import Router
+
+    kernel.inside((kernel.NAMES / "half").touch, mounts=mounts)
+    found = Router.find(mounts)
+    assert [one.name for one in found] == ["wiring"]
+    os.close(found[0].network)
+    names = kernel.inside(lambda: [path.name for path in kernel.NAMES.iterdir()], mounts=mounts)
+    assert names == ["wiring"]
+
+
 def test_a_later_cloud_removes_what_is_not_to_be_any_more(mounts, keeper):
     with taken_up(mounts, keeper, wiring()) as (_, server):
         assert devices_of(server) == {"eth0": ("10.94.0.10",)}

@@ -7,6 +7,7 @@ stays where it is, and no thread can come back to the wrong place.
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import os
 import socket
 import struct
@@ -20,6 +21,7 @@ from typing import TypeVar
 CLONE_FS, CLONE_NEWNS, CLONE_NEWNET = 0x200, 0x20000, 0x40000000  # linux/sched.h
 _MS_BIND, _MS_REC, _MS_SLAVE, _MNT_DETACH = 0x1000, 0x4000, 0x80000, 2  # linux/mount.h
 _SO_NETNS_COOKIE = 71  # asm-generic/socket.h
+_NS_GET_NSTYPE = 0xB703  # linux/nsfs.h
 _OWN_NETWORK, _OWN_MOUNTS = "/proc/thread-self/ns/net", "/proc/thread-self/ns/mnt"
 NAMES = Path("/var/run/netns")
 """Where HAProxy and iproute2 look network namespaces up by name."""
@@ -132,12 +134,22 @@ def give_name(name: str, network: int, mounts: int) -> None:
 def named_networks(mounts: int) -> dict[str, int]:
     """Open every network namespace that has a name inside of a mount namespace, and give the descriptors by name.
 
+    A name that was about to be given or taken when its process was killed names nothing, and is removed.
+
     Raises:
         OSError: The kernel does not let this process enter.
     """
 
     def run() -> dict[str, int]:
-        return {path.name: os.open(path, os.O_RDONLY | os.O_CLOEXEC) for path in NAMES.iterdir()}
+        found = {}
+        for path in NAMES.iterdir():
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            if _is_network(descriptor):
+                found[path.name] = descriptor
+            else:
+                os.close(descriptor)
+                path.unlink()
+        return found
 
     return inside(run, mounts=mounts)
 
@@ -199,6 +211,13 @@ def find_networks(wanted: Collection[NetworkId]) -> list[str]:
                     found.append(f"{name} in process {process.name}")
     lines = Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
     return found + [line.split()[4] for line in lines if any(name in line for name in names)]
+
+
+def _is_network(descriptor: int) -> bool:
+    try:
+        return fcntl.ioctl(descriptor, _NS_GET_NSTYPE) == CLONE_NEWNET
+    except OSError:
+        return False
 
 
 def _is_same(link: Path, wanted: NetworkId) -> bool:

@@ -326,7 +326,10 @@ class NamespaceHost(InstanceProcesses):
         with self._network_lock:
             routers = [network.router for network in self._networks.values() if network.router is not None]
             ids = [identity for router in routers for identity in router.identities()]
-            record_networks(self._data_dir, ids)
+            try:
+                record_networks(self._data_dir, ids)
+            except OSError as err:  # The disk is full, say; it costs the proof, and no instance.
+                logger.error("it could not be written which networks stand: %s", err)
 
 
 def _environment(machine: Machine) -> dict[str, str]:
