@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -86,6 +87,22 @@ def test_its_files_are_not_seen_before_they_are_whole_and_a_cloud_that_ends_wait
     assert [path.name for path in folders.find("m-1").iterdir()] == ["whole"]
     folders.discard("m-1")
     assert folders.find("m-1") is None
+
+
+def test_one_that_is_deleted_is_never_seen_in_part(cloud, folders, monkeypatch):
+    folder = cloud.data_dir / "images" / "m-1"
+    (folder / "inner").mkdir(parents=True)
+    remove, seen = shutil.rmtree, []
+
+    def look_and_remove(path: Path, **words: bool) -> None:
+        seen.append(folders.find("m-1"))
+        remove(path, **words)
+
+    monkeypatch.setattr(shutil, "rmtree", look_and_remove)
+    folders.discard("m-1")
+    assert seen == [None]
+    assert list(folder.parent.iterdir()) == []
+    folders.discard("m-1")
 
 
 @pytest.mark.parametrize(("folder", "expected"), [("m-1.partial", "CreateFailed"), ("m-1", "Available")])

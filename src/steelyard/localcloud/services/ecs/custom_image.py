@@ -6,6 +6,7 @@ import logging
 import shutil
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
@@ -125,8 +126,11 @@ class ImageFolders:
             thread.start()
 
     def discard(self, image_id: str) -> None:
-        """Remove an image's files."""
-        shutil.rmtree(self._directory / image_id, ignore_errors=True)
+        """Remove an image's files; who copies them at that time misses some, and never takes a part for all."""
+        partial = self._directory / f"{image_id}.partial"
+        with suppress(FileNotFoundError):
+            (self._directory / image_id).rename(partial)
+        shutil.rmtree(partial, ignore_errors=True)
 
     def resume(self) -> None:
         """Finish the images that were being made when the last cloud ended: they have failed."""
