@@ -52,6 +52,7 @@ class ElasticGroup(WorkerGroup):
         self._endings: dict[int, Ending] = {}
         self._follows: dict[asyncio.Task[Any], int] = {}
         self._restarts: dict[asyncio.Task[Any], int] = {}
+        self._starts: dict[int, asyncio.Future[None]] = {}
 
     async def release(self, node_id: str, grace_s: float) -> bool:
         """End the workers of a node that is given back; the others go on."""
@@ -70,7 +71,7 @@ class ElasticGroup(WorkerGroup):
             await asyncio.gather(growth, return_exceptions=True)
             self._lighthouse.stop()
         last = next(reversed(self._endings.values()), None)
-        self._follows, self._restarts = {}, {}
+        self._follows, self._restarts, self._starts = {}, {}, {}
         return outcome, self._cause_of(last) if self._are_all_lost and last is not None else None
 
     async def _run(self) -> Outcome:
@@ -142,6 +143,7 @@ class ElasticGroup(WorkerGroup):
         if failure is None and self._follows and not self._is_stopping.is_set():
             await asyncio.wait(self._follows, timeout=_FINISH_WAIT_S)
         rest = await self._end_rest(set(self._follows))
+        await self._end_starts()
         is_done = self._has_finished()
         for ending in rest:
             self._endings[ending.rank] = ending
@@ -150,6 +152,15 @@ class ElasticGroup(WorkerGroup):
         if failure is None and not is_done:
             failure = next((each for each in self._endings.values() if each.exit_code != 0), None)
         return self._outcome(list(self._endings.values()), failure)
+
+    async def _end_starts(self) -> None:
+        """End workers that are being started: their agents start them, whether anybody waits for it or not."""
+        if not self._starts:
+            return
+        with contextlib.suppress(TimeoutError):
+            starts = asyncio.gather(*self._starts.values(), return_exceptions=True)
+            await asyncio.wait_for(starts, _FINISH_WAIT_S)
+        await self._stop_workers(tuple(self._starts), grace_s=0.0)
 
     async def _restart(self, rank: int) -> None:
         """Start a worker, once its node is there and the job has room for it."""
@@ -170,12 +181,15 @@ class ElasticGroup(WorkerGroup):
             self._launch = dataclasses.replace(self._launch, placements=placements)
             self._agents[rank] = self._pool.agent(placement)
             spec = dataclasses.replace(self._spec(rank, 0), restart_count=restart_count)
+            package = ray.put(self._launch.package)
+            start = self._starts[rank] = asyncio.ensure_future(self._agents[rank].start.remote(spec, package))
             try:
                 async with asyncio.timeout(_START_TIMEOUT_S):
-                    await self._agents[rank].start.remote(spec, ray.put(self._launch.package))
+                    await asyncio.shield(start)
             except (ray.exceptions.RayError, TimeoutError):
-                self._pool.forget(placement)
+                self._pool.forget(placement, self._agents[rank])
                 continue
+            del self._starts[rank]
             return
 
     async def _grow(self) -> None:

@@ -50,13 +50,12 @@ class AgentPool:
             agent = self._agents[placement.ray_node_id] = self._start(placement)
         return agent
 
-    def forget(self, placement: Placement) -> None:
-        """Drop a node's agent, which has died or is to die."""
+    def forget(self, placement: Placement, agent: Any) -> None:
+        """Drop a node's agent, which has died or is to die; one that has taken its place is left alone."""
         import ray
 
-        agent = self._agents.pop(placement.ray_node_id, None)
-        if agent is not None:
-            ray.kill(agent)
+        if self._agents.get(placement.ray_node_id) is agent:
+            ray.kill(self._agents.pop(placement.ray_node_id))
 
     def _start(self, placement: Placement) -> Any:
         import ray
@@ -312,7 +311,7 @@ class WorkerGroup:
         if isinstance(error, ray.exceptions.RayTaskError):
             cause = getattr(error, "cause", error)
             return Ending(rank=rank, exit_code=None, reason=f"{named(rank, placement)}: {cause}")
-        self._pool.forget(placement)
+        self._pool.forget(placement, self._agents[rank])
         reason = f"{named(rank, placement)} was lost: the node or Ray on it ended ({type(error).__name__})"
         return Ending(rank=rank, exit_code=None, reason=reason)
 

@@ -16,10 +16,10 @@ import ray
 
 from steelyard.node.packing import pack_files
 from steelyard.training import elastic_launcher, launcher
-from steelyard.training.agent import WorkerAgent
+from steelyard.training.agent import WorkerAgent, WorkerSpec
 from steelyard.training.elastic_launcher import ElasticGroup
 from steelyard.training.launch import Launch, Outcome, Placement, spread
-from steelyard.training.launcher import WorkerGroup
+from steelyard.training.launcher import AgentPool, WorkerGroup
 
 DEADLINE_S = 60.0
 
@@ -71,8 +71,9 @@ class Nodes:
             self._agents[placement.node_id] = Remote(WorkerAgent("127.0.0.1", folder))
         return self._agents[placement.node_id]
 
-    def forget(self, placement: Placement) -> None:
-        del self._agents[placement.node_id]
+    def forget(self, placement: Placement, agent: Any) -> None:
+        if self._agents.get(placement.node_id) is agent:
+            del self._agents[placement.node_id]
 
     async def locate(self, node_id: str) -> Placement | None:
         return self.alive.get(node_id)
@@ -279,3 +280,57 @@ if first:
         group = ElasticGroup(job, nodes, nodes, nodes, address="127.0.0.1")
         outcome = asyncio.run(asyncio.wait_for(group.run(), DEADLINE_S))
         assert outcome.exit_code == (0 if is_resumable else -9)
+
+
+class SlowStart(WorkerAgent):
+    """Takes a while to start workers anew, and says when it begins; it goes on without its caller, as Ray does."""
+
+    begun: Path
+
+    async def start(self, spec: WorkerSpec, package: bytes) -> None:
+        await asyncio.shield(asyncio.create_task(self._start_late(spec, package)))
+
+    async def _start_late(self, spec: WorkerSpec, package: bytes) -> None:
+        if spec.restart_count > 0:
+            self.begun.touch()
+            await asyncio.sleep(1.0)
+        await super().start(spec, package)
+
+
+def test_a_worker_that_is_being_started_again_does_not_outlive_its_job(tmp_path: Path) -> None:
+    nodes = Nodes(tmp_path, "i-0", "i-1")
+    slow = SlowStart("127.0.0.1", tmp_path / "i-1")
+    slow.begun = tmp_path / "begun"
+    nodes._agents["i-1"] = Remote(slow)
+    script = """
+if rank == 1 and restart == 0:
+    os.kill(os.getpid(), signal.SIGKILL)
+while rank == 1 or not pathlib.Path(os.environ["BEGUN"]).exists():
+    time.sleep(0.02)
+"""
+    job = launch(nodes, script, min_nodes=1, max_nodes=2, environment={"BEGUN": str(slow.begun)})
+
+    async def story() -> tuple[Outcome, int]:
+        outcome = await ElasticGroup(job, nodes, nodes, nodes, address="127.0.0.1").run()
+        while (report := await slow.read(job.run_id, 1, DEADLINE_S)).exit_code is None:
+            pass
+        return outcome, report.exit_code
+
+    outcome, exit_code = asyncio.run(asyncio.wait_for(story(), DEADLINE_S))
+    assert outcome.error is None
+    assert exit_code < 0
+
+
+def test_who_lost_an_agent_does_not_end_the_one_that_took_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    killed: list[str] = []
+    names = iter(["first", "second"])
+    monkeypatch.setattr(ray, "kill", killed.append)
+    monkeypatch.setattr(AgentPool, "_start", lambda pool, placement: next(names))
+    pool, place = AgentPool(), node("i-0")
+
+    lost = pool.agent(place)
+    pool.forget(place, lost)
+    pool.agent(place)
+    pool.forget(place, lost)  # the other worker of the node hears of the loss later
+
+    assert (pool.agent(place), killed) == ("second", ["first"])
