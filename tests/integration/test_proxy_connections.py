@@ -104,6 +104,26 @@ def test_connections_to_a_removed_server_are_cut_when_their_time_is_over(balance
         assert time.monotonic() - began > 0.9
 
 
+def test_a_server_that_is_removed_once_more_is_given_all_of_its_time_however_late_the_first_one_ends(
+    balancer, addresses, make_server
+):
+    address = addresses()
+    first, second = make_server("a")[0], make_server("b")[0]
+    settings = {"protocol": "tcp", "check": None, "idle_timeout_s": 300}
+    balancer.apply(config_of(address, first, drain_timeout_s=1, **settings))
+    with hold_open(address, PORT) as connection:
+        with balancer._lock:
+            balancer.apply(config_of(address, second, drain_timeout_s=1, **settings))
+            (drain,) = [one for one in threading.enumerate() if one.name == "drain-a"]
+            over_at = time.monotonic() + 1.2
+            wait_until(lambda: time.monotonic() > over_at)
+            balancer.apply(config_of(address, first, second, drain_timeout_s=1, **settings))
+            balancer.apply(config_of(address, second, drain_timeout_s=300, **settings))
+        drain.join(30)
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert b"200" in connection.recv(4096)
+
+
 def test_connections_to_a_removed_server_are_cut_in_time_by_a_worker_that_a_reload_left_behind(
     balancer, addresses, make_server
 ):

@@ -58,7 +58,7 @@ class ProxyBalancer(KeptProcess[HaproxyProcess, ProxyConfig]):
         self._pem_folder = directory / "certificates"
         # Processes with mounts of their own see the namespaces in which their servers are.
         self._doors = name if placement.mounts is not None else ""
-        self._drains = Drains(self._cut)
+        self._drains = Drains(self._cut, self._lock)
         self._watch = Watch(self._cut_unhealthy)
 
     def apply(self, config: ProxyConfig) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 from steelyard.localcloud.proxy.config import ProxyConfig, server_names
 
@@ -12,13 +13,14 @@ class Drains:
     """Waits for connections to removed servers, and has them cut when their time is over.
 
     Args:
-        cut: Called in a thread of its own with the pool's and the server's name.
+        cut: Called in a thread of its own, which holds the lock, with the pool's and the server's name.
+        lock: Held by whoever calls, so that no time that has run out just then counts any more.
     """
 
-    def __init__(self, cut: Callable[[str, str], None]) -> None:
+    def __init__(self, cut: Callable[[str, str], None], lock: AbstractContextManager[object]) -> None:
         self._cut = cut
         self._timers: dict[tuple[str, str], threading.Timer] = {}
-        self._lock = threading.Lock()
+        self._lock = lock
 
     def begin(self, old: ProxyConfig | None, new: ProxyConfig) -> None:
         """Give the servers that a change removes their time; one that comes back is left alone.
@@ -38,26 +40,24 @@ class Drains:
 
     def cancel(self) -> None:
         """Cut nothing any more."""
-        with self._lock:
-            keys = list(self._timers)
-        for key in keys:
+        for key in list(self._timers):
             self._forget(key)
 
     def _start(self, key: tuple[str, str], timeout_s: float) -> None:
         def end() -> None:
-            self._forget(key)
-            self._cut(*key)
+            with self._lock:
+                if self._timers.get(key) is timer:
+                    del self._timers[key]
+                    self._cut(*key)
 
         timer = threading.Timer(timeout_s, end)
         timer.daemon = True
         timer.name = f"drain-{key[1]}"
-        with self._lock:
-            self._timers[key] = timer
+        self._timers[key] = timer
         timer.start()
 
     def _forget(self, key: tuple[str, str]) -> None:
-        with self._lock:
-            timer = self._timers.pop(key, None)
+        timer = self._timers.pop(key, None)
         if timer is not None:
             timer.cancel()
 
