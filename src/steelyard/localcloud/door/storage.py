@@ -110,8 +110,9 @@ class StorageDoor:
         try:
             stored = replace(request, blob=blob)
             return await self._in_thread(lambda: self._service.run(errand, stored))
-        except BaseException:
-            # Nothing was committed, so nothing refers to it.
+        except Exception:
+            # Nothing was committed, so nothing refers to it. Where the task was cancelled, its thread goes on and may
+            # commit yet: what nothing refers to is removed at the next start.
             self._service.blobs.remove([blob.name])
             raise
 
@@ -124,7 +125,7 @@ class StorageDoor:
                     raise errors.entity_too_large(_MAX_OBJECT_BYTES)
                 await self._in_thread(lambda data=data: writer.write(data))  # type: ignore[misc]
             return writer.close()
-        except BaseException:
+        except Exception:  # Where the task was cancelled, a thread may be writing still.
             writer.discard()
             raise
 
