@@ -95,6 +95,21 @@ def test_a_mount_target_that_was_closed_stays_closed(nas, made, domain):
     assert not nas.shares.door(domain).exists()
 
 
+def test_a_mount_target_is_as_the_last_of_several_calls_left_it(cloud, nas, made, domain):
+    def change(status: str) -> None:
+        call(nas, "modify_mount_target", FileSystemId=made, MountTargetDomain=domain, Status=status)
+
+    with cloud.transaction():
+        cloud.after_commit(lambda: change("Active"))
+        change("Inactive")
+    assert nas.mount_targets.get(domain).is_active
+    assert nas.shares.door(domain).is_dir()
+    with cloud.transaction():
+        cloud.after_commit(lambda: change("Inactive"))
+        change("Active")
+    assert not nas.shares.door(domain).exists()
+
+
 def test_what_is_in_a_file_system_is_counted_aside(cloud, nas, made):
     folder(cloud, made).joinpath("kept").write_bytes(b"0" * 10)
     assert nas.meter.size(made) == 0

@@ -44,7 +44,7 @@ class MountTargetActions(NasState):
             group_name=group.name,
         )
         self.mount_targets.put(target)
-        self.cloud.after_commit(lambda: self.shares.open(target.id, file_system.id))
+        self.cloud.after_commit(lambda: self.settle_door(target.id))
         return {"MountTargetDomain": target.id}
 
     @action("DescribeMountTargets")
@@ -71,10 +71,7 @@ class MountTargetActions(NasState):
             target = replace(target, group_id=group.id, group_name=group.name)
         target = replace(target, is_active=status == "Active" if status else target.is_active)
         self.mount_targets.put(target)
-        if target.is_active:
-            self.cloud.after_commit(lambda: self.shares.open(target.id, file_system.id))
-        else:
-            self.cloud.after_commit(lambda: self.shares.close(target.id))
+        self.cloud.after_commit(lambda: self.settle_door(target.id))
         return {}
 
     @action("DeleteMountTarget")
@@ -84,7 +81,7 @@ class MountTargetActions(NasState):
         target = self._target(request)
         self._forget_gone()
         self.mount_targets.put(replace(target, deleted_at=self.cloud.clock()))
-        self.cloud.after_commit(lambda: self.shares.close(target.id))
+        self.cloud.after_commit(lambda: self.settle_door(target.id))
         return {}
 
     def _target(self, request: Request) -> MountTarget:

@@ -57,6 +57,15 @@ class NasState(Service):
         for thread in self._removals:
             thread.join(_JOIN_TIMEOUT_S)
 
+    def settle_door(self, domain: str) -> None:
+        """Open or close a mount target as its record says now: calls may have changed it since the one that asks."""
+        with self.cloud.transaction():
+            target = self.mount_targets.get(domain)
+            if target is not None and target.is_active and not target.deleted_at:
+                self.shares.open(domain, target.file_system_id)
+            else:
+                self.shares.close(domain)
+
     def remove_in_background(self, file_system_id: str) -> None:
         """Remove a file system's folder, which may take long, and then its record."""
 
