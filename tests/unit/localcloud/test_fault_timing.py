@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from fake_host import FakeHost
@@ -13,9 +16,9 @@ from scaling_cloud import IMAGE, TYPE, ScalingCloud
 
 from steelyard.errors import LocalCloudError
 from steelyard.localcloud.faults.board import FaultBoard
-from steelyard.localcloud.faults.cloud_fault import ZoneOut
+from steelyard.localcloud.faults.cloud_fault import SoldOut, ZoneOut
 from steelyard.localcloud.faults.fault import Order
-from steelyard.localcloud.service import ApiError
+from steelyard.localcloud.service import ApiError, Request
 
 ZONE_OUT = Order(kind="zone", target="cn-hangzhou-h")
 
@@ -28,6 +31,10 @@ class SlowHost(FakeHost):
         self.may_end = threading.Event()
         self.may_end.set()
         self.late_news: list[Callable[[], None]] = []
+        self.paces: dict[str, float] = {}
+
+    def set_pace(self, instance_id: str, share: float) -> None:
+        self.paces[instance_id] = share
 
     def shut_down(self, instance_id: str, grace_s: float) -> None:
         self.may_end.wait(30)
@@ -185,3 +192,119 @@ def test_a_zone_that_could_not_be_taken_out_has_its_instances_again(cloud, host,
     assert (board.list(), cloud.ecs.stock.closed_zones()) == ([], frozenset())
     wait_until(lambda: cloud.ecs.find_instance(instance_id).boot_number == 2)
     wait_status(cloud, instance_id, "Running")
+
+
+SOLD_OUT = Order(kind="stock", target=TYPE, settings={"zone": "cn-hangzhou-h"})
+
+
+@pytest.fixture
+def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., threading.Event]]:
+    """Let the first call of something wait until an event is set."""
+    events: list[threading.Event] = []
+
+    def hold(owner: Any, name: str, is_meant: Callable[..., bool] = lambda *_: True) -> threading.Event:
+        call, may_go = getattr(owner, name), threading.Event()
+        waiting = [may_go]
+        events.append(may_go)
+
+        def wait_and_call(*arguments: Any) -> Any:
+            if waiting and is_meant(*arguments):
+                waiting.pop().wait(30)
+            return call(*arguments)
+
+        monkeypatch.setattr(owner, name, wait_and_call)
+        return may_go
+
+    yield hold
+    for event in events:
+        event.set()
+
+
+def in_turn(first: Callable[[], object], second: Callable[[], object], may_go: threading.Event) -> None:
+    """Let a call come while the one before it is held up; it may have to wait for that."""
+    threads = [threading.Thread(target=first), threading.Thread(target=second)]
+    for thread in threads:
+        thread.start()
+        thread.join(0.3)
+    may_go.set()
+    for thread in threads:
+        thread.join(30)
+
+
+class TestAtATime:
+    def test_a_fault_that_ends_takes_nothing_from_the_one_in_its_place(self, cloud, board, held):
+        before = board.make(SOLD_OUT)
+        may_go = held(SoldOut, "end")
+        in_turn(lambda: board.clear(before.id), lambda: board.make(SOLD_OUT), may_go)
+        (after,) = board.list()
+        assert after.id != before.id
+        assert cloud.ecs.stock.limits() == {(TYPE, "cn-hangzhou-h"): 0}
+
+    def test_of_two_alike_one_is_in_force(self, cloud, board, held):
+        may_go = held(SoldOut, "begin")
+        in_turn(lambda: board.make(SOLD_OUT), lambda: board.make(SOLD_OUT), may_go)
+        assert len(board.list()) == 1
+
+    def test_a_fault_whose_last_calls_fail_together_is_over_for_good(self, cloud, board, held):
+        board.make(Order(kind="fail", target="DescribeVpcs", settings={"times": 2}))
+        may_go = held(cloud.store, "put", lambda kind, *_: kind == "fault")
+
+        def call() -> None:
+            request = Request(
+                action="DescribeVpcs",
+                params={},
+                region_id="cn-hangzhou",
+                dry_run=False,
+                request_id="",
+                caller=cloud.cloud.identity.root_key(),
+            )
+            with pytest.raises(ApiError):
+                cloud.cloud.before_call("vpc", request)
+
+        in_turn(call, call, may_go)
+        again = FaultBoard(cloud.cloud)
+        again.start()
+        assert (board.list(), again.list()) == ([], [])
+
+
+def test_a_fault_that_ends_while_the_disk_is_full_ends_once_there_is_room(cloud, board, monkeypatch):
+    end, refusals = SoldOut.end, [sqlite3.OperationalError("database or disk is full")]
+
+    def end_at_last(self: SoldOut, *arguments: Any) -> None:
+        if refusals:
+            raise refusals.pop()
+        end(self, *arguments)
+
+    monkeypatch.setattr(SoldOut, "end", end_at_last)
+    board.make(replace(SOLD_OUT, for_s=0.01))
+    wait_until(lambda: not board.list())
+    assert cloud.ecs.stock.limits() == {}
+    assert not refusals
+
+
+class TestHang:
+    def test_an_instance_that_has_no_process_yet_is_not_told_to_hang(self, host, board, booting):
+        with pytest.raises(ApiError, match="has no process yet"):
+            board.make(Order(kind="hang", target=booting))
+        assert (board.list(), host.paces) == ([], {})
+
+    def test_a_boot_that_comes_in_between_is_not_left_to_hang(self, cloud, host, board, held):
+        instance_id = run_instance(cloud)
+        may_go = held(host, "set_pace")
+        refusals = []
+
+        def hang() -> None:
+            try:
+                board.make(Order(kind="hang", target=instance_id))
+            except ApiError as err:
+                refusals.append(err.message)
+
+        def reboot() -> None:
+            cloud.call("ecs", "RebootInstance", {"InstanceId": instance_id})
+            wait_until(lambda: cloud.ecs.find_instance(instance_id).boot_number == 2)
+            wait_status(cloud, instance_id, "Running")
+            may_go.set()
+
+        in_turn(hang, reboot, threading.Event())
+        assert ["was booted anew" in one for one in refusals] == [True]
+        assert (board.list(), host.paces) == ([], {instance_id: 1.0})

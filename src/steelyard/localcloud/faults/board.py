@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 import threading
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 
 from steelyard.errors import LocalCloudError
@@ -15,6 +15,7 @@ from steelyard.localcloud.faults.fault import Fault, Order, fault_not_found, fau
 from steelyard.localcloud.faults.instance_fault import Cut, Hang, Kill, Reclaim, Slow
 from steelyard.localcloud.faults.kind import FaultKind
 from steelyard.localcloud.service import ApiError, Request
+from steelyard.localcloud.services.ecs.turn import Turns
 
 KINDS: tuple[type[FaultKind], ...] = (Kill, Hang, Slow, Cut, Reclaim, ZoneOut, Failure, Throttle, SoldOut)
 """Every kind of fault there is."""
@@ -23,6 +24,7 @@ MAX_FAULTS = 1000
 """Faults that may be in force at a time: each is looked at on every call, and one that ends by itself has a thread."""
 
 _KIND = "fault"
+_RETRY_S = 1.0
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +41,8 @@ class FaultBoard:
         self._kinds: Mapping[str, FaultKind] = {kind.name: kind(cloud) for kind in KINDS}
         self._timers: dict[str, threading.Timer] = {}
         self._lock = threading.Lock()
+        # What begins and what ends on one target at a time would undo each other.
+        self._turns = Turns()
         self._is_closed = False
         # What lasts is looked at on every call: in memory, since there is none but for a test's minutes.
         self._faults: dict[str, Fault] = {}
@@ -78,6 +82,11 @@ class FaultBoard:
         if unknown:
             takes = f"it takes {', '.join(sorted(kind.settings))}" if kind.settings else "it takes none"
             raise invalid_fault(f"{order.kind} has no setting {sorted(unknown)[0]!r}; {takes}")
+        with self._turns.of(order.target):
+            return self._replace(kind, order)
+
+    def _replace(self, kind: FaultKind, order: Order) -> Fault:
+        """Make a fault happen in the place of the one of its kind and target, if any; that stays where it cannot be."""
         meant = (order.kind, order.target)
         alike = [self._forget(one.id) for one in self.list() if (one.kind, one.target) == meant]
         before = [one for one in alike if one is not None]
@@ -135,35 +144,50 @@ class FaultBoard:
         Raises:
             ApiError: `FaultNotFound`.
         """
-        with self._lock:
-            fault = self._faults.get(fault_id)
+        fault = self._end(fault_id)
         if fault is None:
             raise fault_not_found(fault_id)
-        kind = self._kinds[fault.kind]
-        if not kind.is_void(fault.target, fault.settings):
-            kind.end(fault.target, fault.settings)
-        # Only now: a kill in between must leave something to clear.
-        self._drop(fault_id)
         return fault
+
+    def _end(self, fault_id: str) -> Fault | None:
+        """End a fault, and give it; None where it has ended, or another is in its place."""
+        fault = self._in_force(fault_id)
+        if fault is None:
+            return None
+        with self._turns.of(fault.target):
+            fault = self._in_force(fault_id)
+            if fault is None:
+                return None
+            kind = self._kinds[fault.kind]
+            if not kind.is_void(fault.target, fault.settings):
+                kind.end(fault.target, fault.settings)
+            # Only now: a kill in between must leave something to clear.
+            self._drop(fault_id)
+        return fault
+
+    def _in_force(self, fault_id: str) -> Fault | None:
+        with self._lock:
+            return self._faults.get(fault_id)
 
     def clear_all(self) -> Sequence[Fault]:
         """End every fault."""
-        cleared = []
-        for fault in self.list():
-            with suppress(ApiError):  # It ended by itself meanwhile.
-                cleared.append(self.clear(fault.id))
-        return cleared
+        ended = (self._end(fault.id) for fault in self.list())
+        return [fault for fault in ended if fault is not None]
 
     def _keep(self, fault: Fault) -> None:
         with self._lock:
             self._faults[fault.id] = fault
-            if not fault.until or self._is_closed:
+        if fault.until:
+            self._set_timer(fault.id, max(0.0, fault.until - self._cloud.clock()))
+
+    def _set_timer(self, fault_id: str, after_s: float) -> None:
+        with self._lock:
+            if self._is_closed or fault_id not in self._faults:
                 return
-            after_s = max(0.0, fault.until - self._cloud.clock())
-            timer = threading.Timer(after_s, self._expire, [fault.id])
+            timer = threading.Timer(after_s, self._expire, [fault_id])
             timer.daemon = True
-            timer.name = fault.id
-            self._timers[fault.id] = timer
+            timer.name = fault_id
+            self._timers[fault_id] = timer
         timer.start()
 
     def _drop(self, fault_id: str) -> None:
@@ -181,12 +205,15 @@ class FaultBoard:
 
     def _expire(self, fault_id: str) -> None:
         with self._lock:
-            if self._is_closed or fault_id not in self._faults:
+            if self._is_closed:
                 return
         try:
-            self.clear(fault_id)
+            self._end(fault_id)
         except (ApiError, LocalCloudError) as err:
             logger.error("%s did not end by itself: %s", fault_id, err)
+        except sqlite3.OperationalError as err:
+            logger.error("%s cannot end yet, which is tried again: %s", fault_id, err)
+            self._set_timer(fault_id, _RETRY_S)
 
     def _before_call(self, product: str, request: Request) -> None:
         if not self._faults:
@@ -208,8 +235,10 @@ class FaultBoard:
             times = int(str(fault.settings["times"]))
             fault = replace(fault, settings={**fault.settings, "num_failed": num_failed})
             self._faults[fault_id] = fault
-        if times and num_failed >= times:
+            is_last = bool(times) and num_failed >= times
+            if not is_last:
+                # With the lock: once it is off the board, nothing brings its record back.
+                self._cloud.store.put(_KIND, fault_id, fault.to_body())
+        if is_last:
             self._drop(fault_id)
-        else:
-            self._cloud.store.put(_KIND, fault_id, fault.to_body())
         return True

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import ClassVar
 
 from steelyard.errors import LocalCloudError
@@ -53,6 +54,21 @@ class InstanceFault(FaultKind):
             )
         return instance
 
+    def strike(self, instance_id: str, do: Callable[[], None]) -> dict[str, object]:
+        """Do something to an instance's processes, and give of which boot they are.
+
+        Raises:
+            ApiError: There is none, or it does not run, or it was booted meanwhile; nothing has happened then.
+        """
+        boot: dict[str, object] = {_BOOT: self.running(instance_id).boot_number}
+        if self.is_void(instance_id, boot):
+            raise fault_refused(f"{instance_id} has no process yet, or no more")
+        do()
+        if self.is_void(instance_id, boot):
+            self.end(instance_id, boot)
+            raise fault_refused(f"{instance_id} ended, or was booted anew, as it was struck")
+        return boot
+
     def is_void(self, target: str, settings: Mapping[str, object]) -> bool:
         """Whether the instance has gone, or has been booted since."""
         instance = self.ecs.find_instance(target)
@@ -86,9 +102,7 @@ class Hang(InstanceFault):
 
     def begin(self, order: Order) -> tuple[Mapping[str, object], bool]:
         """Stop them."""
-        instance = self.running(order.target)
-        self.host.set_pace(order.target, 0.0)
-        return {_BOOT: instance.boot_number}, True
+        return self.strike(order.target, partial(self.host.set_pace, order.target, 0.0)), True
 
     def end(self, target: str, settings: Mapping[str, object]) -> None:
         """Let them go on."""
@@ -108,9 +122,8 @@ class Slow(InstanceFault):
     def begin(self, order: Order) -> tuple[Mapping[str, object], bool]:
         """Slow them down."""
         share = order.number("share", 0.5, 0.01, 0.99)
-        instance = self.running(order.target)
-        self.host.set_pace(order.target, share)
-        return {"share": share, _BOOT: instance.boot_number}, True
+        boot = self.strike(order.target, partial(self.host.set_pace, order.target, share))
+        return {"share": share, **boot}, True
 
     def end(self, target: str, settings: Mapping[str, object]) -> None:
         """Let them run all the time."""
@@ -124,12 +137,10 @@ class Cut(InstanceFault):
 
     def begin(self, order: Order) -> tuple[Mapping[str, object], bool]:
         """Pull it."""
-        instance = self.running(order.target)
         try:
-            self.host.cut_cable(order.target)
+            return self.strike(order.target, partial(self.host.cut_cable, order.target)), True
         except LocalCloudError as err:
             raise fault_refused(f"{err.message}; {err.hint}" if err.hint else err.message) from err
-        return {_BOOT: instance.boot_number}, True
 
     def end(self, target: str, settings: Mapping[str, object]) -> None:
         """Plug it in."""
