@@ -30,8 +30,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self):
-        if self.path == "/slow":
-            time.sleep(2)
+        if self.path.startswith("/slow"):
+            time.sleep(float(self.path.removeprefix("/slow")))
         if self.command == "PUT" and self.path.startswith("/health/"):
             health[0] = int(self.path.removeprefix("/health/"))
         if self.path == "/healthz":
@@ -152,7 +152,7 @@ class Application:
         config = {
             "health_check_enabled": False,
             "health_check_interval": 1,
-            "health_check_timeout": 1,
+            "health_check_timeout": 5,  # What is gone refuses at once; a busy machine's servers are slow.
             "healthy_threshold": 2,
             "unhealthy_threshold": 2,
             **(check or {}),
@@ -354,9 +354,10 @@ def ask(
     headers: dict[str, str] | None = None,
     tls: ssl.SSLContext | None = None,
     source: str = "127.0.0.1",
+    timeout_s: float = 5,
 ) -> Answer:
     """Send one request on a connection of its own."""
-    settings = {"timeout": 5, "source_address": (source, 0)}
+    settings = {"timeout": timeout_s, "source_address": (source, 0)}
     connection = (
         http.client.HTTPSConnection(address, port, context=tls, **settings)
         if tls is not None

@@ -36,7 +36,7 @@ class Balancer:
                     "sticky_session": "off",
                     "health_check": "on",
                     "health_check_interval": 1,
-                    "health_check_timeout": 1,
+                    "health_check_timeout": 5,  # What is gone refuses at once.
                     "healthy_threshold": 2,
                     "unhealthy_threshold": 2,
                     "vserver_group_id": self.group_id,

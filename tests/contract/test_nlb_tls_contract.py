@@ -168,7 +168,8 @@ def test_weights_of_plain_hashing_by_connection(network, servers):
         connection.close()
         return address
 
-    assert {server() for _ in range(16)} == set(servers.addresses.values())
+    # That all of so many come to one server by chance is seen in no lifetime.
+    assert {server() for _ in range(50)} == set(servers.addresses.values())
     network.weigh(group_id, HTTP_PORT, 100, 0)
     assert {server() for _ in range(16)} == {servers.addresses[servers.ids[0]]}
 

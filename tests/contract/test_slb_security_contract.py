@@ -353,4 +353,5 @@ class TestStickySessions:
     @pytest.mark.parametrize(("scheduler", "num_seen"), [("sch", 1), ("tch", 2)])
     def test_hashing_is_by_client_or_by_connection(self, balancer, scheduler, num_seen):
         balancer.listen("tcp", 8080, scheduler=scheduler)
-        assert len({balancer.get(8080, "/name")[2] for _ in range(16)}) == num_seen
+        # That all of so many come to one server by chance is seen in no lifetime.
+        assert len({balancer.get(8080, "/name")[2] for _ in range(50)}) == num_seen

@@ -113,8 +113,12 @@ class TestHealth:
     def test_follows_what_the_checks_find(self, fleet, balancer, local_cloud):
         first, second = fleet.run(SERVER, amount=2)
         balancer.add(**{named(first): 100, named(second): 100})
+        balancer.listen(8081, health_check_interval=50)
+        assert set(balancer.health(listener_port=8081).values()) <= {"unavailable", "abnormal"}
+        balancer.client.delete_load_balancer_listener(
+            models.DeleteLoadBalancerListenerRequest(load_balancer_id=balancer.id, listener_port=8081)
+        )
         balancer.listen()
-        assert set(balancer.health().values()) <= {"unavailable", "abnormal"}
         balancer.wait_health(**{named(first): "normal", named(second): "normal"})
         assert balancer.get() == 200
 

@@ -153,4 +153,5 @@ def test_an_access_list_says_who_is_served(balancer):
 def test_hashing_is_by_client_or_by_session(balancer, scheduler, num_seen):
     balancer.add_servers(port=UDP_PORT)
     balancer.listen("udp", 5353, scheduler=scheduler)
-    assert len(set(answers(balancer, 5353, 16))) == num_seen
+    # That all of so many come to one server by chance is seen in no lifetime.
+    assert len(set(answers(balancer, 5353, 50))) == num_seen

@@ -20,7 +20,9 @@ def is_open(address: str, port: int) -> bool:
 
 
 def config_of(address: str, *servers: Server, **changes: object) -> ProxyConfig:
-    listener = Listener(name="http-8000", protocol="http", port=PORT, servers=servers, check=CHECK)
+    listener = Listener(
+        name="http-8000", protocol="http", port=PORT, servers=servers, check=CHECK, idle_timeout_s=600
+    )
     return ProxyConfig(addresses=(address,), listeners=(replace(listener, **changes),))  # type: ignore[arg-type]
 
 

@@ -66,9 +66,10 @@ def test_a_server_gets_nothing_before_its_checks_have_passed(balancer, addresses
     address = addresses()
     absent = Server(name="absent", address=addresses(), port=8080, weight=100)
     present, _ = make_server("present")
-    balancer.apply(config_of(address, absent, present))
+    balancer.apply(config_of(address, absent, present, check=replace(CHECK, interval_s=60)))
 
     assert {s.health for s in balancer.statuses().values()} <= {Health.UNAVAILABLE, Health.ABNORMAL}
+    balancer.apply(config_of(address, absent, present))
     wait_until(lambda: healthy(balancer), lambda names: names == {"present"})
     traffic = ask(address, PORT, 100)
 
