@@ -159,6 +159,19 @@ class TestReclaim:
         pass_until(ecs._reclaims, clock, began + 300)
         wait(lambda: ecs.instances.get(spot).status == "Stopped")
 
+    def test_one_whose_end_comes_while_it_reboots_is_not_booted_again(self, cloud, clock, spot, monkeypatch):
+        ecs, may_end = cloud.services["ecs"], threading.Event()
+        shut_down = ecs.host.shut_down
+        monkeypatch.setattr(
+            ecs.host, "shut_down", lambda *words: (may_end.wait(DEADLINE_S), shut_down(*words))
+        )
+        ecs.announce_reclaim(spot, 60)
+        call(ecs, "reboot_instance", InstanceId=spot)
+        pass_until(ecs._reclaims, clock, clock() + 60)
+        may_end.set()
+        wait(lambda: ecs.instances.get(spot).status == "Stopped")
+        assert ecs.instances.get(spot).stopped_mode == "StopCharging"
+
 
 class TestSubscription:
     def test_one_whose_time_is_over_is_released_where_the_call_says_so(self, tmp_path, clock):

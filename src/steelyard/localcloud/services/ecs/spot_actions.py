@@ -81,10 +81,11 @@ class SpotActions(PowerActions):
             if instance.spot_interruption_behavior == "Terminate":
                 self.release_instance(instance)
                 return
-            if instance.status not in (STARTING, RUNNING):
+            taken = replace(instance, stopped_mode="StopCharging", reclaim_at=0.0)
+            if instance.status in (STARTING, RUNNING):
+                self.instances.put(replace(taken, status=STOPPING))
+                self.cloud.after_commit(lambda: self.life.shut_down(instance_id, 0.0))
+            elif instance.is_rebooting:  # It ends already.
+                self.instances.put(replace(taken, is_rebooting=False))
+            else:
                 self.instances.put(replace(instance, reclaim_at=0.0))
-                return
-            self.instances.put(
-                replace(instance, status=STOPPING, stopped_mode="StopCharging", reclaim_at=0.0)
-            )
-            self.cloud.after_commit(lambda: self.life.shut_down(instance_id, 0.0))
