@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import threading
 import time
 from dataclasses import replace
@@ -8,8 +9,10 @@ import pytest
 from fake_host import FakeHost
 from full_disk import no_room_beyond
 
+from steelyard.errors import LocalCloudError
 from steelyard.localcloud.hosts.host import Fate, Host
 from steelyard.localcloud.record import Records
+from steelyard.localcloud.services.ecs import life as life_module
 from steelyard.localcloud.services.ecs.firewall import Firewall
 from steelyard.localcloud.services.ecs.life import InstanceLife
 from steelyard.localcloud.services.ecs.models import Instance
@@ -105,6 +108,92 @@ def test_one_that_cannot_be_booted_is_stopped(life, host, instances):
     make(instances)
     life.launch("i-1")
     wait_status(instances, "Stopped")
+
+
+def test_one_whose_disk_is_full_as_it_boots_is_stopped(life, host, instances, monkeypatch):
+    def boot(machine, on_end) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(host, "boot", boot)
+    make(instances)
+    life.launch("i-1")
+    wait_status(instances, "Stopped")
+
+
+def test_one_that_is_launched_twice_for_one_boot_is_booted_once(life, host, instances, monkeypatch):
+    def stay_starting(instance_id: str) -> None:
+        deadline = time.monotonic() + 2
+        while len(life._threads) > 1 and time.monotonic() < deadline:
+            time.sleep(0.005)
+
+    monkeypatch.setattr(life, "rewire", stay_starting)
+    make(instances)
+    host.may_boot.clear()
+    life.launch("i-1")
+    wait_status(instances, "Starting")
+    life.launch("i-1")
+    host.may_boot.set()
+    wait_status(instances, "Running")
+    wait_idle(life)
+    assert len(host.booted) == 1
+
+
+@pytest.mark.parametrize("is_released", [False, True])
+def test_one_whose_processes_outlive_its_end_for_long_ends_with_them(
+    life, host, instances, monkeypatch, is_released
+):
+    shut_down, is_late = host.shut_down, iter([True, True])
+
+    def shut_down_later(*words) -> None:
+        if next(is_late, False):
+            raise LocalCloudError("processes of i-1 are still alive")
+        shut_down(*words)
+
+    monkeypatch.setattr(host, "shut_down", shut_down_later)
+    monkeypatch.setattr(life_module, "_RETRY_S", 0.01)
+    make(instances)
+    life.launch("i-1")
+    wait_status(instances, "Running")
+    instances.put(replace(instances.get("i-1"), status="Stopping", is_released=is_released))
+    if is_released:
+        life.release("i-1")
+    else:
+        with pytest.raises(LocalCloudError, match="still alive"):
+            life.kill("i-1")
+    wait_status(instances, "gone" if is_released else "Stopped")
+
+
+def test_what_an_instance_has_is_removed_before_its_next_boot_and_never_after(
+    life, host, instances, bare_cloud, monkeypatch
+):
+    make(instances, status="Stopped")
+    removed, after_commit = [], []
+    monkeypatch.setattr(host, "discard", lambda instance_id: removed.append(host.is_running(instance_id)))
+    with monkeypatch.context() as patch, bare_cloud.transaction():
+        patch.setattr(bare_cloud, "after_commit", after_commit.append)
+        life.renew("i-1")
+        instances.put(instances.get("i-1").starting())
+    life.launch("i-1")
+    wait_status(instances, "Running")
+    for call in after_commit:
+        call()
+    assert removed == [False]
+
+
+def test_what_an_instance_has_stays_where_the_change_is_undone(life, host, instances, bare_cloud):
+    make(instances, status="Stopped")
+
+    def change_in_vain() -> None:
+        with bare_cloud.transaction():
+            life.renew("i-1")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        change_in_vain()
+    instances.put(instances.get("i-1").starting())
+    life.launch("i-1")
+    wait_status(instances, "Running")
+    assert host.discarded == []
 
 
 def test_one_whose_processes_die_is_stopped(life, host, instances):

@@ -29,6 +29,7 @@ from steelyard.spec.catalogue import INSTANCE_TYPES
 STOP_GRACE_S = 10.0
 CLOUD_STOP_GRACE_S = 3.0
 _JOIN_TIMEOUT_S = 15.0
+_RETRY_S = 1.0
 _MOST_AT_ONCE = 8
 """Instances that are being booted at a time, and as many that are being ended: each costs the machine a burst of work,
 and a thousand at once would leave nothing for the calls of clients."""
@@ -77,6 +78,10 @@ class InstanceLife:
         self._boots = threading.BoundedSemaphore(_MOST_AT_ONCE)
         self._ends = threading.BoundedSemaphore(_MOST_AT_ONCE)
         self._turns = Turns()
+        self._begun: dict[str, int] = {}
+        """Number of each instance's last boot."""
+        self._worn: set[str] = set()
+        """Those whose files are to be gone before the next boot."""
         self._closing = threading.Event()
 
     def launch(self, instance_id: str) -> None:
@@ -85,7 +90,12 @@ class InstanceLife:
 
     def shut_down(self, instance_id: str, grace_s: float) -> None:
         """End an instance that is Stopping, and boot it again if it is rebooting by then."""
-        self._spawn(f"stop-{instance_id}", lambda: self._stop(instance_id, grace_s))
+
+        def run() -> None:
+            self._end_at_last(instance_id, grace_s)
+            self._leave_stopping(instance_id)
+
+        self._spawn(f"stop-{instance_id}", run)
 
     def strike(self, instance: Instance) -> None:
         """Let an instance end as if its machine died, whatever it is about to become; inside of a transaction.
@@ -98,12 +108,16 @@ class InstanceLife:
         """End an instance that is Stopping at once, and wait until it is Stopped.
 
         Raises:
-            LocalCloudError: Something of it is still alive.
+            LocalCloudError: Something of it is still alive; it is Stopped once that is gone.
         """
-        self._stop(instance_id, 0)
+        try:
+            self._end(instance_id, 0)
+        except LocalCloudError:
+            self.shut_down(instance_id, 0)
+            raise
+        self._leave_stopping(instance_id)
 
-    def _stop(self, instance_id: str, grace_s: float) -> None:
-        self._end(instance_id, grace_s)
+    def _leave_stopping(self, instance_id: str) -> None:
         if self._move(instance_id, {STOPPING}, STOPPED) == STARTING:
             self._boot(instance_id)
 
@@ -112,7 +126,7 @@ class InstanceLife:
 
         def run() -> None:
             with self._ends:
-                self._end(instance_id, 0)
+                self._end_at_last(instance_id, 0)
             self._cloud.insist(lambda: self._forget(instance_id), self._closing)
 
         self._spawn(f"release-{instance_id}", run)
@@ -124,6 +138,24 @@ class InstanceLife:
         self._host.discard(instance_id)
         self._host.release_address(instance.private_address, vpc_id=instance.vpc_id)
         self._instances.delete(instance_id)
+        self._begun.pop(instance_id, None)
+        self._worn.discard(instance_id)
+
+    def renew(self, instance_id: str) -> None:
+        """Let an instance that is Stopped begin anew, without the files that it has; it is called in a transaction."""
+
+        def discard() -> None:
+            with self._turns.of(instance_id):
+                self._discard_worn(instance_id)
+
+        self._worn.add(instance_id)
+        self._cloud.on_undo(lambda: self._worn.discard(instance_id))
+        self._cloud.after_commit(discard)
+
+    def _discard_worn(self, instance_id: str) -> None:
+        if instance_id in self._worn:
+            self._host.discard(instance_id)
+            self._worn.discard(instance_id)
 
     def rewire(self, instance_id: str) -> None:
         """Bring a running instance's network to what the records say, and wait for that."""
@@ -228,6 +260,16 @@ class InstanceLife:
             if self._host.is_running(instance_id):
                 self._host.shut_down(instance_id, grace_s)
 
+    def _end_at_last(self, instance_id: str, grace_s: float) -> None:
+        """End an instance's processes, however long some of them outlive that."""
+        while True:
+            try:
+                return self._end(instance_id, grace_s)
+            except LocalCloudError as err:
+                if self._closing.wait(_RETRY_S):
+                    raise
+                logger.error("%s is not at its end yet: %s", instance_id, err)
+
     def _boot(self, instance_id: str) -> None:
         begun = self._cloud.insist(lambda: self._begin_boot(instance_id), self._closing)
         if begun is None:
@@ -237,9 +279,11 @@ class InstanceLife:
             with self._boots, self._turns.of(instance_id):
                 if not self._is_awaited(instance_id, boot_number):
                     return
+                self._begun[instance_id] = boot_number
+                self._discard_worn(instance_id)
                 self._host.hold_address(machine.address, vpc_id=machine.vpc_id)
                 self._host.boot(machine, lambda: self._died(instance_id, boot_number))
-        except (LocalCloudError, AddressInUse) as err:
+        except (LocalCloudError, AddressInUse, OSError) as err:
             logger.error("%s could not be booted: %s", instance_id, err)
             self._move(instance_id, {STARTING}, STOPPED, boot_number)
             return
@@ -258,8 +302,11 @@ class InstanceLife:
         return self._machine(instance), instance.boot_number
 
     def _is_awaited(self, instance_id: str, boot_number: int) -> bool:
-        """Tell whether a boot is still wanted that waited for others: the instance may be on its way out, or gone."""
-        if self._closing.is_set():
+        """Tell whether a boot is still wanted that waited for others: the instance may be on its way out, or gone.
+
+        It is wanted once, also where a launch for an earlier boot came as late as to find this one.
+        """
+        if self._closing.is_set() or self._begun.get(instance_id) == boot_number:
             return False
         with self._cloud.transaction():
             instance = self._instances.get(instance_id)

@@ -52,7 +52,7 @@ class SystemDiskActions(ImageState):
                 disk_ids=(disk.id, *(one.id for one in data)),
             )
         )
-        self.cloud.after_commit(lambda: self.host.discard(instance.id))
+        self.life.renew(instance.id)
         return {"DiskId": disk.id}
 
     @action("ModifyDiskSpec")
