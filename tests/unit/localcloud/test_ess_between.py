@@ -6,10 +6,13 @@ import datetime
 import json
 import threading
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from scaling_cloud import START, ScalingCloud
+from scaling_cloud import START, TYPE, ScalingCloud
+
+from steelyard.localcloud.services.ess.balancer_health import BalancerHealth
 
 
 @pytest.fixture
@@ -129,3 +132,56 @@ class TestAlarm:
         cloud.look()
         cloud.look(4)
         assert cloud.group(group_id) is None
+
+
+def test_what_is_asked_for_as_a_change_fails_does_not_fail_with_it(cloud, monkeypatch):
+    group_id = cloud.make_group(MinSize=1, configuration={"ImageId": "ubuntu_0.vhd"})
+    reconciler = cloud.ess.reconciler
+    put_off, asked = reconciler._put_off, []
+
+    def ask_and_put_off(*arguments: object) -> None:
+        if not asked:
+            change = {"AdjustmentType": "TotalCapacity", "AdjustmentValue": 3}
+            made = cloud.call("ess", "ScaleWithAdjustment", {"ScalingGroupId": group_id, **change})
+            asked.append(made["ScalingActivityId"])
+        put_off(*arguments)
+
+    monkeypatch.setattr(reconciler, "_put_off", ask_and_put_off)
+    cloud.look()
+    assert cloud.ess.activities.get(asked[0]).status == "InProgress"
+    cloud.look()
+    assert [one.status for one in cloud.activities(group_id)] == ["InProgress", "Failed"]
+
+
+def test_a_group_that_is_disabled_as_its_zones_are_found_uneven_stays_as_it_is(cloud, after_reading):
+    cloud.ecs.stock.limit(TYPE, "cn-hangzhou-i", 0)
+    group_id = cloud.make_group(DesiredCapacity=2, MultiAZPolicy="BALANCE")
+    cloud.look(3)
+    cloud.ecs.stock.limit(TYPE, "cn-hangzhou-i", None)
+    cloud.modify(group_id, AutoRebalance=True, BalanceMode="BalancedOnly")
+    named = {"ScalingGroupId": group_id}
+    after_reading(cloud.ess.groups, "list", lambda: cloud.call("ess", "DisableScalingGroup", named))
+    cloud.ess.rebalance_by_itself()
+    assert [one.state for one in cloud.members(group_id)] == ["InService", "InService"]
+
+
+def test_a_server_that_comes_as_the_load_balancer_is_asked_has_passed_no_check():
+    class Balancer:
+        """One whose only listener has a second server by the time that it has told of the first."""
+
+        def __init__(self) -> None:
+            self.servers = [("i-1", 8000)]
+
+        def listeners_of(self, row: object) -> list[str]:
+            return ["lsn-1"]
+
+        def servers_of(self, row: object) -> list[tuple[str, int]]:
+            return list(self.servers)
+
+        def call(self, row: object, action: str, params: object) -> dict[str, Any]:
+            self.servers.append(("i-2", 8000))
+            info = {"ServerGroupId": "sgp-1", "NonNormalServers": []}
+            return {"ListenerHealthStatus": [{"ServerGroupInfos": [info]}]}
+
+    group = SimpleNamespace(server_groups=[{"Type": "NLB", "ServerGroupId": "sgp-1"}])
+    assert BalancerHealth(Balancer()).verdicts(group) == {"i-1": True}

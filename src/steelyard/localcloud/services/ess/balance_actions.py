@@ -40,16 +40,21 @@ class BalanceActions(EssCore):
         A group that could not be given an instance lately is left alone, so that none goes for which none comes.
         """
         for group in self.groups.list():
-            settings = group.settings
-            is_asked = settings["AutoRebalance"] and settings["BalanceMode"] == "BalancedOnly"
-            if not is_asked or not is_balanced(settings) or group.state != ACTIVE or group.num_failures:
-                continue
-            if not self._uneven(group):
+            if not self._evens_out(group) or not self._uneven(group):
                 continue
             with self.cloud.transaction():
-                uneven = [] if self.is_busy(group.id) else self._uneven(group)
+                kept = self.groups.get(group.id)
+                if kept is None or not self._evens_out(kept) or self.is_busy(kept.id):
+                    continue
+                uneven = self._uneven(kept)
                 if uneven:
-                    self._even_out(group, uneven, "The zones of the scaling group are uneven.")
+                    self._even_out(kept, uneven, "The zones of the scaling group are uneven.")
+
+    def _evens_out(self, group: ScalingGroup) -> bool:
+        settings = group.settings
+        is_asked = settings["AutoRebalance"] and settings["BalanceMode"] == "BalancedOnly"
+        is_able = group.state == ACTIVE and not group.num_failures
+        return bool(is_asked) and is_balanced(settings) and is_able
 
     def _uneven(self, group: ScalingGroup) -> list[Member]:
         found = (self.vpc.find_vswitch(vswitch_id) for vswitch_id in group.vswitch_ids)

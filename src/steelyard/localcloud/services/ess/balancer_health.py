@@ -40,11 +40,13 @@ class BalancerHealth:
 
     def _of_server_group(self, row: Row) -> Iterator[tuple[str, bool]]:
         group_id = str(row["ServerGroupId"])
+        # Before the answers, which tell of those alone that are not healthy: one that comes later is in none of them.
+        servers = self._backends.servers_of(row)
         for info in self._infos(row):
             if info["ServerGroupId"] != group_id:
                 continue
             told = {(one["ServerId"], one["Port"]): one["Status"] for one in info["NonNormalServers"]}
-            for server_id, port in self._backends.servers_of(row):
+            for server_id, port in servers:
                 status = told.get((server_id, port))
                 if status in (None, _UNHEALTHY):
                     yield server_id, status is None

@@ -144,17 +144,18 @@ class Reconciler:
 
     def _balance(self, group_id: str) -> None:
         """Make the members that are missing, or let those go that are too many."""
+        activity: Activity | None = None
         try:
             with self._state.cloud.transaction():
-                self._balance_once(group_id)
+                activity = self._state.waiting_activity(group_id)
+                self._balance_once(group_id, activity)
         except ApiError as err:
-            self._put_off(group_id, err)
+            self._put_off(group_id, activity, err)
 
-    def _balance_once(self, group_id: str) -> None:
+    def _balance_once(self, group_id: str, activity: Activity | None) -> None:
         group = self._state.groups.get(group_id)
         if group is None or group.state != ACTIVE or not group.has_template:
             return
-        activity = self._state.waiting_activity(group.id)
         counted = [member for member in self._state.members_of(group.id) if member.state in COUNTED]
         capacity = capacity_of(counted)
         wanted = group.wanted(capacity if activity is None or activity.goal is None else activity.goal)
@@ -209,14 +210,20 @@ class Reconciler:
             rejected = replace(activity, goal=None, status="Rejected", ended_at=now, error_message=message)
             self._state.activities.put(rejected)
 
-    def _put_off(self, group_id: str, err: ApiError) -> None:
-        """Keep what came of a change that was refused, and when to try again: later each time."""
+    def _put_off(self, group_id: str, activity: Activity | None, err: ApiError) -> None:
+        """Keep what came of a change that was refused, and when to try again: later each time.
+
+        Args:
+            group_id: The group.
+            activity: What asked for the change, if anything did: another one may be waiting by now.
+            err: Why it was refused.
+        """
         with self._state.cloud.transaction():
             group = self._state.groups.get(group_id)
             if group is None:
                 return
             wait_s = self._state.put_off(group_id)
-            activity = self._state.waiting_activity(group_id) or self._begin(group, "to what is wanted")
+            activity = activity or self._begin(group, "to what is wanted")
             self._state.activities.put(
                 replace(
                     activity,
