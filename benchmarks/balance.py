@@ -21,9 +21,9 @@ from typing import Any
 
 import come_and_go
 import torch.distributed as dist
-from elastic_fleet import free_port
 
 from steelyard.training.lighthouse import LighthouseProcess
+from steelyard.training.port import free_port
 
 WORKER = Path(__file__).with_name("balance_worker.py")
 DEADLINE_S = 300.0

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,15 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from steelyard.training.lighthouse import LighthouseProcess
+from steelyard.training.port import free_port
 
 WORKER = Path(__file__).with_name("elastic_worker.py")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class ElasticFleet:

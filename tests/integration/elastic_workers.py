@@ -5,9 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
-import random
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,18 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from steelyard.training.lighthouse import LighthouseProcess
+from steelyard.training.port import free_port
 
 SCRIPT = Path(__file__).parent / "elastic_worker.py"
 DEADLINE_S = 240.0
-
-
-def free_port() -> int:
-    """Find a port below those that the kernel gives to clients, of whom none takes it before it is listened on."""
-    while True:
-        port = random.SystemRandom().randrange(31000, 32768)
-        with socket.socket() as probe, suppress(OSError):
-            probe.bind(("", port))
-            return port
 
 
 def wait_until(is_true: Callable[[], bool], what: str) -> None:
@@ -149,7 +139,9 @@ class ElasticRun:
         )
 
     def send(self, name: str, number: signal.Signals) -> None:
-        os.kill(self.pids[name], number)
+        """Send a worker a signal; one that has just ended may not have left its exit code yet."""
+        with suppress(ProcessLookupError):
+            os.kill(self.pids[name], number)
 
     def log(self, name: str) -> str:
         return (self.folder / f"{name}.log").read_text()
@@ -189,8 +181,8 @@ class ElasticRun:
         return steps
 
     def end(self) -> None:
-        for name, pid in self.pids.items():
+        for name in self.pids:
             if self.exit_code(name) is None:
-                os.kill(pid, signal.SIGKILL)
+                self.send(name, signal.SIGKILL)
                 wait_until(lambda name=name: self.exit_code(name) is not None, f"{name} is killed")
         self.lighthouse.stop()

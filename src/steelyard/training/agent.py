@@ -21,6 +21,7 @@ import psutil
 from steelyard import settings
 from steelyard.errors import TrainingError
 from steelyard.training.package import unpack
+from steelyard.training.port import free_port
 from steelyard.training.worker import WorkerProcess, WorkerReport
 
 _NUM_KEPT_FOLDERS = 5
@@ -96,11 +97,8 @@ class WorkerAgent:
         return os.getpid()
 
     async def free_port(self) -> int:
-        """Return a TCP port that is free on the node's address now."""
-        with socket.socket() as probe:
-            probe.bind((self._address, 0))
-            port: int = probe.getsockname()[1]
-            return port
+        """Return a TCP port that is free on the node, and that stays so until a worker listens there."""
+        return free_port()
 
     async def start(self, spec: WorkerSpec, package: bytes) -> None:
         """Unpack a job's package and start its worker.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-import socket
 import time
 from collections import deque
 from typing import Any
@@ -15,6 +14,7 @@ from steelyard.training.elastic_environment import DEFAULT_PEER_TIMEOUT_S
 from steelyard.training.launch import Ending, Fleet, Launch, Outcome, Placement, Sink, spread
 from steelyard.training.launcher import AgentPool, WorkerGroup
 from steelyard.training.lighthouse import LighthouseProcess
+from steelyard.training.port import free_port
 from steelyard.training.retry import Cause, RetryBudget, cause_of
 
 _LOOK_PAUSE_S = 0.2
@@ -42,7 +42,7 @@ class ElasticGroup(WorkerGroup):
         super().__init__(launch, pool, sink, fleet)
         self._lighthouse = LighthouseProcess(
             address,
-            _free_port(address),
+            free_port(),
             min_workers=launch.min_workers,
             join_timeout_s=launch.peer_timeout_s or DEFAULT_PEER_TIMEOUT_S,
         )
@@ -240,10 +240,3 @@ class ElasticGroup(WorkerGroup):
 
     def _follow_task(self, rank: int) -> None:
         self._follows[asyncio.create_task(self._follow(rank))] = rank
-
-
-def _free_port(address: str) -> int:
-    with contextlib.closing(socket.socket()) as probe:
-        probe.bind((address, 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import math
+import socket
+import time
 import uuid
 from datetime import timedelta
 from typing import Any
@@ -94,6 +96,8 @@ def wait_at_gate(place: ElasticEnvironment, number: int, num_expected: int) -> N
     if place.restart_count > 0 or place.master_address is None or num_expected < 2:
         return
     with contextlib.suppress(dist.DistError, TimeoutError):
+        if number > 0:
+            _wait_for_listener(place.master_address, place.master_port)
         gate = dist.TCPStore(
             place.master_address,
             place.master_port,
@@ -107,3 +111,21 @@ def wait_at_gate(place: ElasticEnvironment, number: int, num_expected: int) -> N
                 gate.set(f"all {turn}", "")
             if turn == "come" or number == 0:
                 gate.wait([f"all {turn}"])
+
+
+def _wait_for_listener(host: str, port: int) -> None:
+    """Wait until somebody listens: torch's own client goes on asking for twice its time and longer.
+
+    Raises:
+        TimeoutError: Nobody does.
+    """
+    end_s = time.monotonic() + _GATE_TIMEOUT_S
+    while True:
+        try:
+            socket.create_connection((host, port), timeout=_RETRY_S * 10).close()
+        except OSError as error:
+            if time.monotonic() > end_s:
+                raise TimeoutError(f"nobody listens at {host}:{port}") from error
+            time.sleep(_RETRY_S)
+        else:
+            return

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch.distributed as dist
 
 from steelyard.training.elastic_environment import ElasticEnvironment
 from steelyard.training.elastic_team import ElasticTeam
+from steelyard.training.port import free_port
+from steelyard.training.quorum_seat import wait_at_gate
 
 ALL = ("0", "1", "2")
 
@@ -62,3 +67,42 @@ def test_a_worker_that_was_started_again_takes_what_is_there(team: ElasticTeam) 
 
     assert team._ask().replica_ids == ["0", "2"]
     assert seat.num_asked == 1
+
+
+@pytest.fixture
+def closed_gate() -> Iterator[ElasticEnvironment]:
+    """A gate whose keeper has not come; nobody else can open it."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield ElasticEnvironment(
+            lighthouse="http://127.0.0.1:1",
+            master_address="127.0.0.1",
+            master_port=taken.getsockname()[1],
+        )
+
+
+def test_a_gate_that_nobody_opens_is_given_up_after_its_time_and_not_asked_through_torch(
+    closed_gate: ElasticEnvironment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr("steelyard.training.quorum_seat._GATE_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(dist, "TCPStore", lambda *place, **options: asked.append(place))
+
+    wait_at_gate(closed_gate, 1, 2)
+
+    assert asked == []  # which would go on for twice that time and longer
+
+
+def test_workers_that_come_to_the_gate_before_its_keeper_go_on_with_it() -> None:
+    port = free_port()
+    place = ElasticEnvironment(lighthouse="http://127.0.0.1:1", master_address="127.0.0.1", master_port=port)
+    early = [threading.Thread(target=wait_at_gate, args=(place, number, 3)) for number in (1, 2)]
+    for each in early:
+        each.start()
+    assert all(each.is_alive() for each in early)
+
+    wait_at_gate(place, 0, 3)
+
+    for each in early:
+        each.join(30)
+    assert not any(each.is_alive() for each in early)
