@@ -27,6 +27,7 @@ def test_a_node_among_a_thousand_is_planned_and_made_in_three_times_that_among_a
     assert thousand["resources"] - hundred["resources"] == 3 * 900, (
         "an instance, its server and its role each"
     )
-    assert thousand["seconds"] / 1000 <= 3 * hundred["seconds"] / 100
-    assert thousand["up_seconds"] / 1000 <= 3 * hundred["up_seconds"] / 100
+    # Seconds on a CPU: what else the machine does differs from one process to the other.
+    assert thousand["cpu_seconds"] / 1000 <= 3 * hundred["cpu_seconds"] / 100
+    assert thousand["up_cpu_seconds"] / 1000 <= 3 * hundred["up_cpu_seconds"] / 100
     assert thousand["mib"] < 2000
