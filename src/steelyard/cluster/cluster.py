@@ -3,7 +3,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,6 +18,7 @@ from steelyard.cluster.price import HourlyPrice, ask_price
 from steelyard.cluster.record import ClusterRecord
 from steelyard.cluster.scaled_node import scaled_ids
 from steelyard.deploy import OnStep, Resource, Result
+from steelyard.deploy.lock import StackLock
 from steelyard.deploy.provider.api import is_not_found
 from steelyard.deploy.provider.oss import holds_anything
 from steelyard.errors import ResourceError, UnhealthyError, UsageError
@@ -29,6 +30,7 @@ from steelyard.spec.tls import FILE_SETTINGS
 PROJECT = "steelyard"
 """Name of the Pulumi project, as in `Pulumi.yaml`."""
 
+_LOCK_FILE = "cluster.lock"
 _BUCKET = "alicloud:oss/bucket:Bucket"
 _FILE_SYSTEM = "alicloud:nas/fileSystem:FileSystem"
 _INSTANCE = "alicloud:ecs/instance:Instance"
@@ -48,6 +50,7 @@ class Cluster:
         self.home = home
         self.spec = spec
         self._record_path = home.record_path(spec.name)
+        self._lock_path = self._record_path.with_name(_LOCK_FILE)
         self._deployment = _deployment(home, spec, access or CloudAccess())
 
     @classmethod
@@ -144,12 +147,15 @@ class Cluster:
             ResourceError: The cloud refused a resource; what stands is remembered.
             DeployError: The program cannot be applied.
         """
-        known = self._record()
-        record = ClusterRecord(spec=self.spec, token=known.token) if known else ClusterRecord.new(self.spec)
-        self._refuse_other_target(known or record)
-        record.save(self._record_path)
-        result = self._deployment.up(self._program(record), on_step, refresh=refresh)
-        replace(record, is_settled=True).save(self._record_path)
+        with self._held():
+            known = self._record()
+            record = (
+                ClusterRecord(spec=self.spec, token=known.token) if known else ClusterRecord.new(self.spec)
+            )
+            self._refuse_other_target(known or record)
+            record.save(self._record_path)
+            result = self._deployment.up(self._program(record), on_step, refresh=refresh)
+            replace(record, is_settled=True).save(self._record_path)
         return result
 
     def refresh(self, on_step: OnStep) -> Result:
@@ -158,7 +164,8 @@ class Cluster:
         Raises:
             ResourceError: The cloud refused to tell of a resource.
         """
-        return self._deployment.refresh(on_step)
+        with self._held():
+            return self._deployment.refresh(on_step)
 
     def down(self, on_step: OnStep) -> Result:
         """Delete all that stands, and stop the local cloud when nothing else stands on it.
@@ -167,15 +174,22 @@ class Cluster:
             UsageError: Its load balancer is protected, or its store may hold checkpoints; all stands as it was.
             ResourceError: The cloud refused a deletion; what is left is remembered.
         """
-        record = self._record()
-        if record:
-            self._refuse_protected(record.spec)
-            replace(record, is_settled=False).save(self._record_path)
-        result = self._deployment.down(on_step)
-        ClusterRecord.remove(self._record_path)
-        self.home.stack_dir(self.name).rmdir()
+        with self._held():
+            record = self._record()
+            if record:
+                self._refuse_protected(record.spec)
+                replace(record, is_settled=False).save(self._record_path)
+            result = self._deployment.down(on_step)
+            ClusterRecord.remove(self._record_path)
+            self._lock_path.unlink()
+            with suppress(OSError):  # another command may have begun
+                self._lock_path.parent.rmdir()
         self._deployment.leave()
         return result
+
+    def _held(self) -> StackLock:
+        """Keep other commands from changing the cluster, and what is remembered of it, in a block."""
+        return StackLock(self._lock_path, self.name)
 
     def _refuse_protected(self, spec: ClusterSpec) -> None:
         """Refuse to take down what the cluster file keeps; the engine itself would first delete all the rest."""
@@ -245,13 +259,15 @@ class Cluster:
             on_look: Told of the nodes at each look.
 
         Raises:
-            UnhealthyError: A node was not healthy in time.
+            UnhealthyError: A node was not healthy in time, or the cluster was taken down meanwhile.
         """
         deadline = time.monotonic() + timeout_s
         while True:
             nodes = self.nodes()
             on_look(nodes)
             ill = [node for node in nodes if not node.is_healthy]
+            if not nodes and self._record() is None:
+                raise UnhealthyError(f"cluster {self.name} was taken down by another command meanwhile")
             if not ill:
                 return
             self._refuse_lost(ill, len(nodes))

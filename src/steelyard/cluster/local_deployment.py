@@ -54,18 +54,21 @@ class LocalDeployment:
 
     def up(self, program: Program, on_step: OnStep, *, refresh: bool) -> Result:
         """Bring the cloud to what the program declares."""
-        provider = self._target.provider(self._region_id)
-        if refresh:
-            self._stack.refresh(provider)
-        return self._stack.up(program, provider, on_step=on_step)
+        with self._target.use():
+            provider = self._target.provider(self._region_id)
+            if refresh:
+                self._stack.refresh(provider)
+            return self._stack.up(program, provider, on_step=on_step)
 
     def refresh(self, on_step: OnStep) -> Result:
         """Bring the state to what the cloud says."""
-        return self._stack.refresh(self._target.provider(self._region_id), on_step=on_step)
+        with self._target.use():
+            return self._stack.refresh(self._target.provider(self._region_id), on_step=on_step)
 
     def down(self, on_step: OnStep) -> Result:
         """Delete all that stands, and the state."""
-        result = self._stack.destroy(self._target.provider(self._region_id), on_step=on_step)
+        with self._target.use():
+            result = self._stack.destroy(self._target.provider(self._region_id), on_step=on_step)
         self._stack.remove()
         return result
 

@@ -104,7 +104,8 @@ class ProjectStack:
             ResourceError: The cloud refused to tell of a resource.
         """
         self._require_standing()
-        return self._stack.refresh(self._target.provider(DEFAULT_REGION), on_step=on_step)
+        with self._target.use():
+            return self._stack.refresh(self._target.provider(DEFAULT_REGION), on_step=on_step)
 
     def _require_standing(self) -> None:
         if not self._folder.exists():
@@ -120,10 +121,11 @@ class ProjectStack:
             ResourceError: The cloud refused a deletion; what is left is remembered.
         """
         self._require_standing()
-        result = self._stack.destroy(self._target.provider(DEFAULT_REGION), on_step=on_step)
+        with self._target.use():
+            result = self._stack.destroy(self._target.provider(DEFAULT_REGION), on_step=on_step)
         self._stack.remove()
-        self._folder.rmdir()
-        with suppress(OSError):  # another stack of the project may stand
+        with suppress(OSError):  # another command may have begun, and another stack of the project may stand
+            self._folder.rmdir()
             self._folder.parent.rmdir()
         self._target.leave()
         return result

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from steelyard.deploy import values
 from steelyard.deploy.sealing import Sealer
+from steelyard.errors import DeployError
 from steelyard.spec import ClusterSpec
 
 NUM_TOKEN_BYTES = 32
@@ -42,10 +43,15 @@ class ClusterRecord:
         Raises:
             DeployError: The key that sealed the token is gone.
         """
-        if not path.exists():
+        try:
+            tree = json.loads(path.read_text(encoding="utf-8"))
+            token = values.plain(_sealer(path).open(tree["token"]))
+        except FileNotFoundError:
             return None
-        tree = json.loads(path.read_text(encoding="utf-8"))
-        token = values.plain(_sealer(path).open(tree["token"]))
+        except DeployError:
+            if path.exists():
+                raise
+            return None  # the cluster was taken down at this moment
         return cls(spec=ClusterSpec.model_validate(tree["spec"]), token=token, is_settled=tree["is_settled"])
 
     def save(self, path: Path) -> None:

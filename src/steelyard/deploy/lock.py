@@ -19,7 +19,7 @@ class StackLock:
     tells who holds it.
 
     Args:
-        path: The lock file.
+        path: The lock file; its folder is made where it is not there, for its owner alone.
         label: The stack's name, for the error.
     """
 
@@ -34,14 +34,7 @@ class StackLock:
         Raises:
             StackLockedError: If another run holds it.
         """
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as err:
-            holder = os.pread(descriptor, 4096, 0).decode(errors="replace")
-            os.close(descriptor)
-            raise self._error(holder) from err
-        self._descriptor = descriptor
+        self._descriptor = descriptor = self._take()
         text = json.dumps({"pid": os.getpid(), "since": datetime.now(UTC).isoformat(timespec="seconds")})
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, text.encode(), 0)
@@ -54,6 +47,24 @@ class StackLock:
         os.ftruncate(self._descriptor, 0)
         os.close(self._descriptor)
         self._descriptor = -1
+
+    def _take(self) -> int:
+        """Lock the file that is at the path: one that its last holder has removed keeps nobody off."""
+        while True:
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            try:
+                descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            except FileNotFoundError:
+                continue  # the last holder has removed the folder as well
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as err:
+                holder = os.pread(descriptor, 4096, 0).decode(errors="replace")
+                os.close(descriptor)
+                raise self._error(holder) from err
+            if os.fstat(descriptor).st_nlink:
+                return descriptor
+            os.close(descriptor)
 
     def _error(self, holder: str) -> StackLockedError:
         try:
