@@ -14,7 +14,7 @@ import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from steelyard import settings
 from steelyard.errors import GatewayError, NodeError, SteelyardError
@@ -144,25 +144,16 @@ class Node:
     async def _leave_on_notice(self, ray_process: RayProcess) -> None:
         """Take no more jobs once the cloud wants the instance back, and let its workers end the step they are in."""
         assert self._identity is not None
+        node_id = self._identity.node_id
         end = await SpotWatcher(MetadataClient(self._config.metadata_url)).notice()
         left_s = grace_s(end, datetime.now(UTC))
-        logger.warning(
-            "node %s is taken back at %s: its workers have %.0f s", self._identity.node_id, end, left_s
-        )
+        logger.warning("node %s is taken back at %s: its workers have %.0f s", node_id, end, left_s)
         self._health.drain(f"draining: the instance is taken back at {end:%Y-%m-%dT%H:%M:%SZ}")
-        while True:
-            try:
-                await ray_process.call(
-                    "drain",
-                    timeout_s=left_s + _HEAD_DRAIN_TIMEOUT_S,
-                    node_id=self._identity.node_id,
-                    grace_s=left_s,
-                )
-            except GatewayError as error:
-                logger.warning("the job queue was not told that the node leaves: %s", error.message)
-                await asyncio.sleep(_NOTICE_PAUSE_S)
-            else:
-                return
+        while True:  # a job queue that is started anew, or another Ray of this node, knows nothing of it
+            left_s = grace_s(end, datetime.now(UTC))
+            timeout_s = left_s + _HEAD_DRAIN_TIMEOUT_S
+            await self._tell_leaving(ray_process, "drain", timeout_s=timeout_s, grace_s=left_s)
+            await asyncio.sleep(_NOTICE_PAUSE_S)
 
     async def _leave_on_scale_in(self, ray_process: RayProcess) -> None:
         """Take no more jobs once the scaling group takes the node away, and tell it when no job needs the node."""
@@ -176,17 +167,27 @@ class Node:
         waits = await watcher.notice()
         logger.warning("node %s is taken away by its scaling group", node_id)
         self._health.drain("draining: the scaling group takes the instance away")
-        while True:
-            try:
-                if not await ray_process.call("retire", timeout_s=_RETIRE_TIMEOUT_S, node_id=node_id):
-                    break
-            except GatewayError as error:
-                logger.warning("the job queue was not told that the node leaves: %s", error.message)
+        is_complete = False
+        while True:  # see `_leave_on_notice`
+            jobs = await self._tell_leaving(ray_process, "retire", timeout_s=_RETIRE_TIMEOUT_S)
+            if jobs == [] and not is_complete:
+                is_complete = True
+                try:
+                    await watcher.complete(waits)
+                except NodeError as error:
+                    logger.warning(
+                        "the scaling group was not told that the node has drained: %s", error.message
+                    )
             await asyncio.sleep(_NOTICE_PAUSE_S)
+
+    async def _tell_leaving(self, ray_process: RayProcess, method: str, **arguments: float) -> Any:
+        """Tell the job queue that this node leaves, and return its answer; None where it does not hear it."""
+        assert self._identity is not None
         try:
-            await watcher.complete(waits)
-        except NodeError as error:
-            logger.warning("the scaling group was not told that the node has drained: %s", error.message)
+            return await ray_process.call(method, node_id=self._identity.node_id, **arguments)
+        except GatewayError as error:
+            logger.warning("the job queue was not told that the node leaves: %s", error.message)
+            return None
 
     async def _follow_speed(self, ray_process: RayProcess) -> None:
         """Set the weights in the load balancer's server group by the measured speed, where that was asked for."""
