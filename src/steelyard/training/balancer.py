@@ -380,9 +380,11 @@ class Balancer:
         return self._term.policy
 
     def _leave(self, *, is_orderly: bool) -> None:
-        self._boundary.close()
-        if is_orderly:
-            self._cycle.settle()
-            self._checkpoints.close()
+        try:
+            if is_orderly:
+                self._cycle.settle()
+                self._checkpoints.close()
+        finally:
+            self._boundary.close()  # who is asked to leave while the last checkpoint is written ends with it
         self._team.leave(is_orderly=is_orderly)
         self._events.close()

@@ -306,6 +306,22 @@ def test_a_run_that_is_asked_to_end_leaves_between_two_steps_with_a_checkpoint(t
     assert first.losses + second.train().end().losses == undisturbed.losses
 
 
+def test_a_run_that_is_asked_to_end_while_it_writes_its_last_checkpoint_writes_it(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    storage = run.balancer._checkpoints._checkpointer._storage
+    write = storage.write
+
+    def write_and_be_asked(key: str, body: bytes) -> None:
+        if key.endswith("manifest.json"):
+            os.kill(os.getpid(), signal.SIGTERM)
+        write(key, body)
+
+    storage.write = write_and_be_asked
+    run.train().end()
+    assert names(tmp_path) == [20]
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
 def test_a_script_that_takes_sigterm_itself_keeps_it(tmp_path: Path) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     Run(tmp_path).train(1).end()
