@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import threading
 import time
 from dataclasses import replace
 
@@ -187,6 +188,20 @@ def test_a_killed_haproxy_is_started_again(balancer, addresses, make_server, mon
     wait_until(lambda: set(balancer.process_ids()).isdisjoint(family) and balancer.process_ids())
     wait_until(lambda: healthy(balancer), lambda names: names == {"a"})
     assert not any(psutil.pid_exists(pid) for pid in family)
+
+
+def test_a_change_that_comes_before_the_news_of_haproxys_death_is_in_force(balancer, addresses, make_server):
+    address, (first, _), (second, _) = addresses(), make_server("a"), make_server("b")
+    balancer.apply(config_of(address, first, check=None))
+    supervisor, *_, worker = map(psutil.Process, balancer.process_ids())
+    supervisor.suspend()
+    resumption = threading.Timer(2, supervisor.resume)
+    worker.parent().kill()
+    resumption.start()
+    balancer.apply(config_of(address, second, check=None))
+    resumption.join()
+    wait_until(lambda: not supervisor.is_running())
+    assert ask(address, PORT, 4).names() == {"b": 4}
 
 
 def test_each_address_of_a_load_balancer_is_served(balancer, addresses, make_server):

@@ -13,7 +13,7 @@ from steelyard.errors import LocalCloudError
 from steelyard.localcloud.hosts.supervised import Placement
 from steelyard.localcloud.traffic.process import TrafficProcess
 
-_ANSWER_TIMEOUT_S = 10.0
+_ANSWER_TIMEOUT_S = 30.0
 
 
 class DatagramProcess(TrafficProcess):
@@ -58,7 +58,8 @@ class DatagramProcess(TrafficProcess):
                 f"the process of the load balancer {self._name} for datagrams does not answer: {err}"
             ) from err
 
-    def _serves(self) -> bool:
+    def serves(self) -> bool:
+        """Tell whether it answers."""
         try:
             return "statuses" in self.order('{"order": "statuses"}')
         except LocalCloudError:

@@ -20,7 +20,8 @@ from steelyard.localcloud.proxy.session import (
 )
 from steelyard.localcloud.traffic.process import TrafficProcess
 
-_COMMAND_TIMEOUT_S = 10.0
+_COMMAND_TIMEOUT_S = 30.0
+_LOOK_TIMEOUT_S = 10.0
 _OLD_WORKER_TIMEOUT_S = 2.0
 _RECEIVE_BYTES = 1 << 16
 _BATCH = 100  # HAProxy reads 16 KiB of commands at once.
@@ -143,10 +144,11 @@ class HaproxyProcess(TrafficProcess):
                 if time.monotonic() > deadline:
                     raise self._silence(f"@!{worker} {text}", err) from err
 
-    def _serves(self) -> bool:
+    def serves(self) -> bool:
+        """Tell whether its worker answers."""
         # While the master forks its first worker it refuses, resets or ends what it has just accepted.
         try:
-            return "Uptime_sec" in self._send("@1 show info")
+            return "Uptime_sec" in self._send("@1 show info", _LOOK_TIMEOUT_S)
         except OSError:
             return False
 

@@ -102,7 +102,7 @@ class KeptProcess(ABC, Generic[P, W]):
         elif self._wish is None:
             self._take_over(self._process, wish)
         elif wish != self._wish:
-            self._change(self._process, wish)
+            self._alter(self._process, wish)
         self._wish = wish
 
     def _take_over(self, process: P, wish: W) -> None:
@@ -110,9 +110,21 @@ class KeptProcess(ABC, Generic[P, W]):
         try:
             self._change(process, wish)
         except LocalCloudError as err:
-            logger.warning("%s of %s is started anew: %s", type(self).__name__, self._name, err)
-            self._end()
-            self._start(wish)
+            self._renew(wish, err)
+
+    def _alter(self, process: P, wish: W) -> None:
+        """Bring the process to another wish; one that has just died, of which no news has come yet, is started anew."""
+        try:
+            self._change(process, wish)
+        except LocalCloudError as err:
+            if process.serves():
+                raise
+            self._renew(wish, err)
+
+    def _renew(self, wish: W, reason: LocalCloudError) -> None:
+        logger.warning("%s of %s is started anew: %s", type(self).__name__, self._name, reason)
+        self._end()
+        self._start(wish)
 
     def _take_up(self) -> None:
         """Look once for a process that runs from before."""

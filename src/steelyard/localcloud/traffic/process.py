@@ -10,7 +10,7 @@ from pathlib import Path
 from steelyard.errors import LocalCloudError
 from steelyard.localcloud.hosts.supervised import Placement, SupervisedProcess
 
-_START_TIMEOUT_S = 20.0
+_START_TIMEOUT_S = 30.0
 _POLL_S = 0.005
 _SOCKET_NAME = "commands.sock"
 
@@ -41,7 +41,7 @@ class TrafficProcess(ABC):
         self._socket_path = Path()
 
     @abstractmethod
-    def _serves(self) -> bool:
+    def serves(self) -> bool:
         """Tell whether it answers on its socket."""
 
     @abstractmethod
@@ -58,7 +58,7 @@ class TrafficProcess(ABC):
         if not self._supervised.adopt():
             return False
         self._socket_path = self._supervised.scratch / _SOCKET_NAME
-        if self._serves():
+        if self.serves():
             return True
         self.stop()
         return False
@@ -88,7 +88,7 @@ class TrafficProcess(ABC):
         self._socket_path = self._supervised.prepare() / _SOCKET_NAME
         self._supervised.start(command(self._socket_path))
         deadline = time.monotonic() + _START_TIMEOUT_S
-        while not self._serves():
+        while not self.serves():
             if not self.is_running or time.monotonic() > deadline:
                 self.stop()
                 raise LocalCloudError(self._complaint(), hint=f"See {self._supervised.console_path}.")
