@@ -61,7 +61,7 @@ def written(
 @contextmanager
 def connected(cloud: CloudInfo, *, over_tls: bool = False) -> Iterator[socket.socket]:
     host, port = cloud.endpoint.split(":")
-    with socket.create_connection((host, int(port)), timeout=10) as plain:
+    with socket.create_connection((host, int(port)), timeout=30) as plain:
         if not over_tls:
             yield plain
             return

@@ -122,7 +122,7 @@ def test_signed_urls_work_without_a_key_until_they_expire(local_cloud: CloudInfo
 
 
 def _fetch(cloud: CloudInfo, url: str) -> tuple[int, bytes]:
-    connection = http.client.HTTPConnection(cloud.endpoint, timeout=10)
+    connection = http.client.HTTPConnection(cloud.endpoint, timeout=30)
     connection.request("GET", url.partition(cloud.endpoint)[2])
     answer = connection.getresponse()
     body = answer.read()

@@ -30,7 +30,7 @@ def test_a_plus_in_a_path_is_a_space(
 ) -> None:
     """The vendor's SDK for Go writes spaces as pluses, in paths and in the sources of copies."""
     shelf.put(key, b"content", acl="public-read")
-    connection = http.client.HTTPConnection(local_cloud.endpoint, timeout=10)
+    connection = http.client.HTTPConnection(local_cloud.endpoint, timeout=30)
     connection.request("GET", f"/{shelf.bucket}/{write(key)}")
     assert connection.getresponse().read() == b"content"
     connection.close()
@@ -91,7 +91,7 @@ def put_by_hand(cloud: CloudInfo, bucket: str, *, age_s: float = 0.0) -> tuple[i
     text = f"PUT\n\n\n{date}\n/{bucket}/"
     digest = hmac.new(cloud.access_key_secret.encode(), text.encode(), hashlib.sha1).digest()
     signature = base64.b64encode(digest).decode()
-    connection = http.client.HTTPConnection(cloud.endpoint, timeout=10)
+    connection = http.client.HTTPConnection(cloud.endpoint, timeout=30)
     headers = {"Date": date, "Authorization": f"OSS {cloud.access_key_id}:{signature}"}
     connection.request("PUT", f"/{bucket}", headers=headers)
     answer = connection.getresponse()

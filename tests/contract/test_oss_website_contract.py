@@ -24,7 +24,7 @@ def visit(local_cloud: CloudInfo, shelf: Shelf) -> Visit:
 
     def visit(path: str, method: str = "GET", **headers: str) -> httpx.Response:
         url = f"http://{local_cloud.endpoint}/{shelf.bucket}/{path}"
-        return httpx.request(method, url, headers=headers, timeout=5)
+        return httpx.request(method, url, headers=headers, timeout=30)
 
     return visit
 

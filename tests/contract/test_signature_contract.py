@@ -43,7 +43,7 @@ def send(
     cloud: CloudInfo, parameters: Mapping[str, str], headers: Mapping[str, str] | None = None
 ) -> tuple[int, str]:
     """Give status and error code; the code is empty where the call is answered."""
-    connection = http.client.HTTPConnection(cloud.endpoint, timeout=10)
+    connection = http.client.HTTPConnection(cloud.endpoint, timeout=30)
     try:
         connection.request("POST", f"/?{urlencode(parameters)}", headers=dict(headers or {}))
         answer = connection.getresponse()

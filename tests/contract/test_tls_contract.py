@@ -68,7 +68,7 @@ def call_for_xml(cloud, action: str, **parameters: str) -> tuple[int, ElementTre
         **parameters,
     }
     query["Signature"] = Utils.get_rpcsignature(query, "POST", cloud.access_key_secret)
-    connection = http.client.HTTPConnection(cloud.endpoint, timeout=10)
+    connection = http.client.HTTPConnection(cloud.endpoint, timeout=30)
     try:
         connection.request("POST", "/?" + urlencode(query))
         answer = connection.getresponse()
@@ -103,7 +103,7 @@ class TestTls:
 
     def test_is_refused_by_a_client_that_does_not_trust_it(self, local_cloud):
         # Not by the SDK, which would take up a kept connection of a client that does.
-        connection = http.client.HTTPSConnection(local_cloud.endpoint, timeout=10)
+        connection = http.client.HTTPSConnection(local_cloud.endpoint, timeout=30)
         with pytest.raises(ssl.SSLCertVerificationError):
             connection.request("POST", "/")
         connection.close()
@@ -112,7 +112,7 @@ class TestTls:
         context = ssl.create_default_context(cafile=str(files.authority))
         port = int(local_cloud.endpoint.rpartition(":")[2])
         with (
-            socket.create_connection(("127.0.0.1", port), timeout=10) as plain,
+            socket.create_connection(("127.0.0.1", port), timeout=30) as plain,
             context.wrap_socket(plain, server_hostname="localhost") as connection,
         ):
             assert connection.version() == "TLSv1.3"
@@ -180,7 +180,7 @@ class TestUnservedAction:
         assert num_calls() == before + 1
 
     def test_list_is_open_to_whoever_asks_on_this_machine(self, local_cloud):
-        connection = http.client.HTTPConnection(local_cloud.endpoint, timeout=10)
+        connection = http.client.HTTPConnection(local_cloud.endpoint, timeout=30)
         connection.request("GET", "/steelyard/unserved-actions")
         assert connection.getresponse().status == 200
         connection.close()

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -26,7 +27,7 @@ from steelyard.localcloud import cloud_info, daemon
 from steelyard.localcloud.daemon import CloudInfo
 from steelyard.localcloud.log_file import LOG_NAME, MAX_LOG_BYTES
 
-DEADLINE_S = 20.0
+DEADLINE_S = 40.0
 
 
 @pytest.fixture
@@ -59,6 +60,15 @@ def is_listening(endpoint: str) -> bool:
         return probe.connect_ex((host, int(port))) == 0
 
 
+@contextmanager
+def kept_for_a_listener(port: int = 0) -> Iterator[int]:
+    """Keep a port from whoever takes any free one; a server that reuses addresses may listen on it meanwhile."""
+    with socket.socket() as keeper:
+        keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        keeper.bind(("127.0.0.1", port))
+        yield keeper.getsockname()[1]
+
+
 def test_a_cloud_answers_from_start_to_stop(data_dir):
     assert daemon.status(data_dir) is None
     info = daemon.start(data_dir)
@@ -78,7 +88,8 @@ def test_state_key_and_address_outlive_a_restart(data_dir):
     before = daemon.start(data_dir)
     vpc_id = make_vpc(before)
     daemon.stop(data_dir)
-    after = daemon.start(data_dir)
+    with kept_for_a_listener(int(before.endpoint.rpartition(":")[2])):
+        after = daemon.start(data_dir)
     assert vpc_ids(after) == [vpc_id]
     assert after.pid != before.pid
     for same in ("endpoint", "access_key_id", "access_key_secret", "account_id"):
@@ -151,10 +162,8 @@ def test_two_clouds_are_strangers(tmp_path, data_dir):
 
 
 def test_the_port_may_be_chosen(data_dir):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    assert daemon.start(data_dir, port).endpoint == f"127.0.0.1:{port}"
+    with kept_for_a_listener() as port:
+        assert daemon.start(data_dir, port).endpoint == f"127.0.0.1:{port}"
 
 
 def test_a_port_that_is_taken_is_told(data_dir):
@@ -296,7 +305,7 @@ def test_the_log_stays_short_while_the_cloud_runs(data_dir):
     log = data_dir / LOG_NAME
     with log.open("a") as file:
         file.write("x" * (MAX_LOG_BYTES + 1))
-    wait_until(lambda: log.stat().st_size == 0)
+    wait_until(lambda: log.stat().st_size < MAX_LOG_BYTES)
     assert (data_dir / f"{LOG_NAME}.1").stat().st_size > MAX_LOG_BYTES
     with pytest.raises(AlibabaCloudException):
         network_client(info).allocate_ipv_6address(

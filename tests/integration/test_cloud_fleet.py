@@ -110,7 +110,7 @@ def test_a_killed_server_is_out_within_the_window_and_its_instance_is_running(fl
     with Traffic(fleet.address, 8080).flowing() as traffic:
         os.kill(victim.pid, signal.SIGKILL)
         # Two failures in a row, a second after one another, and the rest for a machine that is slow and busy.
-        wait_until(fleet.health, lambda seen: seen[ids[0]] == "abnormal", deadline_s=10)
+        wait_until(fleet.health, lambda seen: seen[ids[0]] == "abnormal", deadline_s=30)
 
     assert traffic.errors == []
     assert fleet.statuses(ids[0]) == {ids[0]: "Running"}

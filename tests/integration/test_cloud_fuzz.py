@@ -19,7 +19,7 @@ from mangler import Mangler
 from steelyard.localcloud import daemon
 from steelyard.localcloud.daemon import CloudInfo
 
-TIMEOUT_S = 20.0
+TIMEOUT_S = 40.0
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from steelyard.localcloud.terms import agree
 
 REGION = "cn-hangzhou"
 BUCKET = "kill-bucket"
-DEADLINE_S = 20.0
+DEADLINE_S = 40.0
 PART_BYTES = 100 * 1024
 
 
