@@ -154,7 +154,8 @@ class StateFile:
                 else:
                     self._append(snapshot, urns)
             except BaseException:
-                self._is_whole_due = True
+                with guard:
+                    self._is_whole_due = True
                 raise
             self._saved = asked
 
