@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import secrets
 import shlex
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,13 +20,16 @@ def write_kept(path: Path, text: str) -> None:
     Raises:
         LocalCloudError: The system refuses it.
     """
-    draft = path.with_suffix(".draft")
+    # Others may be writing the file at the same moment, each its own draft.
+    draft = path.with_suffix(f".{secrets.token_hex(4)}.draft")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         draft.touch(mode=0o600)
         draft.write_text(text + "\n", encoding="utf-8")
         draft.replace(path)
     except OSError as err:
+        with suppress(OSError):
+            draft.unlink()
         raise unusable(path, err) from err
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,16 @@ def test_a_file_is_its_owners_alone_and_leaves_no_draft(tmp_path: Path) -> None:
     write_kept(path, "{}")
     assert (stat.S_IMODE(path.stat().st_mode), path.read_text()) == (0o600, "{}\n")
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_of_several_that_write_a_file_at_once_each_writes_it_whole(tmp_path: Path) -> None:
+    path = tmp_path / "host.json"
+    texts = [str(number) * 1000 for number in range(8)]
+    with ThreadPoolExecutor(len(texts)) as pool:
+        for _ in range(20):
+            list(pool.map(write_kept, [path] * len(texts), texts))
+            assert path.read_text().strip() in texts
+    assert list(tmp_path.iterdir()) == [path]
 
 
 @pytest.mark.parametrize("text", ["", '{"name', "[]", "7", '{"size": 1}', '{"name": "bare metal"}'])
