@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from steelyard.errors import GatewayError
@@ -58,7 +59,8 @@ class RayProcess:
                 start_new_session=True,
                 preexec_fn=die_with_parent(),
             )
-        ours.sendall(pack_frame(dataclasses.asdict(self._config)))
+        with suppress(ConnectionError):  # it may have ended already, which `run` sees
+            ours.sendall(pack_frame(dataclasses.asdict(self._config)))
         self._connection = ours
 
     async def run(self) -> None:
