@@ -172,14 +172,14 @@ class TestRule:
     def test_a_rule_fires(self, client, namespace, metric, contact_group):
         now = time.time()
         period = now - now % 15
-        for i in range(-1, 3):
+        for i in range(-1, 8):
             put(client, metric, 50, at=period + 15 * i)
         rule_id = put_rule(client, contact_group, namespace, metric)
         (rule,) = rules(client, rule_ids=rule_id)
         assert (rule.rule_name, rule.period, rule.enable_state) == (f"rule {metric}", "15", True)
         assert rule.escalations.critical.threshold == "10"
         wait_for(
-            lambda: rules(client, rule_ids=rule_id)[0].alert_state, lambda state: state == "ALARM", limit_s=20
+            lambda: rules(client, rule_ids=rule_id)[0].alert_state, lambda state: state == "ALARM", limit_s=60
         )
         request = cms.DescribeAlertHistoryListRequest(rule_id=rule_id)
         (notice,) = client.describe_alert_history_list(request).body.alarm_history_list.alarm_history

@@ -251,13 +251,13 @@ class TestRule:
 
     @pytest.mark.slow  # The shortest period of such a rule takes a minute.
     def test_it_is_told_who_is_concerned(self, cms_client, contact_group, metric):
-        for i in range(3):
+        for i in range(5):
             put(cms_client, metric, 50, at=time.time() + 40 * (i - 1))
         rule_id = put_rule(cms_client, contact_group, metric, evaluation_count=1)
         wait_for(
             lambda: rules(cms_client, rule_ids=rule_id)[0].alert_state,
             lambda state: state == "ALARM",
-            limit_s=75,
+            limit_s=150,
         )
         request = cms.DescribeAlertHistoryListRequest(rule_id=rule_id)
         (notice,) = cms_client.describe_alert_history_list(request).body.alarm_history_list.alarm_history

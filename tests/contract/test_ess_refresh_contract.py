@@ -34,6 +34,11 @@ def wait_status(scaling: Scaling, group_id: str, refresh_id: str, status: str):
     )
 
 
+def wait_for_leavers(scaling: Scaling, group_id: str, count: int) -> None:
+    """Wait until a group has no more members than so many; the last to leave may outlast the refresh."""
+    wait_for(lambda: len(scaling.members(group_id)), lambda found: found == count)
+
+
 def call(scaling: Scaling, verb: str, group_id: str, refresh_id: str) -> None:
     request = getattr(ess, f"{verb.capitalize()}InstanceRefreshRequest")(
         region_id=REGION, scaling_group_id=group_id, instance_refresh_task_id=refresh_id
@@ -51,6 +56,7 @@ def test_all_members_come_to_the_desired_configuration(scaling):
     assert (done.min_healthy_percentage, done.max_healthy_percentage, done.skip_matching) == (50, 120, True)
     assert done.desired_configuration.scaling_configuration_id == newer
     assert done.end_time
+    wait_for_leavers(scaling, group_id, 2)
     members = scaling.members(group_id)
     assert {one.scaling_configuration_id for one in members} == {newer}
     assert not {one.instance_id for one in members} & set(before)
@@ -85,6 +91,7 @@ def test_members_come_to_a_new_version_of_their_launch_template(scaling, ecs_cli
         )
         refresh_id = start(scaling, group_id)
         wait_status(scaling, group_id, refresh_id, "Successful")
+        wait_for_leavers(scaling, group_id, 1)
         (member,) = scaling.members(group_id)
         assert member.launch_template_version == "2"
         assert scaling.fleet.instance(member.instance_id).instance_name == "two"
@@ -116,6 +123,7 @@ def test_it_rests_goes_on_and_is_rolled_back(scaling):
         call(scaling, "suspend", group_id, refresh_id)
     call(scaling, "rollback", group_id, refresh_id)
     wait_status(scaling, group_id, refresh_id, "RollbackSuccessful")
+    wait_for_leavers(scaling, group_id, 2)
     assert {one.scaling_configuration_id for one in scaling.members(group_id)} == {current}
 
     refresh_id = start(scaling, group_id, newer, checkpoints=checkpoints)
@@ -134,6 +142,7 @@ def test_a_cancelled_one_leaves_the_others_as_they_are(scaling):
     wait_status(scaling, group_id, refresh_id, "CheckpointPause")
     call(scaling, "cancel", group_id, refresh_id)
     wait_status(scaling, group_id, refresh_id, "Cancelled")
+    wait_for_leavers(scaling, group_id, 2)
     assert sorted(one.scaling_configuration_id == newer for one in scaling.members(group_id)) == [False, True]
     assert scaling.group(group_id).active_scaling_configuration_id != newer
 

@@ -331,7 +331,7 @@ class TestServerGroup:
                 region_id=REGION, load_balancer_id=balancer.load_balancer_id, listener_port=8080
             )
         )
-        group_id = scaling.make(is_enabled=False, desired_capacity=2)
+        group_id = scaling.make(is_enabled=False, desired_capacity=2, max_size=3)
         attribute = ess.AttachVServerGroupsRequestVServerGroupsVServerGroupAttributes(
             vserver_group_id=servers, port=8000, weight=40
         )

