@@ -14,6 +14,7 @@ from proxy_parts import PORT, config_of
 
 from steelyard.localcloud.data_plane import DataPlane
 from steelyard.localcloud.datagram.plan import DatagramListener
+from steelyard.localcloud.hosts import link
 from steelyard.localcloud.hosts.address import AddressBook, AddressInUse
 from steelyard.localcloud.hosts.host import Fate, Machine, Wiring
 from steelyard.localcloud.hosts.link import SupervisorLink, find_claims, find_keeper
@@ -112,6 +113,12 @@ def test_an_instance_that_is_taken_up_holds_what_the_state_says(host, tmp_path):
     assert successor.adopt(machine_with(own, Wiring(addresses=(new,))), lambda: None) is Fate.LIVES
     assert held(tmp_path) == {own, new}
     successor.close(0)
+
+
+def test_a_supervisor_whose_folder_goes_as_somebody_comes_is_none(tmp_path, monkeypatch):
+    looks = iter([True])
+    monkeypatch.setattr(link, "is_supervised", lambda folder: next(looks, False))
+    assert find_keeper(tmp_path / "instances" / "i-gone") is None
 
 
 def test_an_instance_with_all_addresses_that_it_may_have_holds_all_and_is_told_by_its_folder(host, tmp_path):

@@ -20,7 +20,7 @@ from steelyard.localcloud.hosts.supervisor.keeper import ADOPT, CLAIMS, DISMISS,
 
 LOCK_NAME = "lock"
 _FORGE = Forge()
-_DOOR_TIMEOUT_S = 5.0
+_DOOR_TIMEOUT_S = 30.0  # A busy machine may leave a supervisor waiting for long.
 _POLL_S = 0.01
 _CREDENTIALS = "3i"  # struct ucred of linux/socket.h: process, user and group id.
 
@@ -225,7 +225,10 @@ def _knock(folder: Path) -> socket.socket | None:
     deadline = time.monotonic() + _DOOR_TIMEOUT_S
     while is_supervised(folder) and time.monotonic() < deadline:
         # By a descriptor of the folder, since a socket's path is short (sun_path of unix(7)).
-        descriptor = os.open(folder, os.O_PATH | os.O_DIRECTORY)
+        try:
+            descriptor = os.open(folder, os.O_PATH | os.O_DIRECTORY)
+        except FileNotFoundError:  # It was removed just now.
+            return None
         connection = socket.socket(socket.AF_UNIX)
         try:
             connection.connect(f"/proc/self/fd/{descriptor}/{DOOR_NAME}")
