@@ -107,6 +107,7 @@ class BalancingService(Service, Generic[B]):
     def __init__(self, cloud: Cloud) -> None:
         super().__init__(cloud)
         self._planes: dict[str, DataPlane] = {}
+        self._is_over = False
 
     @abstractmethod
     def plan(self, load_balancer_id: str) -> ProxyConfig:
@@ -146,7 +147,9 @@ class BalancingService(Service, Generic[B]):
         return balancer.status if is_whole else self.inactive_status
 
     def stop(self) -> None:
-        """End every load balancer's processes."""
+        """End every load balancer's processes; what changes around them starts none again."""
+        with self.cloud.transaction():
+            self._is_over = True
         planes = list(self._planes.values())
         if planes:
             with ThreadPoolExecutor(max_workers=len(planes), thread_name_prefix="end-balancer") as pool:
@@ -201,6 +204,8 @@ class BalancingService(Service, Generic[B]):
             _log.error("%s does as it did before a change: %s", load_balancer_id, err)
 
     def _serve(self, load_balancer_id: str) -> None:
+        if self._is_over:
+            return
         balancer = self.load_balancers.get(load_balancer_id)
         assert balancer is not None
         plan = self.plan(load_balancer_id).at(balancer.lit_addresses(self.dark_zones))
