@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import socket
 import threading
+from collections.abc import Iterable
 from contextlib import suppress
 
 CLOUD_ADDRESS = "100.100.100.201"
@@ -58,6 +59,9 @@ class CloudDoor:
         cloud.settimeout(None)
         with self._lock:
             self._open |= {client, cloud}
+            is_late = self._is_closed
+        if is_late:
+            _cut((client, cloud))
         back = threading.Thread(target=_copy, args=(cloud, client), name="storage-back", daemon=True)
         back.start()
         _copy(client, cloud)
@@ -75,9 +79,13 @@ class CloudDoor:
         self._listener.close()
         self._thread.join()
         with self._lock:
-            for connection in self._open:
-                with suppress(OSError):
-                    connection.shutdown(socket.SHUT_RDWR)
+            _cut(self._open)
+
+
+def _cut(connections: Iterable[socket.socket]) -> None:
+    for connection in connections:
+        with suppress(OSError):
+            connection.shutdown(socket.SHUT_RDWR)
 
 
 def _copy(source: socket.socket, sink: socket.socket) -> None:

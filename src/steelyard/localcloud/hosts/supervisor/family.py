@@ -9,6 +9,7 @@ import time
 
 PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 POLL_S = 0.01
+MOST_LOOKS = 10
 
 
 def become_subreaper() -> None:
@@ -34,12 +35,21 @@ def descendants() -> list[int]:
 def children_of(pid: int) -> list[int]:
     """Return the ids of a process's children, whichever of its threads has them; none if it has ended."""
     found: list[int] = []
-    try:
-        for thread in os.listdir(f"/proc/{pid}/task"):
-            with open(f"/proc/{pid}/task/{thread}/children", "rb") as file:
-                found += map(int, file.read().split())
-    except (FileNotFoundError, ProcessLookupError):
-        pass  # It ended while we looked; its children are ours by now, and seen at the next look.
+    for _ in range(MOST_LOOKS):
+        try:
+            threads = os.listdir(f"/proc/{pid}/task")
+        except (FileNotFoundError, ProcessLookupError):
+            return []  # Its children are ours by now, and seen at the next look.
+        found = []
+        has_all = True
+        for thread in threads:
+            try:
+                with open(f"/proc/{pid}/task/{thread}/children", "rb") as file:
+                    found += map(int, file.read().split())
+            except (FileNotFoundError, ProcessLookupError):
+                has_all = False  # Its children are another thread's, maybe one that was looked at.
+        if has_all:
+            break
     return found
 
 
