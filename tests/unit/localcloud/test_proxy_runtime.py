@@ -11,7 +11,7 @@ A = Server(name="a", address="127.64.0.10", port=8000, weight=100)
 B = Server(name="b", address="127.64.0.11", port=8000, weight=50)
 
 
-def reconcile(servers, known, answers=None) -> list[str]:
+def reconcile(servers, known, answers=None, namespaces=None) -> list[str]:
     """Reconcile one listener's servers with those that HAProxy knows, and give the commands."""
     sent = []
 
@@ -24,7 +24,8 @@ def reconcile(servers, known, answers=None) -> list[str]:
         name="l", protocol="http", port=80, servers=servers, check=HealthCheck(protocol="http")
     )
     rows = {("l", server.name): row(server, admin) for server, admin in known.items()}
-    ServerReconciler(command).reconcile(ProxyConfig(addresses=("127.64.0.20",), listeners=(listener,)), rows)
+    config = ProxyConfig(addresses=("127.64.0.20",), listeners=(listener,))
+    ServerReconciler(command, namespaces or {}).reconcile(config, rows)
     return sent
 
 
@@ -86,3 +87,11 @@ def test_a_refusal_is_told(answers):
 def test_a_server_that_moved_needs_a_reload():
     with pytest.raises(RuntimeRefusal, match="moved"):
         reconcile((replace(A, address="127.64.0.99"),), {A: 0})
+
+
+@pytest.mark.parametrize("admin_state", [0, 1], ids=["in use", "removed before"])
+def test_a_server_that_has_come_to_another_network_with_its_address_needs_a_reload(admin_state):
+    there = replace(A, namespace="vpc-2")
+    assert reconcile((there,), {there: 0}, namespaces={("l", "a"): "vpc-2"}) == []
+    with pytest.raises(RuntimeRefusal, match="moved"):
+        reconcile((there,), {A: admin_state}, namespaces={} if admin_state else {("l", "a"): "vpc-1"})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from steelyard.errors import LocalCloudError
@@ -15,6 +16,7 @@ from steelyard.localcloud.proxy.config import (
     pem_files,
     render_config,
     server_names,
+    server_namespaces,
 )
 from steelyard.localcloud.proxy.drain import Drains, Watch
 from steelyard.localcloud.proxy.health import (
@@ -132,10 +134,12 @@ class ProxyBalancer(KeptProcess[HaproxyProcess, ProxyConfig]):
 
     def _change(self, process: HaproxyProcess, wish: ProxyConfig) -> None:
         previous = self._wish
-        if previous is None or _bare(previous) != _bare(wish) or not self._reconcile(process, wish):
+        if previous is None or _bare(previous) != _bare(wish):
             self._reload(process, wish)
-        else:
+        elif self._reconcile(process, [previous], wish):
             self._keep(process, previous, wish)
+        else:
+            self._reload(process, wish)
         if any(pool.source_persistence_s for pool in wish.pools):
             process.commands(unsettling_commands(wish, _rows(process)))
         self._drains.begin(previous, wish)
@@ -145,14 +149,15 @@ class ProxyBalancer(KeptProcess[HaproxyProcess, ProxyConfig]):
         try:
             self._write(wish, _rows(process))
         except LocalCloudError:
-            self._reconcile(process, previous)
+            self._reconcile(process, [wish, previous], previous)
             raise
 
-    def _reconcile(self, process: HaproxyProcess, wish: ProxyConfig) -> bool:
-        """Change servers and weights at run time; False where HAProxy refuses."""
+    def _reconcile(self, process: HaproxyProcess, known: Iterable[ProxyConfig], wish: ProxyConfig) -> bool:
+        """Change the servers that HAProxy knows, and weights, at run time; False where it refuses."""
+        namespaces = dict(item for config in known for item in server_namespaces(config).items())
         try:
             rows = _rows(process)
-            ServerReconciler(process.command).reconcile(wish, rows)
+            ServerReconciler(process.command, namespaces).reconcile(wish, rows)
         except RuntimeRefusal as refusal:
             logger.info("%s reloads, because HAProxy refused a change at run time: %s", self._name, refusal)
             return False

@@ -188,6 +188,11 @@ def server_names(config: ProxyConfig) -> set[tuple[str, str]]:
     return {(pool.name, server.name) for pool in config.pools for server in pool.servers}
 
 
+def server_namespaces(config: ProxyConfig) -> dict[tuple[str, str], str]:
+    """Give the network namespace of each server by pool's and server's name."""
+    return {(pool.name, server.name): server.namespace for pool in config.pools for server in pool.servers}
+
+
 def left_by_cookie(pool: ServerPool) -> tuple[str, ...]:
     """Give the servers to which no cookie brings a client back: those without weight, which take no new traffic."""
     return () if pool.cookie is None else tuple(one.name for one in pool.servers if not one.weight)

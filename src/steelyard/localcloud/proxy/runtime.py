@@ -20,10 +20,12 @@ class ServerReconciler:
 
     Args:
         command: Carries out one command and gives its answer.
+        namespaces: From which network namespaces its servers are reached, which HAProxy does not tell.
     """
 
-    def __init__(self, command: Callable[[str], str]) -> None:
+    def __init__(self, command: Callable[[str], str], namespaces: Mapping[tuple[str, str], str]) -> None:
         self._command = command
+        self._namespaces = namespaces
 
     def reconcile(self, config: ProxyConfig, rows: Mapping[tuple[str, str], list[str]]) -> None:
         """Add, remove and weigh servers; listeners are left as they are.
@@ -58,8 +60,9 @@ class ServerReconciler:
 
     def _update(self, pool: ServerPool, server: Server, row: list[str]) -> None:
         path = f"{pool.name}/{server.name}"
-        if (row[Column.ADDRESS], row[Column.PORT]) != (server.address, str(server.port)):
-            raise RuntimeRefusal(f"{path} has moved to {server.address}:{server.port}")
+        place = row[Column.ADDRESS], row[Column.PORT], self._namespaces.get((pool.name, server.name), "")
+        if place != (server.address, str(server.port), server.namespace):
+            raise RuntimeRefusal(f"{path} has moved to {server.address}:{server.port} {server.namespace}")
         if int(row[Column.ADMIN_STATE]) & _FORCED_MAINTENANCE:
             # It was removed while it still had connections, and comes back.
             self._do(f"set server {path} weight 0")
