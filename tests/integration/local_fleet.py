@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import shutil
 from pathlib import Path
 
 import psutil
@@ -69,6 +70,16 @@ class LocalFleet:
             lambda status: status == "Available",
         )
         return str(made)
+
+    def delete_folder(self) -> None:
+        """Delete the cloud's folder; what runs may write there, and take things away, meanwhile."""
+        folder = Path(self.cloud.data_dir)
+
+        def is_gone() -> bool:
+            shutil.rmtree(folder, ignore_errors=True)
+            return not folder.exists()
+
+        wait_until(is_gone)
 
     def connect(self, cloud: CloudInfo) -> None:
         """Make the clients, after a restart for the new endpoint."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -176,12 +175,9 @@ def test_a_folder_that_is_deleted_after_the_kill_ends_what_ran_for_it(fleet: Loc
     family = fleet.family()
     kill_cloud(fleet)
 
-    shutil.rmtree(fleet.cloud.data_dir)
+    fleet.delete_folder()
 
-    wait_until(
-        lambda: [p for p in family if p.is_running() and p.status() != psutil.STATUS_ZOMBIE],
-        lambda left: not left,
-    )
+    wait_until(lambda: kin.alive(family), lambda left: not left)
 
 
 PROGRAM = """

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 from pathlib import Path
@@ -11,7 +10,7 @@ import pytest
 from local_fleet import LocalFleet
 from traffic import Traffic, ask, wait_until
 
-from steelyard.localcloud import daemon
+from steelyard.localcloud import daemon, kin
 from steelyard.localcloud.hosts.address import AddressBook, AddressInUse
 
 
@@ -25,17 +24,6 @@ def fleet(tmp_path):
 def is_open(address: str, port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex((address, port)) == 0
-
-
-def alive(family: list[psutil.Process]) -> list[psutil.Process]:
-    return [process for process in family if is_alive(process)]
-
-
-def is_alive(process: psutil.Process) -> bool:
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False  # it ended between the two looks
 
 
 def serve_with_three(fleet: LocalFleet) -> list[str]:
@@ -57,7 +45,7 @@ def holds(book: AddressBook, address: str) -> bool:
 
 
 def assert_nothing_is_left(family, scratch_folders, addresses) -> None:
-    wait_until(lambda: alive(family), lambda left: not left)
+    wait_until(lambda: kin.alive(family), lambda left: not left)
     wait_until(lambda: [folder for folder in scratch_folders if folder.exists()], lambda left: not left)
     assert [(a, port) for a in addresses for port in (8080, 8000) if is_open(a, port)] == []
     book = AddressBook()
@@ -166,7 +154,7 @@ def test_a_cloud_whose_folder_was_deleted_ends_by_itself_with_all_it_runs(fleet)
     family, addresses = fleet.family(), fleet.addresses(*ids)
     cloud = psutil.Process(fleet.cloud.pid)
 
-    shutil.rmtree(fleet.cloud.data_dir)
+    fleet.delete_folder()
 
-    wait_until(lambda: alive([cloud, *family]), lambda left: not left)
+    wait_until(lambda: kin.alive([cloud, *family]), lambda left: not left)
     assert_nothing_is_left(family, [], addresses.values())

@@ -18,7 +18,7 @@ from crashing_cloud import ORDER_NAME
 from local_fleet import LISTENER, REGION, LocalFleet
 from traffic import wait_until
 
-from steelyard.localcloud import daemon
+from steelyard.localcloud import daemon, kin
 from steelyard.localcloud.hosts.link import is_supervised
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3000)]
@@ -110,7 +110,7 @@ def faults(fleet: LocalFleet) -> list[str]:
 
 
 def is_gone(process: psutil.Process) -> bool:
-    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    return not kin.alive([process])
 
 
 def is_killed_at(point: int, fleet: LocalFleet, act: Callable[[LocalFleet], None]) -> bool:

@@ -51,6 +51,7 @@ from steelyard.localcloud.terms import Terms
 DEFAULT_REGION = "cn-hangzhou"
 GRACE_S = 3
 LOOK_FOR_FOLDER_S = 2
+DELETION_S = 1.0
 MAX_FILES = 65_536
 _STATE_NAME = "state.sqlite"
 # Clients poll every few seconds on a kept connection and do not repeat a POST on one that was just closed.
@@ -187,11 +188,15 @@ def _unreadable(err: sqlite3.Error) -> LocalCloudError:
 
 def _keep_folder(data_dir: Path, describe: Callable[[], CloudInfo]) -> bool:
     """Keep the log short and `cloud.json` where it belongs; tell whether the folder is still there."""
+    info = data_dir / INFO_NAME
+    if not info.exists():
+        # Where the whole folder is being deleted, nothing new may come into it.
+        time.sleep(DELETION_S)
     if not (data_dir / LOCK_NAME).exists():
         return False
     try:
         keep_log_short(data_dir)
-        if not (data_dir / INFO_NAME).exists():
+        if not info.exists():
             write_info(describe())
     except (OSError, LocalCloudError) as err:
         _log.error("the folder cannot be kept in order: %s", err)
