@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -17,7 +17,8 @@ from scaling_cloud import IMAGE, TYPE, ScalingCloud
 from steelyard.errors import LocalCloudError
 from steelyard.localcloud.faults.board import FaultBoard
 from steelyard.localcloud.faults.cloud_fault import SoldOut, ZoneOut
-from steelyard.localcloud.faults.fault import Order
+from steelyard.localcloud.faults.fault import Fault, Order
+from steelyard.localcloud.faults.instance_fault import Kill
 from steelyard.localcloud.service import ApiError, Request
 
 ZONE_OUT = Order(kind="zone", target="cn-hangzhou-h")
@@ -280,6 +281,28 @@ def test_a_fault_that_ends_while_the_disk_is_full_ends_once_there_is_room(cloud,
     wait_until(lambda: not board.list())
     assert cloud.ecs.stock.limits() == {}
     assert not refusals
+
+
+def test_a_fault_that_ran_out_while_there_was_no_cloud_ends_after_what_was_half_made_is_undone(
+    cloud, board, monkeypatch
+):
+    board.make(replace(SOLD_OUT, for_s=60))
+    board.close()
+    cloud.now += 60
+    again, undone = FaultBoard(cloud.cloud), []
+
+    def wait_for_its_end(self: Kill, faults: Sequence[Fault]) -> None:
+        deadline = time.monotonic() + 0.5
+        while again.list() and time.monotonic() < deadline:
+            time.sleep(0.005)
+
+    monkeypatch.setattr(Kill, "tidy", wait_for_its_end)
+    monkeypatch.setattr(SoldOut, "tidy", lambda self, faults: undone.extend(faults))
+    again.start()
+    assert [one.kind for one in undone] == ["stock"]
+    wait_until(lambda: not again.list())
+    assert cloud.ecs.stock.limits() == {}
+    again.close()
 
 
 class TestHang:

@@ -47,3 +47,14 @@ def test_what_was_due_while_the_disk_was_full_is_carried_out_once_there_is_room(
     is_full = False
     assert carried_out.wait(30)
     clock.close()
+
+
+def test_what_was_under_way_in_a_group_that_could_not_be_deleted_comes_to_its_end(cloud, tmp_path):
+    group_id = cloud.make_group()
+    change = {"AdjustmentType": "TotalCapacity", "AdjustmentValue": 2}
+    cloud.call("ess", "ScaleWithAdjustment", {"ScalingGroupId": group_id, **change})
+    with no_room_beyond(tmp_path / "state.sqlite-wal"), pytest.raises(sqlite3.OperationalError):
+        cloud.call("ess", "DeleteScalingGroup", {"ScalingGroupId": group_id})
+    cloud.look(3)
+    assert len(cloud.ids(group_id)) == 2
+    assert [one.status for one in cloud.activities(group_id)] == ["Successful"]

@@ -53,13 +53,16 @@ class FaultBoard:
 
         What was half made or half ended when the cloud was killed is undone.
         """
+        lasting = []
         for fault in map(Fault.from_body, self._cloud.store.list(_KIND)):
             if self._kinds[fault.kind].survives_restart:
-                self._keep(fault)
+                lasting.append(fault)
             else:
                 self._cloud.store.delete(_KIND, fault.id)
         for name, kind in self._kinds.items():
-            kind.tidy([fault for fault in self._faults.values() if fault.kind == name])
+            kind.tidy([fault for fault in lasting if fault.kind == name])
+        for fault in lasting:
+            self._keep(fault)  # Only now: one that ran out meanwhile ends at once, in another thread.
 
     def close(self) -> None:
         """End no fault by itself any more; those that last are in force again at the next start."""

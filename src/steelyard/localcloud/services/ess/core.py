@@ -190,7 +190,9 @@ class EssCore(EssState):
             if configuration.group_id == group.id:
                 self.configurations.delete(configuration.id)
         self.groups.delete(group.id)
-        self.busy_groups.discard(group.id)
+        if group.id in self.busy_groups:
+            self.busy_groups.remove(group.id)
+            self.cloud.on_undo(lambda: self.busy_groups.add(group.id))
 
 
 def passing(
