@@ -35,7 +35,9 @@ def weights(line: CommandLine) -> dict[str, int]:
 
 def share_of(node_id: str, url: str) -> float:
     """Give the part of 80 requests that a node answers."""
-    answers = Counter(httpx.get(f"{url}/healthz", trust_env=False).json()["node_id"] for _ in range(80))
+    answers = Counter(
+        httpx.get(f"{url}/healthz", trust_env=False, timeout=30).json()["node_id"] for _ in range(80)
+    )
     return answers[node_id] / 80
 
 
@@ -43,7 +45,7 @@ def metrics(line: CommandLine, address: str) -> list[str]:
     """Ask one node for its metrics."""
     with Cluster.open(Home(root=line.folder / "home"), "weighed").gateway() as gateway:
         headers = {"Authorization": f"Bearer {gateway.token}"}
-    answer = httpx.get(f"http://{address}:8000/metrics", headers=headers, trust_env=False)
+    answer = httpx.get(f"http://{address}:8000/metrics", headers=headers, trust_env=False, timeout=30)
     assert answer.status_code == 200
     return answer.text.splitlines()
 

@@ -26,7 +26,7 @@ TYPES = {
 
 def names_served(url: str) -> set[str]:
     """Return what the servers behind a load balancer answer to ten requests."""
-    answers = [httpx.get(url, trust_env=False) for _ in range(10)]
+    answers = [httpx.get(url, trust_env=False, timeout=30) for _ in range(10)]
     return {answer.text.strip() for answer in answers if answer.status_code == 200}
 
 

@@ -84,7 +84,7 @@ def test_scaled_nodes_join_serve_survive_an_up_drain_and_go(line: CommandLine, k
 
     # It takes requests and jobs as the fixed node does.
     def answering() -> set[str]:
-        answers = [httpx.get(f"{url}/healthz", trust_env=False) for _ in range(20)]
+        answers = [httpx.get(f"{url}/healthz", trust_env=False, timeout=30) for _ in range(20)]
         return {one.json()["node_id"] for one in answers if one.status_code == 200}
 
     wait_for(lambda: member in answering() and len(answering()) == 2, timeout_s=60, what="both nodes answer")
@@ -116,7 +116,11 @@ def test_scaled_nodes_join_serve_survive_an_up_drain_and_go(line: CommandLine, k
     wait_for(
         lambda: members(api, group_id).get(member) == "Removing:Wait", timeout_s=90, what="it waits to drain"
     )
-    wait_for(lambda: member not in alive(cluster), timeout_s=90, what="no more jobs are started there")
+    wait_for(
+        lambda: bool(left := alive(cluster)) and member not in left,
+        timeout_s=90,
+        what="no more jobs are started there",
+    )
     assert members(api, group_id) == {member: "Removing:Wait"}
     assert job_state(cluster, job["id"]) == "running"
     go.touch()

@@ -60,7 +60,7 @@ def test_a_request_without_the_token_is_refused(standing: CommandLine) -> None:
     url = gateway_url(standing)
 
     for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic d3Jvbmc="}):
-        assert httpx.get(f"{url}/v1/jobs", headers=headers, trust_env=False).status_code == 401
+        assert httpx.get(f"{url}/v1/jobs", headers=headers, trust_env=False, timeout=30).status_code == 401
 
 
 def test_ten_jobs_are_taken_by_several_gateways_and_all_succeed(standing: CommandLine) -> None:

@@ -57,9 +57,11 @@ def test_a_cluster_is_reached_and_trains_through_tls_alone(line: CommandLine, tm
     assert url.endswith(":8443")
     assert line.json("status")["nodes"][0]["health"] == "normal"
     with pytest.raises(httpx.HTTPError):
-        httpx.get(url.replace("https", "http").replace(":8443", ":8000") + "/healthz", trust_env=False)
+        httpx.get(
+            url.replace("https", "http").replace(":8443", ":8000") + "/healthz", trust_env=False, timeout=30
+        )
     with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
-        httpx.get(f"{url}/healthz", trust_env=False)
+        httpx.get(f"{url}/healthz", trust_env=False, timeout=30)
 
     script = tmp_path / "job" / "hello.py"
     script.parent.mkdir()

@@ -52,9 +52,9 @@ def test_a_cluster_on_it_lives_its_whole_life(line: CommandLine, tmp_path: Path,
     assert set(up["changes"]) == {"create"}
     assert [(node["weight"], node["health"]) for node in up["nodes"]] == [(100, "normal"), (33, "normal")]
     url = up["outputs"]["gateway_url"]
-    assert httpx.get(f"{url}/healthz", trust_env=False).json()["status"] == "ok"
+    assert httpx.get(f"{url}/healthz", trust_env=False, timeout=30).json()["status"] == "ok"
 
-    absent = httpx.get(f"{url}/absent/page", trust_env=False).status_code
+    absent = httpx.get(f"{url}/absent/page", trust_env=False, timeout=30).status_code
     assert absent == (503 if kind == "application" else 401)
 
     (tmp_path / "hello.py").write_text("import os\nprint('hello from rank', os.environ['RANK'])\n")
@@ -67,13 +67,13 @@ def test_a_cluster_on_it_lives_its_whole_life(line: CommandLine, tmp_path: Path,
     # An application one lists the nodes in each of its server groups.
     assert line.json("up")["changes"]["update"] == (2 if kind == "application" else 1)
     assert [node["weight"] for node in line.json("status")["nodes"]] == [100, 0]
-    names = {httpx.get(f"{url}/healthz", trust_env=False).json()["node_id"] for _ in range(20)}
+    names = {httpx.get(f"{url}/healthz", trust_env=False, timeout=30).json()["node_id"] for _ in range(20)}
     assert names == {up["nodes"][0]["id"]}
 
     assert line.json("cloud", "stop")["left"] == []
     again = line.json("up")
     assert set(again["changes"]) == {"same"}
     assert [node["health"] for node in again["nodes"]] == ["normal", "normal"]
-    assert httpx.get(f"{url}/healthz", trust_env=False).json()["node_id"] == up["nodes"][0]["id"]
+    assert httpx.get(f"{url}/healthz", trust_env=False, timeout=30).json()["node_id"] == up["nodes"][0]["id"]
 
     assert line.json("down")["changes"].keys() == {"delete"}

@@ -249,7 +249,7 @@ def submit(client: GatewayClient, script: str, **changes: Any) -> Mapping[str, A
     return client.submit(request)
 
 
-def wait_for_end(client: GatewayClient, job_id: str, timeout_s: float = 60.0) -> Mapping[str, Any]:
+def wait_for_end(client: GatewayClient, job_id: str, timeout_s: float = 120.0) -> Mapping[str, Any]:
     def ended() -> Mapping[str, Any] | None:
         record = client.job(job_id)
         return record if record["state"] in ("succeeded", "failed", "cancelled") else None
@@ -260,4 +260,4 @@ def wait_for_end(client: GatewayClient, job_id: str, timeout_s: float = 60.0) ->
 
 def wait_for_line(client: GatewayClient, job_id: str, line: str) -> None:
     """Wait until a line is in a job's log, whatever may have come before."""
-    wait_for(lambda: line in client.logs(job_id), timeout_s=60, what=f"{line!r} in the log of {job_id}")
+    wait_for(lambda: line in client.logs(job_id), timeout_s=120, what=f"{line!r} in the log of {job_id}")

@@ -8,7 +8,7 @@ import signal
 import pytest
 from node_cluster import running_cluster, submit, wait_for, wait_for_end
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 SCRIPT = """
     import os, sys
@@ -45,16 +45,16 @@ def test_an_elastic_job_survives_a_killed_worker_and_a_killed_node() -> None:
             return len(event["nodes"]) if event else 0
 
         job_id = submit(head, SCRIPT, args=["400"], min_nodes=1, num_nodes=2)["id"]
-        wait_for(lambda: steps_of(job_id) >= 5 and nodes_of(job_id) == 2, timeout_s=90, what="two train")
+        wait_for(lambda: steps_of(job_id) >= 5 and nodes_of(job_id) == 2, timeout_s=120, what="two train")
         pid = next(int(line.split()[3]) for line in head.logs(job_id) if line.startswith("[rank 1] pid"))
         os.kill(pid, signal.SIGKILL)
-        wait_for(lambda: nodes_of(job_id) == 1, timeout_s=30, what="one goes on")
-        wait_for(lambda: nodes_of(job_id) == 2, timeout_s=60, what="the other has come back")
+        wait_for(lambda: nodes_of(job_id) == 1, timeout_s=90, what="one goes on")
+        wait_for(lambda: nodes_of(job_id) == 2, timeout_s=120, what="the other has come back")
 
         cluster.worker.process.kill()
         cluster.worker.process.wait(10)
-        wait_for(lambda: nodes_of(job_id) == 1, timeout_s=30, what="one goes on without the node")
-        record = wait_for_end(head, job_id, timeout_s=120)
+        wait_for(lambda: nodes_of(job_id) == 1, timeout_s=90, what="one goes on without the node")
+        record = wait_for_end(head, job_id, timeout_s=200)
         assert (record["state"], record["exit_code"], record["error"]) == ("succeeded", 0, None)
         steps = [event["step"] for event in head.events(job_id) if event["kind"] == "step"]
         assert steps == list(range(1, 401))

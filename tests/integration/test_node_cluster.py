@@ -12,7 +12,7 @@ from node_cluster import TOKEN, Cluster, running_cluster, submit, wait_for, wait
 
 from steelyard.errors import GatewayError
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +92,7 @@ def test_a_cancelled_job_ends_its_workers_on_every_node(cluster: Cluster) -> Non
         for rank in (0, 1):
             wait_for(
                 lambda rank=rank: any(line.startswith(f"[rank {rank}] pid") for line in head.logs(job["id"])),
-                timeout_s=60,
+                timeout_s=120,
                 what=f"rank {rank} runs",
             )
         pids = [int(line.split()[-1]) for line in head.logs(job["id"])]

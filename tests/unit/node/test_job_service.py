@@ -91,10 +91,10 @@ def test_a_job_may_come_to_its_end_in_the_time_that_a_notice_leaves(bench: Calla
         async with bench(num_nodes=2) as it:
             await it.service.submit(fields(1), PACKAGE)
             group = await it.group(fields(1)["id"])
-            draining = asyncio.create_task(it.service.drain("i-1", grace_s=20))
+            draining = asyncio.create_task(it.service.drain("i-1", grace_s=3600))
             await it.wait_for(lambda: group.released == ["i-1"])
             group.succeed()
-            await asyncio.wait_for(draining, 15)
+            await asyncio.wait_for(draining, 60)
             assert await state_of(it.service, 1) == "succeeded"
 
             await it.service.submit(fields(2, num_nodes=1), PACKAGE)
