@@ -172,7 +172,7 @@ def served(stack: Stack, path: str = "/", port: int = 8080, num_requests: int = 
     """Count the answers by node, each on a connection of its own; the others by their status."""
     names: Counter[str] = Counter()
     for _ in range(num_requests):
-        connection = http.client.HTTPConnection(value(stack, "address"), port, timeout=5)
+        connection = http.client.HTTPConnection(value(stack, "address"), port, timeout=30)
         connection.request("GET", path)
         answer = connection.getresponse()
         text = answer.read().decode().strip()
@@ -306,7 +306,7 @@ def answered(stack: Stack, name: str) -> str:
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
     with (
-        socket.create_connection((value(stack, "address"), 8443), timeout=5) as plain,
+        socket.create_connection((value(stack, "address"), 8443), timeout=30) as plain,
         tls.wrap_socket(plain, server_hostname=name) as secured,
     ):
         certificate = x509.load_der_x509_certificate(secured.getpeercert(True) or b"")

@@ -360,7 +360,7 @@ def test_a_killed_cloud_finds_its_members_again_and_keeps_the_number(tmp_path: P
         found = wait_until(
             lambda: members(api, group_id),
             lambda now: first not in now and len(now) == 2 and set(now.values()) == {"InService"},
-            deadline_s=40,
+            deadline_s=90,
         )
         assert set(found) - set(before)
         stack.destroy(provider)
