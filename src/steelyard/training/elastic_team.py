@@ -29,6 +29,8 @@ _GIVE_UP_S = 900.0
 _PAUSE_S = 0.1
 _REGATHERING_S = 1.0
 """How long a lighthouse that has begun anew is given to hear of everyone who was there before."""
+_ALONE_S = 5.0
+"""How long a worker that was started again asks for others: a busy machine may hold their heartbeats up."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -230,8 +232,10 @@ class ElasticTeam:
     def leave(self, *, is_orderly: bool = True) -> None:
         """Leave the quorum; the others go on without this worker."""
         del is_orderly  # nobody is waited for: those who need this worker's last step make it again
+        self._thread.shutdown(wait=False, cancel_futures=True)  # a quorum not yet asked for would be joined
         self._drop()
         self._thread.shutdown()
+        self._leave_groups()
 
     def _meet(self, *, is_under_way: bool = False) -> None:
         """Ask for a quorum, and form its group where it is another than before.
@@ -262,19 +266,22 @@ class ElasticTeam:
     def _ask(self) -> Any:
         """Ask until the answer can be that of all; a lighthouse that has begun anew knows nobody at first.
 
-        Nor does one at the job's begin that a busy machine has kept from hearing the others' heartbeats.
+        Nor does one that a busy machine has kept from hearing the others' heartbeats, at the job's begin or when a
+        worker comes again.
         """
         seat = self._seat or self._join()
         num_expected = self._num_expected if self._is_at_begin else 0
-        deadline_s = time.monotonic() + _REGATHERING_S
+        began_s = time.monotonic()
         while True:
             quorum = seat.ask(step=self._live.num_steps, num_failures=self._num_failures)
             members = tuple(quorum.replica_ids)
             is_anew = quorum.quorum_id < self._quorum_id or (
                 quorum.quorum_id == self._quorum_id and members != self._members
             )
-            is_whole = not is_anew or set(self._members) <= set(members)
-            if (is_whole and len(members) >= num_expected) or time.monotonic() > deadline_s:
+            is_alone = self._is_lost_newcomer(quorum)
+            is_whole = not is_alone and (not is_anew or set(self._members) <= set(members))
+            patience_s = _ALONE_S if is_alone else _REGATHERING_S
+            if (is_whole and len(members) >= num_expected) or time.monotonic() - began_s > patience_s:
                 return quorum
             time.sleep(_PAUSE_S)
 

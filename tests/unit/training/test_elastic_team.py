@@ -29,7 +29,9 @@ class Seat:
     def ask(self, **about: Any) -> Any:
         self.num_asked += 1
         members = self.left.pop(0) if len(self.left) > 1 else self.left[0]
-        return SimpleNamespace(quorum_id=1, replica_ids=list(members))
+        max_step = 0 if members == ("0",) else 7
+        place = members.index("0") if "0" in members else 0
+        return SimpleNamespace(quorum_id=1, replica_ids=list(members), replica_rank=place, max_step=max_step)
 
     def leave(self) -> None:
         pass
@@ -62,11 +64,45 @@ def test_a_worker_that_does_not_come_is_not_waited_for_for_ever(
 
 
 @pytest.mark.parametrize("team", [1], indirect=True)
+def test_a_worker_that_was_started_again_and_seems_alone_asks_for_the_others_again(team: ElasticTeam) -> None:
+    team._seat = Seat(("0",), ("0",), ("2", "0"))  # type: ignore[assignment]
+
+    assert team._ask().replica_ids == ["2", "0"]
+
+
+@pytest.mark.parametrize("team", [1], indirect=True)
+def test_a_worker_that_was_started_again_and_is_alone_does_not_ask_for_ever(
+    team: ElasticTeam, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("steelyard.training.elastic_team._ALONE_S", 0.01)
+    team._seat = Seat(("0",))  # type: ignore[assignment]
+
+    assert team._ask().replica_ids == ["0"]
+
+
+@pytest.mark.parametrize("team", [1], indirect=True)
 def test_a_worker_that_was_started_again_takes_what_is_there(team: ElasticTeam) -> None:
     team._seat = seat = Seat(("0", "2"), ALL)  # type: ignore[assignment]
 
     assert team._ask().replica_ids == ["0", "2"]
     assert seat.num_asked == 1
+
+
+def test_a_worker_that_leaves_before_it_has_asked_for_the_next_quorum_asks_for_none(
+    team: ElasticTeam, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    team._seat = seat = Seat(ALL)  # type: ignore[assignment]
+    is_left = threading.Event()
+    monkeypatch.setattr(seat, "leave", is_left.set)
+    joined: list[Seat] = []
+    monkeypatch.setattr(team, "_join", lambda: joined.append(seat) or seat)
+    team._thread.submit(is_left.wait, 30)  # what was asked of the thread before
+    team._is_steady = True
+    team.form()
+
+    team.leave()
+
+    assert (is_left.is_set(), joined, seat.num_asked) == (True, [], 0)
 
 
 @pytest.fixture
