@@ -246,26 +246,42 @@ class TestAtATime:
         in_turn(lambda: board.make(SOLD_OUT), lambda: board.make(SOLD_OUT), may_go)
         assert len(board.list()) == 1
 
-    def test_a_fault_whose_last_calls_fail_together_is_over_for_good(self, cloud, board, held):
-        board.make(Order(kind="fail", target="DescribeVpcs", settings={"times": 2}))
-        may_go = held(cloud.store, "put", lambda kind, *_: kind == "fault")
+    @pytest.fixture
+    def call(self, cloud):
+        """Calls what a fault lets fail, and keeps in mind whether it did."""
+        request = Request(
+            action="DescribeVpcs",
+            params={},
+            region_id="cn-hangzhou",
+            dry_run=False,
+            request_id="",
+            caller=cloud.cloud.identity.root_key(),
+        )
 
         def call() -> None:
-            request = Request(
-                action="DescribeVpcs",
-                params={},
-                region_id="cn-hangzhou",
-                dry_run=False,
-                request_id="",
-                caller=cloud.cloud.identity.root_key(),
-            )
-            with pytest.raises(ApiError):
+            try:
                 cloud.cloud.before_call("vpc", request)
+                call.failed.append(False)
+            except ApiError:
+                call.failed.append(True)
 
+        call.failed = []
+        return call
+
+    def test_a_fault_whose_last_calls_fail_together_is_over_for_good(self, cloud, board, held, call):
+        board.make(Order(kind="fail", target="DescribeVpcs", settings={"times": 2}))
+        may_go = held(cloud.store, "put", lambda kind, *_: kind == "fault")
         in_turn(call, call, may_go)
         again = FaultBoard(cloud.cloud)
         again.start()
         assert (board.list(), again.list()) == ([], [])
+        assert call.failed == [True, True]
+
+    def test_of_calls_that_come_together_no_more_fail_than_are_to(self, board, held, call):
+        board.make(Order(kind="fail", target="DescribeVpcs", settings={"times": 1}))
+        may_go = held(board, "_drop")
+        in_turn(call, call, may_go)
+        assert sorted(call.failed) == [False, True]
 
 
 def test_a_fault_that_ends_while_the_disk_is_full_ends_once_there_is_room(cloud, board, monkeypatch):

@@ -40,7 +40,7 @@ class FaultBoard:
         self._cloud = cloud
         self._kinds: Mapping[str, FaultKind] = {kind.name: kind(cloud) for kind in KINDS}
         self._timers: dict[str, threading.Timer] = {}
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         # What begins and what ends on one target at a time would undo each other.
         self._turns = Turns()
         self._is_closed = False
@@ -194,8 +194,11 @@ class FaultBoard:
         timer.start()
 
     def _drop(self, fault_id: str) -> None:
-        if self._forget(fault_id) is not None:
-            self._cloud.store.delete(_KIND, fault_id)
+        """Take a fault off the board, and away its record before that: who sees it gone may close the store."""
+        with self._lock:
+            if fault_id in self._faults:
+                self._cloud.store.delete(_KIND, fault_id)
+                self._forget(fault_id)
 
     def _forget(self, fault_id: str) -> Fault | None:
         """Take a fault off the board, and leave its record."""
@@ -238,10 +241,9 @@ class FaultBoard:
             times = int(str(fault.settings["times"]))
             fault = replace(fault, settings={**fault.settings, "num_failed": num_failed})
             self._faults[fault_id] = fault
-            is_last = bool(times) and num_failed >= times
-            if not is_last:
-                # With the lock: once it is off the board, nothing brings its record back.
+            # With the lock: no call more fails, and once it is off the board nothing brings its record back.
+            if times and num_failed >= times:
+                self._drop(fault_id)
+            else:
                 self._cloud.store.put(_KIND, fault_id, fault.to_body())
-        if is_last:
-            self._drop(fault_id)
         return True
