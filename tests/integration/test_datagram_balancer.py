@@ -113,6 +113,14 @@ def test_the_health_of_servers_is_found_by_their_refusal(balancer, servers, fron
     wait_until(lambda: health(balancer)[lost.name] is Health.NORMAL)
 
 
+def test_servers_serve_on_while_they_are_asked_in_another_way(balancer, servers, front) -> None:
+    balancer.apply([Place(address=front)], [listener(servers, 100, 0, 0, probe=PROBE)])
+    wait_until(lambda: set(health(balancer).values()) == {Health.NORMAL})
+    seldom = replace(PROBE, interval_s=60.0)
+    balancer.apply([Place(address=front)], [listener(servers, 100, 0, 0, probe=seldom)])
+    assert names(front, PORT, 3) == ["a"] * 3
+
+
 def test_the_answer_to_a_probe_may_have_to_be_the_expected_one(balancer, servers, front) -> None:
     # Here silence would be a failure, and a busy machine's servers are slow to answer.
     expecting = replace(PROBE, request="ping", expected="a ping", timeout_s=10.0)

@@ -84,11 +84,14 @@ class Watch:
         probe: How.
         target: Whom.
         on_loss: Called when it becomes unhealthy.
+        before: Who has probed it in another way until now; what that knows holds until it is found to be otherwise.
     """
 
-    def __init__(self, probe: Probe, target: Target, on_loss: Callable[[], None]) -> None:
-        self.is_healthy: bool | None = None
-        self.reason = ""
+    def __init__(
+        self, probe: Probe, target: Target, on_loss: Callable[[], None], before: Watch | None = None
+    ) -> None:
+        self.is_healthy: bool | None = before.is_healthy if before is not None else None
+        self.reason: str = before.reason if before is not None else ""
         self._probe, self._target, self._on_loss = probe, target, on_loss
         self._good_in_a_row = self._bad_in_a_row = 0
         self._task = asyncio.create_task(self._run())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from ipaddress import IPv4Address
@@ -67,7 +67,7 @@ class Relay:
         except OSError:
             self.close_all_but(())
             raise
-        self._watch_all()
+        self._watch_all({})
         self._sweeper = asyncio.create_task(self._sweep())
 
     def open(self, places: Sequence[Place]) -> None:
@@ -97,12 +97,13 @@ class Relay:
         has_same_probe = self._listener.probe == listener.probe
         self._listener = listener
         moved = {name for name in old.keys() & new.keys() if _moved(old[name], new[name])}
-        for name in [*self._watches]:
-            if not has_same_probe or name not in new or name in moved:
-                self._watches.pop(name).stop()
+        gone = {name for name in self._watches if not has_same_probe or name not in new or name in moved}
+        before = {name: self._watches.pop(name) for name in gone}
+        for watch in before.values():
+            watch.stop()
         for name in moved:
             self._drop_target(name)
-        self._watch_all()
+        self._watch_all({name: watch for name, watch in before.items() if name not in moved})
         for name in new:
             timer = self._leaving.pop(name, None)
             if timer is not None:
@@ -133,12 +134,12 @@ class Relay:
         self._sweeper.cancel()
         self.close_all_but(())
 
-    def _watch_all(self) -> None:
+    def _watch_all(self, before: Mapping[str, Watch]) -> None:
         probe = self._listener.probe
         for target in self._listener.targets:
             if probe is not None and target.name not in self._watches:
                 on_loss = partial(self._drop_target, target.name)
-                self._watches[target.name] = Watch(probe, target, on_loss)
+                self._watches[target.name] = Watch(probe, target, on_loss, before.get(target.name))
 
     def _take(self, front: socket.socket) -> None:
         for _ in range(_BURST):
