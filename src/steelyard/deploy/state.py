@@ -120,12 +120,12 @@ class StateFile:
         tree["resources"] = {record["urn"]: record for record in tree["resources"]}
         for change in changes:
             change.apply(tree)
-        return State(
-            resources={record.urn: record for record in self._records(tree["resources"].values())},
-            superseded=list(self._records(tree["superseded"])),
-            attempts={urn: Attempt(**attempt) for urn, attempt in tree["attempts"].items()},
-            outputs=self._sealer.open(tree["outputs"]),
-        )
+        try:
+            return self._opened(tree)
+        except DeployError:
+            if self.path.exists():
+                raise
+            return State()  # the stack was removed as it was read, and its key with it
 
     def save(self, state: State, guard: threading.Lock, changed: Set[str] | None = None) -> None:
         """Write the state as it now is; return when it lies on the disk.
@@ -192,6 +192,14 @@ class StateFile:
             changes = self.log.read(tree.get("base", ""))
             if _mark(self.path) == mark:
                 return tree, changes
+
+    def _opened(self, tree: Mapping[str, Any]) -> State:
+        return State(
+            resources={record.urn: record for record in self._records(tree["resources"].values())},
+            superseded=list(self._records(tree["superseded"])),
+            attempts={urn: Attempt(**attempt) for urn, attempt in tree["attempts"].items()},
+            outputs=self._sealer.open(tree["outputs"]),
+        )
 
     def _write(self, state: State) -> None:
         """Write the whole state; the changes since the last one are in it."""

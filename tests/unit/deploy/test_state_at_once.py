@@ -1,16 +1,19 @@
-"""Steps that are saved at once, of which one meets a full disk."""
+"""A state that is written and read by several at once, meets a full disk, or goes."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from steelyard.deploy import values
 from steelyard.deploy.record import Record
 from steelyard.deploy.sealing import Sealer
 from steelyard.deploy.state import State, StateFile
+from steelyard.errors import DeployError
 
 Meet = Callable[[], None]
 
@@ -75,3 +78,30 @@ def test_a_change_that_a_full_disk_refused_is_written_with_the_next_one(
     refused.join()
 
     assert file.load().resources == state.resources
+
+
+def test_a_state_that_is_removed_as_it_is_read_is_empty(tmp_path: Path) -> None:
+    sealer = Sealer(tmp_path / "key")
+    file = StateFile(tmp_path / "s.json", sealer, project="p", stack="s")
+    file.save(State(outputs={"token": values.secret("t")}), threading.Lock())
+
+    class Removed(StateFile):
+        """One whose stack goes after its file was read and before its secrets are opened."""
+
+        def _read(self) -> Any:
+            found = super()._read()
+            for path in (self.path, sealer.key_path):
+                path.unlink()
+            return found
+
+    removed = Removed(file.path, Sealer(sealer.key_path), project="p", stack="s")
+    assert removed.load() == State()
+
+
+def test_a_state_without_its_key_is_refused(tmp_path: Path) -> None:
+    sealer = Sealer(tmp_path / "key")
+    file = StateFile(tmp_path / "s.json", sealer, project="p", stack="s")
+    file.save(State(outputs={"token": values.secret("t")}), threading.Lock())
+    sealer.key_path.unlink()
+    with pytest.raises(DeployError, match="is gone"):
+        StateFile(file.path, Sealer(sealer.key_path), project="p", stack="s").load()
