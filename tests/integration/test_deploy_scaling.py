@@ -23,6 +23,8 @@ from steelyard.localcloud import daemon
 from steelyard.localcloud.daemon import CloudInfo
 
 TYPE = "ecs.gn7i-c8g1.2xlarge"
+# Once for all programs of a run, which may outlast a month.
+NIGHTS_END = time.strftime("%Y-%m-01T00:00Z", time.gmtime(time.time() + 300 * 86400))
 
 
 def network() -> tuple[list[alicloud.vpc.Switch], alicloud.vpc.Network, alicloud.ecs.SecurityGroup, str]:
@@ -146,7 +148,7 @@ def triggers(group: alicloud.ess.ScalingGroup) -> None:
         desired_capacity=0,
         recurrence_type="Cron",
         recurrence_value="0 22 * * *",
-        recurrence_end_time=time.strftime("%Y-%m-01T00:00Z", time.gmtime(time.time() + 300 * 86400)),
+        recurrence_end_time=NIGHTS_END,
     )
     contact = alicloud.cms.AlarmContact(
         "contact", alarm_contact_name="on-call", describe="on call", channels_mail="a@example.com"
