@@ -16,6 +16,7 @@ from darabonba.runtime import RuntimeOptions
 from steelyard.localcloud.daemon import CloudInfo
 
 T = TypeVar("T")
+_PATIENCE_MS = 60_000
 DEADLINE_S = 30.0  # For a machine that is slow and busy; who waits goes on as soon as he may.
 
 
@@ -28,7 +29,8 @@ def sdk_config(cloud: CloudInfo, **changes: str) -> Config:
         "protocol": "http",
         "region_id": cloud.region_id,
     }
-    return Config(**{**settings, **changes})
+    # By itself a client waits for ten seconds, which a busy machine may take.
+    return Config(connect_timeout=_PATIENCE_MS, read_timeout=_PATIENCE_MS, **{**settings, **changes})
 
 
 def call_generic(
