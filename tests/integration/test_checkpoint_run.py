@@ -138,9 +138,10 @@ def test_a_worker_that_is_asked_to_leave_makes_its_step_and_costs_the_others_non
     begin: Any, undisturbed: ElasticRun
 ) -> None:
     run = begin()
-    names = [run.start(rank) for rank in range(3)]
+    names = [run.start(rank, lingers_from=8) for rank in range(3)]
     run.wait_for_step("0.0", 8)
     run.send("0.0", signal.SIGTERM)  # the first of the quorum, which writes the events
+    run.go_on()
     run.wait("1.0", "2.0")
 
     assert run.exit_code("0.0") == LEFT
@@ -168,7 +169,7 @@ def test_workers_that_cannot_go_on_leave_together_with_a_checkpoint_of_that_very
 ) -> None:
     options = {"checkpoint": str(tmp_path / "kept")}
     first = begin(is_fixed=is_fixed, num_workers=2)
-    names = [first.start(rank, **options) for rank in range(2)]
+    names = [first.start(rank, lingers_from=8, **options) for rank in range(2)]
     first.wait_for_step("0.0", 8)
     for name in names[is_fixed:]:
         first.send(name, signal.SIGTERM)

@@ -39,11 +39,12 @@ def test_a_worker_that_is_killed_in_mid_reduction_costs_one_step_and_comes_back_
     runs: Any,
 ) -> None:
     run = runs(num_steps=90)
-    run.start(0)
+    run.start(0, lingers_from=14)
     run.start(1, seed=11, dies_at=12, dies_in="backward")
     run.start(2, seed=12)  # whatever it begins with, it takes the state of the first
     run.wait_for_step("0.0", 14)
-    run.start(1, restart_count=1, seed=13)
+    run.wait_for_step(run.start(1, restart_count=1, seed=13), 15)
+    run.go_on()
     run.wait("0.0", "2.0", "1.1")
     assert run.exit_code("1.0") == -signal.SIGKILL
     assert [note["step"] for name in ("0.0", "2.0") for note in run.notes(name) if not note["is_made"]] == [
@@ -92,12 +93,14 @@ def test_a_hung_worker_is_noticed_within_the_timeout_and_takes_the_live_state_wh
     runs: Any,
 ) -> None:
     run = runs(num_steps=40, peer_timeout_s=2.0)
-    run.start(0)
+    run.start(0, lingers_from=11)
     run.start(1)
     run.start(2, dies_at=8, dies_in="stop")
     run.wait_for_step("0.0", 11)
     assert run.longest_pause_s("0.0") < 8.0
     run.send("2.0", signal.SIGCONT)
+    run.wait_for_step("2.0", 12)
+    run.go_on()
     run.wait("0.0", "1.0", "2.0")
     assert run.result("2.0")["parameters"] == run.result("0.0")["parameters"]
     assert_each_sample_once(run)
