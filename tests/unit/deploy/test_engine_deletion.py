@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable
 
@@ -128,6 +129,50 @@ def test_what_was_not_begun_because_the_run_ends_is_not_taken_for_gone() -> None
     with pytest.raises(DeployError, match="not begun, because the run is ending"):
         Deletion(run, Fleet(Interrupted(), journal, project="p", stack="s"), records).execute()
     assert [each.id for each in journal.state.resources.values()] == ["n0#0"]
+
+
+@pytest.mark.parametrize("is_refused", [False, True], ids=["gone", "refused"])
+def test_what_goes_with_another_is_made_again_only_when_it_is_gone(stack: Stack, is_refused: bool) -> None:
+    is_going, is_made_again = threading.Event(), threading.Event()
+
+    class Slow(FakeCloud):
+        def delete(self, type_token, resource_id, inputs, operation):
+            if resource_id.startswith("switch"):
+                is_going.set()
+                is_made_again.wait(0.5)  # it is not, and would be at once
+            if is_refused:
+                raise ResourceError(f"{resource_id} is in use", urn=operation.urn, code="InUse")
+            super().delete(type_token, resource_id, inputs, operation)
+
+        def create(self, type_token, name, inputs, operation):
+            if is_going.is_set() and name == "switch":
+                is_made_again.set()
+            return super().create(type_token, name, inputs, operation)
+
+    cloud = Slow()
+
+    def net(cidr: str) -> alicloud.vpc.Network:
+        options = ResourceOptions(delete_before_replace=True)
+        return alicloud.vpc.Network("net", cidr_block=cidr, opts=options)
+
+    async def apart() -> None:
+        net("10.0.0.0/9")
+        assert await asyncio.to_thread(is_going.wait, 60)
+        alicloud.vpc.Switch("switch", vpc_id="another")
+
+    stack.up(lambda: alicloud.vpc.Switch("switch", vpc_id=net("10.0.0.0/8").id), cloud)
+    if is_refused:
+        with pytest.raises(ResourceError, match="is in use"):
+            stack.up(apart, cloud)
+    else:
+        stack.up(apart, cloud)
+    known = {resource.id for resource in stack.resources()} | {
+        record.id for record in stack._file.load().superseded
+    }
+    assert known >= set(cloud.live), "nothing that lives is forgotten"
+    if not is_refused:
+        done = [op for op, resource_id in cloud.log if resource_id.startswith("switch")]
+        assert done == ["create", "delete", "create"]
 
 
 def test_a_resource_that_is_gone_already_is_no_error(up: Up, stack: Stack, cloud: FakeCloud) -> None:

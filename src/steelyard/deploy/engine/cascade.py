@@ -12,6 +12,8 @@ from steelyard.deploy.engine.provider import Rules
 from steelyard.deploy.engine.run import Run
 from steelyard.deploy.record import Record
 
+_LOOK_S = 0.05
+
 
 class Cascade:
     """Deletes resources before their replacements are made, with all that cannot outlive them.
@@ -29,8 +31,22 @@ class Cascade:
         self._taken: dict[str, tuple[Record, threading.Event]] = {}
 
     def taken(self, name: str) -> Record | None:
-        """Return the record of a resource that was deleted with another one; the lock is held."""
+        """Return the record of a resource that is deleted with another one; the lock is held."""
         return self._taken[name][0] if name in self._taken else None
+
+    def await_end(self, name: str) -> bool:
+        """Wait until a resource that was taken is gone; the lock is not held.
+
+        Returns:
+            Whether it is: False where the deletion that it was taken for ended without it.
+        """
+        with self._lock:
+            record, done = self._taken[name]
+        while self._run.journal.find(name) is record:
+            if done.is_set():
+                return self._run.journal.find(name) is not record
+            done.wait(_LOOK_S)
+        return True
 
     def delete(self, root: Record, claimed: Collection[str]) -> None:
         """Delete a resource and its dependents, those that were not registered in this run.

@@ -173,14 +173,19 @@ class Registrar:
             )
             self._former[name] = former
             taken = self._cascade.taken(name)
-            if taken is not None:
-                return taken, True
-            old = self._run.journal.find(name)
-            if old is None:
-                known = (alias for alias in former if alias not in self._claimed)
-                alias = next((alias for alias in known if self._run.journal.find(alias)), None)
-                old = self._run.journal.rename(alias, name) if alias else None
-            return old, False
+            if taken is None:
+                return self._stands(name, former), False
+        # It is made again when it is gone: until then its record is all that tells of it.
+        return taken, self._cascade.await_end(name)
+
+    def _stands(self, name: str, former: tuple[str, ...]) -> Record | None:
+        """Return the record of a resource, moved here from an alias where it stands under one; the lock is held."""
+        old = self._run.journal.find(name)
+        if old is not None:
+            return old
+        known = (alias for alias in former if alias not in self._claimed)
+        alias = next((alias for alias in known if self._run.journal.find(alias)), None)
+        return self._run.journal.rename(alias, name) if alias else None
 
     def _component(self, goal: Goal, name: str, old: Record | None) -> Registered:
         record = _record(goal, name, goal.inputs)
