@@ -8,6 +8,7 @@ import select
 import signal
 import socket
 import struct
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -38,6 +39,8 @@ class SupervisorLink:
         self.pid = pid
         self._connection = connection
         self._is_forged = is_forged
+        # Its number may be another's once it is closed.
+        self._handle_lock = threading.Lock()
         try:
             # It is no child of this process; by this descriptor its id cannot come to mean another.
             self._handle = os.pidfd_open(pid)
@@ -101,8 +104,8 @@ class SupervisorLink:
 
     def kill(self) -> None:
         """Kill it; one that is gone is fine."""
-        if self._handle >= 0:
-            with suppress(ProcessLookupError):
+        with self._handle_lock, suppress(ProcessLookupError):
+            if self._handle >= 0:
                 signal.pidfd_send_signal(self._handle, signal.SIGKILL)
 
     def wait(self) -> None:
@@ -111,8 +114,9 @@ class SupervisorLink:
             poll = select.poll()
             poll.register(self._handle, select.POLLIN)
             poll.poll()
-            handle, self._handle = self._handle, -1
-            os.close(handle)
+            with self._handle_lock:
+                handle, self._handle = self._handle, -1
+                os.close(handle)
         self.words.close()
         self._connection.close()
         if self._is_forged:
