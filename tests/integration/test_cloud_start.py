@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -46,6 +47,18 @@ def test_a_cloud_starts_while_somebody_looks_whether_one_runs(data_dir):
         starting = pool.submit(daemon.start, data_dir)
         wait_until(lambda: starting.done() or have_open(lock))
         fcntl.flock(look, fcntl.LOCK_UN)
+        assert starting.result(DEADLINE_S).answers()
+
+
+def test_a_start_that_waits_for_a_purge_makes_the_folder_anew(data_dir):
+    data_dir.mkdir()
+    lock = data_dir / "start.lock"
+    with ThreadPoolExecutor(1) as pool, lock.open("a") as purging:
+        fcntl.flock(purging, fcntl.LOCK_EX)
+        starting = pool.submit(daemon.start, data_dir)
+        wait_until(lambda: [one.path for one in psutil.Process().open_files()].count(str(lock)) == 2)
+        shutil.rmtree(data_dir)
+        fcntl.flock(purging, fcntl.LOCK_UN)
         assert starting.result(DEADLINE_S).answers()
 
 

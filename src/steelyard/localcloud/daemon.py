@@ -14,10 +14,11 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from select import select
+from typing import IO
 
 from steelyard.errors import LocalCloudError, UsageError
 from steelyard.localcloud import kin
@@ -167,10 +168,23 @@ def _usable(data_dir: Path) -> Iterator[None]:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """Let one start, stop or purge run at a time."""
-    with path.open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    """Let one start, stop or purge run at a time; a folder that was purged meanwhile is made anew."""
+    while (file := _lock(path)) is None:
+        pass
+    with file:
         yield
+
+
+def _lock(path: Path) -> IO[str] | None:
+    """Open a file and wait for its lock; None where it is gone by then, or another one in its place."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with ExitStack() as stack, suppress(FileNotFoundError):
+        file = stack.enter_context(path.open("a"))
+        fcntl.flock(file, fcntl.LOCK_EX)
+        if os.path.samestat(path.stat(), os.fstat(file.fileno())):
+            stack.pop_all()
+            return file
+    return None
 
 
 def _is_running(data_dir: Path) -> bool:
