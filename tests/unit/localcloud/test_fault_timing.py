@@ -89,10 +89,11 @@ def meanwhile(call: Callable[[], object]) -> Iterator[None]:
 
 
 @pytest.fixture
-def booting(cloud: ScalingCloud, host: SlowHost) -> str:
+def booting(cloud: ScalingCloud, host: SlowHost) -> Iterator[str]:
     """An instance that the host is about to boot."""
     host.may_boot.clear()
-    return run_instance(cloud, "Starting")
+    yield run_instance(cloud, "Starting")
+    host.may_boot.set()
 
 
 @pytest.mark.parametrize("kind", ["zone", "kill"])
