@@ -9,9 +9,11 @@ from collections.abc import Collection
 from dataclasses import replace
 
 import psutil
+import pytest
 from proxy_parts import CHECK, PORT, config_of, healthy, hold_open, is_closed
 from traffic import ask, wait_until
 
+from steelyard.errors import LocalCloudError
 from steelyard.localcloud.proxy.config import ProxyConfig
 
 
@@ -81,6 +83,27 @@ def test_a_worker_that_ends_while_it_is_asked_bars_no_change(balancer, addresses
         ends.join()
         wait_until(lambda: is_closed(held))
     assert ask(address, PORT, 4).names().keys() == {"a"}
+
+
+def test_what_a_change_that_failed_has_left_in_force_is_undone_by_the_next(
+    balancer, addresses, make_server, monkeypatch
+):
+    monkeypatch.setattr("steelyard.localcloud.proxy.process._COMMAND_TIMEOUT_S", 1.0)
+    monkeypatch.setattr("steelyard.localcloud.proxy.process._OLD_WORKER_TIMEOUT_S", 0.5)
+    address = addresses()
+    config = config_of(address, make_server("a")[0], name="tcp-8000", protocol="tcp", check=None)
+    second, third = (replace(config.listeners[0], name=f"tcp-{port}", port=port) for port in (8001, 8002))
+    balancer.apply(replace(config, listeners=(*config.listeners, second, third)))
+    both = replace(config, listeners=(*config.listeners, second))
+    with hold_open(address, PORT):
+        balancer.apply(both)
+        old = min(workers(balancer.process_ids()), key=lambda worker: worker.create_time())
+        old.suspend()
+        with pytest.raises(LocalCloudError, match="does not answer"):
+            balancer.apply(config)
+        old.resume()
+    balancer.apply(both)
+    assert ask(address, 8001, 4).names() == {"a": 4}
 
 
 def workers(process_ids: Collection[int]) -> list[psutil.Process]:

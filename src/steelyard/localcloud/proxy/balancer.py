@@ -174,6 +174,8 @@ class ProxyBalancer(KeptProcess[HaproxyProcess, ProxyConfig]):
             if self._wish is not None:
                 self._write(self._wish, {})
             raise
+        # Whatever fails from here on, this is in force.
+        previous, self._wish = self._wish, wish
         if self._doors:
             process.close_entrances()
         if any(clients.values()):
@@ -182,9 +184,9 @@ class ProxyBalancer(KeptProcess[HaproxyProcess, ProxyConfig]):
                 process.commands(settling_commands(clients[pool], pool, rows))
         self._remove_stale_pem(wish)
         # No connection goes on through what is not there any more.
-        if gone := _served_at(self._wish) - _served_at(wish):
+        if gone := _served_at(previous) - _served_at(wish):
             process.close_at(gone)
-        if gone := _listeners(self._wish) - _listeners(wish):
+        if gone := _listeners(previous) - _listeners(wish):
             process.close_through(gone)
 
     def _write(self, config: ProxyConfig, rows: dict[tuple[str, str], list[str]]) -> None:
