@@ -16,27 +16,33 @@ from steelyard.localcloud.services.ess.balancer_health import BalancerHealth
 
 
 @pytest.fixture
-def after_reading(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
-    """Let somebody else's call come right after the next time that something is read, or once the lock is free."""
+def after_reading(cloud: ScalingCloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Any]]:
+    """Let somebody else's call come right after the next time that something is read, or once the lock is free.
+
+    It gives what waits for the end of that call.
+    """
     callers: list[threading.Thread] = []
 
-    def arrange(source: Any, name: str, call: Callable[[], object]) -> None:
-        read, waiting = getattr(source, name), [threading.Thread(target=call)]
+    def arrange(source: Any, name: str, call: Callable[[], object]) -> Callable[[], None]:
+        read, caller = getattr(source, name), threading.Thread(target=call)
 
         def read_and_call(*arguments: Any) -> Any:
             found = read(*arguments)
-            while waiting:
-                callers.append(waiting.pop())
-                callers[-1].start()
-                callers[-1].join(0.5)
+            if caller not in callers:
+                callers.append(caller)
+                caller.start()
+                # Whoever reads with the lock goes on: the call has to wait for it.
+                caller.join(0.5 if cloud.store.is_open else 30)
             return found
 
         monkeypatch.setattr(source, name, read_and_call)
+        return lambda: caller.join(30)
 
     yield arrange
     assert callers
     for caller in callers:
         caller.join(30)
+        assert not caller.is_alive()
 
 
 def grow_by_one(cloud: ScalingCloud, group_id: str) -> tuple[str, str]:
@@ -128,8 +134,11 @@ class TestAlarm:
         self, cloud, group_id, alarm_id, after_reading
     ):
         named = {"ScalingGroupId": group_id, "ForceDelete": True}
-        after_reading(cloud.ess.rules, "get", lambda: cloud.call("ess", "DeleteScalingGroup", named))
+        wait_for_it = after_reading(
+            cloud.ess.rules, "get", lambda: cloud.call("ess", "DeleteScalingGroup", named)
+        )
         cloud.look()
+        wait_for_it()
         cloud.look(4)
         assert cloud.group(group_id) is None
 
