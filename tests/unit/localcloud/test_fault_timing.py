@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -79,11 +79,11 @@ def wait_until(is_so: Callable[[], bool]) -> None:
 
 
 @contextmanager
-def meanwhile(call: Callable[[], object]) -> Iterator[None]:
+def meanwhile(call: Callable[[], object]) -> Iterator[threading.Thread]:
     """Let a call go on in a thread of its own, and wait for its end."""
     thread = threading.Thread(target=call)
     thread.start()
-    yield
+    yield thread
     thread.join(30)
     assert not thread.is_alive()
 
@@ -199,52 +199,58 @@ def test_a_zone_that_could_not_be_taken_out_has_its_instances_again(cloud, host,
 SOLD_OUT = Order(kind="stock", target=TYPE, settings={"zone": "cn-hangzhou-h"})
 
 
-@pytest.fixture
-def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., threading.Event]]:
-    """Let the first call of something wait until an event is set."""
-    events: list[threading.Event] = []
+@dataclass(frozen=True)
+class Hold:
+    """A call that is held up, once it has come, until it may go on."""
 
-    def hold(owner: Any, name: str, is_meant: Callable[..., bool] = lambda *_: True) -> threading.Event:
-        call, may_go = getattr(owner, name), threading.Event()
-        waiting = [may_go]
-        events.append(may_go)
+    has_come: threading.Event = field(default_factory=threading.Event)
+    may_go: threading.Event = field(default_factory=threading.Event)
+
+
+@pytest.fixture
+def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Hold]]:
+    """Hold up the first call of something."""
+    holds: list[Hold] = []
+
+    def hold_up(owner: Any, name: str, is_meant: Callable[..., bool] = lambda *_: True) -> Hold:
+        call, hold = getattr(owner, name), Hold()
+        holds.append(hold)
 
         def wait_and_call(*arguments: Any) -> Any:
-            if waiting and is_meant(*arguments):
-                waiting.pop().wait(30)
+            if not hold.has_come.is_set() and is_meant(*arguments):
+                hold.has_come.set()
+                hold.may_go.wait(30)
             return call(*arguments)
 
         monkeypatch.setattr(owner, name, wait_and_call)
-        return may_go
+        return hold
 
-    yield hold
-    for event in events:
-        event.set()
+    yield hold_up
+    for hold in holds:
+        hold.may_go.set()
 
 
-def in_turn(first: Callable[[], object], second: Callable[[], object], may_go: threading.Event) -> None:
+def in_turn(first: Callable[[], object], second: Callable[[], object], hold: Hold) -> None:
     """Let a call come while the one before it is held up; it may have to wait for that."""
-    threads = [threading.Thread(target=first), threading.Thread(target=second)]
-    for thread in threads:
-        thread.start()
-        thread.join(0.3)
-    may_go.set()
-    for thread in threads:
-        thread.join(30)
+    with meanwhile(first):
+        assert hold.has_come.wait(30)
+        with meanwhile(second) as after:
+            after.join(0.3)
+            hold.may_go.set()
 
 
 class TestAtATime:
     def test_a_fault_that_ends_takes_nothing_from_the_one_in_its_place(self, cloud, board, held):
         before = board.make(SOLD_OUT)
-        may_go = held(SoldOut, "end")
-        in_turn(lambda: board.clear(before.id), lambda: board.make(SOLD_OUT), may_go)
+        hold = held(SoldOut, "end")
+        in_turn(lambda: board.clear(before.id), lambda: board.make(SOLD_OUT), hold)
         (after,) = board.list()
         assert after.id != before.id
         assert cloud.ecs.stock.limits() == {(TYPE, "cn-hangzhou-h"): 0}
 
     def test_of_two_alike_one_is_in_force(self, cloud, board, held):
-        may_go = held(SoldOut, "begin")
-        in_turn(lambda: board.make(SOLD_OUT), lambda: board.make(SOLD_OUT), may_go)
+        hold = held(SoldOut, "begin")
+        in_turn(lambda: board.make(SOLD_OUT), lambda: board.make(SOLD_OUT), hold)
         assert len(board.list()) == 1
 
     @pytest.fixture
@@ -271,8 +277,8 @@ class TestAtATime:
 
     def test_a_fault_whose_last_calls_fail_together_is_over_for_good(self, cloud, board, held, call):
         board.make(Order(kind="fail", target="DescribeVpcs", settings={"times": 2}))
-        may_go = held(cloud.store, "put", lambda kind, *_: kind == "fault")
-        in_turn(call, call, may_go)
+        hold = held(cloud.store, "put", lambda kind, *_: kind == "fault")
+        in_turn(call, call, hold)
         again = FaultBoard(cloud.cloud)
         again.start()
         assert (board.list(), again.list()) == ([], [])
@@ -280,8 +286,8 @@ class TestAtATime:
 
     def test_of_calls_that_come_together_no_more_fail_than_are_to(self, board, held, call):
         board.make(Order(kind="fail", target="DescribeVpcs", settings={"times": 1}))
-        may_go = held(board, "_drop")
-        in_turn(call, call, may_go)
+        hold = held(board, "_drop")
+        in_turn(call, call, hold)
         assert sorted(call.failed) == [False, True]
 
 
@@ -330,7 +336,7 @@ class TestHang:
 
     def test_a_boot_that_comes_in_between_is_not_left_to_hang(self, cloud, host, board, held):
         instance_id = run_instance(cloud)
-        may_go = held(host, "set_pace")
+        hold = held(host, "set_pace")
         refusals = []
 
         def hang() -> None:
@@ -343,8 +349,10 @@ class TestHang:
             cloud.call("ecs", "RebootInstance", {"InstanceId": instance_id})
             wait_until(lambda: cloud.ecs.find_instance(instance_id).boot_number == 2)
             wait_status(cloud, instance_id, "Running")
-            may_go.set()
 
-        in_turn(hang, reboot, threading.Event())
+        with meanwhile(hang):
+            assert hold.has_come.wait(30)
+            reboot()
+            hold.may_go.set()
         assert ["was booted anew" in one for one in refusals] == [True]
         assert (board.list(), host.paces) == ([], {instance_id: 1.0})
