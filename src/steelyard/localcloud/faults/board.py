@@ -15,7 +15,7 @@ from steelyard.localcloud.faults.fault import Fault, Order, fault_not_found, fau
 from steelyard.localcloud.faults.instance_fault import Cut, Hang, Kill, Reclaim, Slow
 from steelyard.localcloud.faults.kind import FaultKind
 from steelyard.localcloud.service import ApiError, Request
-from steelyard.localcloud.services.ecs.turn import Turns
+from steelyard.localcloud.turn import Turns
 
 KINDS: tuple[type[FaultKind], ...] = (Kill, Hang, Slow, Cut, Reclaim, ZoneOut, Failure, Throttle, SoldOut)
 """Every kind of fault there is."""

@@ -22,8 +22,8 @@ from steelyard.localcloud.services.ecs.models import (
     STOPPING,
     Instance,
 )
-from steelyard.localcloud.services.ecs.turn import Turns
 from steelyard.localcloud.services.vpc.state import VpcState
+from steelyard.localcloud.turn import Turns
 from steelyard.spec.catalogue import INSTANCE_TYPES
 
 STOP_GRACE_S = 10.0
