@@ -31,6 +31,14 @@ OWN_RANGE = IPv4Network(served("224.0/20"))
 
 
 @pytest.fixture
+def data_dir(tmp_path: Path) -> Iterator[Path]:
+    """Folder of a local cloud that the test starts; what runs on it at the end is stopped."""
+    folder = tmp_path / "cloud"
+    yield folder
+    assert daemon.stop(folder).left == ()
+
+
+@pytest.fixture
 def addresses() -> Iterator[Callable[[], str]]:
     """Claim loopback addresses of the test's own; what listens on them must have ended before."""
     book = AddressBook()

@@ -30,13 +30,6 @@ from steelyard.localcloud.log_file import LOG_NAME, MAX_LOG_BYTES
 DEADLINE_S = 40.0
 
 
-@pytest.fixture
-def data_dir(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "cloud"
-    yield folder
-    assert daemon.stop(folder).left == ()
-
-
 def make_vpc(info: CloudInfo) -> str:
     request = models.CreateVpcRequest(region_id=info.region_id, cidr_block="10.0.0.0/8")
     return network_client(info).create_vpc(request).body.vpc_id

@@ -5,13 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import sqlite3
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from pathlib import Path
 
 import alibabacloud_oss_v2 as oss
-import pytest
 from cloud_clients import object_client
 from traffic import wait_until
 
@@ -20,13 +17,6 @@ from steelyard.localcloud.cloud_info import CloudInfo
 from steelyard.localcloud.log_file import LOG_NAME
 
 BUCKET, KEY, CONTENT = "bucket", "key", b"x" * 1000
-
-
-@pytest.fixture
-def data_dir(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "cloud"
-    yield folder
-    assert daemon.stop(folder).left == ()
 
 
 def put(info: CloudInfo) -> bool:

@@ -8,25 +8,16 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
-import pytest
 from traffic import wait_until
 
 from steelyard.localcloud import daemon, kin
 from steelyard.localcloud.daemon import LOCK_NAME, CloudInfo
 
 DEADLINE_S = 60.0
-
-
-@pytest.fixture
-def data_dir(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "cloud"
-    yield folder
-    assert daemon.stop(folder).left == ()
 
 
 def have_open(path: Path) -> list[psutil.Process]:

@@ -180,6 +180,23 @@ def hook(transition: str, **changes: object) -> dict[str, object]:
     }
 
 
+def alarm(cloud: ScalingCloud, group_id: str, ari: str, **settings: object) -> str:
+    """Create an alarm on a metric of one's own, above 10; the last parameters are those of CreateAlarm."""
+    params = {
+        "ScalingGroupId": group_id,
+        "AlarmActions": [ari],
+        "MetricType": "custom",
+        "MetricName": "queue",
+        "Period": 60,
+        "Statistics": "Average",
+        "ComparisonOperator": ">",
+        "Threshold": 10.0,
+        "EvaluationCount": 1,
+        **settings,
+    }
+    return cloud.call("ess", "CreateAlarm", params)["AlarmTaskId"]
+
+
 def waiting(cloud: ScalingCloud, group_id: str):
     found = [one for one in cloud.ess.lifecycle_actions.list() if one.status == "Pending"]
     return [one for one in found if one.group_id == group_id]

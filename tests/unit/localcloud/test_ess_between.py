@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from scaling_cloud import START, TYPE, ScalingCloud
+from scaling_cloud import START, TYPE, ScalingCloud, alarm
 
 from steelyard.localcloud.services.ess.balancer_health import BalancerHealth
 
@@ -98,18 +98,7 @@ class TestAlarm:
     @pytest.fixture
     def alarm_id(self, cloud, group_id):
         """One that fires."""
-        alarm = {
-            "ScalingGroupId": group_id,
-            "AlarmActions": [grow_by_one(cloud, group_id)[1]],
-            "MetricType": "custom",
-            "MetricName": "queue",
-            "Period": 60,
-            "Statistics": "Average",
-            "ComparisonOperator": ">",
-            "Threshold": 10.0,
-            "EvaluationCount": 1,
-        }
-        made = cloud.call("ess", "CreateAlarm", alarm)["AlarmTaskId"]
+        made = alarm(cloud, group_id, grow_by_one(cloud, group_id)[1])
         item = {
             "GroupId": "0",
             "MetricName": "queue",

@@ -4,7 +4,7 @@ import datetime
 import json
 
 import pytest
-from scaling_cloud import START, ScalingCloud
+from scaling_cloud import START, ScalingCloud, alarm
 
 from steelyard.localcloud.services.cms import dimension
 from steelyard.localcloud.services.cms.meter import CPU, ECS_NAMESPACE
@@ -41,22 +41,6 @@ def put(cloud: ScalingCloud, value: float, metric: str = "queue") -> None:
         "Values": json.dumps({"value": value}),
     }
     cloud.call("cms", "PutCustomMetric", {"MetricList": [item]})
-
-
-def alarm(cloud: ScalingCloud, group_id: str, ari: str, **settings: object) -> str:
-    params = {
-        "ScalingGroupId": group_id,
-        "AlarmActions": [ari],
-        "MetricType": "custom",
-        "MetricName": "queue",
-        "Period": 60,
-        "Statistics": "Average",
-        "ComparisonOperator": ">",
-        "Threshold": 10.0,
-        "EvaluationCount": 1,
-        **settings,
-    }
-    return cloud.call("ess", "CreateAlarm", params)["AlarmTaskId"]
 
 
 def pass_minutes(cloud: ScalingCloud, count: int, value: float | None = None) -> None:
