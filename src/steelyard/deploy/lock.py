@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 from datetime import UTC, datetime
@@ -10,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 
 from steelyard.errors import StackLockedError
+from steelyard.file_lock import lock_file
 
 
 class StackLock:
@@ -34,7 +34,10 @@ class StackLock:
         Raises:
             StackLockedError: If another run holds it.
         """
-        self._descriptor = descriptor = self._take()
+        try:
+            self._descriptor = descriptor = lock_file(self._path, waits=False)
+        except BlockingIOError as err:
+            raise self._error() from err
         text = json.dumps({"pid": os.getpid(), "since": datetime.now(UTC).isoformat(timespec="seconds")})
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, text.encode(), 0)
@@ -48,29 +51,11 @@ class StackLock:
         os.close(self._descriptor)
         self._descriptor = -1
 
-    def _take(self) -> int:
-        """Lock the file that is at the path: one that its last holder has removed keeps nobody off."""
-        while True:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            try:
-                descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            except FileNotFoundError:
-                continue  # the last holder has removed the folder as well
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as err:
-                holder = os.pread(descriptor, 4096, 0).decode(errors="replace")
-                os.close(descriptor)
-                raise self._error(holder) from err
-            if os.fstat(descriptor).st_nlink:
-                return descriptor
-            os.close(descriptor)
-
-    def _error(self, holder: str) -> StackLockedError:
+    def _error(self) -> StackLockedError:
         try:
-            told = json.loads(holder)
+            told = json.loads(self._path.read_bytes())
             who = f"process {told['pid']} since {told['since']}"
-        except (ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError):  # its holder may be about to write, or to leave
             who = "another process"
         return StackLockedError(
             f"stack {self._label!r} is locked by {who}", "wait until that run has ended, or stop it"

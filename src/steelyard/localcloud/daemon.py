@@ -6,7 +6,6 @@ the kernel and not by a process id, which may be somebody else's by now.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
@@ -14,13 +13,13 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from select import select
-from typing import IO
 
 from steelyard.errors import LocalCloudError, UsageError
+from steelyard.file_lock import lock_file
 from steelyard.localcloud import kin
 from steelyard.localcloud.cloud_info import INFO_NAME, CloudInfo, living_info, read_info
 from steelyard.localcloud.hosts.leftover import find_leftovers
@@ -169,22 +168,11 @@ def _usable(data_dir: Path) -> Iterator[None]:
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
     """Let one start, stop or purge run at a time; a folder that was purged meanwhile is made anew."""
-    while (file := _lock(path)) is None:
-        pass
-    with file:
+    lock = lock_file(path, waits=True)
+    try:
         yield
-
-
-def _lock(path: Path) -> IO[str] | None:
-    """Open a file and wait for its lock; None where it is gone by then, or another one in its place."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with ExitStack() as stack, suppress(FileNotFoundError):
-        file = stack.enter_context(path.open("a"))
-        fcntl.flock(file, fcntl.LOCK_EX)
-        if os.path.samestat(path.stat(), os.fstat(file.fileno())):
-            stack.pop_all()
-            return file
-    return None
+    finally:
+        os.close(lock)
 
 
 def _is_running(data_dir: Path) -> bool:

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from steelyard.deploy import lock
+from steelyard import file_lock
 from steelyard.deploy.lock import StackLock
 from steelyard.errors import StackLockedError
 
@@ -28,7 +28,7 @@ def before_locking(monkeypatch: pytest.MonkeyPatch) -> Before:
                 happenings.pop()()
             fcntl.flock(descriptor, how)
 
-        monkeypatch.setattr(lock, "fcntl", SimpleNamespace(**{**vars(fcntl), "flock": flock}))
+        monkeypatch.setattr(file_lock, "fcntl", SimpleNamespace(**{**vars(fcntl), "flock": flock}))
 
     return say
 
@@ -46,7 +46,7 @@ def test_a_folder_that_the_last_holder_removes_is_made_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "demo" / "stack.lock"
-    real_open, removals = lock.os.open, [path.parent.rmdir]
+    real_open, removals = file_lock.os.open, [path.parent.rmdir]
 
     def open_late(*arguments: object) -> int:
         while removals:
@@ -54,6 +54,6 @@ def test_a_folder_that_the_last_holder_removes_is_made_again(
         return real_open(*arguments)
 
     path.parent.mkdir()
-    monkeypatch.setattr(lock, "os", SimpleNamespace(**{**vars(lock.os), "open": open_late}))
+    monkeypatch.setattr(file_lock, "os", SimpleNamespace(**{**vars(file_lock.os), "open": open_late}))
     with StackLock(path, "demo"):
         assert path.exists()
